@@ -1,0 +1,53 @@
+/**
+ * The port between the hypervisor actor and whatever really runs instances. Every method is idempotent: told twice,
+ * it does the thing once. Guests outlive the agent: a driver finds them again in `list` after a restart.
+ */
+import type { Json } from '../kernel/define.ts'
+
+export type PowerState = 'running' | 'paused' | 'shutdown' | 'crashed'
+
+export interface GuestSpec {
+  readonly instance: string
+  readonly name: string
+  readonly vcpus: number
+  readonly ramMb: number
+  readonly diskGb: number
+  readonly image: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export interface Guest {
+  readonly instance: string
+  readonly power: PowerState
+  /** Order number of the newest command this guest has obeyed; an older command is refused as stale. */
+  readonly order: number
+}
+
+export interface Inventory {
+  readonly vcpus: number
+  readonly ramMb: number
+  readonly diskGb: number
+}
+
+export interface HypervisorDriver {
+  readonly name: string
+  /** What the machine has to give, and what the driver says of itself. */
+  inventory(): Promise<Inventory & { readonly details: Record<string, Json> }>
+  /** All guests that exist here, running or not. */
+  list(): Promise<Guest[]>
+  /** Makes the guest and starts it; resolves when it runs. A guest that already runs is left alone. */
+  spawn(spec: GuestSpec, order: number): Promise<void>
+  /** Removes every trace of the guest. A guest that does not exist is fine. */
+  destroy(instance: string, order: number): Promise<void>
+  start(instance: string, order: number): Promise<void>
+  /** Asks the guest to end, and after `graceMs` ends it. */
+  stop(instance: string, order: number, graceMs: number): Promise<void>
+  /** A reboot whose order the guest has already obeyed is not done again. */
+  reboot(instance: string, order: number, mode: 'soft' | 'hard'): Promise<void>
+  pause(instance: string, order: number): Promise<void>
+  unpause(instance: string, order: number): Promise<void>
+  /** The last `maxBytes` of the console as text. */
+  consoleLog(instance: string, maxBytes: number): Promise<string>
+  /** Lets go of watchers and descriptors; guests go on. */
+  close(): Promise<void>
+}
