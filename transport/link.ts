@@ -28,11 +28,20 @@ export interface LinkStats {
 export interface Link {
   /** Starts to listen; answers with the endpoint under which others can dial it. Throws `PortInUse`. */
   listen(endpoint: string): Promise<string>
-  /** Connects, and keeps reconnecting until `hangUp`. Dialling the same endpoint again answers with the same handle. */
+  /**
+   * Connects, and keeps reconnecting until `hangUp`. Dialling the same endpoint again answers with the same handle. What is sent
+   * before there is a connection waits in the bounded queue. Throws `ConfigInvalid` for an endpoint that cannot be one.
+   */
   dial(endpoint: string): Peer
   hangUp(peer: Peer): void
+  /**
+   * Never waits, never throws. The bytes belong to the link from here on: do not change them. An empty message or one over
+   * `maxMessageBytes` is dropped, counted as malformed and answered with `full`; a caller who may have such checks before.
+   */
   send(peer: Peer, message: Uint8Array): SendResult
   onMessage(handler: (peer: Peer, message: Uint8Array) => void): void
+  /** A hint: the connection to this dialled peer broke and what was queued for it is lost; the handle stays and reconnects. */
+  onDisconnect?(handler: (peer: Peer) => void): void
   stats(): LinkStats
   close(): Promise<void>
 }
@@ -42,4 +51,6 @@ export const LINK_LIMITS = {
   maxMessageBytes: 4 * 1024 * 1024,
   /** Messages that may wait for one peer. */
   sendQueue: 10_000,
+  /** Bytes that may wait for one peer. */
+  sendQueueBytes: 32 * 1024 * 1024,
 } as const

@@ -45,6 +45,8 @@ export interface CallWork {
   readonly to: Address
   readonly method: string
   readonly args: unknown
+  /** Cluster time before which it is not sent. */
+  readonly notBefore?: number
   /** Cluster time after which nobody may execute it any more. */
   readonly deadlineAt?: number
 }
@@ -87,7 +89,8 @@ export interface ViewRow {
   readonly table: ViewTable
   readonly id: string
   readonly columns: Readonly<Record<string, string | number | boolean | null>>
-  readonly body: Json
+  /** Plain data. */
+  readonly body: object
 }
 
 export type ViewTable = 'instance' | 'operation' | 'host' | 'flavor'

@@ -1,0 +1,199 @@
+/**
+ * What conductors do for gateways: the cluster's own interface, one method per request, plain data both ways.
+ * A gateway holds a proxy of it whose calls travel over links to a conductor; a conductor holds the implementation.
+ * Every method may reject with a `BatonError` of the table in `kernel/errors.ts`.
+ */
+import type { PowerState } from './hypervisor/driver.ts'
+import type { Fault } from './kernel/errors.ts'
+
+export type VmState = 'building' | 'active' | 'stopped' | 'paused' | 'error' | 'deleted'
+/** Nova's task states, null when nothing is under way. */
+export type TaskState =
+  | 'scheduling' | 'spawning' | 'powering-on' | 'powering-off' | 'rebooting' | 'rebooting_hard' | 'pausing' | 'unpausing' | 'deleting'
+  | null
+
+export interface FlavorBody {
+  readonly id: string
+  readonly name: string
+  readonly vcpus: number
+  readonly ramMb: number
+  readonly diskGb: number
+  readonly createdAt: number
+}
+
+export interface ImageBody {
+  readonly id: string
+  readonly name: string
+  readonly driver: string
+  readonly sizeBytes: number
+  readonly createdAt: number
+}
+
+/** Times are cluster time in ms since 1970. */
+export interface InstanceBody {
+  readonly id: string
+  readonly name: string
+  readonly project: string
+  readonly flavor: Omit<FlavorBody, 'createdAt'>
+  readonly image: string
+  readonly metadata: Readonly<Record<string, string>>
+  readonly reservation: string
+  readonly vmState: VmState
+  readonly taskState: TaskState
+  readonly powerState: PowerState | null
+  readonly host: string | null
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly launchedAt: number | null
+  readonly deletedAt: number | null
+  readonly fault: (Fault & { readonly at: number }) | null
+  /** The operation under way. */
+  readonly operation: string | null
+}
+
+export type OperationStatus = 'running' | 'undoing' | 'done' | 'undone' | 'failed'
+
+export interface StepRecord {
+  readonly name: string
+  readonly direction: 'do' | 'undo'
+  readonly state: 'running' | 'done' | 'failed'
+  readonly attempt: number
+  readonly startedAt: number
+  readonly endedAt: number | null
+  readonly fault: Fault | null
+}
+
+export interface OperationBody {
+  /** `<instance id>.<number>` */
+  readonly id: string
+  readonly kind: string
+  readonly subject: string
+  readonly requestId: string
+  readonly status: OperationStatus
+  /** Steps in the order in which they were begun, undo included; the newest of each is kept, at most 64. */
+  readonly steps: readonly StepRecord[]
+  /** Names of the steps the operation is made of. */
+  readonly plan: readonly string[]
+  readonly startedAt: number
+  readonly endedAt: number | null
+  readonly deadlineAt: number
+  readonly cancelRequested: boolean
+  readonly fault: Fault | null
+}
+
+export type HostState = 'up' | 'suspect' | 'down' | 'fenced' | 'gone'
+
+export interface HostBody {
+  readonly id: string
+  readonly state: HostState
+  readonly enabled: boolean
+  readonly disabledReason: string | null
+  readonly driver: string
+  readonly vcpus: number
+  readonly ramMb: number
+  readonly diskGb: number
+  readonly vcpusUsed: number
+  readonly ramMbUsed: number
+  readonly diskGbUsed: number
+  /** Claims held: one per instance or build in flight. */
+  readonly claims: number
+  readonly pid: number
+  readonly version: string
+  readonly createdAt: number
+  readonly stateSince: number
+}
+
+export interface NodeBody {
+  readonly id: string
+  readonly role: 'conductor' | 'compute' | 'gateway'
+  readonly pid: number
+  readonly state: string
+  readonly endpoint: string
+  readonly version: string
+  /** `process.version` of the node. */
+  readonly node: string
+  /** Shards owned, for conductors. */
+  readonly shards: number
+  readonly load: Readonly<Record<string, number>>
+}
+
+export interface QueueBody {
+  readonly node: string
+  readonly queue: string
+  readonly depth: number
+  readonly limit: number
+  readonly oldestMs: number
+  /** The actor with the longest inbox, if any waits. */
+  readonly busiest: string | null
+}
+
+export interface StatusBody {
+  readonly version: string
+  readonly nodes: readonly NodeBody[]
+  readonly instances: Readonly<Record<VmState, number>>
+  readonly operationsOpen: number
+  readonly mapVersion: number
+  readonly database: { readonly connected: boolean; readonly waitingCommits: number }
+  /** Whether to add a conductor, with the numbers behind it. */
+  readonly advice: { readonly addConductor: boolean; readonly because: string }
+  /** Actors set aside after failing too often. */
+  readonly poisoned: readonly string[]
+}
+
+export type InstanceAction = 'start' | 'stop' | 'reboot' | 'pause' | 'unpause'
+
+export interface CreateInstances {
+  /** Ids chosen by the gateway; the same id asked for twice is the same instance. */
+  readonly ids: readonly string[]
+  /** For several, each gets `-1`, `-2` … behind the name. */
+  readonly name: string
+  readonly project: string
+  readonly flavor: string
+  readonly image: string
+  readonly metadata: Readonly<Record<string, string>>
+  readonly reservation: string
+  readonly requestId: string
+}
+
+export interface Page {
+  readonly limit?: number
+  readonly marker?: string
+}
+
+export interface ListInstances extends Page {
+  readonly name?: string
+  readonly vmState?: VmState
+  readonly host?: string
+  readonly project?: string
+  /** Deleted ones instead of the living. */
+  readonly deleted?: boolean
+}
+
+export interface ClusterApi {
+  /** Resolves when every one of them is durable. Rejects `NotFound` for flavor or image, before anything is created. */
+  createInstances(args: CreateInstances): Promise<InstanceBody[]>
+  getInstance(args: { id: string }): Promise<InstanceBody>
+  listInstances(args: ListInstances): Promise<InstanceBody[]>
+  /** Rejects `Conflict` when the state does not allow it, naming the states that would. */
+  actOnInstance(args: { id: string; action: InstanceAction; mode?: 'soft' | 'hard'; requestId: string }): Promise<{ operation: string }>
+  deleteInstance(args: { id: string; requestId: string }): Promise<{ operation: string }>
+  consoleLog(args: { id: string; maxBytes: number }): Promise<{ output: string }>
+
+  listFlavors(args: Page): Promise<FlavorBody[]>
+  getFlavor(args: { id: string }): Promise<FlavorBody>
+  createFlavor(args: { id: string; name: string; vcpus: number; ramMb: number; diskGb: number }): Promise<FlavorBody>
+  deleteFlavor(args: { id: string }): Promise<Record<string, never>>
+  listImages(args: Page): Promise<ImageBody[]>
+  getImage(args: { id: string }): Promise<ImageBody>
+
+  listOperations(args: Page & { subject?: string; open?: boolean; requestId?: string }): Promise<OperationBody[]>
+  getOperation(args: { id: string }): Promise<OperationBody>
+  cancelOperation(args: { id: string }): Promise<OperationBody>
+
+  listHosts(args: Page): Promise<HostBody[]>
+  getHost(args: { id: string }): Promise<HostBody>
+  listNodes(args: Record<string, never>): Promise<NodeBody[]>
+  drainNode(args: { id: string }): Promise<{ state: string }>
+  listQueues(args: Record<string, never>): Promise<QueueBody[]>
+  status(args: Record<string, never>): Promise<StatusBody>
+}

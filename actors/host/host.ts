@@ -1,0 +1,198 @@
+/**
+ * A compute host as the cluster sees it: what it has, what of it is claimed, and whether it may be used.
+ *
+ * The host actor is the single writer of its host's allocations. A claim is one event that names the operation it is for
+ * and the instance it will belong to; the claim's id is the operation's id, so claiming twice is claiming once and a
+ * release of what is not held is fine. Two builds that race for the last room meet here, one after the other.
+ */
+import type { HostBody, HostState } from '../api.ts'
+import type { Inventory } from '../hypervisor/driver.ts'
+import { anyOf, checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
+import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
+
+export interface Resources {
+  readonly vcpus: number
+  readonly ramMb: number
+  readonly diskGb: number
+}
+
+export interface Claim extends Resources {
+  readonly instance: string
+}
+
+export interface Ratios {
+  readonly vcpu: number
+  readonly ram: number
+  readonly disk: number
+}
+
+export interface HostInfo extends Inventory {
+  readonly driver: string
+  readonly pid: number
+  readonly version: string
+}
+
+interface HostActorState {
+  readonly registered: boolean
+  readonly info: HostInfo
+  readonly state: HostState
+  readonly stateSince: number
+  readonly enabled: boolean
+  readonly disabledReason: string | null
+  readonly claims: Readonly<Record<string, Claim>>
+  readonly used: Resources
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+type HostCommand =
+  /** The agent says what its machine has. Sent by the monitor when it first hears the host and when it has changed. */
+  | { readonly method: 'register'; readonly args: HostInfo }
+  /** The monitor's verdict about silence. */
+  | { readonly method: 'observe'; readonly args: { readonly state: HostState } }
+  | { readonly method: 'claim'; readonly args: { readonly claim: string } & Claim }
+  | { readonly method: 'release'; readonly args: { readonly claim: string } }
+  | { readonly method: 'setEnabled'; readonly args: { readonly enabled: boolean; readonly reason?: string } }
+  | { readonly method: 'get'; readonly args: unknown }
+  | { readonly method: 'claims'; readonly args: unknown }
+
+type HostEvent =
+  | { readonly type: 'registered'; readonly info: HostInfo }
+  | { readonly type: 'observed'; readonly state: HostState }
+  | { readonly type: 'claimed'; readonly claim: string; readonly of: Claim }
+  | { readonly type: 'released'; readonly claim: string }
+  | { readonly type: 'enabledSet'; readonly enabled: boolean; readonly reason: string | null }
+
+const NOTHING: Resources = { vcpus: 0, ramMb: 0, diskGb: 0 }
+
+const plus = (a: Resources, b: Resources, sign: 1 | -1): Resources => ({
+  vcpus: a.vcpus + sign * b.vcpus,
+  ramMb: a.ramMb + sign * b.ramMb,
+  diskGb: a.diskGb + sign * b.diskGb,
+})
+
+/** Names the first resource that does not fit, with its numbers, or null. */
+export function lacks(capacity: Resources, used: Resources, wanted: Resources, ratios: Ratios): string | null {
+  const rows = [
+    ['vcpus', capacity.vcpus * ratios.vcpu, used.vcpus, wanted.vcpus],
+    ['ram (MB)', capacity.ramMb * ratios.ram, used.ramMb, wanted.ramMb],
+    ['disk (GB)', capacity.diskGb * ratios.disk, used.diskGb, wanted.diskGb],
+  ] as const
+  for (const [name, total, taken, want] of rows) {
+    if (taken + want > total) return `${name}: ${want} wanted, ${Math.max(0, total - taken)} free of ${total}`
+  }
+  return null
+}
+
+const sameInfo = (a: HostInfo, b: HostInfo): boolean =>
+  a.driver === b.driver && a.pid === b.pid && a.version === b.version && a.vcpus === b.vcpus && a.ramMb === b.ramMb && a.diskGb === b.diskGb
+
+export function hostActor(ratios: Ratios) {
+  function decide(state: HostActorState, command: HostCommand, { id }: DecideContext): Decision<HostActorState, HostEvent> {
+    switch (command.method) {
+      case 'register': {
+        const events: HostEvent[] = []
+        if (!state.registered || !sameInfo(state.info, command.args)) events.push({ type: 'registered', info: command.args })
+        if (state.state !== 'up') events.push({ type: 'observed', state: 'up' })
+        return accept(events)
+      }
+      case 'observe':
+        return accept(state.registered && state.state !== command.args.state ? [{ type: 'observed', state: command.args.state }] : [])
+      case 'claim': {
+        const { claim, instance, vcpus, ramMb, diskGb } = command.args
+        if (state.claims[claim]) return accept([])
+        if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)
+        if (!state.enabled) return refuse('HostRefused', `host ${id} is disabled${state.disabledReason ? `: ${state.disabledReason}` : ''}`)
+        if (state.state !== 'up') return refuse('HostRefused', `host ${id} is ${state.state}`)
+        const lacking = lacks(state.info, state.used, command.args, ratios)
+        if (lacking) return refuse('HostRefused', `host ${id} has no room: ${lacking}`)
+        return accept([{ type: 'claimed', claim, of: { instance, vcpus, ramMb, diskGb } }])
+      }
+      case 'release':
+        return accept(state.claims[command.args.claim] ? [{ type: 'released', claim: command.args.claim }] : [])
+      case 'setEnabled': {
+        if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
+        return accept([{ type: 'enabledSet', enabled: command.args.enabled, reason: command.args.reason ?? null }], (s) => bodyOf(s, id))
+      }
+      case 'get':
+        return state.registered ? accept([], (s) => bodyOf(s, id)) : refuse('NotFound', `there is no host ${id}`)
+      case 'claims':
+        return accept([], (s) => s.claims)
+    }
+  }
+
+  return defineActor<HostActorState, HostCommand, HostEvent>({
+    kind: 'host',
+    version: 1,
+    methods: {
+      register: { check: checkObject({ driver: text(64), pid: integer(0, 2 ** 31), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }) },
+      observe: { check: checkObject({ state: anyOf('up', 'suspect', 'down', 'fenced', 'gone') }) },
+      claim: { check: checkObject({ claim: text(256), instance: text(128), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }) },
+      release: { check: checkObject({ claim: text(256) }) },
+      setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
+      get: {},
+      claims: { check: optional(record) },
+    },
+    initial: () => ({
+      registered: false,
+      info: { driver: '', pid: 0, version: '', vcpus: 0, ramMb: 0, diskGb: 0 },
+      state: 'up',
+      stateSince: 0,
+      enabled: true,
+      disabledReason: null,
+      claims: {},
+      used: NOTHING,
+      createdAt: 0,
+      updatedAt: 0,
+    }),
+    decide,
+    evolve,
+    work: () => [],
+    view(state, id) {
+      if (!state.registered) return null
+      const columns = { state: state.state, enabled: state.enabled, created_at: state.createdAt, updated_at: state.updatedAt }
+      return { table: 'host', id, columns, body: bodyOf(state, id) }
+    },
+    finished: () => false,
+  })
+}
+
+function evolve(state: HostActorState, event: HostEvent, at: number): HostActorState {
+  switch (event.type) {
+    case 'registered': {
+      const createdAt = state.registered ? state.createdAt : at
+      return { ...state, registered: true, info: event.info, createdAt, stateSince: state.registered ? state.stateSince : at, updatedAt: at }
+    }
+    case 'observed':
+      return { ...state, state: event.state, stateSince: at, updatedAt: at }
+    case 'claimed':
+      return { ...state, claims: { ...state.claims, [event.claim]: event.of }, used: plus(state.used, event.of, 1), updatedAt: at }
+    case 'released': {
+      const { [event.claim]: released, ...claims } = state.claims
+      return released ? { ...state, claims, used: plus(state.used, released, -1), updatedAt: at } : state
+    }
+    case 'enabledSet':
+      return { ...state, enabled: event.enabled, disabledReason: event.reason, updatedAt: at }
+  }
+}
+
+function bodyOf(state: HostActorState, id: string): HostBody {
+  return {
+    id,
+    state: state.state,
+    enabled: state.enabled,
+    disabledReason: state.disabledReason,
+    driver: state.info.driver,
+    vcpus: state.info.vcpus,
+    ramMb: state.info.ramMb,
+    diskGb: state.info.diskGb,
+    vcpusUsed: state.used.vcpus,
+    ramMbUsed: state.used.ramMb,
+    diskGbUsed: state.used.diskGb,
+    claims: Object.keys(state.claims).length,
+    pid: state.info.pid,
+    version: state.info.version,
+    createdAt: state.createdAt,
+    stateSince: state.stateSince,
+  }
+}

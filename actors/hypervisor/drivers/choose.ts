@@ -1,0 +1,56 @@
+/** Which driver a compute host uses. */
+import { join } from 'node:path'
+import type { Env } from '../../kernel/env.ts'
+import { BatonError } from '../../kernel/errors.ts'
+import type { HypervisorDriver, Inventory } from '../driver.ts'
+import { createFakeDriver, type FakeOptions } from './fake.ts'
+import { folderStore } from './folder-store.ts'
+import { type Capabilities, probeCapabilities } from './process/capabilities.ts'
+import { openProcessDriver } from './process/driver.ts'
+import { FakeGuestSchema, parseWith } from './records.ts'
+
+export type DriverChoice = 'auto' | 'fake' | 'process'
+
+export interface ChooseOptions {
+  /** State of this host's guests; each driver has a folder of its own in it. */
+  readonly folder: string
+  /** Said to be there instead of what the machine has. The fake driver has `FAKE_CAPACITY` by default. */
+  readonly capacity?: Inventory
+  readonly fake?: Omit<FakeOptions, 'capacity'>
+}
+
+export interface Chosen {
+  readonly driver: HypervisorDriver
+  /** Which driver it is and why, as one line for people. */
+  readonly because: string
+}
+
+/** Room for builds by the thousand: a fake guest takes none. */
+export const FAKE_CAPACITY: Inventory = { vcpus: 100_000, ramMb: 100_000 * 1024, diskGb: 1_000_000 }
+
+/** Rejects with `DriverUnsupported` when `process` is asked for and cannot work here; `auto` then takes the fake one. */
+export async function chooseDriver(choice: DriverChoice, env: Env, options: ChooseOptions): Promise<Chosen> {
+  if (choice === 'fake') return { driver: openFake(env, options), because: 'fake: asked for' }
+  try {
+    const capabilities = await probeCapabilities(env)
+    const driver = await openProcessDriver(env, { folder: join(options.folder, 'process'), capacity: options.capacity, capabilities })
+    return { driver, because: `process: ${choice === 'auto' ? 'the best that works here' : 'asked for'}, with ${means(capabilities)}` }
+  } catch (error) {
+    if (choice === 'process' || !(error instanceof BatonError && error.code === 'DriverUnsupported')) throw error
+    return { driver: openFake(env, options), because: `fake: ${error.message}` }
+  }
+}
+
+function openFake(env: Env, options: ChooseOptions): HypervisorDriver {
+  const store = folderStore({
+    folder: join(options.folder, 'fake'),
+    parse: parseWith(FakeGuestSchema),
+    onUnreadable: file => env.log.warn({ file }, 'not the record of a guest; left alone'),
+  })
+  return createFakeDriver(env, store, { ...options.fake, capacity: options.capacity ?? FAKE_CAPACITY })
+}
+
+function means({ namespaces, cgroups }: Capabilities): string {
+  const spaces = namespaces.length > 0 ? `namespaces (${namespaces.join(', ')})` : 'no namespaces'
+  return `${spaces} and ${cgroups ? `cgroups (${cgroups.controllers.join(', ')})` : 'no cgroups'}`
+}

@@ -1,0 +1,23 @@
+/** The images that come with Baton: one per driver, always there, on every host. Plain data; loading it costs nothing. */
+import type { ImageBody } from '../../api.ts'
+
+const BORN = Date.UTC(2025, 0, 1)
+
+export const FAKE_IMAGE: ImageBody = {
+  id: '00000000-0000-4000-8000-0000000000fa',
+  name: 'fake-image',
+  driver: 'fake',
+  sizeBytes: 0,
+  createdAt: BORN,
+}
+
+export const PROCESS_IMAGE: ImageBody = {
+  id: '00000000-0000-4000-8000-0000000000bc',
+  name: 'process-image',
+  driver: 'process',
+  /** Of `process/guest/init.sh`; a test compares. */
+  sizeBytes: 0,
+  createdAt: BORN,
+}
+
+export const BUILT_IN_IMAGES: readonly ImageBody[] = [FAKE_IMAGE, PROCESS_IMAGE]

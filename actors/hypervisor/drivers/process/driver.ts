@@ -1,0 +1,191 @@
+/**
+ * A driver whose guests are real Linux process trees, in namespaces of their own where the machine allows it and under
+ * control groups where they can be written. Guests outlive the agent; the next one finds them by what is on disk.
+ */
+
+import { mkdir, statfs } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
+import type { Env } from '../../../kernel/env.ts'
+import { BatonError } from '../../../kernel/errors.ts'
+import type { Guest, GuestSpec, HypervisorDriver, Inventory, PowerState } from '../../driver.ts'
+import { folderStore } from '../folder-store.ts'
+import { PROCESS_IMAGE } from '../images.ts'
+import { type Outcome, openLedger } from '../ledger.ts'
+import { limiter } from '../queue.ts'
+import { type ProcessGuest, ProcessGuestSchema, parseWith } from '../records.ts'
+import { checkInstanceId, type DriverMethod, noGuest, notRunning } from '../rules.ts'
+import { type Capabilities, probeCapabilities } from './capabilities.ts'
+import { BUILT_IN_INIT } from './launch.ts'
+import { type Cause, openRuns, type Unlaunched } from './runs.ts'
+
+const SOFT_REBOOT_GRACE_MS = 10_000
+const LOOKS_AT_ONCE = 32
+const GB = 1024 ** 3
+
+export interface ProcessOptions {
+  /** Where records, consoles and exit statuses are kept; made with mode 0700. One agent per folder. */
+  readonly folder: string
+  /** Said to be there instead of what the machine has. */
+  readonly capacity?: Inventory
+  /** Path of the init script of each image, by image id. Default: the built-in image. */
+  readonly images?: Readonly<Record<string, string>>
+  /** Found out by an earlier probe; default: probe now. */
+  readonly capabilities?: Capabilities
+}
+
+const BUILT_IN_IMAGES: Readonly<Record<string, string>> = { [PROCESS_IMAGE.id]: BUILT_IN_INIT }
+
+/** Rejects with `DriverUnsupported` where no process guest can run. */
+export async function openProcessDriver(env: Env, options: ProcessOptions): Promise<HypervisorDriver> {
+  const can = options.capabilities ?? (await probeCapabilities(env))
+  const images = options.images ?? BUILT_IN_IMAGES
+  await mkdir(options.folder, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+    throw new BatonError('DataFolder', `the process driver cannot use ${options.folder}: ${cause.message}`, { cause })
+  })
+  const runs = await openRuns(env, can, options.folder)
+  const store = folderStore({
+    folder: options.folder,
+    parse: parseWith(ProcessGuestSchema),
+    onUnreadable: file => env.log.warn({ file }, 'not the record of a guest; left alone'),
+  })
+  const ledger = openLedger(store, guest => guest.spec.instance, env)
+  /** Stops that wait for their guest to end, by instance: a newer destroy need not wait with them. */
+  const patience = new Map<string, { readonly order: number; hurried: boolean }>()
+  const looks = limiter(LOOKS_AT_ONCE)
+
+  async function boot(guest: Unlaunched, by: Cause): Promise<ProcessGuest> {
+    const { image } = guest.spec
+    const init = Object.hasOwn(images, image) ? images[image] : undefined
+    if (init === undefined) throw new BatonError('DriverFault', `image ${image} is not on this host; it has ${Object.keys(images).join(', ')}`)
+    return runs.launch(guest, init, by, launched => ledger.save(guest.spec.instance, launched))
+  }
+
+  /** Boots a guest that is off. One that an earlier agent launched for this very command, and died, is only waited for. */
+  async function bootOnce(guest: ProcessGuest, by: Cause): Promise<Outcome<ProcessGuest>> {
+    await runs.settled(guest)
+    if (isOn(await runs.power(guest))) return { guest, effect: launchedBy(guest, by) }
+    await runs.kill(guest)
+    return { guest: await boot(guest, by), effect: true }
+  }
+
+  async function end(guest: ProcessGuest, order: number, graceMs: number): Promise<void> {
+    const { instance } = guest.spec
+    const mine = { order, hurried: false }
+    patience.set(instance, mine)
+    try {
+      await runs.freeze(guest, false)
+      await runs.terminate(guest, graceMs, () => mine.hurried)
+      await runs.kill(guest)
+    } finally {
+      patience.delete(instance)
+    }
+  }
+
+  function command(
+    method: DriverMethod,
+    instance: string,
+    order: number,
+    act: (guest: ProcessGuest, power: PowerState) => Promise<Outcome<ProcessGuest>>,
+  ): Promise<void> {
+    return ledger.command(method, instance, order, async guest => {
+      if (!guest) throw noGuest(instance)
+      return act(guest, await runs.power(guest))
+    })
+  }
+
+  return {
+    name: 'process',
+    async inventory() {
+      return { ...(options.capacity ?? (await machine(options.folder))), details: describe(can) }
+    },
+    async list(): Promise<Guest[]> {
+      const guests = [...(await ledger.guests()).values()]
+      return Promise.all(
+        guests.map(guest => looks(async () => ({ instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun }))),
+      )
+    },
+    async spawn(spec, order) {
+      checkSpec(spec)
+      return ledger.command('spawn', spec.instance, order, async known => {
+        if (known) return bootOnce(known, { method: 'spawn', order })
+        const fresh: Unlaunched = { spec, begun: order, order: -1, method: 'spawn', effect: null, stopped: false, paused: false }
+        return { guest: await boot(fresh, { method: 'spawn', order }), effect: true }
+      })
+    },
+    async destroy(instance, order) {
+      const waiting = patience.get(instance)
+      if (waiting && waiting.order <= order) waiting.hurried = true
+      return ledger.destroy(instance, order, async guest => {
+        if (guest) await runs.kill(guest)
+        await runs.erase(instance)
+      })
+    },
+    start: (instance, order) =>
+      command('start', instance, order, async (guest, power) => {
+        if (power !== 'paused') return bootOnce(guest, { method: 'start', order })
+        await runs.freeze(guest, false)
+        return { guest: { ...guest, paused: false }, effect: true }
+      }),
+    stop: (instance, order, graceMs) =>
+      command('stop', instance, order, async (guest, power) => {
+        if (isOn(power)) await end(guest, order, graceMs)
+        return { guest: { ...guest, stopped: true, paused: false }, effect: isOn(power) }
+      }),
+    reboot: (instance, order, mode) =>
+      command('reboot', instance, order, async (guest, power) => {
+        const by: Cause = { method: 'reboot', order }
+        if (launchedBy(guest, by)) return bootOnce(guest, by)
+        if (isOn(power)) await end(guest, order, mode === 'soft' ? SOFT_REBOOT_GRACE_MS : 0)
+        await runs.kill(guest)
+        return { guest: await boot(guest, by), effect: true }
+      }),
+    pause: (instance, order) =>
+      command('pause', instance, order, async (guest, power) => {
+        if (!isOn(power)) throw notRunning(instance, 'pause', power)
+        await runs.freeze(guest, true)
+        return { guest: { ...guest, paused: true }, effect: power === 'running' }
+      }),
+    unpause: (instance, order) =>
+      command('unpause', instance, order, async (guest, power) => {
+        if (!isOn(power)) throw notRunning(instance, 'unpause', power)
+        await runs.freeze(guest, false)
+        return { guest: { ...guest, paused: false }, effect: power === 'paused' }
+      }),
+    async consoleLog(instance, maxBytes) {
+      checkInstanceId(instance)
+      if (!(await ledger.guests()).has(instance)) throw noGuest(instance)
+      return runs.console(instance, maxBytes)
+    },
+    // Guests are watched by looking, not by holding on to them.
+    async close() {},
+  }
+}
+
+const launchedBy = ({ run }: ProcessGuest, { method, order }: Cause): boolean => run.method === method && run.order === order
+
+const isOn = (power: PowerState): boolean => power === 'running' || power === 'paused'
+
+function checkSpec({ vcpus, ramMb, diskGb }: GuestSpec): void {
+  for (const [name, value] of Object.entries({ vcpus, ramMb, diskGb })) {
+    if (!Number.isFinite(value) || value < 0) throw new BatonError('DriverFault', `${name} of a guest is a number from 0, not ${value}`)
+  }
+}
+
+async function machine(folder: string): Promise<Inventory> {
+  const disk = await statfs(folder)
+  return { vcpus: availableParallelism(), ramMb: Math.floor(totalmem() / 1024 ** 2), diskGb: Math.floor((disk.bavail * disk.bsize) / GB) }
+}
+
+function describe(can: Capabilities) {
+  const controllers = can.cgroups?.controllers ?? []
+  return {
+    namespaces: can.namespaces,
+    cgroups: can.cgroups?.hierarchies.map(({ version, controllers, base }) => ({ version, controllers, base })) ?? [],
+    memoryLimit: controllers.includes('memory') ? 'cgroup' : 'address space of each process (ulimit -v)',
+    cpuLimit: controllers.includes('cpu') ? 'cgroup' : 'none',
+    processLimit: controllers.includes('pids') ? 'cgroup' : 'none',
+    diskLimit: 'none',
+    pause: controllers.includes('freezer') ? 'freezer' : 'SIGSTOP',
+    console: 'bounded to 1 MiB by the supervisor of each guest',
+  }
+}

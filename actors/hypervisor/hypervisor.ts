@@ -1,0 +1,146 @@
+/**
+ * The hypervisor actor of a compute host: it obeys. Commands for one guest are done one after the other, for different
+ * guests side by side. It keeps nothing that matters: what guests there are it asks its driver, and the rank of the newest
+ * command of each guest stands with the guest.
+ *
+ * A command outranked by one already obeyed is refused as stale, and a command obeyed already is answered again without
+ * being done again. What is remembered for that beyond the guests' own records is bounded and may be lost with the agent:
+ * the connection a late command would have come over is lost with it.
+ */
+import { checkObject, integer, text } from '../kernel/check.ts'
+import type { Env } from '../kernel/env.ts'
+import { BatonError, type ErrorCode } from '../kernel/errors.ts'
+import type { HypervisorDriver, PowerState } from './driver.ts'
+
+export const HYPERVISOR_LIMITS = {
+  /** Guests whose newest rank is remembered after they are gone. */
+  remembered: 20_000,
+  /** Commands that may wait for one guest. */
+  inbox: 100,
+} as const
+
+export interface GuestReport {
+  readonly instance: string
+  readonly power: PowerState
+  /** Rank of the newest command the guest has obeyed. */
+  readonly order: number
+}
+
+export interface Hypervisor {
+  /** Serves one command; rejects with `BatonError`. */
+  serve(method: string, args: unknown): Promise<unknown>
+  /** What really runs here. */
+  report(): Promise<GuestReport[]>
+  stats(): { waiting: number; oldestMs: number; done: number; failed: number; stale: number }
+}
+
+interface Command {
+  readonly instance: string
+  readonly order: number
+  readonly [more: string]: unknown
+}
+
+/** Runs one task of a guest after the other; given by the supervisor, which puts each guest into an actor. */
+export type PerGuest = <T>(instance: string, task: () => Promise<T>) => Promise<T>
+
+const common = { instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER) }
+const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
+  spawn: checkObject({ ...common, spec: checkObject({ name: text(255), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12), image: text(128) }) }),
+  destroy: checkObject(common),
+  start: checkObject(common),
+  stop: checkObject({ ...common, graceMs: integer(0, 600_000) }),
+  reboot: checkObject({ ...common, mode: text(8) }),
+  pause: checkObject(common),
+  unpause: checkObject(common),
+  consoleLog: checkObject({ instance: text(128), maxBytes: integer(1, 4 * 1024 * 1024) }),
+}
+
+export function createHypervisor(options: { env: Env; driver: HypervisorDriver; perGuest: PerGuest }): Hypervisor {
+  const { env, driver, perGuest } = options
+  /** Newest rank obeyed of each guest, oldest entry first. */
+  const newest = new Map<string, { order: number; answer: unknown; fault: BatonError | null }>()
+  const waiting = new Map<string, number[]>()
+  const counters = { waiting: 0, done: 0, failed: 0, stale: 0 }
+
+  function remember(instance: string, order: number, answer: unknown, fault: BatonError | null): void {
+    newest.delete(instance)
+    newest.set(instance, { order, answer, fault })
+    if (newest.size > HYPERVISOR_LIMITS.remembered) for (const oldest of newest.keys()) return void newest.delete(oldest)
+  }
+
+  function perform(method: string, c: Command): Promise<unknown> {
+    switch (method) {
+      case 'spawn':
+        return driver.spawn({ ...(c.spec as Parameters<HypervisorDriver['spawn']>[0]), instance: c.instance }, c.order)
+      case 'destroy':
+        return driver.destroy(c.instance, c.order)
+      case 'start':
+        return driver.start(c.instance, c.order)
+      case 'stop':
+        return driver.stop(c.instance, c.order, c.graceMs as number)
+      case 'reboot':
+        return driver.reboot(c.instance, c.order, c.mode === 'hard' ? 'hard' : 'soft')
+      case 'pause':
+        return driver.pause(c.instance, c.order)
+      case 'unpause':
+        return driver.unpause(c.instance, c.order)
+      default:
+        throw new BatonError('UnknownMethod', `a hypervisor has no method ${method}`)
+    }
+  }
+
+  async function obey(method: string, command: Command): Promise<unknown> {
+    const known = newest.get(command.instance)
+    if (known && command.order < known.order) {
+      counters.stale++
+      throw new BatonError('StaleCommand', `${method} of ${command.instance} has rank ${command.order}, but ${known.order} was obeyed already`)
+    }
+    if (known && command.order === known.order) {
+      if (known.fault) throw known.fault
+      return known.answer
+    }
+    try {
+      const answer = (await perform(method, command)) ?? null
+      counters.done++
+      remember(command.instance, command.order, answer, null)
+      return answer
+    } catch (error) {
+      counters.failed++
+      const code: ErrorCode = error instanceof BatonError ? error.code : 'DriverFault'
+      const fault = new BatonError(code, error instanceof Error ? error.message : String(error))
+      remember(command.instance, command.order, null, fault)
+      throw fault
+    }
+  }
+
+  return {
+    async serve(method, args) {
+      const wrong = CHECKS[method] ? CHECKS[method](args) : `there is no method ${method}`
+      if (wrong) throw new BatonError(CHECKS[method] ? 'BadRequest' : 'UnknownMethod', `compute.${method}: ${wrong}`)
+      const command = args as Command
+      if (method === 'consoleLog') return { output: await driver.consoleLog(command.instance, command.maxBytes as number) }
+      const queue = waiting.get(command.instance) ?? []
+      if (queue.length >= HYPERVISOR_LIMITS.inbox) throw new BatonError('Overloaded', `${queue.length} commands wait for ${command.instance}`, { retryAfterMs: 1000 })
+      queue.push(env.monotonicMs())
+      waiting.set(command.instance, queue)
+      counters.waiting++
+      try {
+        return await perGuest(command.instance, () => obey(method, command))
+      } finally {
+        counters.waiting--
+        queue.shift()
+        if (queue.length === 0) waiting.delete(command.instance)
+      }
+    },
+    async report() {
+      const guests = await driver.list()
+      return guests.map(({ instance, power, order }) => ({ instance, power, order }))
+    },
+    stats() {
+      const now = env.monotonicMs()
+      let oldestMs = 0
+      for (const [since] of waiting.values()) oldestMs = Math.max(oldestMs, now - (since ?? now))
+      return { ...counters, oldestMs }
+    },
+  }
+}

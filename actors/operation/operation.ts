@@ -1,0 +1,339 @@
+/**
+ * The interpreter of operations: one durable actor per operation, walking its list of steps forward, and backward when
+ * something fails.
+ *
+ * Where it stands (`phase`, `cursor`) is state, and changes only by events. The command to send follows from where it
+ * stands, as work; so whoever loads this actor after a crash sends the same command again, with the same rank, and the
+ * receiver does it once. `serial` numbers the commands: it grows whenever the operation moves, and an answer to an
+ * earlier command is recognised by its key and ignored.
+ */
+import type { OperationBody, StepRecord } from '../api.ts'
+import { commandOrder } from '../instance/instance.ts'
+import { address } from '../kernel/address.ts'
+import { checkObject, record, text } from '../kernel/check.ts'
+import { accept, type ActorDefinition, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
+import type { Fault } from '../kernel/errors.ts'
+import type { OperationArgs, OperationEnded, Outcome } from './contract.ts'
+import type { Found, OperationSpec, Step, StepContext } from './step.ts'
+
+/** Part of the deadline kept for undoing: forward steps must be over by then. */
+const UNDO_SHARE = 0.25
+const RETRY_BASE_MS = 500
+const RETRY_CAP_MS = 15_000
+const STEP_RECORDS = 64
+
+type Phase = 'new' | 'doing' | 'undoing' | 'reporting' | 'ended'
+
+export interface OperationState {
+  readonly phase: Phase
+  readonly kind: string
+  readonly subject: string
+  readonly requestId: string
+  readonly args: OperationArgs
+  readonly found: Found
+  /** The step now to be done or undone. */
+  readonly cursor: string
+  readonly attempt: number
+  readonly serial: number
+  /** Cluster time before which the current command is not sent. */
+  readonly notBefore: number
+  /** While undoing: the step to undo down to, and whether to go forward again from it, with these findings. */
+  readonly turn: { readonly to: string; readonly resume: boolean; readonly found: Found } | null
+  readonly irreversible: boolean
+  readonly cancelRequested: boolean
+  readonly outcome: Outcome | null
+  readonly fault: Fault | null
+  readonly steps: readonly StepRecord[]
+  readonly startedAt: number
+  readonly updatedAt: number
+  readonly endedAt: number | null
+  readonly deadlineAt: number
+}
+
+type OperationCommand =
+  | { readonly method: 'start'; readonly args: { readonly kind: string; readonly subject: string; readonly requestId: string; readonly args: OperationArgs } }
+  | { readonly method: 'cancel'; readonly args: { readonly overtaken?: boolean } }
+  | { readonly method: 'get'; readonly args: unknown }
+  | { readonly method: '@result'; readonly args: WorkResult }
+  | { readonly method: '@timer'; readonly args: { readonly key: string } }
+
+/** `next` is the step to go on with, null at the end of the list. */
+type OperationEvent =
+  | { readonly type: 'started'; readonly kind: string; readonly subject: string; readonly requestId: string; readonly args: OperationArgs; readonly deadlineAt: number; readonly next: string | null }
+  | { readonly type: 'stepDone'; readonly found: Found; readonly irreversible: boolean; readonly next: string | null }
+  | { readonly type: 'stepRetried'; readonly fault: Fault; readonly notBefore: number }
+  | { readonly type: 'turnedBack'; readonly fault: Fault; readonly to: string; readonly resume: boolean; readonly found: Found; readonly next: string | null; readonly cancel: boolean }
+  | { readonly type: 'stepUndone'; readonly found: Found; readonly next: string | null }
+  /** A cancel came while it was undoing in order to try again: it will not try again. */
+  | { readonly type: 'resumeDropped'; readonly fault: Fault; readonly to: string; readonly next: string | null }
+  | { readonly type: 'expired'; readonly fault: Fault }
+  | { readonly type: 'reported' }
+
+const named = (spec: OperationSpec, name: string): number => spec.steps.findIndex((s) => s.name === name)
+
+function contextOf(state: OperationState, id: string, found: Found = state.found): StepContext {
+  const number = Number(id.slice(id.lastIndexOf('.') + 1))
+  return { operation: id, subject: state.subject, args: state.args, found, order: commandOrder(number, state.serial) }
+}
+
+/** The first step from index `from` on that has something to do. */
+function forward(spec: OperationSpec, c: StepContext, from: number): string | null {
+  return spec.steps.slice(from).find((s) => s.do(c) !== null)?.name ?? null
+}
+
+/** The last step from index `from` down to `to` that has something to undo. */
+function backward(spec: OperationSpec, c: StepContext, from: number, to: number): string | null {
+  for (let i = from; i >= to; i--) if (spec.steps[i]?.undo?.(c)) return spec.steps[i]?.name ?? null
+  return null
+}
+
+/** Cluster time by which forward steps must be over. */
+const forwardUntil = (state: OperationState): number => state.deadlineAt - (state.deadlineAt - state.startedAt) * UNDO_SHARE
+
+export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): ActorDefinition<OperationState, OperationCommand, OperationEvent> {
+  type D = Decision<OperationState, OperationEvent>
+  const specOf = (state: OperationState): OperationSpec => {
+    const spec = catalogue.get(state.kind)
+    if (!spec) throw new Error(`no operation is called ${state.kind}`)
+    return spec
+  }
+  const currentStep = (state: OperationState): Step => {
+    const step = specOf(state).steps[named(specOf(state), state.cursor)]
+    if (!step) throw new Error(`operation ${state.kind} has no step ${state.cursor}`)
+    return step
+  }
+
+  function decide(state: OperationState, command: OperationCommand, context: DecideContext): D {
+    const { id, now } = context
+    const reply = (s: OperationState) => bodyOf(s, id)
+    switch (command.method) {
+      case 'start': {
+        if (state.phase !== 'new') return accept([])
+        const { kind, subject, requestId, args } = command.args
+        const spec = catalogue.get(kind)
+        if (!spec) return refuse('BadRequest', `no operation is called ${kind}`)
+        const next = forward(spec, contextOf({ ...state, subject, args }, id), 0)
+        return accept([{ type: 'started', kind, subject, requestId, args, deadlineAt: now + spec.deadlineMs, next }])
+      }
+      case 'get':
+        return state.phase === 'new' ? refuse('NotFound', `there is no operation ${id}`) : accept([], reply)
+      case 'cancel':
+        return decideCancel(state, command.args.overtaken === true, id)
+      case '@timer':
+        return decideTimer(state, command.args.key, context)
+      case '@result':
+        return decideResult(state, command.args, context)
+    }
+  }
+
+  function decideCancel(state: OperationState, overtaken: boolean, id: string): D {
+    const reply = (s: OperationState) => bodyOf(s, id)
+    if (state.phase === 'new') return refuse('NotFound', `there is no operation ${id}`)
+    if (state.phase === 'reporting' || state.phase === 'ended') {
+      return overtaken ? accept([]) : refuse('Conflict', `operation ${id} has ended: ${state.outcome}`)
+    }
+    if (!specOf(state).cancellable) return refuse('Conflict', `a ${state.kind} cannot be cancelled; it ends by itself before its deadline`)
+    const fault: Fault = { code: 'Cancelled', message: overtaken ? 'overtaken by a delete' : 'cancelled by request' }
+    if (state.phase === 'doing') return accept([turnBack(state, id, fault, { to: firstStep(state), resume: false, found: {}, cancel: true })], reply)
+    if (!state.turn?.resume) return accept([], reply)
+    const to = firstStep(state)
+    return accept([{ type: 'resumeDropped', fault, to, next: state.cursor }], reply)
+  }
+
+  const firstStep = (state: OperationState): string => specOf(state).steps[0]?.name ?? ''
+
+  function turnBack(state: OperationState, id: string, fault: Fault, how: { to: string; resume: boolean; found: Found; cancel: boolean }): OperationEvent {
+    const spec = specOf(state)
+    const next = backward(spec, contextOf(state, id), named(spec, state.cursor), named(spec, how.to))
+    return { type: 'turnedBack', fault, next, ...how }
+  }
+
+  function decideTimer(state: OperationState, key: string, { id, now }: DecideContext): D {
+    const running = state.phase === 'doing' || state.phase === 'undoing'
+    if (key === 'deadline' && running) {
+      const message = `not finished by its deadline, ${Math.round((state.deadlineAt - state.startedAt) / 1000)} s after it was accepted, at step ${state.cursor}`
+      return accept([{ type: 'expired', fault: state.fault ?? { code: 'DeadlineExceeded', message } }])
+    }
+    if (key === 'forward' && state.phase === 'doing') {
+      const fault: Fault = { code: 'DeadlineExceeded', message: `step ${state.cursor} was not done in time; undoing` }
+      return accept([turnBack(state, id, fault, { to: firstStep(state), resume: false, found: {}, cancel: false })])
+    }
+    if (key === `timeout:${state.serial}` && running) {
+      const step = currentStep(state)
+      return decideFault(state, { code: 'DeadlineExceeded', message: `step ${step.name}: no answer within ${step.timeoutMs / 1000} s` }, id, now)
+    }
+    return accept([])
+  }
+
+  function decideResult(state: OperationState, result: WorkResult, { id, now }: DecideContext): D {
+    if (result.key === 'report') return state.phase === 'reporting' ? accept([{ type: 'reported' }]) : accept([])
+    if (result.key !== `${state.phase}:${state.serial}`) return accept([])
+    if (!result.ok) return decideFault(state, result.fault ?? { code: 'Internal', message: 'no reason was given' }, id, now)
+    const spec = specOf(state)
+    const step = currentStep(state)
+    const index = named(spec, step.name)
+    const context = contextOf(state, id)
+    if (state.phase === 'doing') {
+      const found = step.save?.(context, result.value) ?? {}
+      const next = forward(spec, contextOf(state, id, { ...state.found, ...found }), index + 1)
+      return accept([{ type: 'stepDone', found, irreversible: step.irreversible ?? false, next }])
+    }
+    const found = step.forget ?? {}
+    return accept([{ type: 'stepUndone', found, next: backward(spec, context, index - 1, named(spec, state.turn?.to ?? '')) }])
+  }
+
+  function decideFault(state: OperationState, fault: Fault, id: string, now: number): D {
+    const retryAt = now + Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(state.attempt - 1, 10))
+    // An undo is tried until the deadline: giving up on it would leave something behind.
+    if (state.phase === 'undoing') return accept([{ type: 'stepRetried', fault, notBefore: retryAt }])
+    const step = currentStep(state)
+    const verdict = step.onFault?.(contextOf(state, id), fault, state.attempt) ?? { then: 'retry' }
+    switch (verdict.then) {
+      case 'goBack':
+        return accept([turnBack(state, id, fault, { to: verdict.to, resume: true, found: verdict.found, cancel: false })])
+      case 'skip': {
+        const spec = specOf(state)
+        return accept([{ type: 'stepDone', found: {}, irreversible: false, next: forward(spec, contextOf(state, id), named(spec, step.name) + 1) }])
+      }
+      case 'retry':
+        if (state.attempt < step.attempts) return accept([{ type: 'stepRetried', fault, notBefore: retryAt }])
+        break
+      case 'giveUp':
+        break
+    }
+    return accept([turnBack(state, id, fault, { to: firstStep(state), resume: false, found: {}, cancel: false })])
+  }
+
+  function work(state: OperationState, id: string): Work[] {
+    if (state.phase === 'new' || state.phase === 'ended') return []
+    if (state.phase === 'reporting') {
+      return [{ type: 'call', key: 'report', to: address('instance', state.subject), method: 'ended', args: endedOf(state, id, specOf(state)) }]
+    }
+    const step = currentStep(state)
+    const context = contextOf(state, id)
+    const request = state.phase === 'doing' ? step.do(context) : step.undo?.(context)
+    const timeoutAt = Math.min(state.notBefore + step.timeoutMs, state.deadlineAt)
+    const items: Work[] = [
+      { type: 'timer', key: `timeout:${state.serial}`, at: timeoutAt },
+      { type: 'timer', key: 'deadline', at: state.deadlineAt },
+    ]
+    if (state.phase === 'doing') items.push({ type: 'timer', key: 'forward', at: forwardUntil(state) })
+    if (request) items.push({ type: 'call', key: `${state.phase}:${state.serial}`, ...request, notBefore: state.notBefore, deadlineAt: timeoutAt })
+    return items
+  }
+
+  return defineActor<OperationState, OperationCommand, OperationEvent>({
+    kind: 'operation',
+    version: 1,
+    methods: {
+      start: { check: checkObject({ kind: text(64), subject: text(128), requestId: text(128), args: record }) },
+      cancel: { check: record },
+      get: {},
+    },
+    initial: () => INITIAL,
+    decide,
+    evolve,
+    work,
+    view(state, id) {
+      const body = bodyOf(state, id)
+      if (!body) return null
+      const columns = {
+        kind: body.kind, subject: body.subject, status: body.status, open: state.phase !== 'ended', request_id: body.requestId,
+        created_at: body.startedAt, updated_at: state.updatedAt, ended_at: body.endedAt,
+      }
+      return { table: 'operation', id, columns, body }
+    },
+    finished: (state) => state.phase === 'ended',
+  })
+
+  function bodyOf(state: OperationState, id: string): OperationBody | null {
+    if (state.phase === 'new') return null
+    const { kind, subject, requestId, steps, startedAt, endedAt, deadlineAt, cancelRequested, fault } = state
+    const status = state.outcome ?? (state.phase === 'undoing' ? 'undoing' : 'running')
+    const plan = catalogue.get(kind)?.steps.map((s) => s.name) ?? []
+    return { id, kind, subject, requestId, status, steps, plan, startedAt, endedAt, deadlineAt, cancelRequested, fault }
+  }
+}
+
+const NO_ARGS: OperationArgs = {
+  spec: { name: '', project: '', flavor: { id: '', name: '', vcpus: 0, ramMb: 0, diskGb: 0 }, image: '', metadata: {}, reservation: '' },
+  host: null, claim: null, mode: null,
+}
+
+const INITIAL: OperationState = {
+  phase: 'new', kind: '', subject: '', requestId: '', args: NO_ARGS, found: {}, cursor: '', attempt: 1, serial: 0, notBefore: 0, turn: null, irreversible: false,
+  cancelRequested: false, outcome: null, fault: null, steps: [], startedAt: 0, updatedAt: 0, endedAt: null, deadlineAt: 0,
+}
+
+/** What the subject is told. Undone means that host and claim are as they were before. */
+function endedOf(state: OperationState, id: string, spec: OperationSpec): OperationEnded {
+  const outcome = state.outcome ?? 'failed'
+  const { host, claim } = outcome === 'undone' ? state.args : spec.leaves(state)
+  return { operation: id, outcome, host, claim, fault: outcome === 'done' ? null : state.fault }
+}
+
+const opened = (state: OperationState, name: string, direction: 'do' | 'undo', at: number): readonly StepRecord[] => [
+  ...state.steps.slice(-(STEP_RECORDS - 1)),
+  { name, direction, state: 'running', attempt: 1, startedAt: at, endedAt: null, fault: null },
+]
+
+const closed = (steps: readonly StepRecord[], change: Partial<StepRecord>): readonly StepRecord[] => {
+  const last = steps.at(-1)
+  return last ? [...steps.slice(0, -1), { ...last, ...change }] : steps
+}
+
+/** Moves on to `name`; the command before it is over. */
+const enter = (state: OperationState, phase: 'doing' | 'undoing', name: string, at: number): OperationState => ({
+  ...state, phase, cursor: name, attempt: 1, notBefore: at, serial: state.serial + 1, updatedAt: at,
+  steps: opened(state, name, phase === 'doing' ? 'do' : 'undo', at),
+})
+
+const conclude = (state: OperationState, outcome: Outcome, at: number): OperationState => ({
+  ...state, phase: 'reporting', outcome, serial: state.serial + 1, endedAt: at, updatedAt: at,
+})
+
+/** Everything is undone down to where it was to be: forward again from there, or the end. */
+function turned(state: OperationState, at: number): OperationState {
+  const { turn } = state
+  if (turn?.resume) return enter({ ...state, found: { ...state.found, ...turn.found }, turn: null, fault: null }, 'doing', turn.to, at)
+  return conclude({ ...state, turn: null }, state.irreversible ? 'failed' : 'undone', at)
+}
+
+function evolve(state: OperationState, event: OperationEvent, at: number): OperationState {
+  switch (event.type) {
+    case 'started': {
+      const { kind, subject, requestId, args, deadlineAt, next } = event
+      const begun: OperationState = { ...state, kind, subject, requestId, args, deadlineAt, startedAt: at, phase: 'doing' }
+      return next === null ? conclude(begun, 'done', at) : enter(begun, 'doing', next, at)
+    }
+    case 'stepDone': {
+      const done: OperationState = {
+        ...state, found: { ...state.found, ...event.found }, irreversible: state.irreversible || event.irreversible,
+        steps: closed(state.steps, { state: 'done', endedAt: at }),
+      }
+      return event.next === null ? conclude(done, 'done', at) : enter(done, 'doing', event.next, at)
+    }
+    case 'stepRetried': {
+      const attempt = state.attempt + 1
+      return { ...state, attempt, notBefore: event.notBefore, serial: state.serial + 1, updatedAt: at, steps: closed(state.steps, { attempt, fault: event.fault }) }
+    }
+    case 'turnedBack': {
+      const { fault, to, resume, found, next, cancel } = event
+      const back: OperationState = {
+        ...state, fault, turn: { to, resume, found }, cancelRequested: state.cancelRequested || cancel,
+        steps: closed(state.steps, { state: 'failed', endedAt: at, fault }),
+      }
+      return next === null ? turned(back, at) : enter(back, 'undoing', next, at)
+    }
+    case 'stepUndone': {
+      const undone: OperationState = { ...state, found: { ...state.found, ...event.found }, steps: closed(state.steps, { state: 'done', endedAt: at }) }
+      return event.next === null ? turned(undone, at) : enter(undone, 'undoing', event.next, at)
+    }
+    case 'resumeDropped':
+      return { ...state, fault: event.fault, cancelRequested: true, turn: { to: event.to, resume: false, found: {} }, updatedAt: at }
+    case 'expired':
+      return conclude({ ...state, fault: event.fault, steps: closed(state.steps, { state: 'failed', endedAt: at, fault: event.fault }) }, 'failed', at)
+    case 'reported':
+      return { ...state, phase: 'ended', serial: state.serial + 1, updatedAt: at }
+  }
+}

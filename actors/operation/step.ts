@@ -1,0 +1,94 @@
+/**
+ * The language operations are written in: an operation is a list of steps, a step is an idempotent command to another
+ * actor, perhaps with its undo. The functions here are given the operation's context and answer with plain data; they
+ * are asked again after a crash and must answer the same, so they look at nothing but the context.
+ */
+import { address, type Address } from '../kernel/address.ts'
+import type { Json } from '../kernel/define.ts'
+import { minutes, seconds } from '../kernel/env.ts'
+import type { Fault } from '../kernel/errors.ts'
+import type { OperationArgs } from './contract.ts'
+
+/** What the steps of one operation have found out so far. */
+export type Found = Readonly<Record<string, Json>>
+
+export interface StepContext {
+  /** The operation's id. */
+  readonly operation: string
+  readonly subject: string
+  readonly args: OperationArgs
+  readonly found: Found
+  /** Rank of the command now to be sent; see `commandOrder`. */
+  readonly order: number
+}
+
+export interface Request {
+  readonly to: Address
+  readonly method: string
+  readonly args: unknown
+}
+
+/** What to do about a fault of a step. */
+export type OnFault =
+  /** The same step again after a pause, as long as the retry policy allows; then give up. */
+  | { readonly then: 'retry' }
+  /** Undo what was done and end. */
+  | { readonly then: 'giveUp' }
+  /** Undo back to the named step, then go forward again from there, with `found` changed. */
+  | { readonly then: 'goBack'; readonly to: string; readonly found: Found }
+  /** As if it had been done. */
+  | { readonly then: 'skip' }
+
+export interface Step {
+  readonly name: string
+  /** The command, or null when there is nothing to do. */
+  readonly do: (c: StepContext) => Request | null
+  /** What the answer adds to what was found. */
+  readonly save?: (c: StepContext, answer: unknown) => Found
+  /** The command that takes it back, or null. It must be harmless when `do` never arrived. */
+  readonly undo?: (c: StepContext) => Request | null
+  /** What its undo adds to what was found. */
+  readonly forget?: Found
+  /** Once done it cannot be taken back: an operation that turns back behind it has failed. */
+  readonly irreversible?: boolean
+  readonly onFault?: (c: StepContext, fault: Fault, attempt: number) => OnFault
+  /** Time for one attempt, ms. */
+  readonly timeoutMs: number
+  /** Attempts before a `retry` becomes `giveUp`. */
+  readonly attempts: number
+}
+
+export interface OperationSpec {
+  readonly kind: string
+  /** Time from acceptance after which the operation has ended, whatever happens, ms. */
+  readonly deadlineMs: number
+  readonly cancellable: boolean
+  readonly steps: readonly Step[]
+  /** Host and claim of the subject when all steps are done. */
+  readonly leaves: (c: Pick<StepContext, 'args' | 'found'>) => { host: string | null; claim: string | null }
+}
+
+export const step = (name: string, how: Omit<Step, 'name' | 'timeoutMs' | 'attempts'> & { timeoutMs?: number; attempts?: number }): Step => ({
+  timeoutMs: seconds(30),
+  attempts: 3,
+  ...how,
+  name,
+})
+
+export const operation = (
+  kind: string,
+  how: Omit<OperationSpec, 'kind' | 'deadlineMs' | 'cancellable' | 'leaves'> & Partial<Pick<OperationSpec, 'deadlineMs' | 'cancellable' | 'leaves'>>,
+): OperationSpec => ({
+  deadlineMs: minutes(10),
+  cancellable: false,
+  leaves: (c) => ({ host: c.args.host, claim: c.args.claim }),
+  ...how,
+  kind,
+})
+
+/** A command to the hypervisor of a host about this operation's subject. */
+export const hypervisor = (c: StepContext, host: string, method: string, more: Record<string, unknown> = {}): Request => ({
+  to: address('compute', host),
+  method,
+  args: { instance: c.subject, order: c.order, ...more },
+})

@@ -1,0 +1,23 @@
+/** Filters: pure yes or no about one host for one request. The first that says no names the reason. */
+import type { HostBody } from '../api.ts'
+import { lacks, type Ratios, type Resources } from '../host/host.ts'
+
+export interface PickRequest extends Resources {
+  /** Hosts that have refused already. */
+  readonly avoid: readonly string[]
+}
+
+export interface Filter {
+  readonly name: string
+  /** Null to pass, else why not. */
+  readonly refuses: (host: HostBody, request: PickRequest, ratios: Ratios) => string | null
+}
+
+const usedOf = (host: HostBody): Resources => ({ vcpus: host.vcpusUsed, ramMb: host.ramMbUsed, diskGb: host.diskGbUsed })
+
+export const FILTERS: readonly Filter[] = [
+  { name: 'enabled', refuses: (host) => (host.enabled ? null : (host.disabledReason ?? 'disabled')) },
+  { name: 'up', refuses: (host) => (host.state === 'up' ? null : `is ${host.state}`) },
+  { name: 'retry', refuses: (host, request) => (request.avoid.includes(host.id) ? 'refused or failed already' : null) },
+  { name: 'capacity', refuses: (host, request, ratios) => lacks(host, usedOf(host), request, ratios) },
+]

@@ -1,0 +1,89 @@
+/** Guards for Baton's own bodies, `/baton/v1`. The annotations keep them in step with `actors/api.ts`. */
+import type { HostBody, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
+import { ERRORS, type ErrorCode, type Fault } from '../../actors/kernel/errors.ts'
+import { type Guard, isFlag, isNumber, isRecord, isText, listOf, nullable, oneOf, optional, recordOf, shape } from './guards.ts'
+
+const isCode: Guard<ErrorCode> = (value): value is ErrorCode => isText(value) && Object.hasOwn(ERRORS, value)
+
+export const isFault: Guard<Fault> = shape({
+  code: isCode,
+  message: isText,
+  retryAfterMs: optional(isNumber),
+  details: optional(isRecord),
+})
+
+export const isNode: Guard<NodeBody> = shape({
+  id: isText,
+  role: oneOf('conductor', 'compute', 'gateway'),
+  pid: isNumber,
+  state: isText,
+  endpoint: isText,
+  version: isText,
+  node: isText,
+  shards: isNumber,
+  load: recordOf(isNumber),
+})
+
+const isStep: Guard<OperationBody['steps'][number]> = shape({
+  name: isText,
+  direction: oneOf('do', 'undo'),
+  state: oneOf('running', 'done', 'failed'),
+  attempt: isNumber,
+  startedAt: isNumber,
+  endedAt: nullable(isNumber),
+  fault: nullable(isFault),
+})
+
+export const isOperation: Guard<OperationBody> = shape({
+  id: isText,
+  kind: isText,
+  subject: isText,
+  requestId: isText,
+  status: oneOf('running', 'undoing', 'done', 'undone', 'failed'),
+  steps: listOf(isStep),
+  plan: listOf(isText),
+  startedAt: isNumber,
+  endedAt: nullable(isNumber),
+  deadlineAt: isNumber,
+  cancelRequested: isFlag,
+  fault: nullable(isFault),
+})
+
+export const isQueue: Guard<QueueBody> = shape({
+  node: isText,
+  queue: isText,
+  depth: isNumber,
+  limit: isNumber,
+  oldestMs: isNumber,
+  busiest: nullable(isText),
+})
+
+export const isHost: Guard<HostBody> = shape({
+  id: isText,
+  state: oneOf('up', 'suspect', 'down', 'fenced', 'gone'),
+  enabled: isFlag,
+  disabledReason: nullable(isText),
+  driver: isText,
+  vcpus: isNumber,
+  ramMb: isNumber,
+  diskGb: isNumber,
+  vcpusUsed: isNumber,
+  ramMbUsed: isNumber,
+  diskGbUsed: isNumber,
+  claims: isNumber,
+  pid: isNumber,
+  version: isText,
+  createdAt: isNumber,
+  stateSince: isNumber,
+})
+
+export const isStatus: Guard<StatusBody> = shape({
+  version: isText,
+  nodes: listOf(isNode),
+  instances: shape({ building: isNumber, active: isNumber, stopped: isNumber, paused: isNumber, error: isNumber, deleted: isNumber }),
+  operationsOpen: isNumber,
+  mapVersion: isNumber,
+  database: shape({ connected: isFlag, waitingCommits: isNumber }),
+  advice: shape({ addConductor: isFlag, because: isText }),
+  poisoned: listOf(isText),
+})

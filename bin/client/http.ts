@@ -1,0 +1,146 @@
+/**
+ * Requests to a gateway. Answers are checked by a guard; refusals become `BatonError`s again. A request that is safe
+ * to repeat is repeated while the cluster answers 503, for at most `RETRY_FOR_MS`: shards move, the database restarts.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { BatonError, type ErrorCode, toError } from '../../actors/kernel/errors.ts'
+import { isFault } from './bodies.ts'
+import { type Guard, isRecord, isText } from './guards.ts'
+
+/** The first of Nova's microversions that knows `networks: none`. */
+const MICROVERSION = 'compute 2.37'
+const REQUEST_TIMEOUT_MS = 60_000
+const RETRY_FOR_MS = 15_000
+const RETRY_MAX_WAIT_MS = 2000
+
+export interface RequestOptions {
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  /** True when doing it twice is the same as doing it once. Default: GET and DELETE. */
+  readonly repeatable?: boolean
+}
+
+export interface Answer<T> {
+  readonly body: T
+  /** The gateway's name for this request; operations carry it. */
+  readonly requestId: string | null
+}
+
+export interface Client {
+  readonly endpoint: string
+  /** Rejects with the gateway's refusal, `NotRunning`, `DeadlineExceeded`, or `VersionMismatch` for an answer of another shape. */
+  request<T>(method: string, path: string, guard: Guard<T>, options?: RequestOptions): Promise<Answer<T>>
+  /** The lines of a stream of JSON, as they come. Rejects as `request` does; ends when the gateway ends it. */
+  lines(path: string, signal: AbortSignal): AsyncGenerator<unknown>
+}
+
+export function httpClient(endpoint: string): Client {
+  return {
+    endpoint,
+    async request(method, path, guard, options = {}) {
+      const response = await patiently(options.repeatable ?? (method === 'GET' || method === 'DELETE'), () =>
+        send(endpoint, method, path, options, AbortSignal.timeout(REQUEST_TIMEOUT_MS)),
+      )
+      const body = parse(await read(response, endpoint))
+      if (!guard(body))
+        throw new BatonError('VersionMismatch', `the answer of ${endpoint}${path} has an unknown shape; is the cluster of another version?`)
+      return { body, requestId: response.headers.get('x-openstack-request-id') ?? response.headers.get('x-compute-request-id') }
+    },
+    async *lines(path, signal) {
+      const response = await send(endpoint, 'GET', path, {}, signal)
+      let rest = ''
+      for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        const parts = (rest + chunk).split('\n')
+        rest = parts.pop() ?? ''
+        for (const part of parts) if (part.trim() !== '') yield parse(part)
+      }
+      if (rest.trim() !== '') yield parse(rest)
+    },
+  }
+}
+
+async function send(endpoint: string, method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<Response> {
+  const url = new URL(`${endpoint}${path}`)
+  for (const [name, value] of Object.entries(options.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value))
+  const body = options.body === undefined ? null : JSON.stringify(options.body)
+  const headers = {
+    accept: 'application/json',
+    'openstack-api-version': MICROVERSION,
+    ...(body === null ? {} : { 'content-type': 'application/json' }),
+    ...options.headers,
+  }
+  let response: Response
+  try {
+    response = await fetch(url, { method, headers, body, signal })
+  } catch (error) {
+    throw connectionFault(error, endpoint)
+  }
+  if (!response.ok) throw refusal(response.status, response.headers, parse(await read(response, endpoint)))
+  return response
+}
+
+async function read(response: Response, endpoint: string): Promise<string> {
+  try {
+    return await response.text()
+  } catch (error) {
+    throw connectionFault(error, endpoint)
+  }
+}
+
+function connectionFault(error: unknown, endpoint: string): BatonError {
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return new BatonError('DeadlineExceeded', `${endpoint} gave no answer within ${REQUEST_TIMEOUT_MS / 1000} s`, { cause: error })
+  const cause = error instanceof Error ? error.cause : undefined
+  const code = isRecord(cause) && isText(cause.code) ? ` (${cause.code})` : ''
+  return new BatonError('NotRunning', `no cluster answers at ${endpoint}${code}`, { cause: error })
+}
+
+/** Codes for statuses of answers that carry no code of ours, such as those of a proxy in between. */
+const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
+  400: 'BadRequest',
+  403: 'Forbidden',
+  404: 'NotFound',
+  409: 'Conflict',
+  413: 'TooLarge',
+  429: 'Overloaded',
+  502: 'Unavailable',
+  503: 'Unavailable',
+  504: 'DeadlineExceeded',
+}
+
+/**
+ * The error behind a refusal. The message is in Nova's body, one named object (`{"itemNotFound": {"code": 404, "message": …}}`);
+ * the code of our table is in a header, which a proxy in between does not send.
+ */
+export function refusal(status: number, headers: Headers, body: unknown): BatonError {
+  const inner = isRecord(body) ? Object.values(body).find(isRecord) : undefined
+  const message = isText(inner?.message) ? inner.message : `the gateway answered ${status}`
+  const named = { code: headers.get('x-baton-error'), message }
+  const fault = isFault(named) ? named : { code: BY_STATUS[status] ?? 'Internal', message }
+  const retryAfter = headers.get('retry-after')
+  return toError(retryAfter !== null && /^\d+$/.test(retryAfter) ? { ...fault, retryAfterMs: Number(retryAfter) * 1000 } : fault)
+}
+
+async function patiently<T>(repeatable: boolean, attempt: () => Promise<T>): Promise<T> {
+  const until = Date.now() + RETRY_FOR_MS
+  for (let waitMs = 200; ; waitMs = Math.min(RETRY_MAX_WAIT_MS, waitMs * 2)) {
+    try {
+      return await attempt()
+    } catch (error) {
+      const again = error instanceof BatonError && (error.code === 'Unavailable' || error.code === 'Overloaded' || error.code === 'Moved')
+      const pauseMs = again ? Math.min(RETRY_MAX_WAIT_MS, error.retryAfterMs ?? waitMs) : 0
+      if (!repeatable || !again || Date.now() + pauseMs > until) throw error
+      await delay(pauseMs)
+    }
+  }
+}
+
+function parse(content: string): unknown {
+  if (content === '') return null
+  try {
+    return JSON.parse(content)
+  } catch {
+    return content
+  }
+}

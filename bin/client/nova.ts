@@ -1,0 +1,204 @@
+/** Servers, flavors and images in the shapes of Nova and Glance, and what the CLI makes of them. */
+import type { PowerState } from '../../actors/hypervisor/driver.ts'
+import { type Guard, isNumber, isText, listOf, nullable, optional, recordOf, shape } from './guards.ts'
+import type { Client } from './http.ts'
+import { listAll } from './pages.ts'
+
+const isServer = shape({
+  id: isText,
+  name: isText,
+  status: isText,
+  created: isText,
+  updated: isText,
+  flavor: shape({ id: isText }),
+  image: shape({ id: isText }),
+  metadata: optional(recordOf(isText)),
+  'OS-EXT-SRV-ATTR:reservation_id': isText,
+  fault: optional(nullable(shape({ message: isText }))),
+  'OS-EXT-STS:vm_state': isText,
+  'OS-EXT-STS:task_state': nullable(isText),
+  'OS-EXT-STS:power_state': isNumber,
+  'OS-EXT-SRV-ATTR:host': optional(nullable(isText)),
+  'OS-SRV-USG:launched_at': optional(nullable(isText)),
+})
+type Server = typeof isServer extends Guard<infer T> ? T : never
+
+/** An instance as the CLI shows it, and as `--json` prints it. Times are ISO 8601. */
+export interface Instance {
+  readonly id: string
+  readonly name: string
+  readonly status: string
+  readonly vmState: string
+  readonly taskState: string | null
+  readonly powerState: PowerState | null
+  readonly host: string | null
+  readonly flavor: string
+  readonly image: string
+  readonly metadata: Readonly<Record<string, string>>
+  readonly reservation: string
+  readonly createdAt: string
+  readonly updatedAt: string
+  readonly launchedAt: string | null
+  readonly fault: string | null
+}
+
+/** Nova's numbers of power states; the others have no meaning here. */
+const POWER: Readonly<Record<number, PowerState>> = { 1: 'running', 3: 'paused', 4: 'shutdown', 6: 'crashed' }
+
+const instanceOf = (server: Server): Instance => ({
+  id: server.id,
+  name: server.name,
+  status: server.status,
+  vmState: server['OS-EXT-STS:vm_state'],
+  taskState: server['OS-EXT-STS:task_state'],
+  powerState: POWER[server['OS-EXT-STS:power_state']] ?? null,
+  host: server['OS-EXT-SRV-ATTR:host'] ?? null,
+  flavor: server.flavor.id,
+  image: server.image.id,
+  metadata: server.metadata ?? {},
+  reservation: server['OS-EXT-SRV-ATTR:reservation_id'],
+  createdAt: server.created,
+  updatedAt: server.updated,
+  launchedAt: server['OS-SRV-USG:launched_at'] ?? null,
+  fault: server.fault?.message ?? null,
+})
+
+export interface Flavor {
+  readonly id: string
+  readonly name: string
+  readonly vcpus: number
+  readonly ramMb: number
+  readonly diskGb: number
+}
+
+const isNovaFlavor = shape({ id: isText, name: isText, vcpus: isNumber, ram: isNumber, disk: isNumber })
+const flavorOf = (flavor: typeof isNovaFlavor extends Guard<infer T> ? T : never): Flavor => ({
+  id: flavor.id,
+  name: flavor.name,
+  vcpus: flavor.vcpus,
+  ramMb: flavor.ram,
+  diskGb: flavor.disk,
+})
+
+export interface Image {
+  readonly id: string
+  readonly name: string
+  readonly status: string
+  readonly sizeBytes: number | null
+  readonly createdAt: string | null
+}
+
+const isGlanceImage = shape({ id: isText, name: isText, status: optional(isText), size: optional(nullable(isNumber)), created_at: optional(isText) })
+
+export interface InstanceFilter {
+  readonly name?: string | undefined
+  readonly status?: string | undefined
+  readonly host?: string | undefined
+  readonly deleted?: boolean | undefined
+  /** What all instances of one create have in common. */
+  readonly reservation?: string | undefined
+}
+
+/** Newest first: all of them, or one page. */
+export async function listInstances(
+  client: Client,
+  filter: InstanceFilter,
+  page: { limit?: number | undefined; marker?: string | undefined } = {},
+): Promise<Instance[]> {
+  const { reservation, deleted, ...rest } = filter
+  const query = { ...rest, deleted: deleted || undefined, reservation_id: reservation }
+  const servers = await listAll(client, { path: '/compute/v2.1/servers/detail', name: 'servers', item: isServer, query, ...page })
+  return servers.map(instanceOf)
+}
+
+/** Rejects `NotFound`. */
+export async function getInstance(client: Client, id: string): Promise<Instance> {
+  const { body } = await client.request('GET', `/compute/v2.1/servers/${encodeURIComponent(id)}`, shape({ server: isServer }))
+  return instanceOf(body.server)
+}
+
+export interface CreateRequest {
+  readonly name: string
+  readonly flavor: string
+  readonly image: string
+  readonly count: number
+  readonly clientToken: string
+}
+
+/** Asks for instances. Answers with the id of the first; the others have its reservation. */
+export async function createInstances(client: Client, request: CreateRequest): Promise<string> {
+  const server = {
+    name: request.name,
+    flavorRef: request.flavor,
+    imageRef: request.image,
+    networks: 'none',
+    min_count: request.count,
+    max_count: request.count,
+  }
+  const answer = await client.request('POST', '/compute/v2.1/servers', shape({ server: shape({ id: isText }) }), {
+    body: { server },
+    headers: { 'x-client-token': request.clientToken },
+    repeatable: true,
+  })
+  return answer.body.server.id
+}
+
+const isAnything: Guard<unknown> = (value): value is unknown => value !== undefined
+
+/** Nova's actions, by the verb of the CLI. */
+export const ACTIONS = {
+  start: { 'os-start': null },
+  stop: { 'os-stop': null },
+  'reboot-soft': { reboot: { type: 'SOFT' } },
+  'reboot-hard': { reboot: { type: 'HARD' } },
+  pause: { pause: null },
+  unpause: { unpause: null },
+} as const
+
+/** Rejects `NotFound`, or `Conflict` when the state does not allow it. Answers with the request's id. */
+export async function actOnInstance(client: Client, id: string, action: keyof typeof ACTIONS): Promise<string | null> {
+  const answer = await client.request('POST', `/compute/v2.1/servers/${encodeURIComponent(id)}/action`, isAnything, { body: ACTIONS[action] })
+  return answer.requestId
+}
+
+export async function deleteInstance(client: Client, id: string): Promise<string | null> {
+  const answer = await client.request('DELETE', `/compute/v2.1/servers/${encodeURIComponent(id)}`, isAnything)
+  return answer.requestId
+}
+
+/** The console as text; with `lines` only the last ones. */
+export async function consoleLog(client: Client, id: string, lines: number | undefined): Promise<string> {
+  const body = { 'os-getConsoleOutput': lines === undefined ? {} : { length: lines } }
+  const path = `/compute/v2.1/servers/${encodeURIComponent(id)}/action`
+  const answer = await client.request('POST', path, shape({ output: isText }), { body, repeatable: true })
+  return answer.body.output
+}
+
+export async function listFlavors(client: Client): Promise<Flavor[]> {
+  const flavors = await listAll(client, { path: '/compute/v2.1/flavors/detail', name: 'flavors', item: isNovaFlavor })
+  return flavors.map(flavorOf)
+}
+
+/** Without an id the cluster chooses one. Rejects `Conflict` when the name or id is taken. */
+export async function createFlavor(client: Client, flavor: Omit<Flavor, 'id'> & { readonly id: string | undefined }): Promise<Flavor> {
+  const { name, vcpus, ramMb: ram, diskGb: disk, id } = flavor
+  const { body } = await client.request('POST', '/compute/v2.1/flavors', shape({ flavor: isNovaFlavor }), {
+    body: { flavor: { name, vcpus, ram, disk, ...(id === undefined ? {} : { id }) } },
+  })
+  return flavorOf(body.flavor)
+}
+
+export async function deleteFlavor(client: Client, id: string): Promise<void> {
+  await client.request('DELETE', `/compute/v2.1/flavors/${encodeURIComponent(id)}`, isAnything)
+}
+
+export async function listImages(client: Client): Promise<Image[]> {
+  const images = await listAll(client, { path: '/image/v2/images', name: 'images', item: isGlanceImage })
+  return images.map(({ id, name, status, size, created_at }) => ({
+    id,
+    name,
+    status: status ?? 'active',
+    sizeBytes: size ?? null,
+    createdAt: created_at ?? null,
+  }))
+}

@@ -1,0 +1,81 @@
+/** Operations over HTTP: finding the one behind a request, and following it to its end whatever happens to the gateway. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { OperationBody } from '../../actors/api.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
+import { isOperation } from './bodies.ts'
+import { shape } from './guards.ts'
+import type { Client } from './http.ts'
+import { listAll } from './pages.ts'
+
+/** How long a gateway may be away while an operation is followed. */
+const AWAY_MS = 60_000
+/** How long after its own deadline an operation may take to say how it ended. */
+const GRACE_MS = 60_000
+/** A stream that says nothing for so long is opened again, in case the other end is gone without a word. */
+const QUIET_MS = 30_000
+const RECONNECT_MS = 250
+
+export interface OperationFilter {
+  /** Id of the instance. */
+  readonly subject?: string | undefined
+  readonly requestId?: string | undefined
+  readonly open?: boolean | undefined
+}
+
+const pathOf = (id: string): string => `/baton/v1/operations/${encodeURIComponent(id)}`
+
+/** Newest first; all of them, or at most `limit`. */
+export function listOperations(client: Client, filter: OperationFilter, limit?: number): Promise<OperationBody[]> {
+  const query = { subject: filter.subject, request_id: filter.requestId, open: filter.open || undefined }
+  return listAll(client, { path: '/baton/v1/operations', name: 'operations', item: isOperation, query, limit })
+}
+
+/** Rejects `NotFound`. */
+export async function getOperation(client: Client, id: string): Promise<OperationBody> {
+  return (await client.request('GET', pathOf(id), shape({ operation: isOperation }))).body.operation
+}
+
+/** Asks an operation to stop. Rejects `Conflict` when it has ended or cannot be cancelled any more. */
+export async function cancelOperation(client: Client, id: string): Promise<OperationBody> {
+  return (await client.request('POST', `${pathOf(id)}/cancel`, shape({ operation: isOperation }))).body.operation
+}
+
+/** The operation that a request began on an instance; without a request id the newest. */
+export async function operationOf(client: Client, subject: string, requestId: string | null): Promise<OperationBody> {
+  const operations = await listOperations(client, { subject })
+  const found = operations.find(o => o.requestId === requestId) ?? operations[0]
+  if (found === undefined) throw new BatonError('NotFound', `instance ${subject} has no operation`)
+  return found
+}
+
+export const hasEnded = (operation: OperationBody): boolean => operation.endedAt !== null
+
+/**
+ * Follows an operation until it has ended, calling `onChange` with every state seen. A stream that breaks is opened again, at
+ * this gateway or its successor. Rejects `NotFound`; `NotRunning` when no gateway came back within a minute.
+ */
+export async function follow(client: Client, id: string, onChange: (operation: OperationBody) => void): Promise<OperationBody> {
+  const guard = shape({ operation: isOperation })
+  let lastContact = Date.now()
+  const seen = (operation: OperationBody): OperationBody => {
+    lastContact = Date.now()
+    onChange(operation)
+    return operation
+  }
+  while (true) {
+    try {
+      const now = seen(await getOperation(client, id))
+      if (hasEnded(now)) return now
+      if (Date.now() > now.deadlineAt + GRACE_MS) throw new BatonError('Internal', `operation ${id} is past its deadline and has not ended`)
+      for await (const line of client.lines(`${pathOf(id)}/watch`, AbortSignal.timeout(QUIET_MS)))
+        if (guard(line) && hasEnded(seen(line.operation))) return line.operation
+    } catch (error) {
+      if (!mayPass(error) || Date.now() - lastContact > AWAY_MS) throw error
+    }
+    await delay(RECONNECT_MS)
+  }
+}
+
+/** False for answers about the request itself; true for broken connections and clusters that are not ready. */
+const mayPass = (error: unknown): boolean =>
+  !(error instanceof BatonError) || ['NotRunning', 'Unavailable', 'Overloaded', 'Moved', 'DeadlineExceeded'].includes(error.code)

@@ -1,0 +1,259 @@
+/**
+ * Every command of the CLI as one table of data. Parsing, help, shell completion and the README's reference are made from
+ * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
+ */
+import type { Handler, Options } from './call.ts'
+
+export interface OptionSpec {
+  /** As commander reads it: `--count <n>`, `--wait`. */
+  readonly flags: string
+  readonly about: string
+}
+
+export interface CommandSpec {
+  /** `status`, or group and verb: `instance create`. */
+  readonly path: string
+  /** As commander reads it: `<name>`, `<instances...>`. */
+  readonly args?: string
+  readonly about: string
+  readonly options: readonly OptionSpec[]
+  readonly load: () => Promise<Handler>
+}
+
+const option = (flags: string, about: string): OptionSpec => ({ flags, about })
+
+const DATA = option('--data <folder>', 'data folder (default .baton, or BATON_DATA)')
+const CONFIG = option('--config <file>', 'configuration file (default baton.yaml here, or BATON_CONFIG)')
+const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the embedded one')
+const DRIVER = option('--driver <name>', 'auto, fake or process')
+const PORT = option('--port <port>', 'port of the REST API (default 8774)')
+const ID = option('--id <id>', 'name of the node in the cluster')
+const JSON_OUT = option('--json', 'print JSON with stable field names')
+const CLIENT = [JSON_OUT, option('--endpoint <url>', 'the API (default BATON_ENDPOINT, or the cluster of the data folder)'), DATA]
+const WAIT = option('--wait', 'wait until the operation has ended, showing its steps')
+const PAGE = [option('--limit <n>', 'at most so many'), option('--marker <id>', 'begin after this id')]
+
+/** A command that starts a node or the cluster: its file exports `run(options)`. */
+const server = (load: () => Promise<{ run: (options: Options) => Promise<void> }>) => async (): Promise<Handler> => {
+  const { run } = await load()
+  return call => run(call.options)
+}
+
+const instanceAction = (verb: string, about: string, load: CommandSpec['load'], more: readonly OptionSpec[] = []): CommandSpec => ({
+  path: `instance ${verb}`,
+  args: '<instances...>',
+  about,
+  options: [WAIT, ...more, ...CLIENT],
+  load,
+})
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    path: 'up',
+    about: 'start a cluster here and keep it alive; Ctrl-C stops it',
+    options: [
+      option('--conductors <n>', 'conductors to run (default 3)'),
+      option('--computes <n>', 'compute hosts to run (default 4)'),
+      DRIVER,
+      DATA,
+      PORT,
+      DATABASE,
+      option('--detach', 'return when the cluster is ready; it goes on in the background'),
+      CONFIG,
+    ],
+    load: server(() => import('./commands/up.ts')),
+  },
+  { path: 'down', about: 'stop the cluster of the data folder', options: [DATA], load: server(() => import('./commands/down.ts')) },
+  {
+    path: 'conductor',
+    about: 'run one conductor node',
+    options: [ID, option('--listen <endpoint>', 'ZeroMQ endpoint to listen on, tcp://ADDRESS:PORT'), DATABASE, CONFIG],
+    load: server(() => import('./commands/conductor.ts')),
+  },
+  {
+    path: 'compute',
+    about: 'run one compute host',
+    options: [ID, option('--join <endpoints>', 'conductors to join, separated by commas'), DRIVER, DATA, CONFIG],
+    load: server(() => import('./commands/compute.ts')),
+  },
+  {
+    path: 'gateway',
+    about: 'run one gateway with the REST API',
+    options: [ID, option('--join <endpoints>', 'conductors to join, separated by commas'), PORT, CONFIG],
+    load: server(() => import('./commands/gateway.ts')),
+  },
+  {
+    path: 'status',
+    about: 'show the health of the cluster, and whether it needs another conductor',
+    options: CLIENT,
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  {
+    path: 'node list',
+    about: 'list conductors, compute hosts and gateways',
+    options: CLIENT,
+    load: async () => (await import('./commands/node.ts')).list,
+  },
+  {
+    path: 'node drain',
+    args: '<node>',
+    about: 'hand over the shards of a conductor, or take no new instances on a host',
+    options: CLIENT,
+    load: async () => (await import('./commands/node.ts')).drain,
+  },
+  {
+    path: 'instance create',
+    args: '<name>',
+    about: 'build instances',
+    options: [
+      option('--flavor <flavor>', 'size, by name or id'),
+      option('--image <image>', 'image, by name or id'),
+      option('--count <n>', 'how many; each gets -1, -2 … behind the name (default 1)'),
+      option('--client-token <token>', 'the same token again gives the same instances'),
+      WAIT,
+      ...CLIENT,
+    ],
+    load: async () => (await import('./commands/instance-create.ts')).create,
+  },
+  {
+    path: 'instance list',
+    about: 'list instances, newest first',
+    options: [
+      option('--name <name>', 'only with this name'),
+      option('--status <status>', 'only in this status: ACTIVE, BUILD, ERROR …'),
+      option('--host <host>', 'only on this host'),
+      option('--deleted', 'deleted ones instead of the living'),
+      ...PAGE,
+      ...CLIENT,
+    ],
+    load: async () => (await import('./commands/instance.ts')).list,
+  },
+  {
+    path: 'instance show',
+    args: '<instance>',
+    about: 'show one instance',
+    options: CLIENT,
+    load: async () => (await import('./commands/instance.ts')).show,
+  },
+  {
+    path: 'instance log',
+    args: '<instance>',
+    about: 'print the console log',
+    options: [option('--lines <n>', 'only so many last lines'), ...CLIENT],
+    load: async () => (await import('./commands/instance.ts')).log,
+  },
+  instanceAction('delete', 'delete instances', async () => (await import('./commands/instance-action.ts')).remove),
+  instanceAction('start', 'start stopped instances', async () => (await import('./commands/instance-action.ts')).start),
+  instanceAction('stop', 'stop instances; their disks stay', async () => (await import('./commands/instance-action.ts')).stop),
+  instanceAction('reboot', 'reboot instances', async () => (await import('./commands/instance-action.ts')).reboot, [
+    option('--hard', 'without asking the guest'),
+  ]),
+  instanceAction('pause', 'freeze instances in memory', async () => (await import('./commands/instance-action.ts')).pause),
+  instanceAction('unpause', 'let paused instances go on', async () => (await import('./commands/instance-action.ts')).unpause),
+  {
+    path: 'operation list',
+    about: 'list operations, newest first',
+    options: [
+      option('--instance <instance>', 'only of this instance'),
+      option('--open', 'only those under way'),
+      option('--limit <n>', 'at most so many (default 100)'),
+      ...CLIENT,
+    ],
+    load: async () => (await import('./commands/operation.ts')).list,
+  },
+  {
+    path: 'operation show',
+    args: '<operation>',
+    about: 'show one operation with its steps',
+    options: CLIENT,
+    load: async () => (await import('./commands/operation.ts')).show,
+  },
+  {
+    path: 'operation watch',
+    args: '<operation>',
+    about: 'show each step as it happens until the operation has ended',
+    options: CLIENT,
+    load: async () => (await import('./commands/operation.ts')).watch,
+  },
+  {
+    path: 'operation cancel',
+    args: '<operation>',
+    about: 'ask an operation to stop and undo what it did',
+    options: [WAIT, ...CLIENT],
+    load: async () => (await import('./commands/operation.ts')).cancel,
+  },
+  { path: 'flavor list', about: 'list flavors', options: CLIENT, load: async () => (await import('./commands/flavor.ts')).list },
+  { path: 'flavor show', args: '<flavor>', about: 'show one flavor', options: CLIENT, load: async () => (await import('./commands/flavor.ts')).show },
+  {
+    path: 'flavor create',
+    args: '<name>',
+    about: 'create a flavor',
+    options: [
+      option('--vcpus <n>', 'virtual CPUs'),
+      option('--ram <mb>', 'memory in MiB'),
+      option('--disk <gb>', 'disk in GiB'),
+      option('--id <id>', 'id to use (default: a new one)'),
+      ...CLIENT,
+    ],
+    load: async () => (await import('./commands/flavor.ts')).create,
+  },
+  {
+    path: 'flavor delete',
+    args: '<flavor>',
+    about: 'delete a flavor',
+    options: CLIENT,
+    load: async () => (await import('./commands/flavor.ts')).remove,
+  },
+  { path: 'image list', about: 'list images', options: CLIENT, load: async () => (await import('./commands/image.ts')).list },
+  {
+    path: 'host list',
+    about: 'list compute hosts with what they have and use',
+    options: CLIENT,
+    load: async () => (await import('./commands/host.ts')).list,
+  },
+  { path: 'host show', args: '<host>', about: 'show one compute host', options: CLIENT, load: async () => (await import('./commands/host.ts')).show },
+  {
+    path: 'queue list',
+    about: 'list queues: depth, limit, oldest message, and who is busy',
+    options: CLIENT,
+    load: async () => (await import('./commands/queue.ts')).list,
+  },
+  {
+    path: 'config sample',
+    about: 'print a commented baton.yaml with every key',
+    options: [],
+    load: async () => (await import('./commands/config.ts')).sample,
+  },
+  {
+    path: 'config check',
+    args: '[file]',
+    about: 'check a configuration file',
+    options: [CONFIG],
+    load: async () => (await import('./commands/config.ts')).check,
+  },
+  {
+    path: 'config show',
+    about: 'print the settings in force here: file, environment and defaults',
+    options: [CONFIG, DATA, JSON_OUT],
+    load: async () => (await import('./commands/config.ts')).show,
+  },
+  {
+    path: 'completion',
+    args: '<shell>',
+    about: 'print a completion script for bash, zsh or fish',
+    options: [],
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
+]
+
+/** What the first words of the two-word commands stand for. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  node: 'conductors, compute hosts and gateways',
+  instance: 'build and control instances',
+  operation: 'long-running operations and their steps',
+  flavor: 'sizes of instances',
+  image: 'what instances start from',
+  host: 'compute hosts',
+  queue: 'queues of messages',
+  config: 'the configuration file',
+}

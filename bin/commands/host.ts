@@ -1,0 +1,39 @@
+/** `baton host list` and `show` */
+import type { HostBody } from '../../actors/api.ts'
+import { argument, type Call, given } from '../call.ts'
+import { isHost } from '../client/bodies.ts'
+import { endpointOf } from '../client/endpoint.ts'
+import { shape } from '../client/guards.ts'
+import { httpClient } from '../client/http.ts'
+import { listAll } from '../client/pages.ts'
+import { type Column, card, print, printList, timeText } from '../output/table.ts'
+
+const COLUMNS: readonly Column<HostBody>[] = [
+  ['ID', h => h.id],
+  ['STATE', h => h.state],
+  ['ENABLED', h => (h.enabled ? 'yes' : `no${h.disabledReason === null ? '' : `: ${h.disabledReason}`}`)],
+  ['DRIVER', h => h.driver],
+  ['VCPUS', h => `${h.vcpusUsed}/${h.vcpus}`],
+  ['RAM MB', h => `${h.ramMbUsed}/${h.ramMb}`],
+  ['DISK GB', h => `${h.diskGbUsed}/${h.diskGb}`],
+  ['CLAIMS', h => h.claims],
+]
+
+const DETAILS: readonly Column<HostBody>[] = [
+  ...COLUMNS,
+  ['PID', h => h.pid],
+  ['VERSION', h => h.version],
+  ['SEEN FIRST', h => timeText(h.createdAt)],
+  ['STATE SINCE', h => timeText(h.stateSince)],
+]
+
+export async function list(call: Call): Promise<void> {
+  const hosts = await listAll(httpClient(endpointOf(call.options)), { path: '/baton/v1/hosts', name: 'hosts', item: isHost })
+  printList(given(call.options, 'json'), COLUMNS, hosts)
+}
+
+export async function show(call: Call): Promise<void> {
+  const path = `/baton/v1/hosts/${encodeURIComponent(argument(call, 0))}`
+  const { body } = await httpClient(endpointOf(call.options)).request('GET', path, shape({ host: isHost }))
+  print(given(call.options, 'json'), body.host, () => card(DETAILS, body.host))
+}

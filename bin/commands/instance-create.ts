@@ -1,0 +1,49 @@
+/** `baton instance create` */
+import { randomUUID } from 'node:crypto'
+import type { OperationBody } from '../../actors/api.ts'
+import { argument, type Call, given, integer, required, text } from '../call.ts'
+import { endpointOf } from '../client/endpoint.ts'
+import { type Client, httpClient } from '../client/http.ts'
+import { createInstances, getInstance, listFlavors, listImages, listInstances } from '../client/nova.ts'
+import { listOperations } from '../client/operations.ts'
+import { findNamed } from '../client/resolve.ts'
+import { type Awaited, failUnlessDone, watchAll } from '../client/wait.ts'
+import { instanceNames, printInstances } from './instance.ts'
+
+export async function create(call: Call): Promise<void> {
+  const client = httpClient(endpointOf(call.options))
+  const name = argument(call, 0)
+  const wanted = { flavor: required(call.options, 'flavor'), image: required(call.options, 'image') }
+  const count = integer(call.options, 'count', 1) ?? 1
+  const [flavors, images] = await Promise.all([listFlavors(client), listImages(client)])
+  const id = await createInstances(client, {
+    name,
+    flavor: findNamed('flavor', wanted.flavor, flavors).id,
+    image: findNamed('image', wanted.image, images).id,
+    count,
+    clientToken: text(call.options, 'clientToken') ?? randomUUID(),
+  })
+
+  const { reservation } = await getInstance(client, id)
+  const ended = given(call.options, 'wait') ? await watchAll(client, await buildsOf(client, id, reservation)) : []
+  const instances = await listInstances(client, { reservation })
+  printInstances(call.options, await instanceNames(client, instances))
+  failUnlessDone(ended)
+}
+
+/**
+ * The builds of all instances of one request; none when they ended so long ago that they are archived. The builds carry the id of
+ * the request that began them: not of this one, if it repeated an earlier one by its client token.
+ */
+async function buildsOf(client: Client, firstInstance: string, reservation: string): Promise<Awaited[]> {
+  const first = (await listOperations(client, { subject: firstInstance })).find(isBuild)
+  if (first === undefined) return []
+  const [builds, instances] = await Promise.all([listOperations(client, { requestId: first.requestId }), listInstances(client, { reservation })])
+  const names = new Map(instances.map(i => [i.id, i.name]))
+  return builds
+    .filter(isBuild)
+    .map(operation => ({ label: names.get(operation.subject) ?? operation.subject, operation }))
+    .toSorted((a, b) => a.label.localeCompare(b.label, 'en', { numeric: true }))
+}
+
+const isBuild = (operation: OperationBody): boolean => operation.kind === 'build'

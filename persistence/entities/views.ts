@@ -1,0 +1,64 @@
+/** What lists and the API read: one row per actor, with the columns that are filtered by and the whole as `body`. */
+import { defineEntity, p } from '@mikro-orm/core'
+import type { Json } from '../../actors/kernel/define.ts'
+
+const shared = {
+  id: p.text().collation('C').primary(),
+  /** Cluster time, ms. */
+  createdAt: p.bigint('number'),
+  updatedAt: p.bigint('number'),
+  body: p.json<Json>(),
+}
+
+export const InstanceEntity = defineEntity({
+  name: 'Instance',
+  tableName: 'instance',
+  indexes: [
+    { name: 'instance_created', properties: ['createdAt', 'id'] },
+    { name: 'instance_live', properties: ['createdAt', 'id'], where: 'not deleted' },
+    { name: 'instance_host', properties: ['host'], where: 'host is not null' },
+    { name: 'instance_reservation', properties: ['reservation'], where: 'reservation is not null' },
+  ],
+  properties: {
+    ...shared,
+    name: p.text(),
+    project: p.text(),
+    vmState: p.text(),
+    taskState: p.text().nullable(),
+    host: p.text().nullable(),
+    reservation: p.text().nullable(),
+    deleted: p.boolean(),
+  },
+})
+
+export const OperationEntity = defineEntity({
+  name: 'Operation',
+  tableName: 'operation',
+  indexes: [
+    { name: 'operation_created', properties: ['createdAt', 'id'] },
+    { name: 'operation_subject', properties: ['subject'] },
+    { name: 'operation_request', properties: ['requestId'], where: 'request_id is not null' },
+    { name: 'operation_open', properties: ['createdAt', 'id'], where: 'open' },
+  ],
+  properties: {
+    ...shared,
+    kind: p.text(),
+    subject: p.text(),
+    status: p.text(),
+    open: p.boolean(),
+    requestId: p.text().nullable(),
+    endedAt: p.bigint('number').nullable(),
+  },
+})
+
+export const HostEntity = defineEntity({
+  name: 'Host',
+  tableName: 'host',
+  properties: { ...shared, state: p.text(), enabled: p.boolean() },
+})
+
+export const FlavorEntity = defineEntity({
+  name: 'Flavor',
+  tableName: 'flavor',
+  properties: { ...shared, name: p.text(), deleted: p.boolean() },
+})

@@ -1,0 +1,115 @@
+/**
+ * The journal's own connection: opened when needed, thrown away at the first sign of trouble. Before a new one is used, the
+ * session of the old one is ended on the server, so that a batch thought lost cannot commit behind the back of its repetition.
+ */
+import type pg from 'pg'
+import { BatonError } from '../actors/kernel/errors.ts'
+import type { Incarnation } from '../actors/kernel/ports.ts'
+import type { EncodedAppend } from './encode.ts'
+import { ConnectFailed, isAway, type Connector } from './hosts.ts'
+import { APPEND_SQL, appendParameters, LOOK_UP_SQL } from './journal-sql.ts'
+
+/** A batch takes milliseconds; one that takes this long sits on a server that hangs. The server gives up first. */
+const SERVER_TIMEOUT_MS = 8_000
+const CLIENT_TIMEOUT_MS = 10_000
+const END_SESSION_MS = 5_000
+
+/**
+ * One plan for all batches: making a new one costs more than running it. `transaction_timeout` (PostgreSQL 17 and later) ends
+ * what a process frozen half-way through sending could otherwise hold: the fence row.
+ */
+const SESSION_SQL = `select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('statement_timeout', '${SERVER_TIMEOUT_MS}', false),
+  set_config('idle_in_transaction_session_timeout', '${SERVER_TIMEOUT_MS}', false),
+  case when current_setting('server_version_num')::int >= 170000 then set_config('transaction_timeout', '${SERVER_TIMEOUT_MS}', false) end,
+  pg_backend_pid() as pid, (select backend_start::text from pg_stat_activity where pid = pg_backend_pid()) as started`
+
+const END_SESSION_SQL = `select pg_terminate_backend(pid, ${END_SESSION_MS}) as ended from pg_stat_activity where pid = $1 and backend_start = $2::timestamptz`
+
+interface Session {
+  readonly pid: number
+  readonly started: string | null
+}
+
+export interface JournalConnection {
+  /** True when committed, false when fenced. Calls `onSent` just before the statement leaves: from then on its outcome may be unknown. */
+  write(entries: readonly EncodedAppend[], onSent: () => void): Promise<boolean>
+  /** Whether a batch sent before had committed. A batch is one transaction, so any of its events speaks for all. */
+  wasCommitted(entries: readonly EncodedAppend[]): Promise<boolean>
+  close(): Promise<void>
+}
+
+export function createJournalConnection(connector: Connector, incarnation: Incarnation): JournalConnection {
+  let client: pg.Client | null = null
+  let session: Session | null = null
+
+  async function openOnce(): Promise<pg.Client> {
+    const opened = new connector.Client({ query_timeout: CLIENT_TIMEOUT_MS })
+    await opened.connect()
+    try {
+      const { rows } = await opened.query<Session>(SESSION_SQL)
+      if (session) await endSession(opened, session)
+      session = rows[0] ?? null
+    } catch (error) {
+      opened.end().catch(() => {})
+      throw error
+    }
+    opened.once('end', () => {
+      if (client === opened) client = null
+    })
+    return opened
+  }
+
+  /** No rows: it had ended by itself, or this is another server. */
+  async function endSession(opened: pg.Client, { pid, started }: Session): Promise<void> {
+    const { rows } = await opened.query<{ ended: boolean }>(END_SESSION_SQL, [pid, started])
+    if (rows.some(row => !row.ended)) throw new ConnectFailed(opened.host, new Error(`the earlier session ${pid} does not end`))
+  }
+
+  /** The connection, made if need be; every host is tried once. */
+  async function open(): Promise<pg.Client> {
+    if (client) return client
+    for (let tries = 1; ; tries++) {
+      try {
+        client = await openOnce()
+        return client
+      } catch (error) {
+        if (!(error instanceof ConnectFailed) || tries >= connector.target.hosts.length) throw error
+      }
+    }
+  }
+
+  async function query<R extends pg.QueryResultRow>(name: string, text: string, values: unknown[], onSent: () => void): Promise<R[]> {
+    const used = await open()
+    onSent()
+    try {
+      return (await used.query<R>({ name, text, values })).rows
+    } catch (error) {
+      if (isAway(error)) {
+        if (client === used) client = null
+        used.end().catch(() => {})
+      }
+      throw error
+    }
+  }
+
+  return {
+    async write(entries, onSent) {
+      const rows = await query<{ fence: number }>('append', APPEND_SQL, [incarnation, ...appendParameters(entries)], onSent)
+      return rows[0]?.fence === 1
+    },
+
+    async wasCommitted(entries) {
+      const witness = entries.find(entry => entry.seq > 0)
+      // Without events a batch only replaces rows: it may be sent twice.
+      if (!witness) return false
+      const rows = await query<{ incarnation: number }>('look-up', LOOK_UP_SQL, [[witness.actor], [witness.seq]], () => {})
+      return rows.some(row => row.incarnation === incarnation)
+    },
+
+    async close() {
+      const closing = client
+      client = null
+      if (closing) await closing.end().catch((error: unknown) => Promise.reject(new BatonError('Database', 'the journal did not close', { cause: error })))
+    },
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The one statement behind every batch of the journal. Its first part is the fence: it locks this conductor's own row and yields
+ * it only while the conductor is a member. Every other part reads from the fence, so without it nothing is written; and because
+ * it is one statement, a process that freezes leaves no transaction open behind it.
+ *
+ * Each table gets its rows as one JSON text: as quick as arrays, and the number of parameters never depends on the batch.
+ */
+import type { ViewTable } from '../actors/kernel/define.ts'
+import type { EncodedAppend } from './encode.ts'
+import { VIEW_COLUMNS, VIEW_TABLES } from './view-tables.ts'
+
+const upsertView = (table: ViewTable, parameter: number): string => {
+  const columns = [...VIEW_COLUMNS[table], { name: 'body', type: 'jsonb' }]
+  const names = columns.map(c => c.name).join(', ')
+  return `v_${table} as (
+  insert into ${table} (id, ${names})
+  select id, ${names} from fence, json_to_recordset($${parameter}::json) as r (id text, ${columns.map(c => `${c.name} ${c.type}`).join(', ')})
+  on conflict (id) do update set ${columns.map(c => `${c.name} = excluded.${c.name}`).join(', ')})`
+}
+
+export const APPEND_SQL = `with fence as materialized (
+  select incarnation, floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now
+  from conductor where incarnation = $1::bigint and state in ('alive', 'draining') for share),
+e as (
+  insert into event (actor, seq, type, version, data, at, incarnation)
+  select actor, seq, type, version, data, at, incarnation from fence,
+    json_to_recordset($2::json) as r (actor text, seq int, type text, version int, data jsonb, at bigint)),
+a as (
+  insert into actor as old (actor, kind, shard, seq, awake, finished_at, view, updated)
+  select actor, kind, shard, seq, awake, case when finished then now end, view, now from fence,
+    json_to_recordset($3::json) as r (actor text, kind text, shard smallint, seq int, awake boolean, finished boolean, view text)
+  on conflict (actor) do update set
+    shard = excluded.shard, seq = greatest(old.seq, excluded.seq), awake = excluded.awake, view = coalesce(excluded.view, old.view),
+    finished_at = case when excluded.finished_at is not null then coalesce(old.finished_at, excluded.finished_at) end, updated = excluded.updated),
+s as (
+  insert into snapshot (actor, seq, version, state)
+  select actor, seq, version, state from fence, json_to_recordset($4::json) as r (actor text, seq int, version int, state jsonb)
+  on conflict (actor) do update set seq = excluded.seq, version = excluded.version, state = excluded.state),
+${VIEW_TABLES.map((table, i) => upsertView(table, 5 + i)).join(',\n')}
+select count(*)::int as fence from fence`
+
+const text = JSON.stringify
+const list = (rows: Iterable<string>): string => `[${[...rows].join(',')}]`
+
+/** The parameters of `APPEND_SQL` after the incarnation. A row that appears twice in a batch is written once, as it was last. */
+export function appendParameters(batch: readonly EncodedAppend[]): string[] {
+  const events: string[] = []
+  const actors = new Map<string, EncodedAppend & { readonly lastRow: EncodedAppend['row'] }>()
+  const snapshots = new Map<string, string>()
+  const views = Object.fromEntries(VIEW_TABLES.map(table => [table, new Map<string, string>()]))
+  for (const entry of batch) {
+    const actor = text(entry.actor)
+    for (const e of entry.events) {
+      events.push(`{"actor":${actor},"seq":${e.seq},"type":${text(e.type)},"version":${e.version},"data":${e.data},"at":${e.at}}`)
+    }
+    const before = actors.get(entry.actor)
+    actors.set(entry.actor, { ...entry, seq: Math.max(entry.seq, before?.seq ?? 0), lastRow: entry.row ?? before?.lastRow ?? null })
+    const { snapshot, row } = entry
+    if (snapshot) snapshots.set(entry.actor, `{"actor":${actor},"seq":${snapshot.seq},"version":${snapshot.version},"state":${snapshot.state}}`)
+    if (row) views[row.table]?.set(row.id, `{"id":${text(row.id)},"body":${row.body},${text(row.columns).slice(1)}`)
+  }
+  const actorRows = [...actors.values()].map(
+    a =>
+      `{"actor":${text(a.actor)},"kind":${text(a.kind)},"shard":${a.shard},"seq":${a.seq},"awake":${a.awake},"finished":${a.finished},` +
+      `"view":${a.lastRow ? text(`${a.lastRow.table}/${a.lastRow.id}`) : 'null'}}`,
+  )
+  return [list(events), list(actorRows), list(snapshots.values()), ...VIEW_TABLES.map(table => list(views[table]?.values() ?? []))]
+}
+
+/** Which of these events exist, and who wrote them: $1 actors, $2 sequences. */
+export const LOOK_UP_SQL = `select e.actor, e.seq, e.incarnation::float8 as incarnation
+from unnest($1::text[], $2::int[]) as w (actor, seq) join event e using (actor, seq)`
+
+/** Each actor's snapshot and the events after it, one row per actor in the order asked: $1 actors. */
+export const LOAD_SQL = `select w.actor, s.seq, s.version, s.state,
+  (select json_agg(json_build_object('seq', e.seq, 'type', e.type, 'version', e.version, 'data', e.data, 'at', e.at) order by e.seq)
+   from event e where e.actor = w.actor and e.seq > coalesce(s.seq, 0)) as events
+from unnest($1::text[]) with ordinality as w (actor, n) left join snapshot s on s.actor = w.actor
+order by w.n`
+
+export const AWAKE_SQL = 'select actor from actor where awake and shard = any ($1::smallint[])'

@@ -1,0 +1,228 @@
+/**
+ * The database in memory, for the simulator and for tests: the same ports, the same refusals, no clock and no timer of its own.
+ *
+ * Every call is two scheduled moments, as with a real server: the statement arrives and is applied at once and as a whole;
+ * later its answer comes back. Whoever gives `delay` decides how long each takes and in which order, and loses one by never
+ * calling it. Between the two the caller may have died: then the statement still counts, as it does on a real server.
+ */
+import { parseAddress, addressKey } from '../actors/kernel/address.ts'
+import { BatonError } from '../actors/kernel/errors.ts'
+import type { Json, ViewTable } from '../actors/kernel/define.ts'
+import type { Incarnation, Journal, Loaded, Membership, Views } from '../actors/kernel/ports.ts'
+import { encodeAppend, type EncodedAppend, type EncodedEvent, type EncodedRow } from './encode.ts'
+import { memoryMembership, newMemberTables, type MemberTables } from './memory-membership.ts'
+import { memoryViews } from './memory-views.ts'
+import { VIEW_TABLES } from './view-tables.ts'
+
+/** Cluster time and latency, both given. `statement` names what is under way, so that a test can hold or drop just that. */
+export interface MemoryClock {
+  /** Cluster time in ms. */
+  now(): number
+  /** Calls `fn` once, later. Called twice per statement: before it is applied, and before its answer arrives. */
+  delay(fn: () => void, statement: string): void
+}
+
+export interface MemoryActor {
+  readonly shard: number
+  readonly kind: string
+  /** In order; what retention removed is missing at the front. */
+  readonly events: readonly (EncodedEvent & { readonly incarnation: Incarnation })[]
+  readonly seq: number
+  readonly awake: boolean
+  readonly finishedAt: number | null
+  readonly snapshot: EncodedAppend['snapshot']
+  readonly view: { readonly table: ViewTable; readonly id: string } | null
+}
+
+export interface MemoryTables extends MemberTables {
+  readonly actors: Map<string, MemoryActor>
+  readonly views: Readonly<Record<ViewTable, Map<string, EncodedRow>>>
+}
+
+export type Statement = <T>(name: string, apply: () => T) => Promise<T>
+
+export interface MemoryJournal extends Journal {
+  /** Appends not answered yet. */
+  waiting(): number
+  /** The node is gone: what has not reached the database never will, and nobody is answered any more. */
+  close(): void
+}
+
+export interface MemoryDatabase {
+  journal(incarnation: Incarnation): MemoryJournal
+  readonly membership: Membership
+  readonly views: Views
+  /** While down nothing is applied: appends wait, everything else rejects with `Database`. */
+  setDown(down: boolean): void
+  /** Removes actors finished for `finishedForMs`, and events older than that which a snapshot supersedes. */
+  trim(finishedForMs: number): Promise<{ actors: number; events: number }>
+  /** What is stored, for checkers; look, do not touch. */
+  readonly tables: MemoryTables
+}
+
+/** Appends that may wait in one journal before `Overloaded`. */
+const MAX_WAITING = 10_000
+
+export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
+  const tables: MemoryTables = {
+    ...newMemberTables(),
+    actors: new Map(),
+    views: { instance: new Map(), operation: new Map(), host: new Map(), flavor: new Map() },
+  }
+  let down = false
+  let upSince = clock.now()
+  const untilUp = new Set<() => void>()
+
+  const away = () => new BatonError('Database', 'the database is away', { retryAfterMs: 1000 })
+
+  const statement: Statement = (name, apply) =>
+    new Promise((resolve, reject) => {
+      const answer = (give: () => void) => clock.delay(() => (down ? reject(away()) : give()), name)
+      clock.delay(() => {
+        if (down) return answer(() => reject(away()))
+        try {
+          const result = apply()
+          answer(() => resolve(result))
+        } catch (error) {
+          answer(() => reject(error))
+        }
+      }, name)
+    })
+
+  function journal(incarnation: Incarnation): MemoryJournal {
+    let closed = false
+    let fenced = false
+    let waiting = 0
+
+    /** Calls `fn` now, or as soon as the database is up. */
+    const whenUp = (fn: () => void) => {
+      if (!down) return fn()
+      untilUp.add(fn)
+    }
+
+    function append(encoded: EncodedAppend): Promise<void> {
+      waiting++
+      return new Promise((resolve, reject) => {
+        const answer = (error: unknown) =>
+          whenUp(() => {
+            if (closed) return
+            waiting--
+            if (error === null) resolve()
+            else {
+              if (error instanceof BatonError && error.code === 'Fenced') fenced = true
+              reject(error)
+            }
+          })
+        const send = () =>
+          clock.delay(() => {
+            if (closed && down) return
+            if (down) return whenUp(() => !closed && send())
+            const error = applyAppend(tables, incarnation, encoded, clock.now())
+            clock.delay(() => answer(error), 'append')
+          }, 'append')
+        send()
+      })
+    }
+
+    return {
+      append: async entry => {
+        if (fenced) throw fencedError(incarnation)
+        const encoded = encodeAppend(entry)
+        if (waiting >= MAX_WAITING) throw new BatonError('Overloaded', `${waiting} appends wait for the journal`, { retryAfterMs: 1000 })
+        return append(encoded)
+      },
+      load: actors => statement('load', () => actors.map(actor => load(tables, addressKey(actor)))),
+      awake: shards =>
+        statement('awake', () => {
+          const wanted = new Set(shards)
+          return [...tables.actors].filter(([, a]) => a.awake && wanted.has(a.shard)).map(([key]) => parseAddress(key))
+        }),
+      waiting: () => waiting,
+      close() {
+        closed = true
+      },
+    }
+  }
+
+  return {
+    journal,
+    membership: memoryMembership(tables, statement, () => clock.now(), () => upSince),
+    views: memoryViews(tables.views, statement),
+    setDown(value) {
+      if (down && !value) upSince = clock.now()
+      down = value
+      if (down) return
+      const ready = [...untilUp]
+      untilUp.clear()
+      for (const fn of ready) fn()
+    },
+    trim: finishedForMs => statement('trim', () => trim(tables, clock.now() - finishedForMs)),
+    tables,
+  }
+}
+
+export const fencedError = (incarnation: Incarnation): BatonError =>
+  new BatonError('Fenced', `conductor ${incarnation} was declared dead: nothing was written; join again`, { details: { incarnation } })
+
+/** Applies one append as a whole, or not at all; answers with the refusal, or null. */
+function applyAppend(tables: MemoryTables, incarnation: Incarnation, entry: EncodedAppend, now: number): BatonError | null {
+  const state = tables.conductors.get(incarnation)?.state
+  if (state !== 'alive' && state !== 'draining') return fencedError(incarnation)
+  const before = tables.actors.get(entry.actor)
+  const first = entry.events[0]?.seq
+  if (first !== undefined && before && first <= before.seq) {
+    return new BatonError('JournalRefused', `${entry.actor}: event ${first} is already written`, { details: { actor: entry.actor, seq: first } })
+  }
+  tables.actors.set(entry.actor, {
+    shard: entry.shard,
+    kind: entry.kind,
+    events: entry.events.length === 0 ? (before?.events ?? []) : [...(before?.events ?? []), ...entry.events.map(e => ({ ...e, incarnation }))],
+    seq: entry.seq || (before?.seq ?? 0),
+    awake: entry.awake,
+    finishedAt: entry.finished ? (before?.finishedAt ?? now) : null,
+    snapshot: entry.snapshot ?? before?.snapshot ?? null,
+    view: entry.row ? { table: entry.row.table, id: entry.row.id } : (before?.view ?? null),
+  })
+  if (entry.row) tables.views[entry.row.table].set(entry.row.id, entry.row)
+  return null
+}
+
+/** Stored text is parsed at each read, so that nobody can change what another reads. */
+const parseJson = (text: string): Json => JSON.parse(text)
+
+function load(tables: MemoryTables, key: string): Loaded {
+  const stored = tables.actors.get(key)
+  const snapshot = stored?.snapshot ?? null
+  const since = snapshot?.seq ?? 0
+  return {
+    actor: parseAddress(key),
+    snapshot: snapshot && { seq: snapshot.seq, version: snapshot.version, state: parseJson(snapshot.state) },
+    events: (stored?.events ?? [])
+      .filter(e => e.seq > since)
+      .map(e => ({ seq: e.seq, type: e.type, version: e.version, data: parseJson(e.data), at: e.at })),
+  }
+}
+
+function trim(tables: MemoryTables, before: number): { actors: number; events: number } {
+  let actors = 0
+  let events = 0
+  for (const [key, actor] of tables.actors) {
+    if (actor.finishedAt !== null && actor.finishedAt < before) {
+      tables.actors.delete(key)
+      if (actor.view) tables.views[actor.view.table].delete(actor.view.id)
+      actors++
+      events += actor.events.length
+      continue
+    }
+    const covered = actor.snapshot?.seq ?? 0
+    const kept = actor.events.filter(e => e.seq > covered || e.at >= before)
+    if (kept.length === actor.events.length) continue
+    events += actor.events.length - kept.length
+    tables.actors.set(key, { ...actor, events: kept })
+  }
+  return { actors, events }
+}
+
+/** How many rows each view holds, for checkers and test messages. */
+export const countViews = (tables: MemoryTables): Record<string, number> =>
+  Object.fromEntries(VIEW_TABLES.map(table => [table, tables.views[table].size]))

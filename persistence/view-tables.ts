@@ -1,0 +1,89 @@
+/**
+ * The typed columns of the views, beside `id` and `body`: what lists are filtered and sorted by. The one description that the
+ * journal, the views and the memory database share; a test compares it with the entities and with the migrated schema.
+ */
+import { BatonError } from '../actors/kernel/errors.ts'
+import type { ViewRow, ViewTable } from '../actors/kernel/define.ts'
+import type { ViewQuery } from '../actors/kernel/ports.ts'
+
+export type ColumnType = 'text' | 'bigint' | 'boolean'
+export type ColumnValue = string | number | boolean | null
+
+export interface Column {
+  readonly name: string
+  readonly type: ColumnType
+  readonly nullable: boolean
+}
+
+const column = (name: string, type: ColumnType, nullable = false): Column => ({ name, type, nullable })
+
+/** Every view has these: milliseconds of cluster time. Lists are ordered by the first. */
+const TIMES = [column('created_at', 'bigint'), column('updated_at', 'bigint')] as const
+
+export const VIEW_COLUMNS: Readonly<Record<ViewTable, readonly Column[]>> = {
+  instance: [
+    column('name', 'text'), column('project', 'text'), column('vm_state', 'text'), column('task_state', 'text', true),
+    column('host', 'text', true), column('reservation', 'text', true), column('deleted', 'boolean'), ...TIMES,
+  ],
+  operation: [
+    column('kind', 'text'), column('subject', 'text'), column('status', 'text'), column('open', 'boolean'),
+    column('request_id', 'text', true), column('ended_at', 'bigint', true), ...TIMES,
+  ],
+  host: [column('state', 'text'), column('enabled', 'boolean'), ...TIMES],
+  flavor: [column('name', 'text'), column('deleted', 'boolean'), ...TIMES],
+}
+
+export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor']
+
+export const VIEW_LIMITS = { defaultLimit: 1000, maxLimit: 10_000 } as const
+
+const fits = (column: Column, value: ColumnValue): boolean => {
+  if (value === null) return column.nullable
+  if (column.type === 'bigint') return Number.isSafeInteger(value)
+  return typeof value === (column.type === 'text' ? 'string' : 'boolean')
+}
+
+/** What is wrong with a row (a column missing, unknown, or of the wrong type), or null. */
+export function checkRow(row: ViewRow): string | null {
+  const columns = VIEW_COLUMNS[row.table]
+  if (!columns) return `there is no view ${JSON.stringify(row.table)}`
+  for (const c of columns) {
+    const value = row.columns[c.name] ?? null
+    if (!fits(c, value)) return `view ${row.table}: column ${c.name} must be ${c.type}${c.nullable ? ' or null' : ''}, not ${JSON.stringify(value)}`
+  }
+  const unknown = Object.keys(row.columns).find(name => !columns.some(c => c.name === name))
+  return unknown === undefined ? null : `view ${row.table} has no column ${unknown}`
+}
+
+export interface Condition {
+  readonly column: string
+  /** Any of these. */
+  readonly anyOf: readonly ColumnValue[]
+}
+
+/** The conditions of a query, checked. Throws `BadRequest` on a column the view does not have or a value that cannot match. */
+export function conditionsOf(table: ViewTable, where: ViewQuery['where'] = {}): Condition[] {
+  const found: Condition[] = []
+  for (const [name, wanted] of Object.entries(where)) {
+    if (wanted === undefined) continue
+    const column = name === 'id' ? ID : VIEW_COLUMNS[table].find(c => c.name === name)
+    if (!column) throw new BatonError('BadRequest', `${table} cannot be filtered by ${JSON.stringify(name)}`)
+    const anyOf: readonly ColumnValue[] = typeof wanted === 'object' && wanted !== null ? wanted : [wanted]
+    const wrong = anyOf.find(value => value !== null && (!fits(column, value) || String(value).includes('\0')))
+    if (wrong !== undefined) throw new BatonError('BadRequest', `${name} must be ${column.type}, not ${JSON.stringify(wrong)}`)
+    found.push({ column: name, anyOf })
+  }
+  return found
+}
+
+const ID = column('id', 'text')
+
+/** The number of rows to answer with. Throws `BadRequest` when it is no positive whole number. */
+export function limitOf(query: ViewQuery): number {
+  const limit = query.limit ?? VIEW_LIMITS.defaultLimit
+  if (!Number.isSafeInteger(limit) || limit < 1) throw new BatonError('BadRequest', `limit must be a whole number above 0, not ${limit}`)
+  return Math.min(limit, VIEW_LIMITS.maxLimit)
+}
+
+export const unknownMarker = (table: ViewTable, marker: string): BatonError =>
+  new BatonError('BadRequest', `there is no ${table} ${JSON.stringify(marker)} to continue after; start again without a marker`)

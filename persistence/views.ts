@@ -1,0 +1,81 @@
+/** The views on PostgreSQL, through MikroORM's Kysely. Pages follow a key, not an offset: rows that come and go never shift a page. */
+import type { ViewRow, ViewTable } from '../actors/kernel/define.ts'
+import type { Views } from '../actors/kernel/ports.ts'
+import { overHosts, type Connector } from './hosts.ts'
+import type { Orm } from './orm.ts'
+import { conditionsOf, limitOf, unknownMarker, VIEW_COLUMNS, type Column, type ColumnValue, type Condition } from './view-tables.ts'
+
+/** What every view has; the other columns are named by `VIEW_COLUMNS`. */
+interface ViewRecord {
+  readonly id: string
+  readonly created_at: number
+  readonly body: object
+}
+
+export function createViews(connector: Connector, orm: () => Promise<Orm>): Views {
+  const read = <T>(statement: (db: Database) => Promise<T>): Promise<T> =>
+    overHosts(connector.target, async () => statement(databaseOf(await orm())), 'reads')
+
+  const byId = (db: Database, table: ViewTable, id: string) => db.selectFrom(table).selectAll().where('id', '=', id).executeTakeFirst()
+
+  return {
+    async get(table, id) {
+      if (id.includes('\0')) return null
+      const row = await read(db => byId(db, table, id))
+      return row ? toViewRow(table, row) : null
+    },
+
+    async list(table, query) {
+      const conditions = conditionsOf(table, query.where)
+      const limit = limitOf(query)
+      const { marker } = query
+      const rows = await read(async db => {
+        let select = matching(db, table, conditions).selectAll()
+        if (marker !== undefined) {
+          const last = marker.includes('\0') ? undefined : await byId(db, table, marker)
+          if (!last) throw unknownMarker(table, marker)
+          select = select.where(eb => eb(eb.refTuple('created_at', 'id'), '<', eb.tuple(last.created_at, last.id)))
+        }
+        return select.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute()
+      })
+      return rows.map(row => toViewRow(table, row))
+    },
+
+    async count(table, query) {
+      const conditions = conditionsOf(table, query.where)
+      const row = await read(db => matching(db, table, conditions).select(eb => eb.fn.countAll().as('rows')).executeTakeFirst())
+      return Number(row?.rows ?? 0)
+    },
+  }
+}
+
+const databaseOf = (orm: Orm) => orm.em.getKysely<Record<ViewTable, ViewRecord>>()
+type Database = ReturnType<typeof databaseOf>
+
+function matching(db: Database, table: ViewTable, conditions: readonly Condition[]) {
+  let select = db.selectFrom(table)
+  for (const { column, anyOf } of conditions) {
+    const values = anyOf.filter(value => value !== null)
+    const named = db.dynamic.ref(column)
+    // `in ()` is no SQL; no values and no null match nothing.
+    select = select.where(eb =>
+      eb.or([...(values.length > 0 ? [eb(named, 'in', values)] : []), ...(values.length < anyOf.length ? [eb(named, 'is', null)] : [])]),
+    )
+  }
+  return select
+}
+
+/** A bigint comes as text; ours are milliseconds and fit a number. */
+const valueOf = ({ type, name }: Column, row: Readonly<Record<string, unknown>>): ColumnValue => {
+  const value = row[name]
+  if (value === null || value === undefined) return null
+  if (type === 'bigint') return Number(value)
+  return type === 'boolean' ? value === true : String(value)
+}
+
+const toViewRow = (table: ViewTable, row: ViewRecord): ViewRow => ({
+  table,
+  id: row.id,
+  columns: Object.fromEntries(VIEW_COLUMNS[table].map(column => [column.name, valueOf(column, { ...row })])),
+  body: row.body,
+})

@@ -1,0 +1,142 @@
+/** A compute host's agent: a hypervisor actor that obeys conductors, and a heartbeat. It never sees the database. */
+import { createHypervisor, type GuestReport } from '../actors/hypervisor/hypervisor.ts'
+import type { HypervisorDriver } from '../actors/hypervisor/driver.ts'
+import type { QueueBody } from '../actors/api.ts'
+import { address } from '../actors/kernel/address.ts'
+import type { Env, Timer } from '../actors/kernel/env.ts'
+import { BatonError, toFault } from '../actors/kernel/errors.ts'
+import type { Link } from '../transport/link.ts'
+import { createMessenger, type Messenger, type Received } from '../transport/messenger.ts'
+import { createActorSystem } from './actor-system.ts'
+import type { Beat } from './host-monitor.ts'
+import { createDirectory } from './seeds.ts'
+
+export interface ComputeOptions {
+  readonly env: Env
+  readonly nodeId: string
+  /** Number of this life, larger than any before. */
+  readonly incarnation: number
+  readonly pid: number
+  readonly version: string
+  readonly engine: string
+  readonly link: Link
+  /** Endpoints of some conductors. */
+  readonly seeds: readonly string[]
+  readonly driver: HypervisorDriver
+  /** Identifies this boot of the machine. */
+  readonly bootId: string
+  readonly intervalMs: number
+  gauges?(): Record<string, number>
+  /** Called once, when the first heartbeat was acknowledged. */
+  onReady?(): void
+}
+
+export interface Compute {
+  readonly messenger: Messenger
+  ready(): boolean
+  queues(): QueueBody[]
+  stop(): Promise<void>
+}
+
+export async function startCompute(options: ComputeOptions): Promise<Compute> {
+  const { env, nodeId, driver } = options
+  const system = createActorSystem(`${nodeId}-${options.incarnation}`)
+  const directory = createDirectory(options.seeds)
+  const guests = new Map<string, { mailbox: ReturnType<typeof system.spawn<() => Promise<void>>>; waiting: number }>()
+  let seq = 0
+  let acknowledged = false
+  let stopped = false
+  let timer: Timer | null = null
+
+  /** Each guest has an actor while there is something to do for it. */
+  function perGuest<T>(instance: string, task: () => Promise<T>): Promise<T> {
+    const guest = guests.get(instance) ?? { mailbox: system.spawn<() => Promise<void>>((run) => run()), waiting: 0 }
+    guests.set(instance, guest)
+    guest.waiting++
+    return new Promise<T>((resolve, reject) => {
+      guest.mailbox.tell(async () => {
+        try {
+          resolve(await task())
+        } catch (error) {
+          reject(error)
+        } finally {
+          guest.waiting--
+          if (guest.waiting === 0 && guests.get(instance) === guest) {
+            guests.delete(instance)
+            guest.mailbox.stop()
+          }
+        }
+      })
+    })
+  }
+
+  const hypervisor = createHypervisor({ env, driver, perGuest })
+
+  function queues(): QueueBody[] {
+    const h = hypervisor.stats()
+    const m = messenger.stats()
+    const l = options.link.stats()
+    return [
+      { node: nodeId, queue: 'commands', depth: h.waiting, limit: 20_000, oldestMs: Math.round(h.oldestMs), busiest: null },
+      { node: nodeId, queue: 'calls', depth: m.pending, limit: 20_000, oldestMs: Math.round(m.oldestPendingMs), busiest: null },
+      { node: nodeId, queue: 'links', depth: l.queued, limit: 10_000, oldestMs: 0, busiest: null },
+    ]
+  }
+
+  async function serve({ to, method, args, from }: Received): Promise<unknown> {
+    if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `a compute host takes no commands from a ${from.role}`)
+    if (to.kind !== 'compute' || to.id !== nodeId) throw new BatonError('NotFound', `this is ${nodeId}, not ${to.kind} ${to.id}`)
+    return method === 'queues' ? queues() : hypervisor.serve(method, args)
+  }
+
+  const messenger: Messenger = createMessenger({
+    env,
+    link: options.link,
+    self: { node: nodeId, inc: options.incarnation, role: 'compute', pid: options.pid, ver: options.version, eng: options.engine },
+    route: (to) => directory.ownerOf(to),
+    serve,
+    take: ({ method, args, from }) => {
+      if (from.role === 'conductor' && method === 'map') directory.learn(args)
+    },
+    onMoved: (fault) => directory.moved(fault),
+  })
+  directory.start(messenger)
+
+  async function beat(): Promise<void> {
+    let guestReports: GuestReport[] = []
+    try {
+      const [inventory, report] = await Promise.all([driver.inventory(), hypervisor.report()])
+      guestReports = report
+      const { vcpus, ramMb, diskGb } = inventory
+      const info = { driver: driver.name, pid: options.pid, version: options.version, vcpus, ramMb, diskGb }
+      const message: Beat = { seq: seq++, bootId: `${options.bootId}/${options.incarnation}`, info, load: options.gauges?.() ?? {}, guests: guestReports }
+      await messenger.call(address('monitor', nodeId), 'beat', message, { timeoutMs: options.intervalMs * 3 })
+      if (!acknowledged) options.onReady?.()
+      acknowledged = true
+    } catch (error) {
+      if (!stopped) env.log.warn({ fault: toFault(error), guests: guestReports.length }, 'a heartbeat was not acknowledged')
+    }
+  }
+
+  function loop(): void {
+    if (stopped) return
+    const startedMs = env.monotonicMs()
+    beat().finally(() => {
+      if (!stopped) timer = env.setTimer(Math.max(1, options.intervalMs - (env.monotonicMs() - startedMs)), loop)
+    })
+  }
+  loop()
+
+  return {
+    messenger,
+    ready: () => acknowledged,
+    queues,
+    async stop() {
+      stopped = true
+      timer?.cancel()
+      messenger.close()
+      system.stop()
+      await driver.close()
+    },
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Every key of `baton.yaml`, as one table of data: default, unit, range, and the line a person reads above it.
+ * The typed `Config`, the checks, `baton config sample` and the README's table all come from here, so a key is
+ * described once. A key appears in the environment as `BATON_` and its path in capitals: `http.port` is
+ * `BATON_HTTP_PORT`, `driver.fake.latencyMs` is `BATON_DRIVER_FAKE_LATENCY_MS`.
+ */
+
+export interface NumberKey {
+  readonly kind: 'integer' | 'number'
+  readonly default: number
+  readonly unit: string
+  readonly min: number
+  readonly max: number
+  readonly about: string
+}
+
+export interface TextKey<D extends string | null = string | null> {
+  readonly kind: 'text'
+  readonly default: D
+  readonly unit: string
+  /** A second environment variable with the same meaning. */
+  readonly alias?: string
+  readonly about: string
+}
+
+export interface ChoiceKey<C extends string = string> {
+  readonly kind: 'choice'
+  readonly default: C
+  readonly unit: ''
+  readonly choices: readonly C[]
+  readonly about: string
+}
+
+export type KeySpec = NumberKey | TextKey | ChoiceKey
+
+const integer = (byDefault: number, unit: string, [min, max]: readonly [number, number], about: string): NumberKey => ({
+  kind: 'integer',
+  default: byDefault,
+  unit,
+  min,
+  max,
+  about,
+})
+
+const number = (byDefault: number, unit: string, [min, max]: readonly [number, number], about: string): NumberKey => ({
+  kind: 'number',
+  default: byDefault,
+  unit,
+  min,
+  max,
+  about,
+})
+
+const text = <D extends string | null>(byDefault: D, unit: string, about: string, alias?: string): TextKey<D> => ({
+  kind: 'text',
+  default: byDefault,
+  unit,
+  about,
+  ...(alias === undefined ? {} : { alias }),
+})
+
+const choice = <const C extends string>(byDefault: NoInfer<C>, choices: readonly C[], about: string): ChoiceKey<C> => ({
+  kind: 'choice',
+  default: byDefault,
+  unit: '',
+  choices,
+  about,
+})
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+export const CONFIG_KEYS = {
+  'cluster.conductors': integer(3, 'nodes', [1, 64], 'Conductors that `baton up` starts and keeps alive.'),
+  'cluster.computes': integer(4, 'nodes', [0, 1000], 'Compute hosts that `baton up` starts and keeps alive.'),
+  'http.host': text('127.0.0.1', 'address', 'Address the gateway listens on. Loopback only until identities exist.'),
+  'http.port': integer(8774, 'TCP port', [0, 65_535], 'Port of the REST API; 0 takes a free one.'),
+  'data.folder': text('.baton', 'path', 'Folder of the embedded database, the logs and cluster.json.', 'BATON_DATA'),
+  'database.url': text(null, 'URL', 'PostgreSQL to use, several hosts allowed; null starts an embedded one in the data folder.'),
+  'driver.name': choice('auto', ['auto', 'fake', 'process'], 'What runs instances; auto takes the best that works on the host.'),
+  'driver.fake.latencyMs': integer(0, 'ms', [0, HOUR], 'Time the fake driver takes for each command.'),
+  'driver.fake.failureRate': number(0, 'share', [0, 1], 'Share of commands that the fake driver fails.'),
+  'driver.fake.vcpus': integer(64, 'vCPUs', [1, 65_536], 'Size of a host with the fake driver.'),
+  'driver.fake.ramMb': integer(262_144, 'MiB', [1, 2 ** 31], 'Size of a host with the fake driver.'),
+  'driver.fake.diskGb': integer(4096, 'GiB', [1, 2 ** 31], 'Size of a host with the fake driver.'),
+  'membership.leaseMs': integer(6000, 'ms', [500, HOUR], 'Lease of a conductor, by database time; run out, it may be declared dead.'),
+  'membership.renewMs': integer(1000, 'ms', [50, HOUR], 'How often a conductor renews its lease.'),
+  'membership.pingMs': integer(150, 'ms', [10, MINUTE], 'How often conductors ping each other.'),
+  'membership.suspectMs': integer(900, 'ms', [50, HOUR], 'Silence after which a conductor suspects another.'),
+  'heartbeat.intervalMs': integer(1000, 'ms', [50, MINUTE], 'How often a compute host reports.'),
+  'heartbeat.suspectMs': integer(3000, 'ms', [100, HOUR], 'Silence after which a host is suspect and takes no new instance.'),
+  'heartbeat.downMs': integer(10_000, 'ms', [200, DAY], 'Silence after which a host is down.'),
+  'journal.snapshotEvery': integer(100, 'events', [1, 100_000], 'Events of one actor between two snapshots of its state.'),
+  'journal.retentionDays': number(7, 'days', [0, 3650], 'How long finished operations and deleted instances are kept.'),
+  'journal.maxBatch': integer(500, 'events', [1, 10_000], 'Events in one database transaction at most.'),
+  'actors.inbox': integer(1000, 'messages', [1, 1_000_000], 'Messages that may wait for one actor; more are refused as Overloaded.'),
+  'actors.idleMs': integer(MINUTE, 'ms', [100, DAY], 'Idle time after which a durable actor leaves memory until its next message.'),
+  'actors.restartLimit': integer(5, 'restarts', [0, 1000], 'Restarts of one actor within the period before it is set aside.'),
+  'actors.restartPeriodMs': integer(MINUTE, 'ms', [100, DAY], 'The period in which restarts are counted.'),
+  'operations.buildDeadlineMs': integer(30 * MINUTE, 'ms', [SECOND, DAY], 'A build that takes longer is undone and fails.'),
+  'operations.actionDeadlineMs': integer(10 * MINUTE, 'ms', [SECOND, DAY], 'The same for start, stop, reboot, pause and unpause.'),
+  'operations.deleteDeadlineMs': integer(30 * MINUTE, 'ms', [SECOND, DAY], 'The same for a delete.'),
+  'limits.maxInstancesPerRequest': integer(1000, 'instances', [1, 10_000], 'Instances that one create may ask for.'),
+  'scheduler.vcpuRatio': number(4, 'ratio', [0.01, 1000], 'Virtual CPUs promised per CPU of a host.'),
+  'scheduler.ramRatio': number(1, 'ratio', [0.01, 1000], 'Memory promised per memory of a host.'),
+  'scheduler.diskRatio': number(1, 'ratio', [0.01, 1000], 'Disk promised per disk of a host.'),
+  'log.level': choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'The least severe messages that are logged.'),
+} satisfies Record<string, KeySpec>
+
+export type ConfigKey = keyof typeof CONFIG_KEYS
+
+/** Pairs of which the first must be smaller than the second, or the cluster would judge its own nodes dead. */
+export const CONFIG_ORDER: readonly (readonly [ConfigKey, ConfigKey])[] = [
+  ['membership.renewMs', 'membership.leaseMs'],
+  ['membership.pingMs', 'membership.suspectMs'],
+  ['heartbeat.intervalMs', 'heartbeat.suspectMs'],
+  ['heartbeat.suspectMs', 'heartbeat.downMs'],
+]
+
+type ValueOf<K> = K extends NumberKey
+  ? number
+  : K extends ChoiceKey<infer C>
+    ? C
+    : K extends TextKey<infer D>
+      ? null extends D
+        ? string | null
+        : string
+      : never
+
+type Head<K> = K extends `${infer H}.${string}` ? H : K
+type Below<T, H> = { [K in keyof T as H extends string ? (K extends `${H}.${infer Rest}` ? Rest : never) : never]: T[K] }
+type Nested<T> = { readonly [H in keyof T as Head<H>]: Head<H> extends infer P ? (P extends keyof T ? ValueOf<T[P]> : Nested<Below<T, P>>) : never }
+
+/** All settings, nested as in the file: `config.http.port`. Frozen; never changed after start-up. */
+export type Config = Nested<typeof CONFIG_KEYS>
+
+export type ConfigValue = string | number | null
+
+/** The keys with their descriptions, in the order of the sample file. */
+export const configEntries = (): readonly (readonly [string, KeySpec])[] => Object.entries(CONFIG_KEYS)
+
+export const isConfigKey = (name: string): name is ConfigKey => Object.hasOwn(CONFIG_KEYS, name)
+
+/** `driver.fake.latencyMs` becomes `BATON_DRIVER_FAKE_LATENCY_MS`. */
+export const environmentName = (key: string): string =>
+  `BATON_${key
+    .replaceAll('.', '_')
+    .replace(/[A-Z]/g, c => `_${c}`)
+    .toUpperCase()}`
+
+/** What a value must be, for people: `an integer from 0 to 65535 (TCP port)`. */
+export function expected(spec: KeySpec): string {
+  const unit = spec.unit === '' ? '' : ` (${spec.unit})`
+  switch (spec.kind) {
+    case 'integer':
+      return `an integer from ${spec.min} to ${spec.max}${unit}`
+    case 'number':
+      return `a number from ${spec.min} to ${spec.max}${unit}`
+    case 'text':
+      return `${spec.default === null ? 'a text or null' : 'a text'}${unit}`
+    case 'choice':
+      return `one of ${spec.choices.join(', ')}`
+  }
+}
+
+/** True when `value` may stand under a key with this description. */
+export function allows(spec: KeySpec, value: unknown): value is ConfigValue {
+  switch (spec.kind) {
+    case 'integer':
+      return typeof value === 'number' && Number.isSafeInteger(value) && value >= spec.min && value <= spec.max
+    case 'number':
+      return typeof value === 'number' && Number.isFinite(value) && value >= spec.min && value <= spec.max
+    case 'text':
+      return value === null ? spec.default === null : typeof value === 'string' && value !== ''
+    case 'choice':
+      return typeof value === 'string' && spec.choices.includes(value)
+  }
+}
+
+/** Text of an environment variable or a flag as a value of this kind; what does not fit is returned as it is. */
+export function fromText(spec: KeySpec, raw: string): unknown {
+  if (spec.kind === 'integer' || spec.kind === 'number') return /^[+-]?\d/.test(raw.trim()) ? Number(raw) : raw
+  return spec.kind === 'text' && spec.default === null && raw === '' ? null : raw
+}

@@ -1,0 +1,64 @@
+/** A gateway: stateless, speaks HTTP to the outside and asks conductors for everything. */
+import type { ClusterApi, QueueBody } from '../actors/api.ts'
+import type { Env } from '../actors/kernel/env.ts'
+import { BatonError } from '../actors/kernel/errors.ts'
+import { address } from '../actors/kernel/address.ts'
+import type { Link } from '../transport/link.ts'
+import { createMessenger, type Messenger } from '../transport/messenger.ts'
+import type { NodeIdentity } from '../transport/protocol.ts'
+import { createDirectory } from './seeds.ts'
+import { apiProxy } from './serve-api.ts'
+
+export interface GatewayOptions {
+  readonly env: Env
+  readonly self: NodeIdentity
+  readonly link: Link
+  readonly seeds: readonly string[]
+  /** Time a request may take before it is answered with 503, ms. */
+  readonly requestMs: number
+}
+
+export interface Gateway {
+  readonly api: ClusterApi
+  readonly messenger: Messenger
+  /** True while some conductor answers and the shards are known. */
+  ready(): boolean
+  queues(): QueueBody[]
+  stop(): void
+}
+
+export function startGateway(options: GatewayOptions): Gateway {
+  const { env, self } = options
+  const directory = createDirectory(options.seeds)
+  const queues = (): QueueBody[] => {
+    const m = messenger.stats()
+    return [{ node: self.node, queue: 'calls', depth: m.pending, limit: 20_000, oldestMs: Math.round(m.oldestPendingMs), busiest: null }]
+  }
+  const messenger: Messenger = createMessenger({
+    env,
+    link: options.link,
+    self,
+    // A request goes to where its subject lives, so that most of its way is within one node.
+    route: (to) => {
+      if (to.id === '') return directory.anyConductor()
+      const owner = directory.ownerOf(to)
+      return owner.at === 'node' && messenger.sessions.to(owner.node) ? owner : directory.anyConductor()
+    },
+    serve: async ({ method }) => {
+      if (method === 'queues') return queues()
+      throw new BatonError('UnknownMethod', `a gateway has no method ${method}`)
+    },
+    take: ({ method, args, from }) => {
+      if (from.role === 'conductor' && method === 'map') directory.learn(args)
+    },
+    onMoved: (fault) => directory.moved(fault),
+  })
+  directory.start(messenger)
+  return {
+    api: apiProxy((method, args, affinity) => messenger.call(address('api', affinity ?? ''), method, args, { timeoutMs: options.requestMs })),
+    messenger,
+    ready: () => directory.map().version > 0 && directory.anyConductor().at === 'node',
+    queues,
+    stop: () => messenger.close(),
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Carries the newest summary of each host to every conductor's scheduler: what changed is gathered and sent a few times a
+ * second, and all of it now and then, so that a lost message is made good.
+ */
+import type { HostBody } from '../actors/api.ts'
+import type { Env, Timer } from '../actors/kernel/env.ts'
+
+const FLUSH_MS = 100
+const REFRESH_MS = 10_000
+
+export interface Summaries {
+  /** A host whose actor lives here has changed. */
+  changed(host: HostBody): void
+  /** Summaries from another conductor. */
+  take(hosts: readonly HostBody[]): void
+  stop(): void
+}
+
+export function createSummaries(options: { env: Env; learn(host: HostBody): void; send(hosts: readonly HostBody[]): void }): Summaries {
+  const { env, learn, send } = options
+  const own = new Map<string, HostBody>()
+  const dirty = new Set<string>()
+  let timer: Timer | null = null
+  let refreshAtMs = env.monotonicMs() + REFRESH_MS
+
+  function flush(): void {
+    timer = null
+    const all = env.monotonicMs() >= refreshAtMs
+    if (all) refreshAtMs = env.monotonicMs() + REFRESH_MS
+    const ids = all ? own.keys() : dirty
+    const bodies = [...ids].flatMap((id) => own.get(id) ?? [])
+    dirty.clear()
+    if (bodies.length > 0) send(bodies)
+  }
+
+  return {
+    changed(host) {
+      learn(host)
+      own.set(host.id, host)
+      dirty.add(host.id)
+      timer ??= env.setTimer(FLUSH_MS, flush)
+    },
+    take(hosts) {
+      for (const host of hosts) {
+        // Another conductor speaks for this host now.
+        own.delete(host.id)
+        learn(host)
+      }
+    },
+    stop: () => timer?.cancel(),
+  }
+}

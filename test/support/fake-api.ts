@@ -1,0 +1,244 @@
+/**
+ * A cluster in memory behind `ClusterApi`, for tests of the faces (HTTP, CLI). Operations end when the test says so, with `finish`;
+ * `fail` and `hang` make the next calls of a method go wrong.
+ */
+import type {
+  ClusterApi, CreateInstances, FlavorBody, HostBody, ImageBody, InstanceAction, InstanceBody, NodeBody, OperationBody, Page, TaskState, VmState,
+} from '../../actors/api.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
+
+type Method = keyof ClusterApi
+
+export interface FakeApi {
+  readonly api: ClusterApi
+  /** Every call so far, in order. */
+  readonly calls: { readonly method: Method; readonly args: unknown }[]
+  /** The next calls of `method` reject with `error`, until `heal`. */
+  fail(method: Method, error: unknown): void
+  /** The next calls of `method` never settle, until `heal`. */
+  hang(method: Method): void
+  heal(method: Method): void
+  /** Ends the operation under way on an instance, well or with a fault. */
+  finish(instanceId: string, fault?: OperationBody['fault']): void
+  setInstance(id: string, change: Partial<InstanceBody>): void
+  setOperation(id: string, change: Partial<OperationBody>): void
+}
+
+/** 2026-01-31T12:00:00.123Z; each event is a second later. */
+export const FAKE_START_MS = Date.UTC(2026, 0, 31, 12, 0, 0, 123)
+
+const OUTCOME: Readonly<Record<string, VmState>> = {
+  build: 'active', start: 'active', stop: 'stopped', reboot: 'active', pause: 'paused', unpause: 'active', delete: 'deleted',
+}
+const FROM: Readonly<Record<InstanceAction, readonly VmState[]>> = {
+  start: ['stopped'], stop: ['active', 'error'], reboot: ['active', 'stopped', 'paused', 'error'], pause: ['active'], unpause: ['paused'],
+}
+const TASK: Readonly<Record<InstanceAction, TaskState>> = {
+  start: 'powering-on', stop: 'powering-off', reboot: 'rebooting', pause: 'pausing', unpause: 'unpausing',
+}
+
+/** One page in the order given. Throws like the real views on an unknown marker. */
+function page<T extends { readonly id: string }>(rows: readonly T[], { limit, marker }: Page): T[] {
+  const at = marker === undefined ? 0 : rows.findIndex(({ id }) => id === marker) + 1
+  if (marker !== undefined && at === 0) throw new BatonError('BadRequest', `marker [${marker}] not found`)
+  return rows.slice(at, limit === undefined ? undefined : at + limit)
+}
+
+function found<T>(rows: ReadonlyMap<string, T>, what: string, id: string): T {
+  const row = rows.get(id)
+  if (row === undefined) throw new BatonError('NotFound', `${what} ${id} could not be found.`)
+  return row
+}
+
+export function createFakeApi(): FakeApi {
+  let now = FAKE_START_MS
+  const tick = () => (now += 1_000)
+  const instances = new Map<string, InstanceBody>()
+  const operations = new Map<string, OperationBody>()
+  const flavors = new Map<string, FlavorBody>([
+    ['tiny', { id: 'tiny', name: 'tiny', vcpus: 1, ramMb: 64, diskGb: 1, createdAt: now }],
+    ['small', { id: 'small', name: 'small', vcpus: 1, ramMb: 512, diskGb: 5, createdAt: now }],
+  ])
+  const image: ImageBody = { id: 'fake', name: 'fake', driver: 'fake', sizeBytes: 4096, createdAt: now }
+  const images = new Map([[image.id, image], ['other', { ...image, id: 'other', name: 'other' }]])
+  const host: HostBody = {
+    id: 'c1', state: 'up', enabled: true, disabledReason: null, driver: 'fake', vcpus: 8, ramMb: 8192, diskGb: 100, vcpusUsed: 2,
+    ramMbUsed: 128, diskGbUsed: 2, claims: 2, pid: 41, version: '0.1.0', createdAt: now, stateSince: now,
+  }
+  const hosts = new Map<string, HostBody>([
+    ['c1', host],
+    ['c2', { ...host, id: 'c2', state: 'down', enabled: false, disabledReason: 'disk' }],
+  ])
+  const node: NodeBody = {
+    id: 'n1', role: 'conductor', pid: 40, state: 'alive', endpoint: 'tcp://127.0.0.1:1', version: '0.1.0', node: 'v24.0.0', shards: 128, load: { cpu: 0.1 },
+  }
+  const nodes = new Map<string, NodeBody>([['n1', node], ['n2', { ...node, id: 'n2', state: 'draining' }], ['g1', { ...node, id: 'g1', role: 'gateway' }]])
+  const newest = <T extends { readonly id: string }>(rows: Map<string, T>): T[] => [...rows.values()].reverse()
+
+  function begin(id: string, kind: string, requestId: string, taskState: TaskState, change: Partial<InstanceBody> = {}): { operation: string } {
+    const number = [...operations.values()].filter(({ subject }) => subject === id).length + 1
+    const operation = `${id}.${number}`
+    operations.set(operation, {
+      id: operation, kind, subject: id, requestId, status: 'running', plan: ['do-it'], startedAt: tick(), endedAt: null, deadlineAt: now + 60_000,
+      cancelRequested: false, fault: null,
+      steps: [{ name: 'do-it', direction: 'do', state: 'running', attempt: 1, startedAt: now, endedAt: null, fault: null }],
+    })
+    instances.set(id, { ...found(instances, 'Instance', id), ...change, taskState, operation, updatedAt: now })
+    return { operation }
+  }
+
+  function create(args: CreateInstances): InstanceBody[] {
+    const flavor = flavors.get(args.flavor)
+    if (!flavor) throw new BatonError('NotFound', `Flavor ${args.flavor} could not be found.`)
+    found(images, 'Image', args.image)
+    const { createdAt: _, ...size } = flavor
+    return args.ids.map((id, i) => {
+      const existing = instances.get(id)
+      if (existing) return existing
+      const name = args.ids.length > 1 ? `${args.name}-${i + 1}` : args.name
+      instances.set(id, {
+        id, name, project: args.project, flavor: size, image: args.image, metadata: args.metadata, reservation: args.reservation, vmState: 'building',
+        taskState: 'scheduling', powerState: null, host: null, createdAt: tick(), updatedAt: now, launchedAt: null, deletedAt: null, fault: null, operation: null,
+      })
+      begin(id, 'build', args.requestId, 'scheduling')
+      return found(instances, 'Instance', id)
+    })
+  }
+
+  const real: ClusterApi = {
+    createInstances: async (args) => create(args),
+    getInstance: async ({ id }) => found(instances, 'Instance', id),
+    listInstances: async ({ name, vmState, host, project, deleted = false, ...rest }) =>
+      page(
+        newest(instances).filter(
+          (row) =>
+            (row.vmState === 'deleted') === deleted &&
+            (name === undefined || row.name === name) &&
+            (vmState === undefined || row.vmState === vmState) &&
+            (host === undefined || row.host === host) &&
+            (project === undefined || row.project === project),
+        ),
+        rest,
+      ),
+    actOnInstance: async ({ id, action, mode, requestId }) => {
+      const instance = found(instances, 'Instance', id)
+      if (instance.vmState === 'deleted') throw new BatonError('NotFound', `Instance ${id} could not be found.`)
+      if (!FROM[action].includes(instance.vmState) || instance.taskState !== null) {
+        throw new BatonError('Conflict', `Cannot '${action}' instance ${id} while it is ${instance.vmState}; it must be ${FROM[action].join(' or ')}.`)
+      }
+      return begin(id, action, requestId, mode === 'hard' ? 'rebooting_hard' : TASK[action])
+    },
+    deleteInstance: async ({ id, requestId }) => {
+      const instance = found(instances, 'Instance', id)
+      if (instance.vmState === 'deleted') throw new BatonError('NotFound', `Instance ${id} could not be found.`)
+      if (instance.taskState === 'deleting') throw new BatonError('Conflict', `Instance ${id} is being deleted already.`)
+      return begin(id, 'delete', requestId, 'deleting')
+    },
+    consoleLog: async ({ id }) => {
+      found(instances, 'Instance', id)
+      return { output: 'one\ntwo\nthree\n' }
+    },
+    listFlavors: async (args) => page([...flavors.values()], args),
+    getFlavor: async ({ id }) => found(flavors, 'Flavor', id),
+    createFlavor: async (args) => {
+      if (flavors.has(args.id)) throw new BatonError('Conflict', `Flavor with ID ${args.id} already exists.`)
+      flavors.set(args.id, { ...args, createdAt: now })
+      return found(flavors, 'Flavor', args.id)
+    },
+    deleteFlavor: async ({ id }) => {
+      found(flavors, 'Flavor', id)
+      flavors.delete(id)
+      return {}
+    },
+    listImages: async (args) => page([...images.values()], args),
+    getImage: async ({ id }) => found(images, 'Image', id),
+    listOperations: async ({ subject, open, requestId, ...rest }) =>
+      page(
+        newest(operations).filter(
+          (row) =>
+            (subject === undefined || row.subject === subject) &&
+            (requestId === undefined || row.requestId === requestId) &&
+            (open === undefined || (row.endedAt === null) === open),
+        ),
+        rest,
+      ),
+    getOperation: async ({ id }) => found(operations, 'Operation', id),
+    cancelOperation: async ({ id }) => {
+      const operation = found(operations, 'Operation', id)
+      if (operation.endedAt !== null) throw new BatonError('Conflict', `Operation ${id} has ended; only a running one can be cancelled.`)
+      operations.set(id, { ...operation, cancelRequested: true })
+      return found(operations, 'Operation', id)
+    },
+    listHosts: async (args) => page([...hosts.values()], args),
+    getHost: async ({ id }) => found(hosts, 'Host', id),
+    listNodes: async () => [...nodes.values()],
+    drainNode: async ({ id }) => {
+      nodes.set(id, { ...found(nodes, 'Node', id), state: 'draining' })
+      return { state: 'draining' }
+    },
+    listQueues: async () => [{ node: 'n1', queue: 'journal', depth: 3, limit: 10_000, oldestMs: 12, busiest: null }],
+    status: async () => ({
+      version: '0.1.0',
+      nodes: [...nodes.values()],
+      instances: { building: 0, active: instances.size, stopped: 0, paused: 0, error: 0, deleted: 0 },
+      operationsOpen: [...operations.values()].filter(({ endedAt }) => endedAt === null).length,
+      mapVersion: 7,
+      database: { connected: true, waitingCommits: 0 },
+      advice: { addConductor: false, because: 'queues are short' },
+      poisoned: [],
+    }),
+  }
+
+  const calls: { method: Method; args: unknown }[] = []
+  const broken = new Map<Method, () => Promise<never>>()
+  const through =
+    <A, R>(method: Method, call: (args: A) => Promise<R>) =>
+    (args: A): Promise<R> => {
+      calls.push({ method, args })
+      return broken.get(method)?.() ?? call(args)
+    }
+
+  return {
+    calls,
+    fail: (method, error) => broken.set(method, () => Promise.reject(error)),
+    hang: (method) => broken.set(method, () => new Promise<never>(() => {})),
+    heal: (method) => broken.delete(method),
+    finish(instanceId, fault = null) {
+      const instance = found(instances, 'Instance', instanceId)
+      const operation = found(operations, 'Operation', instance.operation ?? '')
+      const state = fault ? ('failed' as const) : ('done' as const)
+      const steps = operation.steps.map((step) => ({ ...step, state, endedAt: now, fault }))
+      operations.set(operation.id, { ...operation, status: state, steps, endedAt: tick(), fault })
+      const vmState = fault ? 'error' : (OUTCOME[operation.kind] ?? 'error')
+      instances.set(instanceId, {
+        ...instance, vmState, taskState: null, operation: null, updatedAt: now, host: 'c1', powerState: vmState === 'active' ? 'running' : 'shutdown',
+        launchedAt: instance.launchedAt ?? now, deletedAt: vmState === 'deleted' ? now : null, fault: fault ? { ...fault, at: now } : null,
+      })
+    },
+    setInstance: (id, change) => instances.set(id, { ...found(instances, 'Instance', id), ...change }),
+    setOperation: (id, change) => operations.set(id, { ...found(operations, 'Operation', id), ...change }),
+    api: {
+      createInstances: through('createInstances', real.createInstances),
+      getInstance: through('getInstance', real.getInstance),
+      listInstances: through('listInstances', real.listInstances),
+      actOnInstance: through('actOnInstance', real.actOnInstance),
+      deleteInstance: through('deleteInstance', real.deleteInstance),
+      consoleLog: through('consoleLog', real.consoleLog),
+      listFlavors: through('listFlavors', real.listFlavors),
+      getFlavor: through('getFlavor', real.getFlavor),
+      createFlavor: through('createFlavor', real.createFlavor),
+      deleteFlavor: through('deleteFlavor', real.deleteFlavor),
+      listImages: through('listImages', real.listImages),
+      getImage: through('getImage', real.getImage),
+      listOperations: through('listOperations', real.listOperations),
+      getOperation: through('getOperation', real.getOperation),
+      cancelOperation: through('cancelOperation', real.cancelOperation),
+      listHosts: through('listHosts', real.listHosts),
+      getHost: through('getHost', real.getHost),
+      listNodes: through('listNodes', real.listNodes),
+      drainNode: through('drainNode', real.drainNode),
+      listQueues: through('listQueues', real.listQueues),
+      status: through('status', real.status),
+    },
+  }
+}

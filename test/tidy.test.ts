@@ -1,0 +1,52 @@
+/** The repository, read by its own rules. Each rule is a pure function in test/tidy/, tested with planted violations. */
+import { resolve } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ERRORS } from '../actors/kernel/errors.ts'
+import { COMMANDS } from '../bin/commands.ts'
+import { withReference } from '../bin/reference.ts'
+import { CONFIG_KEYS } from '../supervisors/config-table.ts'
+import { databaseFreeNodes, deadFiles } from './tidy/imports.ts'
+import { layers, timeAndChance } from './tidy/layers.ts'
+import { undocumented, unknownErrors, unusedErrors, unusedKeys } from './tidy/registers.ts'
+import { longFiles, longLines, onlyTests, printing, unfinished } from './tidy/style.ts'
+import { readTree, type Violation } from './tidy/tree.ts'
+
+const files = readTree(resolve(import.meta.dirname, '..'))
+const readme = files.find(f => f.path === 'README.md')?.text ?? ''
+const codes = Object.keys(ERRORS)
+const keys = Object.keys(CONFIG_KEYS)
+
+const ENTRIES = new Set(['bin/baton.ts', 'bin/docs.ts', 'test/run.ts', 'test/sim/main.ts', 'bench/main.ts'])
+const isEntry = (path: string): boolean => ENTRIES.has(path) || path.endsWith('.test.ts')
+
+const none = (violations: readonly Violation[]): void =>
+  assert.is(violations.map(v => `${v.path}${v.line > 0 ? `:${v.line}` : ''} ${v.what}`).join('\n'), '')
+
+test('the layers know only what is below them', () => none(layers(files)))
+test('actors take time and chance from Env', () => none(timeAndChance(files)))
+test('compute hosts and gateways never load a database driver', () => none(databaseFreeNodes(files)))
+test('no file is dead', () => none(deadFiles(files, isEntry)))
+test('no file is long', () => none(longFiles(files)))
+test('no line is long', () => none(longLines(files)))
+test('nothing is left unfinished', () => none(unfinished(files)))
+test('only the CLI prints', () => none(printing(files)))
+test('no test runs alone', () => none(onlyTests(files)))
+test('every error raised is in the table', () => none(unknownErrors(files, codes)))
+test('every error of the table is raised', () => none(unusedErrors(files, codes)))
+test('every configuration key is read', () => none(unusedKeys(files, keys)))
+
+test('every error, command and key stands in the README', () =>
+  none([
+    ...undocumented(readme, 'error', codes),
+    ...undocumented(
+      readme,
+      'command',
+      COMMANDS.map(c => `baton ${c.path}`),
+    ),
+    ...undocumented(readme, 'configuration key', keys),
+  ]))
+
+test('the tables of the README are those of the code (`npm run docs`)', () => assert.is(readme, withReference(readme)))
+
+test.run()

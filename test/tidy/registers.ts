@@ -1,0 +1,44 @@
+/** Registers and their uses: error codes, commands and configuration keys are defined once, used, and documented. */
+import { isCode, isTest, lineAt, type SourceFile, type Violation, without } from './tree.ts'
+
+const RAISED = /\b(?:new BatonError|refuse)\(\s*['"]([^'"]*)['"]/g
+const ERROR_TABLE = 'actors/kernel/errors.ts'
+const CONFIG_TABLE = 'supervisors/config-table.ts'
+
+/** Codes that are raised but do not exist. */
+export function unknownErrors(files: readonly SourceFile[], codes: readonly string[]): Violation[] {
+  return files
+    .filter(f => isCode(f.path))
+    .flatMap(({ path, text }) =>
+      [...without(text, 'comment').matchAll(RAISED)]
+        .filter(m => !codes.includes(m[1] ?? ''))
+        .map(m => ({ path, line: lineAt(text, m.index), what: `raises ${m[1]}, which is not in the table of errors` })),
+    )
+}
+
+/** Codes that the product never names. */
+export function unusedErrors(files: readonly SourceFile[], codes: readonly string[]): Violation[] {
+  const product = files.filter(f => isCode(f.path) && !isTest(f.path) && f.path !== ERROR_TABLE && !f.path.startsWith('bin/output/'))
+  const texts = product.map(f => without(f.text, 'comment'))
+  return codes
+    .filter(code => !texts.some(text => text.includes(`'${code}'`)))
+    .map(code => ({ path: ERROR_TABLE, line: 0, what: `${code} is never raised` }))
+}
+
+/** Keys of the configuration that the product never reads. */
+export function unusedKeys(files: readonly SourceFile[], keys: readonly string[]): Violation[] {
+  const product = files.filter(f => isCode(f.path) && !isTest(f.path) && !f.path.startsWith('supervisors/config'))
+  const texts = product.map(f => without(f.text, 'comment'))
+  const isRead = (key: string): boolean => {
+    const name = new RegExp(`\\b${key.slice(key.lastIndexOf('.') + 1)}\\b`)
+    return texts.some(text => name.test(text))
+  }
+  return keys.filter(key => !isRead(key)).map(key => ({ path: CONFIG_TABLE, line: 0, what: `nobody reads ${key}` }))
+}
+
+/** Names that the README does not have. Each must stand there as code, alone or with arguments behind it. */
+export function undocumented(readme: string, kind: string, names: readonly string[]): Violation[] {
+  return names
+    .filter(name => !readme.includes(`\`${name}\``) && !readme.includes(`\`${name} `))
+    .map(name => ({ path: 'README.md', line: 0, what: `has no ${kind} ${name}; \`npm run docs\` writes the tables` }))
+}

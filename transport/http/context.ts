@@ -1,0 +1,30 @@
+/** What every route is given. */
+import type { ClusterApi } from '../../actors/api.ts'
+import type { Logger } from '../../actors/kernel/env.ts'
+import type { HttpLimits } from './limits.ts'
+
+export interface Readiness {
+  readonly ready: boolean
+  /** Why not, for people; empty when ready. */
+  readonly reasons: readonly string[]
+}
+
+export interface HttpContext {
+  /** Every call of it ends within `limits.apiTimeoutMs`. */
+  readonly api: ClusterApi
+  readonly limits: HttpLimits
+  readonly log: Logger
+  isReady(): Readiness
+  /** Prometheus text. */
+  metrics(): string | Promise<string>
+  /** True once `close()` was called: replies are finished, new requests refused. */
+  isClosing(): boolean
+}
+
+/** Until identity exists everything belongs to one project and one user. */
+export const PROJECT = 'default'
+export const USER = 'default'
+
+export const COMPUTE = '/compute/v2.1'
+export const IMAGE = '/image/v2'
+export const BATON = '/baton/v1'

@@ -1,0 +1,53 @@
+/** A cluster that does not answer must not hold a client: every call gets a deadline here, whatever is behind `api`. */
+import type { ClusterApi } from '../../actors/api.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
+
+/** Settles as `start()` does, or rejects `DeadlineExceeded` after `timeoutMs`; what comes later is dropped. */
+export function withDeadline<T>(timeoutMs: number, start: () => Promise<T>): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  const timer = setTimeout(() => {
+    const message = `The cluster did not answer within ${timeoutMs} ms; the request may or may not have been carried out.`
+    reject(new BatonError('DeadlineExceeded', message, { retryAfterMs: 1_000 }))
+  }, timeoutMs)
+  const settle = (finish: () => void) => {
+    clearTimeout(timer)
+    finish()
+  }
+  // A `start` that throws at once is a rejection like any other.
+  new Promise<T>((begin) => begin(start())).then(
+    (value) => settle(() => resolve(value)),
+    (error: unknown) => settle(() => reject(error)),
+  )
+  return promise
+}
+
+/** The same api, each call of which ends within `timeoutMs`. */
+export function withDeadlines(api: ClusterApi, timeoutMs: number): ClusterApi {
+  const bound =
+    <A, R>(call: (args: A) => Promise<R>) =>
+    (args: A): Promise<R> =>
+      withDeadline(timeoutMs, () => call(args))
+  return {
+    createInstances: bound((args) => api.createInstances(args)),
+    getInstance: bound((args) => api.getInstance(args)),
+    listInstances: bound((args) => api.listInstances(args)),
+    actOnInstance: bound((args) => api.actOnInstance(args)),
+    deleteInstance: bound((args) => api.deleteInstance(args)),
+    consoleLog: bound((args) => api.consoleLog(args)),
+    listFlavors: bound((args) => api.listFlavors(args)),
+    getFlavor: bound((args) => api.getFlavor(args)),
+    createFlavor: bound((args) => api.createFlavor(args)),
+    deleteFlavor: bound((args) => api.deleteFlavor(args)),
+    listImages: bound((args) => api.listImages(args)),
+    getImage: bound((args) => api.getImage(args)),
+    listOperations: bound((args) => api.listOperations(args)),
+    getOperation: bound((args) => api.getOperation(args)),
+    cancelOperation: bound((args) => api.cancelOperation(args)),
+    listHosts: bound((args) => api.listHosts(args)),
+    getHost: bound((args) => api.getHost(args)),
+    listNodes: bound((args) => api.listNodes(args)),
+    drainNode: bound((args) => api.drainNode(args)),
+    listQueues: bound((args) => api.listQueues(args)),
+    status: bound((args) => api.status(args)),
+  }
+}

@@ -1,0 +1,30 @@
+/** What no route takes: 405 when the path exists with other methods, else 404. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { BatonError } from '../../actors/kernel/errors.ts'
+import { HttpRefusal } from './errors.ts'
+
+/** Remembers every route that is added after this call; answers with the error for a request that found none. */
+export function watchRoutes(app: FastifyInstance): (request: FastifyRequest) => Error {
+  const methods = new Map<string, Set<string>>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const known = methods.get(url) ?? new Set()
+    methods.set(url, known)
+    for (const name of [method].flat()) known.add(name)
+  })
+  return (request) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const allowed = [...methods].filter(([pattern]) => matches(pattern, path)).flatMap(([, names]) => [...names])
+    if (allowed.length === 0) return new BatonError('NotFound', 'The resource could not be found.')
+    const allow = [...new Set(allowed)].sort().join(', ')
+    return new HttpRefusal(405, `The method ${request.method} is not allowed for this resource; it takes ${allow}.`, { allow })
+  }
+}
+
+/** Whether a route pattern such as `/servers/:id` fits a path, a slash at the end apart. */
+export function matches(pattern: string, path: string): boolean {
+  const left = segments(pattern)
+  const right = segments(path)
+  return left.length === right.length && left.every((part, i) => (part.startsWith(':') ? right[i] !== '' : part === right[i]))
+}
+
+const segments = (path: string): string[] => path.replace(/\/$/, '').split('/')

@@ -1,0 +1,35 @@
+/** What is read from a request outside its body. */
+import type { FastifyRequest } from 'fastify'
+import { notFound } from './errors.ts'
+
+const HOST = /^[a-zA-Z0-9._-]+(:\d{1,5})?$|^\[[0-9a-fA-F:.]+\](:\d{1,5})?$/
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const OPERATION = /^[0-9a-zA-Z_-]{1,255}\.[0-9]{1,15}$/
+const PLAIN_ID = /^[^\p{Cc}\p{Cs}/]{1,255}$/u
+
+/** Where the client reached us, for links: scheme and host, without a slash at the end. */
+export function originOf(request: FastifyRequest): string {
+  const host = request.headers.host
+  if (host !== undefined && HOST.test(host)) return `http://${host}`
+  const { localAddress = '127.0.0.1', localPort = 80 } = request.socket
+  return `http://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
+}
+
+// An id that cannot exist is answered here: no actor is woken for it.
+
+export function instanceId(id: string): string {
+  const lower = id.toLowerCase()
+  if (!UUID.test(lower)) throw notFound('Instance', id)
+  return lower
+}
+
+export function operationId(id: string): string {
+  if (!OPERATION.test(id)) throw notFound('Operation', id)
+  return id
+}
+
+/** Ids given by people: flavors, images, hosts, nodes. `what` is the word for the message. */
+export function plainId(what: string, id: string): string {
+  if (!PLAIN_ID.test(id)) throw notFound(what, id)
+  return id
+}

@@ -1,0 +1,176 @@
+/**
+ * The HTTP face: Nova's and Glance's paths, Baton's own, and health. It knows the cluster only as a `ClusterApi`.
+ *
+ * The way of a request: limits and guards (`onRequest`), JSON, schema (`validation.ts`), route, and on any error
+ * `errors.ts`. Every answer carries the request id, under which operations and logs can be found.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { ClusterApi } from '../../actors/api.ts'
+import type { Logger } from '../../actors/kernel/env.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
+import { batonRoutes } from './baton.ts'
+import { COMPUTE, type HttpContext, type Readiness } from './context.ts'
+import { withDeadlines } from './deadline.ts'
+import { faultBody, HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
+import { flavorRoutes } from './flavors.ts'
+import { HEALTH_PATHS, healthRoutes } from './health.ts'
+import { hypervisorRoutes } from './hypervisors.ts'
+import { imageRoutes } from './images.ts'
+import { instanceActionRoutes } from './instance-actions.ts'
+import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
+import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
+import { watchRoutes } from './not-found.ts'
+import { serverActionRoutes } from './server-actions.ts'
+import { serverRoutes } from './servers.ts'
+import { describeValidation } from './validation.ts'
+import { versionRoutes } from './versions.ts'
+
+export interface HttpServerOptions {
+  readonly api: ClusterApi
+  /** Bounds that differ from `HTTP_LIMITS`. */
+  readonly limits?: Partial<HttpLimits>
+  readonly log: Logger
+  isReady(): Readiness
+  /** Prometheus text for /metrics. */
+  metrics(): string | Promise<string>
+}
+
+/**
+ * Builds the server; the caller listens. `close()` refuses new requests, ends watches, and resolves when all replies are out.
+ * It throws nothing and ends no process, whatever a client sends.
+ */
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits }
+  const { log } = options
+  let closing = false
+  const context: HttpContext = {
+    api: withDeadlines(options.api, limits.apiTimeoutMs),
+    limits,
+    log,
+    isReady: () => options.isReady(),
+    metrics: () => options.metrics(),
+    isClosing: () => closing,
+  }
+  const app = fastify({
+    logger: false,
+    genReqId: () => `req-${randomUUID()}`,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionTimeout: limits.idleTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    forceCloseConnections: 'idle',
+    // Fastify's own 503 while closing would not have Nova's shape; `guard` answers instead.
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
+    http: {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(5_000, limits.requestTimeoutMs),
+    },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
+    schemaErrorFormatter: describeValidation,
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply, log),
+    clientErrorHandler: refuseConnection,
+  })
+  app.server.maxConnections = limits.maxConnections
+  app.decorateRequest('novaMinor', MIN_MINOR)
+  app.addHook('preClose', async () => {
+    closing = true
+    // From here on Node times nobody out, so a client that neither sends nor reads would hold us for ever.
+    const force = setTimeout(() => app.server.closeAllConnections(), limits.drainMs)
+    app.server.once('close', () => clearTimeout(force))
+  })
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (closing) reply.header('connection', 'close')
+    done()
+  })
+  const unrouted = watchRoutes(app)
+
+  const inFlight = inFlightGuard(limits.maxInFlight)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(requestIdHeaders(request.id))
+    // The pattern of the route, not the URL as it was sent: that may have a host before the path or a slash behind it.
+    const { url: route = '' } = request.routeOptions
+    if (HEALTH_PATHS.has(route)) return
+    if (closing) throw new BatonError('Unavailable', 'This node is shutting down; send the request again.', { retryAfterMs: 1_000 })
+    if (request.url.length > limits.urlBytes) throw new HttpRefusal(414, `The URL is longer than ${limits.urlBytes} bytes.`)
+    refuseOtherSites(request)
+    inFlight(reply.raw)
+    if (!route.startsWith(COMPUTE)) return
+    request.novaMinor = minorOf(request)
+    nameMicroversion(reply, request.novaMinor)
+  })
+
+  parseJson(app)
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
+  app.setNotFoundHandler((request, reply) => sendError(unrouted(request), request, reply, log))
+
+  versionRoutes(app)
+  serverRoutes(app, context)
+  serverActionRoutes(app, context)
+  instanceActionRoutes(app, context)
+  flavorRoutes(app, context)
+  hypervisorRoutes(app, context)
+  imageRoutes(app, context)
+  batonRoutes(app, context)
+  healthRoutes(app, context)
+  return app
+}
+
+/** JSON only. An empty body is no body: clients send `Content-Type: application/json` with DELETE and nothing behind it. */
+function parseJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined)
+    else parse(request, body.toString(), (error, value) => (error ? done(new HttpRefusal(400, 'The request body is not valid JSON.')) : done(null, value)))
+  })
+}
+
+/** Counts requests until their connection is done with them; throws `Overloaded` over the limit. */
+function inFlightGuard(limit: number): (answer: { once(event: 'close', listener: () => void): unknown }) => void {
+  let count = 0
+  return (answer) => {
+    if (count >= limit) throw new BatonError('Overloaded', `${limit} requests are being answered already.`, { retryAfterMs: 1_000 })
+    count++
+    answer.once('close', () => count--)
+  }
+}
+
+/** A web page of another site must not steer the cluster through its visitor's browser, which reaches loopback too. */
+function refuseOtherSites(request: FastifyRequest): void {
+  const { origin, host } = request.headers
+  if (origin === undefined || request.method === 'GET' || request.method === 'HEAD') return
+  if (!URL.canParse(origin) || new URL(origin).host !== host) throw new BatonError('Forbidden', 'Requests from other web sites are refused.')
+}
+
+/** What Node's parser refuses, before there is a request. */
+const PARSER_REFUSALS: Readonly<Record<string, { readonly status: number; readonly message: string }>> = {
+  HPE_HEADER_OVERFLOW: { status: 431, message: 'The request line and headers are too large.' },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, message: 'The chunk extensions are too large.' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not arrive in full in time.' },
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  413: 'Payload Too Large',
+  431: 'Request Header Fields Too Large',
+}
+
+function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const { status, message } = PARSER_REFUSALS[error.code ?? ''] ?? { status: 400, message: 'This is not a valid HTTP request.' }
+  const id = `req-${randomUUID()}`
+  const body = JSON.stringify(faultBody(status, message))
+  const headers = Object.entries({
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+    ...requestIdHeaders(id),
+  })
+  if (socket.writable) socket.write(`HTTP/1.1 ${status} ${REASONS[status]}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
+  socket.destroySoon()
+}

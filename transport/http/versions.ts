@@ -1,0 +1,24 @@
+/** The documents by which clients find out what is spoken here. */
+import type { FastifyInstance } from 'fastify'
+import { COMPUTE, IMAGE } from './context.ts'
+import { MAX_MINOR, MIN_MINOR } from './microversion.ts'
+import { originOf } from './request.ts'
+
+const computeVersion = (origin: string) => ({
+  id: 'v2.1',
+  status: 'CURRENT',
+  version: `2.${MAX_MINOR}`,
+  min_version: `2.${MIN_MINOR}`,
+  updated: '2013-07-23T11:33:21Z',
+  links: [{ rel: 'self', href: `${origin}${COMPUTE}/` }],
+})
+
+const MEDIA_TYPES = [{ base: 'application/json', type: 'application/vnd.openstack.compute+json;version=2.1' }]
+
+const imageVersion = (origin: string) => ({ id: 'v2.0', status: 'CURRENT', links: [{ rel: 'self', href: `${origin}${IMAGE}/` }] })
+
+export function versionRoutes(app: FastifyInstance): void {
+  for (const path of ['/', '/compute']) app.get(path, async (request) => ({ versions: [computeVersion(originOf(request))] }))
+  app.get(COMPUTE, async (request) => ({ version: { ...computeVersion(originOf(request)), 'media-types': MEDIA_TYPES } }))
+  for (const path of ['/image', '/image/versions']) app.get(path, async (request) => ({ versions: [imageVersion(originOf(request))] }))
+}

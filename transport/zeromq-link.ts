@@ -1,0 +1,426 @@
+/**
+ * The `Link` port over ZeroMQ: a ROUTER for each endpoint we listen on, a DEALER for each endpoint we dial.
+ *
+ * - **Batching.** Messages wait in the outbox of their peer until the event loop has finished its turn; then everything that
+ *   waits becomes one frame (see `zeromq-frames.ts`). Under load batches grow by themselves, a lone message leaves at once.
+ * - **One send at a time per peer**, so order holds. A DEALER's `send` may wait for room, which concerns no other peer. A ROUTER is
+ *   shared by all who dialled it, so it never waits (`sendTimeout: 0`): a peer without room is tried again a little later.
+ * - **Not connected.** ZeroMQ gets nothing for a peer it has no connection to (`immediate`, and we watch its events): what is sent
+ *   meanwhile waits in the outbox, which is bounded. When a connection breaks, what waited for it is dropped: its answers would
+ *   be waited for by nobody, and whoever still wants something asks again.
+ * - **Names.** Each DEALER introduces itself by `identity` and a random part, so a hung-up and newly dialled connection is a new
+ *   peer, nobody can guess another's name, and `handover` lets a reconnect replace the dead connection it had before.
+ * - **Nothing thrown here reaches the process**: every promise of ZeroMQ ends in a loop that reports to `onFault`.
+ */
+import { randomBytes } from 'node:crypto'
+import { connect } from 'node:net'
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
+import { Dealer, Router } from 'zeromq'
+import { BatonError } from '../actors/kernel/errors.ts'
+import type { Link, LinkStats, Peer, SendResult } from './link.ts'
+import { type Batch, createOutbox, isSendable, MAX_FRAME_BYTES, type Outbox, unpack } from './zeromq-frames.ts'
+
+export interface ZeromqLinkOptions {
+  /** `nodeId#incarnation`; at most 200 bytes. Peers see it only as part of an opaque handle. */
+  readonly identity: string
+  /** Told of what a message handler threw and of unexpected errors of a socket. */
+  readonly onFault?: (error: unknown) => void
+}
+
+const LIMITS = {
+  /** Frames inside ZeroMQ per peer and direction: enough to keep the wire busy, few enough that our own queue is what fills. */
+  framesInside: 16,
+  /** Peers remembered behind one listener; beyond it the one silent for longest with nothing queued is forgotten. */
+  callers: 16_384,
+  /** Messages handled before other work of the process gets its turn. */
+  messagesPerTurn: 1024,
+  retryMinMs: 5,
+  retryMaxMs: 100,
+  /** Frames that ZeroMQ has accepted may still leave for this long after `close`. */
+  lastWordsMs: 100,
+} as const
+
+const SOCKET_OPTIONS = {
+  linger: 0,
+  maxMessageSize: MAX_FRAME_BYTES,
+  sendHighWaterMark: LIMITS.framesInside,
+  receiveHighWaterMark: LIMITS.framesInside,
+  heartbeatInterval: 1000,
+  heartbeatTimeout: 3000,
+  heartbeatTimeToLive: 3000,
+  handshakeInterval: 5000,
+} as const
+
+type Outcome = 'taken' | 'later' | 'gone'
+
+/** The way to one peer. */
+interface Line {
+  readonly peer: Peer
+  readonly outbox: Outbox
+  /** Gives a frame to ZeroMQ. */
+  readonly transmit: (frame: Uint8Array) => Promise<Outcome>
+  connected: boolean
+  /** No more messages: hung up, or the peer has gone. */
+  ended: boolean
+  sending: boolean
+  dirty: boolean
+  /** Taken from the outbox and not yet accepted by ZeroMQ. */
+  held: Batch | null
+  retryMs: number
+  retry: NodeJS.Timeout | null
+}
+
+interface Dialled {
+  readonly endpoint: string
+  readonly socket: Dealer
+  readonly line: Line
+}
+
+interface Listener {
+  readonly socket: Router
+  /** Who has spoken, least recently first seen first. */
+  readonly callers: Map<Peer, Line>
+}
+
+const errorCode = (error: unknown): unknown => (typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined)
+
+/** A link over ZeroMQ. Endpoints are `tcp://address:port`, `tcp://address:*` for any free port, or `ipc://path`. */
+export function createZeromqLink(options: ZeromqLinkOptions): Link {
+  const { identity } = options
+  if (identity.length === 0 || Buffer.byteLength(identity) > 200) throw new Error('the identity of a link has 1 to 200 bytes')
+
+  const counts = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, droppedFull: 0, droppedUnknown: 0, malformed: 0 }
+  const dialled = new Map<string, Dialled>()
+  const listeners = new Set<Listener>()
+  /** Every peer that can be sent to. */
+  const lines = new Map<Peer, Line>()
+  const loops = new Set<Promise<void>>()
+  let dirty: Line[] = []
+  let onMessage: (peer: Peer, message: Uint8Array) => void = () => {}
+  let onDisconnect: (peer: Peer) => void = () => {}
+  let serial = 0
+  let closing: Promise<void> | null = null
+
+  function report(error: unknown): void {
+    try {
+      options.onFault?.(error)
+    } catch {
+      // A failing fault handler has nobody left to tell.
+    }
+  }
+
+  // Sending
+
+  function createLine(peer: Peer, connected: boolean, transmit: Line['transmit']): Line {
+    return {
+      peer, transmit, connected, outbox: createOutbox(), ended: false, sending: false, dirty: false, held: null, retryMs: LIMITS.retryMinMs, retry: null,
+    }
+  }
+
+  const waiting = (line: Line): number => line.outbox.size + (line.held?.messages ?? 0)
+
+  function endLine(line: Line): void {
+    line.ended = true
+    counts.droppedUnknown += waiting(line)
+    line.outbox.clear()
+    line.held = null
+    if (line.retry) clearTimeout(line.retry)
+    lines.delete(line.peer)
+  }
+
+  /** Gives frame after frame to ZeroMQ until nothing waits or ZeroMQ has no room. Never rejects. */
+  async function pump(line: Line): Promise<void> {
+    if (line.sending) return
+    line.sending = true
+    while (line.connected && !line.ended) {
+      const batch: Batch | null = line.held ?? line.outbox.take()
+      if (!batch) break
+      line.held = batch
+      const outcome = await line.transmit(batch.frame)
+      if (line.ended) break
+      if (outcome === 'later') {
+        retryLater(line)
+        break
+      }
+      line.held = null
+      line.retryMs = LIMITS.retryMinMs
+      if (outcome === 'taken') {
+        counts.messagesOut += batch.messages
+        counts.bytesOut += batch.bytes
+      } else {
+        counts.droppedUnknown += batch.messages
+        if (outcome === 'gone') endLine(line)
+      }
+    }
+    line.sending = false
+  }
+
+  function retryLater(line: Line): void {
+    if (line.retry) return
+    line.retry = setTimeout(() => {
+      line.retry = null
+      void pump(line)
+    }, line.retryMs)
+    line.retryMs = Math.min(LIMITS.retryMaxMs, line.retryMs * 2)
+  }
+
+  function pumpDirty(): void {
+    const batch = dirty
+    dirty = []
+    for (const line of batch) {
+      line.dirty = false
+      if (!line.retry) void pump(line)
+    }
+  }
+
+  function send(peer: Peer, message: Uint8Array): SendResult {
+    const line = closing ? undefined : lines.get(peer)
+    if (!line) {
+      counts.droppedUnknown++
+      return 'unknown'
+    }
+    if (!isSendable(message)) {
+      counts.malformed++
+      return 'full'
+    }
+    if (!line.outbox.push(message)) {
+      counts.droppedFull++
+      return 'full'
+    }
+    if (!line.dirty && !line.sending && line.connected) {
+      line.dirty = true
+      if (dirty.push(line) === 1) setImmediate(pumpDirty)
+    }
+    return 'sent'
+  }
+
+  // Receiving
+
+  function handle(peer: Peer, message: Uint8Array): void {
+    counts.messagesIn++
+    counts.bytesIn += message.length
+    try {
+      onMessage(peer, message)
+    } catch (error) {
+      report(error)
+    }
+  }
+
+  /** Reads from a socket until it is closed. `take` answers with how many messages it handled. Never rejects. */
+  async function receive(socket: Dealer | Router, take: (parts: Buffer[]) => number): Promise<void> {
+    let handled = 0
+    while (!socket.closed) {
+      try {
+        handled += take(await socket.receive())
+        if (handled >= LIMITS.messagesPerTurn) {
+          handled = 0
+          await turn()
+        }
+      } catch (error) {
+        if (socket.closed) return
+        report(error)
+        await delay(LIMITS.retryMaxMs)
+      }
+    }
+  }
+
+  /** Hands over the messages of a frame; answers with their number. */
+  function takeFrame(peer: Peer, frame: Buffer | undefined, partsAreRight: boolean): number {
+    const before = counts.messagesIn
+    if (!frame || !partsAreRight || !unpack(frame, message => handle(peer, message))) counts.malformed++
+    return counts.messagesIn - before + 1
+  }
+
+  function run(loop: Promise<void>): void {
+    loops.add(loop)
+    void loop.then(() => loops.delete(loop))
+  }
+
+  // Those we dial
+
+  async function watch({ socket, line }: Dialled): Promise<void> {
+    const { events } = socket
+    while (!events.closed) {
+      try {
+        // Undefined when closed meanwhile, whatever the type says.
+        const event: { type: string } | undefined = await events.receive()
+        if (event?.type === 'handshake') {
+          line.connected = true
+          void pump(line)
+        } else if (event?.type === 'disconnect' && line.connected) {
+          line.connected = false
+          counts.droppedUnknown += line.outbox.clear()
+          if (!line.ended && !closing) onDisconnect(line.peer)
+        }
+      } catch (error) {
+        if (events.closed || socket.closed) return
+        report(error)
+        await delay(LIMITS.retryMaxMs)
+      }
+    }
+  }
+
+  function dial(endpoint: string): Peer {
+    const known = dialled.get(endpoint)
+    if (known) return known.line.peer
+    const peer = `>${++serial}:${endpoint}`
+    if (closing) return peer
+    const socket = new Dealer({
+      ...SOCKET_OPTIONS,
+      routingId: `${identity}/${randomBytes(9).toString('base64url')}`,
+      immediate: true,
+      reconnectInterval: 100,
+      reconnectMaxInterval: 1000,
+    })
+    const transmit = async (frame: Uint8Array): Promise<Outcome> => {
+      try {
+        await socket.send(frame)
+        return 'taken'
+      } catch (error) {
+        if (socket.closed) return 'gone'
+        report(error)
+        return 'later'
+      }
+    }
+    const entry: Dialled = { endpoint, socket, line: createLine(peer, false, transmit) }
+    // Before the connection, or its first event would be missed.
+    run(watch(entry))
+    try {
+      socket.connect(endpoint)
+    } catch (error) {
+      socket.close()
+      throw new BatonError('ConfigInvalid', `${endpoint} is not an endpoint: write tcp://address:port or ipc://path`, { cause: error })
+    }
+    dialled.set(endpoint, entry)
+    lines.set(peer, entry.line)
+    run(receive(socket, parts => (closing || entry.line.ended ? 0 : takeFrame(peer, parts[0], parts.length === 1))))
+    return peer
+  }
+
+  // Those who dial us
+
+  function meet(listener: Listener, peer: Peer, routingId: Buffer): Line {
+    const { socket, callers } = listener
+    const transmit = async (frame: Uint8Array): Promise<Outcome> => {
+      try {
+        await socket.send([routingId, frame])
+        return 'taken'
+      } catch (error) {
+        const code = errorCode(error)
+        if (code === 'EAGAIN' && !socket.closed) return 'later'
+        if (code !== 'EHOSTUNREACH' && !socket.closed) report(error)
+        callers.delete(peer)
+        return 'gone'
+      }
+    }
+    const line = createLine(peer, true, transmit)
+    callers.set(peer, line)
+    lines.set(peer, line)
+    if (callers.size > LIMITS.callers) forgetIdle(callers)
+    return line
+  }
+
+  function forgetIdle(callers: Map<Peer, Line>): void {
+    for (const [peer, line] of callers) {
+      if (waiting(line) > 0) continue
+      callers.delete(peer)
+      endLine(line)
+      return
+    }
+  }
+
+  async function listen(endpoint: string): Promise<string> {
+    if (closing) throw new BatonError('Unavailable', 'the link is closed')
+    if (endpoint.startsWith('ipc://') && (await isListening(endpoint.slice('ipc://'.length)))) throw inUse(endpoint)
+    const socket = new Router({ ...SOCKET_OPTIONS, mandatory: true, handover: true, sendTimeout: 0, backlog: 1024 })
+    try {
+      await socket.bind(endpoint)
+    } catch (error) {
+      socket.close()
+      if (errorCode(error) === 'EADDRINUSE') throw inUse(endpoint, error)
+      const why = error instanceof Error ? error.message : String(error)
+      throw new BatonError('ConfigInvalid', `cannot listen on ${endpoint}: ${why}`, { cause: error })
+    }
+    if (closing) {
+      socket.close()
+      throw new BatonError('Unavailable', 'the link was closed meanwhile')
+    }
+    const listener: Listener = { socket, callers: new Map() }
+    listeners.add(listener)
+    const prefix = `<${++serial}:`
+    run(receive(socket, ([routingId, frame, ...more]) => {
+      if (closing || !routingId) return 0
+      const peer = prefix + routingId.toString('latin1')
+      if (!listener.callers.has(peer)) meet(listener, peer, routingId)
+      return takeFrame(peer, frame, more.length === 0)
+    }))
+    return socket.lastEndpoint ?? endpoint
+  }
+
+  function hangUp(peer: Peer): void {
+    const line = lines.get(peer)
+    if (!line) return
+    endLine(line)
+    for (const entry of dialled.values()) {
+      if (entry.line !== line) continue
+      dialled.delete(entry.endpoint)
+      entry.socket.close()
+    }
+    for (const listener of listeners) listener.callers.delete(peer)
+  }
+
+  async function shut(): Promise<void> {
+    // One last turn for what was sent before `close`.
+    for (const line of lines.values()) void pump(line)
+    await turn()
+    for (const socket of [...[...dialled.values()].map(d => d.socket), ...[...listeners].map(l => l.socket)]) {
+      socket.linger = LIMITS.lastWordsMs
+      socket.close()
+    }
+    for (const line of [...lines.values()]) endLine(line)
+    dialled.clear()
+    listeners.clear()
+    await Promise.all(loops)
+  }
+
+  return {
+    listen,
+    dial,
+    hangUp,
+    send,
+    onMessage(handler) {
+      onMessage = handler
+    },
+    onDisconnect(handler) {
+      onDisconnect = handler
+    },
+    stats(): LinkStats {
+      let queued = 0
+      for (const line of lines.values()) queued += waiting(line)
+      return { ...counts, queued }
+    },
+    close() {
+      closing ??= shut()
+      return closing
+    },
+  }
+}
+
+function inUse(endpoint: string, cause?: unknown): BatonError {
+  const port = /:(\d+)$/.exec(endpoint)?.[1]
+  const what = port ? `port ${port} (${endpoint})` : endpoint
+  const message = `${what} is in use by another process: stop that process, or choose another port`
+  return new BatonError('PortInUse', message, { details: port ? { endpoint, port: Number(port) } : { endpoint }, cause })
+}
+
+/** Whether somebody accepts connections on a unix socket: ZeroMQ itself would push them aside without a word. */
+function isListening(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = connect({ path })
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
+}
