@@ -7,11 +7,11 @@
  *     <data>/postgres/cluster     PostgreSQL's own data folder
  */
 import { randomBytes } from 'node:crypto'
-import { access, chmod, constants, link, mkdir, mkdtemp, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises'
+import { access, chmod, constants, link, mkdir, mkdtemp, readFile, realpath, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { BatonError } from '../actors/kernel/errors.ts'
-import { canUse, give, STAGE_DIR, type RunAs } from './embedded-user.ts'
+import { give, type RunAs } from './embedded-user.ts'
 
 /** A fresh cluster takes 40 MB and its first write-ahead logs 32 MB more. */
 const FREE_BYTES_NEEDED = 192 * 1024 * 1024
@@ -28,11 +28,12 @@ export async function openDataFolder(dataDir: string): Promise<string> {
   try {
     await mkdir(folder, { recursive: true })
     await access(folder, constants.W_OK | constants.X_OK)
+    await checkFreeSpace(folder)
+    return await realpath(folder)
   } catch (error) {
+    if (error instanceof BatonError) throw error
     throw new BatonError('DataFolder', `${folder} cannot be written (${codeOf(error)}): change its owner or mode, or give another --data`, { cause: error })
   }
-  await checkFreeSpace(folder)
-  return folder
 }
 
 export async function checkFreeSpace(folder: string): Promise<void> {
@@ -106,33 +107,6 @@ export async function passwordOf(folder: string): Promise<string> {
   await writeFile(`${file}.new`, `${password}\n`, { mode: 0o600 })
   await rename(`${file}.new`, file)
   return password
-}
-
-/** Where PostgreSQL's data is or will be: in the data folder, or where an earlier start had to put it. */
-export async function findHome(folder: string): Promise<{ home: string; staged: boolean }> {
-  const pointer = (await readText(join(folder, 'postgres.location')))?.trim()
-  if (!pointer) return { home: join(folder, 'postgres'), staged: false }
-  const gone = await access(pointer).then(() => false, () => true)
-  if (gone) throw new BatonError('DataFolder', `${join(folder, 'postgres.location')} says the data is in ${pointer}, and it is not there: restore it, or give another --data`)
-  return { home: pointer, staged: true }
-}
-
-/** Makes the home of a fresh cluster, owned by `user`, at a place that user can reach. */
-export async function makeHome(folder: string, user: RunAs | null): Promise<string> {
-  const home = join(folder, 'postgres')
-  await mkdir(home, { recursive: true, mode: 0o700 })
-  await give(home, user)
-  if (await canUse(user, { write: home })) return home
-  if (!user) throw new BatonError('DataFolder', `${home} cannot be written: change its owner or mode, or give another --data`)
-  await rm(home, { recursive: true })
-  await mkdir(STAGE_DIR, { recursive: true, mode: 0o755 })
-  // A random name, not one made from the path: another folder may one day stand at the same path.
-  const elsewhere = join(STAGE_DIR, randomBytes(6).toString('hex'))
-  await mkdir(elsewhere, { mode: 0o700 })
-  await give(elsewhere, user)
-  if (!(await canUse(user, { write: elsewhere }))) throw new BatonError('DataFolder', `${user.name} can reach neither ${folder} nor ${STAGE_DIR}: give another --data`)
-  await writeFile(join(folder, 'postgres.location'), `${elsewhere}\n`)
-  return elsewhere
 }
 
 /** Refuses a cluster of another major version, by the file PostgreSQL keeps for that. Answers whether there is a cluster at all. */

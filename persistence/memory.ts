@@ -20,6 +20,8 @@ export interface MemoryClock {
   now(): number
   /** Calls `fn` once, later. Called twice per statement: before it is applied, and before its answer arrives. */
   delay(fn: () => void, statement: string): void
+  /** Told of every append at the moment it takes effect, with who owns the shard just then. For checkers. */
+  onAppend?(written: { readonly incarnation: Incarnation; readonly actor: string; readonly owner: Incarnation }): void
 }
 
 export interface MemoryActor {
@@ -118,6 +120,7 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
             if (closed && down) return
             if (down) return whenUp(() => !closed && send())
             const error = applyAppend(tables, incarnation, encoded, clock.now())
+            if (!error) clock.onAppend?.({ incarnation, actor: encoded.actor, owner: tables.owners[encoded.shard] ?? 0 })
             clock.delay(() => answer(error), 'append')
           }, 'append')
         send()

@@ -41,7 +41,7 @@ export interface Compute {
 export async function startCompute(options: ComputeOptions): Promise<Compute> {
   const { env, nodeId, driver } = options
   const system = createActorSystem(`${nodeId}-${options.incarnation}`)
-  const directory = createDirectory(options.seeds)
+  const directory = createDirectory(env, options.seeds)
   const guests = new Map<string, { mailbox: ReturnType<typeof system.spawn<() => Promise<void>>>; waiting: number }>()
   let seq = 0
   let acknowledged = false
@@ -134,6 +134,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     async stop() {
       stopped = true
       timer?.cancel()
+      directory.stop()
       messenger.close()
       system.stop()
       await driver.close()

@@ -186,7 +186,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   async function serveNode(method: string): Promise<unknown> {
     if (method === 'queues') return queues()
     if (method === 'drain') {
-      setImmediate(() => drain().then(() => options.onDrained?.()))
+      env.setTimer(0, () => drain().then(() => options.onDrained?.()))
       return { state: 'draining' }
     }
     throw new BatonError('UnknownMethod', `a node has no method ${method}`)
@@ -194,7 +194,13 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const checkPing = checkObject({ incarnation: integer(1, Number.MAX_SAFE_INTEGER), suspects: listOf(integer(1, Number.MAX_SAFE_INTEGER), 1000) })
 
+  const checkVersion = checkObject({ version: integer(0, Number.MAX_SAFE_INTEGER) })
+
   function take({ to, method, args, from }: Received): void {
+    if (method === 'mapNewer' && checkVersion(args) === null && (args as { version: number }).version < member.map().version) {
+      const session = messenger.sessions.to(from.node)
+      if (session) messenger.castTo(session, address('node', from.node), 'map', member.map())
+    }
     if (from.role !== 'conductor') return
     if (to.kind === 'node' && method === 'ping' && checkPing(args) === null) {
       const ping = args as { incarnation: Incarnation; suspects: Incarnation[] }

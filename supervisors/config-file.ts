@@ -2,7 +2,7 @@
  * `baton.yaml` as text: reading it with the position of every mistake, and writing the commented sample.
  * A mistake is data (`Mistake`); all of a file are reported at once, so that it is corrected in one go.
  */
-import { isAlias, isMap, isScalar, LineCounter, type Pair, parseDocument } from 'yaml'
+import { isAlias, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument } from 'yaml'
 import { nearest } from './config-nearest.ts'
 import { allows, CONFIG_KEYS, type ConfigValue, configEntries, environmentName, expected, isConfigKey } from './config-table.ts'
 
@@ -32,7 +32,10 @@ export const unknownKey = (path: string): string => {
 export const wrongValue = (path: string, spec: Parameters<typeof expected>[0], value: unknown): string =>
   `\`${path}\` must be ${expected(spec)}, not ${describe(value)}`
 
-const describe = (value: unknown): string => (typeof value === 'object' && value !== null ? 'a list or mapping' : JSON.stringify(value))
+const describe = (value: unknown): string => {
+  if (typeof value === 'object' && value !== null) return 'a list or mapping'
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
 
 /** Reads the text of a configuration file. Never throws on bad text: what is wrong comes back as `mistakes`. */
 export function readConfigText(text: string, file: string): ReadResult {
@@ -60,7 +63,7 @@ export function readConfigText(text: string, file: string): ReadResult {
   const readValue = (path: keyof typeof CONFIG_KEYS, found: unknown, keyOffset: number): void => {
     const node = isAlias(found) ? found.resolve(document) : found
     const value: unknown = isScalar(node) ? node.value : node
-    const offset = (isScalar(node) || isMap(node)) && node.range ? node.range[0] : keyOffset
+    const offset = isNode(node) && node.range ? node.range[0] : keyOffset
     if (allows(CONFIG_KEYS[path], value)) values.set(path, value)
     else mistakes.push({ where: at(offset), what: wrongValue(path, CONFIG_KEYS[path], value) })
   }

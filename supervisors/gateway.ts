@@ -29,7 +29,7 @@ export interface Gateway {
 
 export function startGateway(options: GatewayOptions): Gateway {
   const { env, self } = options
-  const directory = createDirectory(options.seeds)
+  const directory = createDirectory(env, options.seeds)
   const queues = (): QueueBody[] => {
     const m = messenger.stats()
     return [{ node: self.node, queue: 'calls', depth: m.pending, limit: 20_000, oldestMs: Math.round(m.oldestPendingMs), busiest: null }]
@@ -59,6 +59,9 @@ export function startGateway(options: GatewayOptions): Gateway {
     messenger,
     ready: () => directory.map().version > 0 && directory.anyConductor().at === 'node',
     queues,
-    stop: () => messenger.close(),
+    stop() {
+      directory.stop()
+      messenger.close()
+    },
   }
 }

@@ -133,8 +133,9 @@ export function createSessions(options: SessionsOptions): Sessions {
             send(peer, { t: 'no', id: 'hello', f: { code: 'VersionMismatch', message }, at: env.monotonicMs() })
             return true
           }
-          open(peer, envelope.id, version, false).age.observe(envelope.at, env.monotonicMs())
+          // WELCOME goes first: what `onOpen` has to say means nothing to a peer without a session.
           send(peer, { t: 'welcome', v: version, id: self, at: env.monotonicMs() })
+          open(peer, envelope.id, version, false).age.observe(envelope.at, env.monotonicMs())
           return true
         }
         case 'welcome': {

@@ -13,12 +13,13 @@
  * - **Nothing thrown here reaches the process**: every promise of ZeroMQ ends in a loop that reports to `onFault`.
  */
 import { randomBytes } from 'node:crypto'
-import { connect } from 'node:net'
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { Dealer, Router } from 'zeromq'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Link, LinkStats, Peer, SendResult } from './link.ts'
-import { type Batch, createOutbox, isSendable, MAX_FRAME_BYTES, type Outbox, unpack } from './zeromq-frames.ts'
+import { checkEndpoint, endpointFault, errorCode, ipcPath, isListening, portInUse } from './zeromq-endpoints.ts'
+import { isSendable, MAX_FRAME_BYTES, unpack } from './zeromq-frames.ts'
+import { createLine, type Line, type LinkCounts, type Outcome } from './zeromq-line.ts'
 
 export interface ZeromqLinkOptions {
   /** `nodeId#incarnation`; at most 200 bytes. Peers see it only as part of an opaque handle. */
@@ -30,12 +31,12 @@ export interface ZeromqLinkOptions {
 const LIMITS = {
   /** Frames inside ZeroMQ per peer and direction: enough to keep the wire busy, few enough that our own queue is what fills. */
   framesInside: 16,
-  /** Peers remembered behind one listener; beyond it the one silent for longest with nothing queued is forgotten. */
+  /** Peers remembered behind one listener; beyond it the one known for longest with nothing queued is forgotten until it speaks. */
   callers: 16_384,
   /** Messages handled before other work of the process gets its turn. */
   messagesPerTurn: 1024,
-  retryMinMs: 5,
-  retryMaxMs: 100,
+  /** Pause after an unexpected error of a socket. */
+  faultPauseMs: 100,
   /** Frames that ZeroMQ has accepted may still leave for this long after `close`. */
   lastWordsMs: 100,
 } as const
@@ -51,25 +52,6 @@ const SOCKET_OPTIONS = {
   handshakeInterval: 5000,
 } as const
 
-type Outcome = 'taken' | 'later' | 'gone'
-
-/** The way to one peer. */
-interface Line {
-  readonly peer: Peer
-  readonly outbox: Outbox
-  /** Gives a frame to ZeroMQ. */
-  readonly transmit: (frame: Uint8Array) => Promise<Outcome>
-  connected: boolean
-  /** No more messages: hung up, or the peer has gone. */
-  ended: boolean
-  sending: boolean
-  dirty: boolean
-  /** Taken from the outbox and not yet accepted by ZeroMQ. */
-  held: Batch | null
-  retryMs: number
-  retry: NodeJS.Timeout | null
-}
-
 interface Dialled {
   readonly endpoint: string
   readonly socket: Dealer
@@ -78,24 +60,21 @@ interface Dialled {
 
 interface Listener {
   readonly socket: Router
-  /** Who has spoken, least recently first seen first. */
+  /** Who has spoken, in the order in which they first did. */
   readonly callers: Map<Peer, Line>
 }
-
-const errorCode = (error: unknown): unknown => (typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined)
 
 /** A link over ZeroMQ. Endpoints are `tcp://address:port`, `tcp://address:*` for any free port, or `ipc://path`. */
 export function createZeromqLink(options: ZeromqLinkOptions): Link {
   const { identity } = options
   if (identity.length === 0 || Buffer.byteLength(identity) > 200) throw new Error('the identity of a link has 1 to 200 bytes')
 
-  const counts = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, droppedFull: 0, droppedUnknown: 0, malformed: 0 }
+  const counts: LinkCounts = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, droppedFull: 0, droppedUnknown: 0, malformed: 0 }
   const dialled = new Map<string, Dialled>()
   const listeners = new Set<Listener>()
   /** Every peer that can be sent to. */
   const lines = new Map<Peer, Line>()
   const loops = new Set<Promise<void>>()
-  let dirty: Line[] = []
   let onMessage: (peer: Peer, message: Uint8Array) => void = () => {}
   let onDisconnect: (peer: Peer) => void = () => {}
   let serial = 0
@@ -111,66 +90,9 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
 
   // Sending
 
-  function createLine(peer: Peer, connected: boolean, transmit: Line['transmit']): Line {
-    return {
-      peer, transmit, connected, outbox: createOutbox(), ended: false, sending: false, dirty: false, held: null, retryMs: LIMITS.retryMinMs, retry: null,
-    }
-  }
-
-  const waiting = (line: Line): number => line.outbox.size + (line.held?.messages ?? 0)
-
-  function endLine(line: Line): void {
-    line.ended = true
-    counts.droppedUnknown += waiting(line)
-    line.outbox.clear()
-    line.held = null
-    if (line.retry) clearTimeout(line.retry)
+  function drop(line: Line): void {
+    line.end()
     lines.delete(line.peer)
-  }
-
-  /** Gives frame after frame to ZeroMQ until nothing waits or ZeroMQ has no room. Never rejects. */
-  async function pump(line: Line): Promise<void> {
-    if (line.sending) return
-    line.sending = true
-    while (line.connected && !line.ended) {
-      const batch: Batch | null = line.held ?? line.outbox.take()
-      if (!batch) break
-      line.held = batch
-      const outcome = await line.transmit(batch.frame)
-      if (line.ended) break
-      if (outcome === 'later') {
-        retryLater(line)
-        break
-      }
-      line.held = null
-      line.retryMs = LIMITS.retryMinMs
-      if (outcome === 'taken') {
-        counts.messagesOut += batch.messages
-        counts.bytesOut += batch.bytes
-      } else {
-        counts.droppedUnknown += batch.messages
-        if (outcome === 'gone') endLine(line)
-      }
-    }
-    line.sending = false
-  }
-
-  function retryLater(line: Line): void {
-    if (line.retry) return
-    line.retry = setTimeout(() => {
-      line.retry = null
-      void pump(line)
-    }, line.retryMs)
-    line.retryMs = Math.min(LIMITS.retryMaxMs, line.retryMs * 2)
-  }
-
-  function pumpDirty(): void {
-    const batch = dirty
-    dirty = []
-    for (const line of batch) {
-      line.dirty = false
-      if (!line.retry) void pump(line)
-    }
   }
 
   function send(peer: Peer, message: Uint8Array): SendResult {
@@ -183,15 +105,9 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
       counts.malformed++
       return 'full'
     }
-    if (!line.outbox.push(message)) {
-      counts.droppedFull++
-      return 'full'
-    }
-    if (!line.dirty && !line.sending && line.connected) {
-      line.dirty = true
-      if (dirty.push(line) === 1) setImmediate(pumpDirty)
-    }
-    return 'sent'
+    if (line.push(message)) return 'sent'
+    counts.droppedFull++
+    return 'full'
   }
 
   // Receiving
@@ -219,7 +135,7 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
       } catch (error) {
         if (socket.closed) return
         report(error)
-        await delay(LIMITS.retryMaxMs)
+        await delay(LIMITS.faultPauseMs)
       }
     }
   }
@@ -244,18 +160,12 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
       try {
         // Undefined when closed meanwhile, whatever the type says.
         const event: { type: string } | undefined = await events.receive()
-        if (event?.type === 'handshake') {
-          line.connected = true
-          void pump(line)
-        } else if (event?.type === 'disconnect' && line.connected) {
-          line.connected = false
-          counts.droppedUnknown += line.outbox.clear()
-          if (!line.ended && !closing) onDisconnect(line.peer)
-        }
+        if (event?.type === 'handshake') line.connected()
+        else if (event?.type === 'disconnect' && line.broken() && !line.ended && !closing) onDisconnect(line.peer)
       } catch (error) {
         if (events.closed || socket.closed) return
         report(error)
-        await delay(LIMITS.retryMaxMs)
+        await delay(LIMITS.faultPauseMs)
       }
     }
   }
@@ -264,6 +174,7 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
     const known = dialled.get(endpoint)
     if (known) return known.line.peer
     const peer = `>${++serial}:${endpoint}`
+    checkEndpoint(endpoint, 'dial')
     if (closing) return peer
     const socket = new Dealer({
       ...SOCKET_OPTIONS,
@@ -282,14 +193,14 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
         return 'later'
       }
     }
-    const entry: Dialled = { endpoint, socket, line: createLine(peer, false, transmit) }
+    const entry: Dialled = { endpoint, socket, line: createLine(peer, false, counts, transmit, () => lines.delete(peer)) }
     // Before the connection, or its first event would be missed.
     run(watch(entry))
     try {
       socket.connect(endpoint)
     } catch (error) {
       socket.close()
-      throw new BatonError('ConfigInvalid', `${endpoint} is not an endpoint: write tcp://address:port or ipc://path`, { cause: error })
+      throw endpointFault(endpoint, 'dial', error)
     }
     dialled.set(endpoint, entry)
     lines.set(peer, entry.line)
@@ -309,11 +220,13 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
         const code = errorCode(error)
         if (code === 'EAGAIN' && !socket.closed) return 'later'
         if (code !== 'EHOSTUNREACH' && !socket.closed) report(error)
-        callers.delete(peer)
         return 'gone'
       }
     }
-    const line = createLine(peer, true, transmit)
+    const line = createLine(peer, true, counts, transmit, () => {
+      callers.delete(peer)
+      lines.delete(peer)
+    })
     callers.set(peer, line)
     lines.set(peer, line)
     if (callers.size > LIMITS.callers) forgetIdle(callers)
@@ -322,24 +235,24 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
 
   function forgetIdle(callers: Map<Peer, Line>): void {
     for (const [peer, line] of callers) {
-      if (waiting(line) > 0) continue
+      if (line.waiting > 0) continue
       callers.delete(peer)
-      endLine(line)
+      drop(line)
       return
     }
   }
 
   async function listen(endpoint: string): Promise<string> {
     if (closing) throw new BatonError('Unavailable', 'the link is closed')
-    if (endpoint.startsWith('ipc://') && (await isListening(endpoint.slice('ipc://'.length)))) throw inUse(endpoint)
+    checkEndpoint(endpoint, 'listen')
+    const path = ipcPath(endpoint)
+    if (path !== null && (await isListening(path))) throw portInUse(endpoint)
     const socket = new Router({ ...SOCKET_OPTIONS, mandatory: true, handover: true, sendTimeout: 0, backlog: 1024 })
     try {
       await socket.bind(endpoint)
     } catch (error) {
       socket.close()
-      if (errorCode(error) === 'EADDRINUSE') throw inUse(endpoint, error)
-      const why = error instanceof Error ? error.message : String(error)
-      throw new BatonError('ConfigInvalid', `cannot listen on ${endpoint}: ${why}`, { cause: error })
+      throw endpointFault(endpoint, 'listen on', error)
     }
     if (closing) {
       socket.close()
@@ -360,7 +273,7 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
   function hangUp(peer: Peer): void {
     const line = lines.get(peer)
     if (!line) return
-    endLine(line)
+    drop(line)
     for (const entry of dialled.values()) {
       if (entry.line !== line) continue
       dialled.delete(entry.endpoint)
@@ -371,13 +284,13 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
 
   async function shut(): Promise<void> {
     // One last turn for what was sent before `close`.
-    for (const line of lines.values()) void pump(line)
+    for (const line of lines.values()) line.pump()
     await turn()
     for (const socket of [...[...dialled.values()].map(d => d.socket), ...[...listeners].map(l => l.socket)]) {
       socket.linger = LIMITS.lastWordsMs
       socket.close()
     }
-    for (const line of [...lines.values()]) endLine(line)
+    for (const line of [...lines.values()]) drop(line)
     dialled.clear()
     listeners.clear()
     await Promise.all(loops)
@@ -396,7 +309,7 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
     },
     stats(): LinkStats {
       let queued = 0
-      for (const line of lines.values()) queued += waiting(line)
+      for (const line of lines.values()) queued += line.waiting
       return { ...counts, queued }
     },
     close() {
@@ -404,23 +317,4 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
       return closing
     },
   }
-}
-
-function inUse(endpoint: string, cause?: unknown): BatonError {
-  const port = /:(\d+)$/.exec(endpoint)?.[1]
-  const what = port ? `port ${port} (${endpoint})` : endpoint
-  const message = `${what} is in use by another process: stop that process, or choose another port`
-  return new BatonError('PortInUse', message, { details: port ? { endpoint, port: Number(port) } : { endpoint }, cause })
-}
-
-/** Whether somebody accepts connections on a unix socket: ZeroMQ itself would push them aside without a word. */
-function isListening(path: string): Promise<boolean> {
-  return new Promise(resolve => {
-    const probe = connect({ path })
-    probe.once('connect', () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.once('error', () => resolve(false))
-  })
 }

@@ -1,6 +1,6 @@
 /** Servers, flavors and images in the shapes of Nova and Glance, and what the CLI makes of them. */
 import type { PowerState } from '../../actors/hypervisor/driver.ts'
-import { type Guard, isNumber, isText, listOf, nullable, optional, recordOf, shape } from './guards.ts'
+import { type Guard, isNumber, isText, nullable, optional, recordOf, shape } from './guards.ts'
 import type { Client } from './http.ts'
 import { listAll } from './pages.ts'
 

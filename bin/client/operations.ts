@@ -56,7 +56,8 @@ export const hasEnded = (operation: OperationBody): boolean => operation.endedAt
  */
 export async function follow(client: Client, id: string, onChange: (operation: OperationBody) => void): Promise<OperationBody> {
   const guard = shape({ operation: isOperation })
-  let lastContact = Date.now()
+  const begun = Date.now()
+  let lastContact = begun
   const seen = (operation: OperationBody): OperationBody => {
     lastContact = Date.now()
     onChange(operation)
@@ -66,7 +67,9 @@ export async function follow(client: Client, id: string, onChange: (operation: O
     try {
       const now = seen(await getOperation(client, id))
       if (hasEnded(now)) return now
-      if (Date.now() > now.deadlineAt + GRACE_MS) throw new BatonError('Internal', `operation ${id} is past its deadline and has not ended`)
+      // Only differences count: the clock of the cluster is not the clock here.
+      if (Date.now() - begun > now.deadlineAt - now.startedAt + GRACE_MS)
+        throw new BatonError('Internal', `operation ${id} is past its deadline and has not ended`)
       for await (const line of client.lines(`${pathOf(id)}/watch`, AbortSignal.timeout(QUIET_MS)))
         if (guard(line) && hasEnded(seen(line.operation))) return line.operation
     } catch (error) {

@@ -24,7 +24,7 @@ export function statusText(status: StatusBody, endpoint: string): string {
     `Baton ${status.version} at ${endpoint}`,
     `Instances   ${instances.join(', ') || 'none'}`,
     `Operations  ${status.operationsOpen} open`,
-    `Database    ${connected ? 'connected' : 'AWAY: nothing is accepted until it is back'}${waitingCommits > 0 ? `, ${waitingCommits} commits wait` : ''}`,
+    `Database    ${connected ? 'connected' : 'AWAY: nothing is accepted until it is back'}, ${waitingCommits} commits wait`,
     `Advice      ${status.advice.addConductor ? 'add a conductor' : 'no conductor needed'}: ${status.advice.because}`,
     ...(status.poisoned.length > 0 ? [`Set aside   ${status.poisoned.join(', ')}`] : []),
   ]

@@ -3,8 +3,11 @@ import { driverContract } from '../support/driver-contract.ts'
 import { canRunProcesses, processBench } from '../support/driver-process-bench.ts'
 
 if (await canRunProcesses()) {
-  driverContract('process', () => processBench())
-  driverContract('process (no namespaces)', () => processBench({ namespaces: [], ownProc: false }))
-  driverContract('process (no cgroups)', () => processBench({ cgroups: null }))
-  driverContract('process (no namespaces, no cgroups)', () => processBench({ namespaces: [], ownProc: false, cgroups: null }))
+  const contracts = [
+    ...driverContract('process', () => processBench()),
+    ...driverContract('process (no namespaces)', () => processBench({ namespaces: [], ownProc: false })),
+    ...driverContract('process (no cgroups)', () => processBench({ cgroups: null })),
+    ...driverContract('process (no namespaces, no cgroups)', () => processBench({ namespaces: [], ownProc: false, cgroups: null })),
+  ]
+  for (const contract of contracts) contract.run()
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
@@ -15,6 +15,7 @@ import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { inbox, type LinkHarness, linkContract } from '../unit/link-contract.ts'
 
 const WAIT_MS = 15_000
+const linkModule = JSON.stringify(new URL('../../transport/zeromq-link.ts', import.meta.url).href)
 
 async function until(what: string, holds: () => boolean): Promise<void> {
   const end = performance.now() + WAIT_MS
@@ -68,10 +69,10 @@ async function attack(endpoint: string, garbage: Uint8Array): Promise<void> {
   // The listener may well reset the connection.
   socket.on('error', () => {})
   await once(socket, 'connect')
-  await new Promise<void>(resolve => socket.write(garbage, () => resolve()))
-  socket.end()
+  const gone = new Promise<void>(resolve => socket.on('close', () => resolve()))
   socket.resume()
-  if (!socket.destroyed) await Promise.race([once(socket, 'close'), delay(300)])
+  socket.end(garbage)
+  await Promise.race([gone, delay(300)])
   socket.destroy()
 }
 
@@ -211,11 +212,16 @@ test('endpoints that cannot be are refused', async () => {
     }
     return 'nothing thrown'
   }
-  for (const endpoint of ['', 'nonsense', 'tcp://127.0.0.1', 'tcp://127.0.0.1:99999', 'carrier-pigeon://loft:1']) {
-    assert.is(await refused(() => link.dial(endpoint)), 'ConfigInvalid', `dial ${endpoint}`)
-    assert.is(await refused(() => link.listen(endpoint)), 'ConfigInvalid', `listen ${endpoint}`)
+  try {
+    const tooLong = `ipc:///${'x'.repeat(200)}`
+    for (const endpoint of ['', 'nonsense', 'tcp://127.0.0.1', 'tcp://127.0.0.1:99999', 'tcp://127.0.0.1:x', 'pigeon://loft:1', tooLong]) {
+      assert.is(await refused(() => link.dial(endpoint)), 'ConfigInvalid', `dial ${endpoint}`)
+      assert.is(await refused(() => link.listen(endpoint)), 'ConfigInvalid', `listen ${endpoint}`)
+    }
+    assert.is(await refused(() => link.dial('tcp://127.0.0.1:*')), 'ConfigInvalid', 'any port is for listeners')
+  } finally {
+    await net.close()
   }
-  await net.close()
 })
 
 test('talks over ipc, and does not push a living listener aside', async () => {
@@ -244,9 +250,60 @@ test('talks over ipc, and does not push a living listener aside', async () => {
   }
 })
 
+/** A process that listens on the endpoint and echoes. */
+async function spawnEcho(endpoint: string): Promise<{ child: ChildProcess; endpoint: string }> {
+  const script = `
+    import { createZeromqLink } from ${linkModule}
+    const link = createZeromqLink({ identity: 'echo#' + process.pid })
+    link.onMessage((peer, message) => link.send(peer, message))
+    process.send(await link.listen(${JSON.stringify(endpoint)}))
+    process.on('disconnect', () => process.exit())
+  `
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const [concrete] = await once(child, 'message')
+  return { child, endpoint: String(concrete) }
+}
+
+test('notices a frozen and a killed listener, and finds both again', async () => {
+  const net = createHarness()
+  const children: ChildProcess[] = []
+  try {
+    const first = await spawnEcho('tcp://127.0.0.1:*')
+    children.push(first.child)
+    const link = net.open('a')
+    const answers = inbox(link)
+    let breaks = 0
+    link.onDisconnect?.(() => breaks++)
+    const peer = link.dial(first.endpoint)
+    const exchange = async (words: string): Promise<void> => {
+      await until(`an answer to ${words}`, () => {
+        if (answers.at(-1)?.words === words) return true
+        // What was said into a broken connection is lost, so say it again; a few times is enough.
+        if (link.stats().queued === 0) link.send(peer, Buffer.from(words))
+        return false
+      })
+    }
+    await exchange('hello')
+    first.child.kill('SIGSTOP')
+    await until('heartbeats fail', () => breaks === 1)
+    first.child.kill('SIGCONT')
+    await exchange('thawed')
+    first.child.kill('SIGKILL')
+    await until('the death is seen', () => breaks === 2)
+    const second = await spawnEcho(first.endpoint)
+    children.push(second.child)
+    await exchange('next life')
+    assert.ok(answers.every(answer => answer.peer === peer))
+    assert.equal(net.faults, [])
+  } finally {
+    for (const child of children) child.kill('SIGKILL')
+    await net.close()
+  }
+})
+
 test('a process that closes its links exits by itself', async () => {
   const script = `
-    import { createZeromqLink } from ${JSON.stringify(new URL('../../transport/zeromq-link.ts', import.meta.url).href)}
+    import { createZeromqLink } from ${linkModule}
     process.on('unhandledRejection', error => { console.log('unhandled', error); process.exit(3) })
     const [a, b, c] = ['a', 'b', 'c'].map(identity => createZeromqLink({ identity }))
     const endpoint = await b.listen('tcp://127.0.0.1:*')

@@ -99,9 +99,9 @@ function reopening(bench: DriverBench): HypervisorDriver {
   }
 }
 
-/** Registers the contract for one driver, and runs it. `setUp` makes an empty bench. */
-export function driverContract(name: string, setUp: () => Promise<DriverBench>): void {
-  for (const mode of ['one driver', 'a new driver for every call'] as const) {
+/** The contract as suites for one driver, to be run by the test file. `setUp` makes an empty bench. */
+export function driverContract(name: string, setUp: () => Promise<DriverBench>): { run(): void }[] {
+  return (['one driver', 'a new driver for every call'] as const).map(mode => {
     const contract = suite(`${name} driver: ${mode}`)
     const check = (what: string, run: (driver: HypervisorDriver, bench: DriverBench) => Promise<void>): void => {
       contract(what, async () => {
@@ -114,8 +114,8 @@ export function driverContract(name: string, setUp: () => Promise<DriverBench>):
       })
     }
     register(check, mode === 'one driver')
-    contract.run()
-  }
+    return contract
+  })
 }
 
 type Check = (what: string, run: (driver: HypervisorDriver, bench: DriverBench) => Promise<void>) => void

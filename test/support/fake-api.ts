@@ -3,7 +3,18 @@
  * `fail` and `hang` make the next calls of a method go wrong.
  */
 import type {
-  ClusterApi, CreateInstances, FlavorBody, HostBody, ImageBody, InstanceAction, InstanceBody, NodeBody, OperationBody, Page, TaskState, VmState,
+  ClusterApi,
+  CreateInstances,
+  FlavorBody,
+  HostBody,
+  ImageBody,
+  InstanceAction,
+  InstanceBody,
+  NodeBody,
+  OperationBody,
+  Page,
+  TaskState,
+  VmState,
 } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 
@@ -28,13 +39,27 @@ export interface FakeApi {
 export const FAKE_START_MS = Date.UTC(2026, 0, 31, 12, 0, 0, 123)
 
 const OUTCOME: Readonly<Record<string, VmState>> = {
-  build: 'active', start: 'active', stop: 'stopped', reboot: 'active', pause: 'paused', unpause: 'active', delete: 'deleted',
+  build: 'active',
+  start: 'active',
+  stop: 'stopped',
+  reboot: 'active',
+  pause: 'paused',
+  unpause: 'active',
+  delete: 'deleted',
 }
 const FROM: Readonly<Record<InstanceAction, readonly VmState[]>> = {
-  start: ['stopped'], stop: ['active', 'error'], reboot: ['active', 'stopped', 'paused', 'error'], pause: ['active'], unpause: ['paused'],
+  start: ['stopped'],
+  stop: ['active', 'error'],
+  reboot: ['active', 'stopped', 'paused', 'error'],
+  pause: ['active'],
+  unpause: ['paused'],
 }
 const TASK: Readonly<Record<InstanceAction, TaskState>> = {
-  start: 'powering-on', stop: 'powering-off', reboot: 'rebooting', pause: 'pausing', unpause: 'unpausing',
+  start: 'powering-on',
+  stop: 'powering-off',
+  reboot: 'rebooting',
+  pause: 'pausing',
+  unpause: 'unpausing',
 }
 
 /** One page in the order given. Throws like the real views on an unknown marker. */
@@ -60,27 +85,65 @@ export function createFakeApi(): FakeApi {
     ['small', { id: 'small', name: 'small', vcpus: 1, ramMb: 512, diskGb: 5, createdAt: now }],
   ])
   const image: ImageBody = { id: 'fake', name: 'fake', driver: 'fake', sizeBytes: 4096, createdAt: now }
-  const images = new Map([[image.id, image], ['other', { ...image, id: 'other', name: 'other' }]])
+  const images = new Map([
+    [image.id, image],
+    ['other', { ...image, id: 'other', name: 'other' }],
+  ])
   const host: HostBody = {
-    id: 'c1', state: 'up', enabled: true, disabledReason: null, driver: 'fake', vcpus: 8, ramMb: 8192, diskGb: 100, vcpusUsed: 2,
-    ramMbUsed: 128, diskGbUsed: 2, claims: 2, pid: 41, version: '0.1.0', createdAt: now, stateSince: now,
+    id: 'c1',
+    state: 'up',
+    enabled: true,
+    disabledReason: null,
+    driver: 'fake',
+    vcpus: 8,
+    ramMb: 8192,
+    diskGb: 100,
+    vcpusUsed: 2,
+    ramMbUsed: 128,
+    diskGbUsed: 2,
+    claims: 2,
+    pid: 41,
+    version: '0.1.0',
+    createdAt: now,
+    stateSince: now,
   }
   const hosts = new Map<string, HostBody>([
     ['c1', host],
     ['c2', { ...host, id: 'c2', state: 'down', enabled: false, disabledReason: 'disk' }],
   ])
   const node: NodeBody = {
-    id: 'n1', role: 'conductor', pid: 40, state: 'alive', endpoint: 'tcp://127.0.0.1:1', version: '0.1.0', node: 'v24.0.0', shards: 128, load: { cpu: 0.1 },
+    id: 'n1',
+    role: 'conductor',
+    pid: 40,
+    state: 'alive',
+    endpoint: 'tcp://127.0.0.1:1',
+    version: '0.1.0',
+    node: 'v24.0.0',
+    shards: 128,
+    load: { cpu: 0.1 },
   }
-  const nodes = new Map<string, NodeBody>([['n1', node], ['n2', { ...node, id: 'n2', state: 'draining' }], ['g1', { ...node, id: 'g1', role: 'gateway' }]])
+  const nodes = new Map<string, NodeBody>([
+    ['n1', node],
+    ['n2', { ...node, id: 'n2', state: 'draining' }],
+    ['g1', { ...node, id: 'g1', role: 'gateway' }],
+  ])
   const newest = <T extends { readonly id: string }>(rows: Map<string, T>): T[] => [...rows.values()].reverse()
 
   function begin(id: string, kind: string, requestId: string, taskState: TaskState, change: Partial<InstanceBody> = {}): { operation: string } {
     const number = [...operations.values()].filter(({ subject }) => subject === id).length + 1
     const operation = `${id}.${number}`
     operations.set(operation, {
-      id: operation, kind, subject: id, requestId, status: 'running', plan: ['do-it'], startedAt: tick(), endedAt: null, deadlineAt: now + 60_000,
-      cancelRequested: false, fault: null,
+      id: operation,
+      kind,
+      subject: id,
+      requestId,
+      status: 'running',
+      plan: ['do-it'],
+      startedAt: tick(),
+      endedAt: null,
+      deadlineAt: now + 60_000,
+      cancelRequested: false,
+      fault: null,
       steps: [{ name: 'do-it', direction: 'do', state: 'running', attempt: 1, startedAt: now, endedAt: null, fault: null }],
     })
     instances.set(id, { ...found(instances, 'Instance', id), ...change, taskState, operation, updatedAt: now })
@@ -97,8 +160,23 @@ export function createFakeApi(): FakeApi {
       if (existing) return existing
       const name = args.ids.length > 1 ? `${args.name}-${i + 1}` : args.name
       instances.set(id, {
-        id, name, project: args.project, flavor: size, image: args.image, metadata: args.metadata, reservation: args.reservation, vmState: 'building',
-        taskState: 'scheduling', powerState: null, host: null, createdAt: tick(), updatedAt: now, launchedAt: null, deletedAt: null, fault: null, operation: null,
+        id,
+        name,
+        project: args.project,
+        flavor: size,
+        image: args.image,
+        metadata: args.metadata,
+        reservation: args.reservation,
+        vmState: 'building',
+        taskState: 'scheduling',
+        powerState: null,
+        host: null,
+        createdAt: tick(),
+        updatedAt: now,
+        launchedAt: null,
+        deletedAt: null,
+        fault: null,
+        operation: null,
       })
       begin(id, 'build', args.requestId, 'scheduling')
       return found(instances, 'Instance', id)
@@ -106,12 +184,12 @@ export function createFakeApi(): FakeApi {
   }
 
   const real: ClusterApi = {
-    createInstances: async (args) => create(args),
+    createInstances: async args => create(args),
     getInstance: async ({ id }) => found(instances, 'Instance', id),
     listInstances: async ({ name, vmState, host, project, deleted = false, ...rest }) =>
       page(
         newest(instances).filter(
-          (row) =>
+          row =>
             (row.vmState === 'deleted') === deleted &&
             (name === undefined || row.name === name) &&
             (vmState === undefined || row.vmState === vmState) &&
@@ -124,7 +202,10 @@ export function createFakeApi(): FakeApi {
       const instance = found(instances, 'Instance', id)
       if (instance.vmState === 'deleted') throw new BatonError('NotFound', `Instance ${id} could not be found.`)
       if (!FROM[action].includes(instance.vmState) || instance.taskState !== null) {
-        throw new BatonError('Conflict', `Cannot '${action}' instance ${id} while it is ${instance.vmState}; it must be ${FROM[action].join(' or ')}.`)
+        throw new BatonError(
+          'Conflict',
+          `Cannot '${action}' instance ${id} while it is ${instance.vmState}; it must be ${FROM[action].join(' or ')}.`,
+        )
       }
       return begin(id, action, requestId, mode === 'hard' ? 'rebooting_hard' : TASK[action])
     },
@@ -138,9 +219,9 @@ export function createFakeApi(): FakeApi {
       found(instances, 'Instance', id)
       return { output: 'one\ntwo\nthree\n' }
     },
-    listFlavors: async (args) => page([...flavors.values()], args),
+    listFlavors: async args => page([...flavors.values()], args),
     getFlavor: async ({ id }) => found(flavors, 'Flavor', id),
-    createFlavor: async (args) => {
+    createFlavor: async args => {
       if (flavors.has(args.id)) throw new BatonError('Conflict', `Flavor with ID ${args.id} already exists.`)
       flavors.set(args.id, { ...args, createdAt: now })
       return found(flavors, 'Flavor', args.id)
@@ -150,12 +231,12 @@ export function createFakeApi(): FakeApi {
       flavors.delete(id)
       return {}
     },
-    listImages: async (args) => page([...images.values()], args),
+    listImages: async args => page([...images.values()], args),
     getImage: async ({ id }) => found(images, 'Image', id),
     listOperations: async ({ subject, open, requestId, ...rest }) =>
       page(
         newest(operations).filter(
-          (row) =>
+          row =>
             (subject === undefined || row.subject === subject) &&
             (requestId === undefined || row.requestId === requestId) &&
             (open === undefined || (row.endedAt === null) === open),
@@ -169,7 +250,7 @@ export function createFakeApi(): FakeApi {
       operations.set(id, { ...operation, cancelRequested: true })
       return found(operations, 'Operation', id)
     },
-    listHosts: async (args) => page([...hosts.values()], args),
+    listHosts: async args => page([...hosts.values()], args),
     getHost: async ({ id }) => found(hosts, 'Host', id),
     listNodes: async () => [...nodes.values()],
     drainNode: async ({ id }) => {
@@ -201,18 +282,26 @@ export function createFakeApi(): FakeApi {
   return {
     calls,
     fail: (method, error) => broken.set(method, () => Promise.reject(error)),
-    hang: (method) => broken.set(method, () => new Promise<never>(() => {})),
-    heal: (method) => broken.delete(method),
+    hang: method => broken.set(method, () => new Promise<never>(() => {})),
+    heal: method => broken.delete(method),
     finish(instanceId, fault = null) {
       const instance = found(instances, 'Instance', instanceId)
       const operation = found(operations, 'Operation', instance.operation ?? '')
       const state = fault ? ('failed' as const) : ('done' as const)
-      const steps = operation.steps.map((step) => ({ ...step, state, endedAt: now, fault }))
+      const steps = operation.steps.map(step => ({ ...step, state, endedAt: now, fault }))
       operations.set(operation.id, { ...operation, status: state, steps, endedAt: tick(), fault })
       const vmState = fault ? 'error' : (OUTCOME[operation.kind] ?? 'error')
       instances.set(instanceId, {
-        ...instance, vmState, taskState: null, operation: null, updatedAt: now, host: 'c1', powerState: vmState === 'active' ? 'running' : 'shutdown',
-        launchedAt: instance.launchedAt ?? now, deletedAt: vmState === 'deleted' ? now : null, fault: fault ? { ...fault, at: now } : null,
+        ...instance,
+        vmState,
+        taskState: null,
+        operation: null,
+        updatedAt: now,
+        host: 'c1',
+        powerState: vmState === 'active' ? 'running' : 'shutdown',
+        launchedAt: instance.launchedAt ?? now,
+        deletedAt: vmState === 'deleted' ? now : null,
+        fault: fault ? { ...fault, at: now } : null,
       })
     },
     setInstance: (id, change) => instances.set(id, { ...found(instances, 'Instance', id), ...change }),

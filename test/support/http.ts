@@ -54,7 +54,12 @@ export function createFace(limits: Partial<HttpLimits> = {}): TestFace {
       const answer = await app.inject(options)
       const names = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)])
       const text = answer.payload
-      return { status: answer.statusCode, headers: Object.fromEntries(names), text, body: /json/.test(String(answer.headers['content-type'])) && text ? JSON.parse(text) : null }
+      return {
+        status: answer.statusCode,
+        headers: Object.fromEntries(names),
+        text,
+        body: /json/.test(String(answer.headers['content-type'])) && text ? JSON.parse(text) : null,
+      }
     },
     async newServer(more, headers) {
       const answer = await face.ask('POST', SERVERS, tiny(more), headers)

@@ -76,7 +76,7 @@ function folderRule(path: string, target: string): string | null {
 }
 
 const TIME_AND_CHANCE =
-  /\b(?:Date\.now|new Date\(\)|Math\.random|(?:set|clear)(?:Timeout|Interval|Immediate)|performance|crypto|process)\b(?=\s*[.(?]|\))/g
+  /\b(?:Date\.now|Math\.random|(?:set|clear)(?:Timeout|Interval|Immediate))\b|\bnew Date\(\s*\)|\b(?:performance|crypto|process)\b(?=\s*\.)/g
 
 /** `actors/` reads no clock, no timer and no random source of its own. */
 export function timeAndChance(files: readonly SourceFile[]): Violation[] {

@@ -1,8 +1,11 @@
 /** Registers and their uses: error codes, commands and configuration keys are defined once, used, and documented. */
-import { isCode, isTest, lineAt, type SourceFile, type Violation, without } from './tree.ts'
+import { isCode, isTest, lineAt, matchesInCode, type SourceFile, type Violation, without } from './tree.ts'
 
-const RAISED = /\b(?:new BatonError|refuse)\(\s*['"]([^'"]*)['"]/g
+/** Codes begin with a capital; a `refuse('full')` of a link is something else. */
+const RAISED = /\b(?:new BatonError|refuse)\(\s*['"]([A-Z][^'"]*)['"]/g
 const ERROR_TABLE = 'actors/kernel/errors.ts'
+/** They name codes to translate them; that is not raising them. */
+const TRANSLATORS = ['bin/exit.ts', 'bin/output/report.ts', 'bin/client/http.ts']
 const CONFIG_TABLE = 'supervisors/config-table.ts'
 
 /** Codes that are raised but do not exist. */
@@ -10,7 +13,7 @@ export function unknownErrors(files: readonly SourceFile[], codes: readonly stri
   return files
     .filter(f => isCode(f.path))
     .flatMap(({ path, text }) =>
-      [...without(text, 'comment').matchAll(RAISED)]
+      matchesInCode(text, RAISED)
         .filter(m => !codes.includes(m[1] ?? ''))
         .map(m => ({ path, line: lineAt(text, m.index), what: `raises ${m[1]}, which is not in the table of errors` })),
     )
@@ -18,7 +21,7 @@ export function unknownErrors(files: readonly SourceFile[], codes: readonly stri
 
 /** Codes that the product never names. */
 export function unusedErrors(files: readonly SourceFile[], codes: readonly string[]): Violation[] {
-  const product = files.filter(f => isCode(f.path) && !isTest(f.path) && f.path !== ERROR_TABLE && !f.path.startsWith('bin/output/'))
+  const product = files.filter(f => isCode(f.path) && !isTest(f.path) && f.path !== ERROR_TABLE && !TRANSLATORS.includes(f.path))
   const texts = product.map(f => without(f.text, 'comment'))
   return codes
     .filter(code => !texts.some(text => text.includes(`'${code}'`)))

@@ -90,3 +90,9 @@ export function without(text: string, ...parts: readonly Part[]): string {
   }
   return out + text.slice(done)
 }
+
+/** Matches that begin in code, not in a comment or a string; what follows may reach into strings. */
+export function matchesInCode(text: string, pattern: RegExp): RegExpExecArray[] {
+  const code = without(text, 'comment', 'string')
+  return [...without(text, 'comment').matchAll(pattern)].filter(m => code[m.index + m[0].search(/\S/)]?.trim() !== '')
+}

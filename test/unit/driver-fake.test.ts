@@ -41,12 +41,12 @@ function bench(store: () => GuestStore<FakeGuest>, more: Pick<DriverBench, 'hist
   }
 }
 
-driverContract('fake (memory)', async () => {
+const inMemory = driverContract('fake (memory)', async () => {
   const store = memoryStore<FakeGuest>()
   return bench(() => store, { history: async () => store.history, dispose: async () => {} })
 })
 
-driverContract('fake (folder)', async () => {
+const onDisk = driverContract('fake (folder)', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'baton-fake-'))
   return bench(() => storeIn(folder), { history: () => readHistory(folder), dispose: () => rm(folder, { recursive: true }) })
 })
@@ -115,7 +115,10 @@ test('fails as told, does nothing then, and can be told again with the same orde
 test('two runs with the same clock and chance leave the same trace', async () => {
   const trace = async () => {
     let seed = 7
-    const { env } = handEnv(() => (seed = (seed * 16807) % 2147483647) / 2147483647)
+    const { env } = handEnv(() => {
+      seed = (seed * 16807) % 2147483647
+      return seed / 2147483647
+    })
     const store = memoryStore<FakeGuest>()
     const driver = createFakeDriver(env, store, { capacity, failure: { spawn: 0.3, stop: 0.3 } })
     const outcomes = await Promise.allSettled(
@@ -174,4 +177,5 @@ test('spawns more than 1,000 guests per second on a folder', () =>
     assert.ok(perSecond > 1_000, `${perSecond.toFixed(0)} spawns/s`)
   }))
 
+for (const contract of [...inMemory, ...onDisk]) contract.run()
 test.run()

@@ -14,7 +14,15 @@ test('flavors: list, detail, show, create, delete', async () => {
   const made = await ask('POST', FLAVORS, { flavor: { name: 'big', ram: 4096, vcpus: 4, disk: 40, id: 7 } })
   assert.is(made.status, 200)
   assert.equal(made.body.flavor, {
-    id: '7', name: 'big', ram: 4096, disk: 40, vcpus: 4, swap: '', rxtx_factor: 1, 'OS-FLV-EXT-DATA:ephemeral': 0, 'OS-FLV-DISABLED:disabled': false,
+    id: '7',
+    name: 'big',
+    ram: 4096,
+    disk: 40,
+    vcpus: 4,
+    swap: '',
+    rxtx_factor: 1,
+    'OS-FLV-EXT-DATA:ephemeral': 0,
+    'OS-FLV-DISABLED:disabled': false,
     'os-flavor-access:is_public': true,
     links: [
       { rel: 'self', href: 'http://cloud.test:8774/compute/v2.1/flavors/7' },
@@ -31,7 +39,17 @@ test('flavors: list, detail, show, create, delete', async () => {
 
 test('a flavor as the openstack client sends it, and one without an id', async () => {
   const { ask } = createFace()
-  const sent = { name: 'a', ram: 256, vcpus: 1, disk: 0, id: 'auto', swap: 0, rxtx_factor: 1.0, 'OS-FLV-EXT-DATA:ephemeral': 0, 'os-flavor-access:is_public': true }
+  const sent = {
+    name: 'a',
+    ram: 256,
+    vcpus: 1,
+    disk: 0,
+    id: 'auto',
+    swap: 0,
+    rxtx_factor: 1.0,
+    'OS-FLV-EXT-DATA:ephemeral': 0,
+    'os-flavor-access:is_public': true,
+  }
   for (const flavor of [sent, { ...sent, id: null }, { name: 'b', ram: 1, vcpus: 1, disk: 0 }]) {
     const answer = await ask('POST', FLAVORS, { flavor })
     assert.is(answer.status, 200)
@@ -43,11 +61,24 @@ test('bad flavors are 400 and name the field and its range', async () => {
   const { ask, fake } = createFace()
   const good = { name: 'x', ram: 64, vcpus: 1, disk: 1 }
   const bad: [object, RegExp][] = [
-    [{ vcpus: 0 }, /flavor\.vcpus.*1 to 256/], [{ vcpus: 257 }, /flavor\.vcpus/], [{ vcpus: -1 }, /flavor\.vcpus/], [{ vcpus: '2' }, /flavor\.vcpus/],
-    [{ ram: 0 }, /flavor\.ram.*MB/], [{ ram: 2 ** 31 }, /flavor\.ram/], [{ ram: 1e300 }, /flavor\.ram/], [{ ram: 1.5 }, /flavor\.ram/],
-    [{ disk: -1 }, /flavor\.disk.*GB/], [{ disk: null }, /flavor\.disk/], [{ disk: undefined }, /flavor\.disk is missing/],
-    [{ name: 'a\u0000' }, /flavor\.name/], [{ id: 'a/b' }, /flavor\.id/], [{ id: '' }, /flavor\.id/], [{ id: '..' }, /flavor\.id/], [{ id: 'detail' }, /flavor\.id/],
-    [{ swap: 512 }, /flavor\.swap/], [{ gpu: 1 }, /flavor\.gpu/],
+    [{ vcpus: 0 }, /flavor\.vcpus.*1 to 256/],
+    [{ vcpus: 257 }, /flavor\.vcpus/],
+    [{ vcpus: -1 }, /flavor\.vcpus/],
+    [{ vcpus: '2' }, /flavor\.vcpus/],
+    [{ ram: 0 }, /flavor\.ram.*MB/],
+    [{ ram: 2 ** 31 }, /flavor\.ram/],
+    [{ ram: 1e300 }, /flavor\.ram/],
+    [{ ram: 1.5 }, /flavor\.ram/],
+    [{ disk: -1 }, /flavor\.disk.*GB/],
+    [{ disk: null }, /flavor\.disk/],
+    [{ disk: undefined }, /flavor\.disk is missing/],
+    [{ name: 'a\u0000' }, /flavor\.name/],
+    [{ id: 'a/b' }, /flavor\.id/],
+    [{ id: '' }, /flavor\.id/],
+    [{ id: '..' }, /flavor\.id/],
+    [{ id: 'detail' }, /flavor\.id/],
+    [{ swap: 512 }, /flavor\.swap/],
+    [{ gpu: 1 }, /flavor\.gpu/],
   ]
   for (const [more, message] of bad) {
     const answer = await ask('POST', FLAVORS, { flavor: { ...good, ...more } })
@@ -72,7 +103,7 @@ test('flavors, images and hypervisors have pages', async () => {
   }
 })
 
-test('images in Glance\'s shape', async () => {
+test("images in Glance's shape", async () => {
   const { ask } = createFace()
   const list = await ask('GET', '/image/v2/images')
   assert.equal(ids(list.body.images), ['fake', 'other'])
@@ -102,18 +133,29 @@ test('services: conductors and compute hosts, in all pages of hosts', async () =
   const { services } = (await ask('GET', `${V21}/os-services`)).body
   const short = services.map((s: Record<string, string>) => `${s.binary} ${s.host} ${s.status} ${s.state}`)
   assert.equal(short, [
-    'nova-conductor n1 enabled up', 'nova-scheduler n1 enabled up', 'nova-conductor n2 disabled up', 'nova-scheduler n2 disabled up',
-    'nova-compute c1 enabled up', 'nova-compute c2 disabled down',
+    'nova-conductor n1 enabled up',
+    'nova-scheduler n1 enabled up',
+    'nova-conductor n2 disabled up',
+    'nova-scheduler n2 disabled up',
+    'nova-compute c1 enabled up',
+    'nova-compute c2 disabled down',
   ])
   const one = await ask('GET', `${V21}/os-services?binary=nova-compute&host=c2`)
-  assert.equal(one.body.services.map((s: { disabled_reason: string }) => s.disabled_reason), ['disk'])
+  assert.equal(
+    one.body.services.map((s: { disabled_reason: string }) => s.disabled_reason),
+    ['disk'],
+  )
 })
 
 test('version documents', async () => {
   const { ask } = createFace()
   for (const path of ['/', '/compute', '/compute/']) {
     const { body } = await ask('GET', path)
-    assert.equal(body.versions.map((v: Record<string, string>) => [v.id, v.status, v.min_version, v.version]), [['v2.1', 'CURRENT', '2.1', '2.37']], path)
+    assert.equal(
+      body.versions.map((v: Record<string, string>) => [v.id, v.status, v.min_version, v.version]),
+      [['v2.1', 'CURRENT', '2.1', '2.37']],
+      path,
+    )
   }
   for (const path of [V21, `${V21}/`]) assert.is((await ask('GET', path)).body.version.links[0].href, 'http://cloud.test:8774/compute/v2.1/')
   assert.is((await ask('GET', '/image')).body.versions[0].links[0].href, 'http://cloud.test:8774/image/v2/')
@@ -139,7 +181,7 @@ test('microversions', async () => {
   assert.is((await ask('POST', SERVERS, tiny({ networks: 'none' }), since237)).status, 202)
 })
 
-test('Baton\'s own: status, nodes, drain, queues, hosts', async () => {
+test("Baton's own: status, nodes, drain, queues, hosts", async () => {
   const { ask } = createFace()
   assert.is((await ask('GET', '/baton/v1/status')).body.status.mapVersion, 7)
   assert.equal(ids((await ask('GET', '/baton/v1/nodes')).body.nodes), ['n1', 'n2', 'g1'])

@@ -20,7 +20,10 @@ test('a create answers 202 with id, links and Location, and every answer names i
   assert.is(answer.headers.location, `http://cloud.test:8774/compute/v2.1/servers/${server.id}`)
   assert.match(answer.headers['x-openstack-request-id'] ?? '', /^req-[0-9a-f-]{36}$/)
   assert.is(answer.headers['x-compute-request-id'], answer.headers['x-openstack-request-id'])
-  assert.equal(fake.calls.map(({ method }) => method), ['createInstances'])
+  assert.equal(
+    fake.calls.map(({ method }) => method),
+    ['createInstances'],
+  )
   const instance = await fake.api.getInstance({ id: server.id })
   assert.equal(instance.metadata, { role: 'web' })
   const [operation] = await fake.api.listOperations({ subject: server.id })
@@ -42,7 +45,10 @@ test('min_count and max_count make several, with one reservation', async () => {
   const { reservation_id: reservation } = made.body
   assert.match(reservation, /^r-[0-9a-z]{8}$/)
   const list = await ask('GET', `${SERVERS}?reservation_id=${reservation}`)
-  assert.equal(list.body.servers.map(({ name }: { name: string }) => name), ['vm-3', 'vm-2', 'vm-1'])
+  assert.equal(
+    list.body.servers.map(({ name }: { name: string }) => name),
+    ['vm-3', 'vm-2', 'vm-1'],
+  )
   const other = await ask('GET', `${SERVERS}?reservation_id=r-00000000`)
   assert.equal(other.body.servers, [])
 })
@@ -175,11 +181,31 @@ test('a server in all its fields', async () => {
   assert.is(links[0].href, `http://cloud.test:8774/compute/v2.1/servers/${id}`)
   assert.equal([image.id, flavor.id], ['fake', 'tiny'])
   assert.equal(rest, {
-    id, name: 'vm', status: 'ACTIVE', tenant_id: 'default', user_id: 'default', metadata: {}, created: '2026-01-31T12:00:01Z', updated: '2026-01-31T12:00:03Z',
-    addresses: {}, accessIPv4: '', accessIPv6: '', config_drive: '', key_name: null, progress: 0, security_groups: [{ name: 'default' }],
-    'OS-DCF:diskConfig': 'MANUAL', 'OS-EXT-AZ:availability_zone': 'nova', 'OS-SRV-USG:launched_at': '2026-01-31T12:00:03.123000',
-    'OS-SRV-USG:terminated_at': null, 'OS-EXT-SRV-ATTR:host': 'c1', 'OS-EXT-SRV-ATTR:instance_name': `instance-${id.slice(0, 8)}`,
-    'OS-EXT-SRV-ATTR:hypervisor_hostname': 'c1', 'OS-EXT-STS:task_state': null, 'OS-EXT-STS:vm_state': 'active', 'OS-EXT-STS:power_state': 1,
+    id,
+    name: 'vm',
+    status: 'ACTIVE',
+    tenant_id: 'default',
+    user_id: 'default',
+    metadata: {},
+    created: '2026-01-31T12:00:01Z',
+    updated: '2026-01-31T12:00:03Z',
+    addresses: {},
+    accessIPv4: '',
+    accessIPv6: '',
+    config_drive: '',
+    key_name: null,
+    progress: 0,
+    security_groups: [{ name: 'default' }],
+    'OS-DCF:diskConfig': 'MANUAL',
+    'OS-EXT-AZ:availability_zone': 'nova',
+    'OS-SRV-USG:launched_at': '2026-01-31T12:00:03.123000',
+    'OS-SRV-USG:terminated_at': null,
+    'OS-EXT-SRV-ATTR:host': 'c1',
+    'OS-EXT-SRV-ATTR:instance_name': `instance-${id.slice(0, 8)}`,
+    'OS-EXT-SRV-ATTR:hypervisor_hostname': 'c1',
+    'OS-EXT-STS:task_state': null,
+    'OS-EXT-STS:vm_state': 'active',
+    'OS-EXT-STS:power_state': 1,
     'os-extended-volumes:volumes_attached': [],
   })
 })
@@ -229,7 +255,17 @@ test('lists have pages, links to the next, and filters', async () => {
 test('bad list queries are 400', async () => {
   const { ask, newServer } = createFace()
   await newServer()
-  const queries = ['limit=-1', 'limit=x', 'limit=1.5', 'limit=99999999999999999999', 'limit=1&limit=2', `marker=${UNKNOWN}`, 'marker=%00', 'status=ACTVE', 'deleted=maybe']
+  const queries = [
+    'limit=-1',
+    'limit=x',
+    'limit=1.5',
+    'limit=99999999999999999999',
+    'limit=1&limit=2',
+    `marker=${UNKNOWN}`,
+    'marker=%00',
+    'status=ACTVE',
+    'deleted=maybe',
+  ]
   for (const query of queries) {
     const answer = await ask('GET', `${SERVERS}?${query}`)
     assert.is(answer.status, 400, query)
@@ -245,7 +281,10 @@ test('a filter the cluster does not know goes on over its pages', async () => {
   assert.equal(first.body.servers, [])
   const next: string = first.body.servers_links[0].href
   const second = await ask('GET', next.slice('http://cloud.test:8774'.length))
-  assert.equal(second.body.servers.map(({ id }: { id: string }) => id), [wanted])
+  assert.equal(
+    second.body.servers.map(({ id }: { id: string }) => id),
+    [wanted],
+  )
   assert.is(second.body.servers_links, undefined)
   assert.is(fake.calls.filter(({ method }) => method === 'listInstances').length, 16)
 })
@@ -305,8 +344,18 @@ test('bad actions are 400; an action on a deleted server is 404', async () => {
   const { ask, fake, newServer } = createFace()
   const id = await newServer()
   fake.finish(id)
-  const bad: unknown[] = [{}, [], 'x', { 'os-start': null, 'os-stop': null }, { reboot: null }, { reboot: {} }, { reboot: { type: 'WARM' } }, { constructor: null }]
-  for (const body of bad) assert.is((await ask('POST', `${SERVERS}/${id}/action`, body, { 'content-type': 'application/json' })).status, 400, JSON.stringify(body))
+  const bad: unknown[] = [
+    {},
+    [],
+    'x',
+    { 'os-start': null, 'os-stop': null },
+    { reboot: null },
+    { reboot: {} },
+    { reboot: { type: 'WARM' } },
+    { constructor: null },
+  ]
+  for (const body of bad)
+    assert.is((await ask('POST', `${SERVERS}/${id}/action`, body, { 'content-type': 'application/json' })).status, 400, JSON.stringify(body))
   const unknown = await ask('POST', `${SERVERS}/${id}/action`, { explode: null })
   assert.is(unknown.status, 400)
   assert.is(unknown.body.badRequest.message, 'There is no such action: explode')
@@ -336,11 +385,31 @@ test('instance actions tell the operations, with their steps as events, even of 
   const requestId = deletion.headers['x-openstack-request-id'] ?? ''
   fake.finish(id, new BatonError('DriverFault', 'no'))
   const list = (await ask('GET', `${SERVERS}/${id}/os-instance-actions`)).body.instanceActions
-  assert.equal(list.map((a: { action: string; message: string | null }) => [a.action, a.message]), [['delete', 'Error'], ['create', null]])
+  assert.equal(
+    list.map((a: { action: string; message: string | null }) => [a.action, a.message]),
+    [
+      ['delete', 'Error'],
+      ['create', null],
+    ],
+  )
   const shown = (await ask('GET', `${SERVERS}/${id}/os-instance-actions/${requestId}`)).body.instanceAction
   assert.equal(shown, {
-    action: 'delete', instance_uuid: id, request_id: requestId, user_id: 'default', project_id: 'default', start_time: '2026-01-31T12:00:04.123000', message: 'Error',
-    events: [{ event: 'delete_do-it', start_time: '2026-01-31T12:00:04.123000', finish_time: '2026-01-31T12:00:04.123000', result: 'Error', traceback: null }],
+    action: 'delete',
+    instance_uuid: id,
+    request_id: requestId,
+    user_id: 'default',
+    project_id: 'default',
+    start_time: '2026-01-31T12:00:04.123000',
+    message: 'Error',
+    events: [
+      {
+        event: 'delete_do-it',
+        start_time: '2026-01-31T12:00:04.123000',
+        finish_time: '2026-01-31T12:00:04.123000',
+        result: 'Error',
+        traceback: null,
+      },
+    ],
   })
   assert.is((await ask('GET', `${SERVERS}/${id}/os-instance-actions/req-none`)).status, 404)
   assert.is((await ask('GET', `${SERVERS}/${UNKNOWN}/os-instance-actions`)).status, 404)

@@ -55,7 +55,13 @@ const test = linkContract('memory link', createHarness)
 
 /** Two nodes, `a` connected to `b`, and a policy for what `a` says. */
 async function pair(deliver: (words: string) => readonly number[]): Promise<{
-  net: MemoryNetwork; time: ReturnType<typeof createSchedule>; a: Link; b: Link; say: (...words: string[]) => void; heard: () => string[]; endpoint: string
+  net: MemoryNetwork
+  time: ReturnType<typeof createSchedule>
+  a: Link
+  b: Link
+  say: (...words: string[]) => void
+  heard: () => string[]
+  endpoint: string
 }> {
   const time = createSchedule()
   const net = createMemoryNetwork({ schedule: time.schedule, deliver: (_from, _to, message) => deliver(Buffer.from(message).toString()) })

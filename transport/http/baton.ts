@@ -30,25 +30,25 @@ export function batonRoutes(app: FastifyInstance, context: HttpContext): void {
     return reply.code(202).send({ node: { id, state } })
   })
 
-  app.get<{ Querystring: PageQuery }>(`${BATON}/hosts`, { schema: { querystring: PageQuery } }, async (request) => {
-    const { items, next } = await pageOf(request.query, limits.maxPageItems, (page) => api.listHosts(page))
+  app.get<{ Querystring: PageQuery }>(`${BATON}/hosts`, { schema: { querystring: PageQuery } }, async request => {
+    const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listHosts(page))
     return { hosts: items, ...nextLinks('hosts', originOf(request), request.url, next) }
   })
 
-  app.get<{ Params: IdParams }>(`${BATON}/hosts/:id`, async (request) => ({ host: await api.getHost({ id: plainId('Host', request.params.id) }) }))
+  app.get<{ Params: IdParams }>(`${BATON}/hosts/:id`, async request => ({ host: await api.getHost({ id: plainId('Host', request.params.id) }) }))
 
-  app.get<{ Querystring: OperationsQuery }>(`${BATON}/operations`, { schema: { querystring: OperationsQuery } }, async (request) => {
+  app.get<{ Querystring: OperationsQuery }>(`${BATON}/operations`, { schema: { querystring: OperationsQuery } }, async request => {
     const { subject, open, request_id: requestId } = request.query
     const where = {
       ...(subject === undefined ? {} : { subject }),
       ...(open === undefined ? {} : { open: isOn(open) }),
       ...(requestId === undefined ? {} : { requestId }),
     }
-    const { items, next } = await pageOf(request.query, limits.maxPageItems, (page) => api.listOperations({ ...where, ...page }))
+    const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listOperations({ ...where, ...page }))
     return { operations: items, ...nextLinks('operations', originOf(request), request.url, next) }
   })
 
-  app.get<{ Params: IdParams }>(`${BATON}/operations/:id`, async (request) => ({
+  app.get<{ Params: IdParams }>(`${BATON}/operations/:id`, async request => ({
     operation: await api.getOperation({ id: operationId(request.params.id) }),
   }))
 

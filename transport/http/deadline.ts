@@ -14,8 +14,8 @@ export function withDeadline<T>(timeoutMs: number, start: () => Promise<T>): Pro
     finish()
   }
   // A `start` that throws at once is a rejection like any other.
-  new Promise<T>((begin) => begin(start())).then(
-    (value) => settle(() => resolve(value)),
+  new Promise<T>(begin => begin(start())).then(
+    value => settle(() => resolve(value)),
     (error: unknown) => settle(() => reject(error)),
   )
   return promise
@@ -28,26 +28,26 @@ export function withDeadlines(api: ClusterApi, timeoutMs: number): ClusterApi {
     (args: A): Promise<R> =>
       withDeadline(timeoutMs, () => call(args))
   return {
-    createInstances: bound((args) => api.createInstances(args)),
-    getInstance: bound((args) => api.getInstance(args)),
-    listInstances: bound((args) => api.listInstances(args)),
-    actOnInstance: bound((args) => api.actOnInstance(args)),
-    deleteInstance: bound((args) => api.deleteInstance(args)),
-    consoleLog: bound((args) => api.consoleLog(args)),
-    listFlavors: bound((args) => api.listFlavors(args)),
-    getFlavor: bound((args) => api.getFlavor(args)),
-    createFlavor: bound((args) => api.createFlavor(args)),
-    deleteFlavor: bound((args) => api.deleteFlavor(args)),
-    listImages: bound((args) => api.listImages(args)),
-    getImage: bound((args) => api.getImage(args)),
-    listOperations: bound((args) => api.listOperations(args)),
-    getOperation: bound((args) => api.getOperation(args)),
-    cancelOperation: bound((args) => api.cancelOperation(args)),
-    listHosts: bound((args) => api.listHosts(args)),
-    getHost: bound((args) => api.getHost(args)),
-    listNodes: bound((args) => api.listNodes(args)),
-    drainNode: bound((args) => api.drainNode(args)),
-    listQueues: bound((args) => api.listQueues(args)),
-    status: bound((args) => api.status(args)),
+    createInstances: bound(args => api.createInstances(args)),
+    getInstance: bound(args => api.getInstance(args)),
+    listInstances: bound(args => api.listInstances(args)),
+    actOnInstance: bound(args => api.actOnInstance(args)),
+    deleteInstance: bound(args => api.deleteInstance(args)),
+    consoleLog: bound(args => api.consoleLog(args)),
+    listFlavors: bound(args => api.listFlavors(args)),
+    getFlavor: bound(args => api.getFlavor(args)),
+    createFlavor: bound(args => api.createFlavor(args)),
+    deleteFlavor: bound(args => api.deleteFlavor(args)),
+    listImages: bound(args => api.listImages(args)),
+    getImage: bound(args => api.getImage(args)),
+    listOperations: bound(args => api.listOperations(args)),
+    getOperation: bound(args => api.getOperation(args)),
+    cancelOperation: bound(args => api.cancelOperation(args)),
+    listHosts: bound(args => api.listHosts(args)),
+    getHost: bound(args => api.getHost(args)),
+    listNodes: bound(args => api.listNodes(args)),
+    drainNode: bound(args => api.drainNode(args)),
+    listQueues: bound(args => api.listQueues(args)),
+    status: bound(args => api.status(args)),
   }
 }

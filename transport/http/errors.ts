@@ -114,7 +114,10 @@ export function problemOf(error: unknown, requestId: string): Problem {
 
 /** Answers with `error` in Nova's shape, and logs what is not told to the client. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
-  const problem = problemOf(error, request.id)
+  const { raw } = request
+  // Nobody reads this answer; what the parser makes of half a body is no defect of ours.
+  const left = raw.destroyed && raw.complete === false
+  const problem = left ? plain(400, 'BadRequest', 'The connection ended before the request was complete.') : problemOf(error, request.id)
   if (problem.hidden) {
     const fields = { requestId: request.id, method: request.method, path: request.url.split('?', 1)[0], error }
     if (problem.status === 503) log.warn(fields, 'a request could not be served')

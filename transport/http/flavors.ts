@@ -47,20 +47,23 @@ function newFlavorId(id: CreateFlavor['flavor']['id']): string {
 }
 
 export function flavorRoutes(app: FastifyInstance, { api, limits }: HttpContext): void {
-  for (const [path, view] of [['flavors', flavorSummary], ['flavors/detail', flavorDetail]] as const) {
-    app.get<{ Querystring: PageQuery }>(`${COMPUTE}/${path}`, { schema: { querystring: PageQuery } }, async (request) => {
-      const { items, next } = await pageOf(request.query, limits.maxPageItems, (page) => api.listFlavors(page))
+  for (const [path, view] of [
+    ['flavors', flavorSummary],
+    ['flavors/detail', flavorDetail],
+  ] as const) {
+    app.get<{ Querystring: PageQuery }>(`${COMPUTE}/${path}`, { schema: { querystring: PageQuery } }, async request => {
+      const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listFlavors(page))
       const origin = originOf(request)
-      return { flavors: items.map((flavor) => view(flavor, origin)), ...nextLinks('flavors', origin, request.url, next) }
+      return { flavors: items.map(flavor => view(flavor, origin)), ...nextLinks('flavors', origin, request.url, next) }
     })
   }
 
-  app.get<{ Params: IdParams }>(`${COMPUTE}/flavors/:id`, async (request) => {
+  app.get<{ Params: IdParams }>(`${COMPUTE}/flavors/:id`, async request => {
     const flavor = await api.getFlavor({ id: plainId('Flavor', request.params.id) })
     return { flavor: flavorDetail(flavor, originOf(request)) }
   })
 
-  app.post<{ Body: CreateFlavor }>(`${COMPUTE}/flavors`, { schema: { body: CreateFlavor } }, async (request) => {
+  app.post<{ Body: CreateFlavor }>(`${COMPUTE}/flavors`, { schema: { body: CreateFlavor } }, async request => {
     const { name, ram, vcpus, disk, id } = request.body.flavor
     const flavor = await api.createFlavor({ id: newFlavorId(id), name, vcpus, ramMb: ram, diskGb: disk })
     return { flavor: flavorDetail(flavor, originOf(request)) }

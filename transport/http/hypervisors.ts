@@ -13,24 +13,27 @@ const ServicesQuery = Type.Object({ binary: Type.Optional(Id), host: Type.Option
 type ServicesQuery = Static<typeof ServicesQuery>
 
 export function hypervisorRoutes(app: FastifyInstance, { api, limits }: HttpContext): void {
-  for (const [path, view] of [['os-hypervisors', hypervisorSummary], ['os-hypervisors/detail', hypervisorDetail]] as const) {
-    app.get<{ Querystring: PageQuery }>(`${COMPUTE}/${path}`, { schema: { querystring: PageQuery } }, async (request) => {
-      const { items, next } = await pageOf(request.query, limits.maxPageItems, (page) => api.listHosts(page))
-      const hypervisors = items.map((host) => view(host, request.novaMinor))
+  for (const [path, view] of [
+    ['os-hypervisors', hypervisorSummary],
+    ['os-hypervisors/detail', hypervisorDetail],
+  ] as const) {
+    app.get<{ Querystring: PageQuery }>(`${COMPUTE}/${path}`, { schema: { querystring: PageQuery } }, async request => {
+      const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listHosts(page))
+      const hypervisors = items.map(host => view(host, request.novaMinor))
       return { hypervisors, ...nextLinks('hypervisors', originOf(request), request.url, next) }
     })
   }
 
-  app.get<{ Params: IdParams }>(`${COMPUTE}/os-hypervisors/:id`, async (request) => {
+  app.get<{ Params: IdParams }>(`${COMPUTE}/os-hypervisors/:id`, async request => {
     const host = await api.getHost({ id: plainId('Hypervisor', request.params.id) })
     return { hypervisor: hypervisorDetail(host, request.novaMinor) }
   })
 
-  app.get<{ Querystring: ServicesQuery }>(`${COMPUTE}/os-services`, { schema: { querystring: ServicesQuery } }, async (request) => {
+  app.get<{ Querystring: ServicesQuery }>(`${COMPUTE}/os-services`, { schema: { querystring: ServicesQuery } }, async request => {
     const { binary, host } = request.query
-    const [nodes, hosts] = await Promise.all([api.listNodes({}), allHosts((page) => api.listHosts(page), limits.maxPageItems)])
+    const [nodes, hosts] = await Promise.all([api.listNodes({}), allHosts(page => api.listHosts(page), limits.maxPageItems)])
     const wanted = services(nodes, hosts, request.novaMinor).filter(
-      (service) => (binary === undefined || service.binary === binary) && (host === undefined || service.host === host),
+      service => (binary === undefined || service.binary === binary) && (host === undefined || service.host === host),
     )
     return { services: wanted }
   })

@@ -16,14 +16,14 @@ interface ActionParams extends IdParams {
 }
 
 export function instanceActionRoutes(app: FastifyInstance, { api, limits }: HttpContext): void {
-  app.get<{ Params: IdParams; Querystring: PageQuery }>(PATH, { schema: { querystring: PageQuery } }, async (request) => {
+  app.get<{ Params: IdParams; Querystring: PageQuery }>(PATH, { schema: { querystring: PageQuery } }, async request => {
     // Deleted instances keep their actions; an instance that never was is a 404.
     const { id } = await api.getInstance({ id: instanceId(request.params.id) })
-    const { items, next } = await pageOf(request.query, limits.maxPageItems, (page) => api.listOperations({ subject: id, ...page }))
+    const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listOperations({ subject: id, ...page }))
     return { instanceActions: items.map(actionSummary), ...nextLinks('instanceActions', originOf(request), request.url, next) }
   })
 
-  app.get<{ Params: ActionParams }>(`${PATH}/:requestId`, async (request) => {
+  app.get<{ Params: ActionParams }>(`${PATH}/:requestId`, async request => {
     const { requestId } = request.params
     const { id } = await api.getInstance({ id: instanceId(request.params.id) })
     const [operation] = REQUEST_ID.test(requestId) ? await api.listOperations({ subject: id, requestId, limit: 1 }) : []

@@ -21,7 +21,10 @@ const OLD_HEADER = 'x-openstack-nova-api-version'
 function wanted(request: FastifyRequest): string | undefined {
   const header = request.headers[HEADER]
   if (typeof header === 'string') {
-    const compute = header.split(',').map((part) => part.trim().split(/\s+/)).find(([service]) => service?.toLowerCase() === 'compute')
+    const compute = header
+      .split(',')
+      .map(part => part.trim().split(/\s+/))
+      .find(([service]) => service?.toLowerCase() === 'compute')
     if (compute) return compute[1] ?? ''
   }
   const old = request.headers[OLD_HEADER]

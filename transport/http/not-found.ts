@@ -11,7 +11,7 @@ export function watchRoutes(app: FastifyInstance): (request: FastifyRequest) => 
     methods.set(url, known)
     for (const name of [method].flat()) known.add(name)
   })
-  return (request) => {
+  return request => {
     const path = request.url.split('?', 1)[0] ?? ''
     const allowed = [...methods].filter(([pattern]) => matches(pattern, path)).flatMap(([, names]) => [...names])
     if (allowed.length === 0) return new BatonError('NotFound', 'The resource could not be found.')

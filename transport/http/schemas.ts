@@ -39,9 +39,12 @@ export const RamMb = integer(1, MAX_INT32, 'MB')
 export const DiskGb = integer(0, MAX_INT32, 'GB')
 export const Count = integer(1, MAX_INT32, '')
 
-export const Switch = Type.Union([Type.Literal('true'), Type.Literal('false'), Type.Literal('True'), Type.Literal('False'), Type.Literal('1'), Type.Literal('0')], {
-  description: 'it must be true or false',
-})
+export const Switch = Type.Union(
+  [Type.Literal('true'), Type.Literal('false'), Type.Literal('True'), Type.Literal('False'), Type.Literal('1'), Type.Literal('0')],
+  {
+    description: 'it must be true or false',
+  },
+)
 
 export const isOn = (value: Static<typeof Switch> | undefined): boolean => value === 'true' || value === 'True' || value === '1'
 

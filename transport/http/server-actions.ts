@@ -55,10 +55,10 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
     const { body } = request
     const [name = ''] = Object.keys(body)
     const id = instanceId(request.params.id)
-    const console = body['os-getConsoleOutput']
-    if (console) {
+    const asksConsole = body['os-getConsoleOutput']
+    if (asksConsole) {
       const { output } = await api.consoleLog({ id, maxBytes: limits.consoleBytes })
-      const { length = null } = console
+      const { length = null } = asksConsole
       return { output: lastLines(output, length === null ? null : Number(length)) }
     }
     const action = OPERATIONS.get(name)

@@ -42,13 +42,13 @@ function selectionOf(query: ServersQuery): Selection | null {
     ...(isOn(query.deleted) ? { deleted: true } : {}),
   }
   const wanted: [unknown, (instance: InstanceBody) => unknown][] = [
-    [status.task ?? undefined, (instance) => instance.taskState],
-    [query.reservation_id, (instance) => instance.reservation],
-    [query.flavor, (instance) => instance.flavor.id],
-    [query.image, (instance) => instance.image],
+    [status.task ?? undefined, instance => instance.taskState],
+    [query.reservation_id, instance => instance.reservation],
+    [query.flavor, instance => instance.flavor.id],
+    [query.image, instance => instance.image],
   ]
   const tests = wanted.filter(([value]) => value !== undefined)
-  return { where, test: tests.length === 0 ? null : (instance) => tests.every(([value, of]) => of(instance) === value) }
+  return { where, test: tests.length === 0 ? null : instance => tests.every(([value, of]) => of(instance) === value) }
 }
 
 type List = Pick<ClusterApi, 'listInstances'>
@@ -58,7 +58,7 @@ export async function findServers(api: List, query: ServersQuery, maxItems: numb
   const selection = selectionOf(query)
   if (selection === null) return { items: [], next: null }
   const { where, test } = selection
-  if (test === null) return pageOf(query, maxItems, (page) => api.listInstances({ ...where, ...page }))
+  if (test === null) return pageOf(query, maxItems, page => api.listInstances({ ...where, ...page }))
   return scan(query, maxItems, where, test, api)
 }
 

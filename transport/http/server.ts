@@ -125,14 +125,17 @@ function parseJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body.length === 0) done(null, undefined)
-    else parse(request, body.toString(), (error, value) => (error ? done(new HttpRefusal(400, 'The request body is not valid JSON.')) : done(null, value)))
+    else
+      parse(request, body.toString(), (error, value) =>
+        error ? done(new HttpRefusal(400, 'The request body is not valid JSON.')) : done(null, value),
+      )
   })
 }
 
 /** Counts requests until their connection is done with them; throws `Overloaded` over the limit. */
 function inFlightGuard(limit: number): (answer: { once(event: 'close', listener: () => void): unknown }) => void {
   let count = 0
-  return (answer) => {
+  return answer => {
     if (count >= limit) throw new BatonError('Overloaded', `${limit} requests are being answered already.`, { retryAfterMs: 1_000 })
     count++
     answer.once('close', () => count--)
@@ -171,6 +174,7 @@ function refuseConnection(error: Error & { code?: string }, socket: Socket): voi
     connection: 'close',
     ...requestIdHeaders(id),
   })
-  if (socket.writable) socket.write(`HTTP/1.1 ${status} ${REASONS[status]}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
+  if (socket.writable)
+    socket.write(`HTTP/1.1 ${status} ${REASONS[status]}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
   socket.destroySoon()
 }

@@ -102,7 +102,12 @@ async function find(context: HttpContext, id: string): Promise<InstanceBody | nu
   }
 }
 
-async function create(context: HttpContext, { server }: CreateServer, token: string | undefined, requestId: string): Promise<readonly InstanceBody[]> {
+async function create(
+  context: HttpContext,
+  { server }: CreateServer,
+  token: string | undefined,
+  requestId: string,
+): Promise<readonly InstanceBody[]> {
   const count = countOf(server, context.limits.maxInstancesPerRequest)
   const wanted = {
     name: server.name,
@@ -119,7 +124,7 @@ async function create(context: HttpContext, { server }: CreateServer, token: str
     if (existing && existing.reservation !== reservation) throw otherRequest()
   }
   const created = await context.api.createInstances({ ids, ...wanted, project: PROJECT, reservation, requestId }).catch(unknownReference)
-  if (created.some((instance) => instance.reservation !== reservation)) throw otherRequest()
+  if (created.some(instance => instance.reservation !== reservation)) throw otherRequest()
   return created
 }
 
@@ -149,20 +154,20 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
     return { server: { id: first.id, links: links(origin, path), 'OS-DCF:diskConfig': DISK_CONFIG, security_groups: SECURITY_GROUPS } }
   })
 
-  app.get<{ Querystring: ServersQuery }>(`${COMPUTE}/servers`, { schema: { querystring: ServersQuery } }, async (request) => {
+  app.get<{ Querystring: ServersQuery }>(`${COMPUTE}/servers`, { schema: { querystring: ServersQuery } }, async request => {
     const { items, next } = await findServers(api, request.query, limits.maxPageItems)
     const origin = originOf(request)
-    return { servers: items.map((instance) => serverSummary(instance, origin)), ...nextLinks('servers', origin, request.url, next) }
+    return { servers: items.map(instance => serverSummary(instance, origin)), ...nextLinks('servers', origin, request.url, next) }
   })
 
-  app.get<{ Querystring: ServersQuery }>(`${COMPUTE}/servers/detail`, { schema: { querystring: ServersQuery } }, async (request) => {
+  app.get<{ Querystring: ServersQuery }>(`${COMPUTE}/servers/detail`, { schema: { querystring: ServersQuery } }, async request => {
     const { items, next } = await findServers(api, request.query, limits.maxPageItems)
     const origin = originOf(request)
-    const servers = items.map((instance) => serverDetail(instance, origin, request.novaMinor))
+    const servers = items.map(instance => serverDetail(instance, origin, request.novaMinor))
     return { servers, ...nextLinks('servers', origin, request.url, next) }
   })
 
-  app.get<{ Params: IdParams }>(`${COMPUTE}/servers/:id`, async (request) => {
+  app.get<{ Params: IdParams }>(`${COMPUTE}/servers/:id`, async request => {
     const instance = await livingInstance(context, request.params.id)
     return { server: serverDetail(instance, originOf(request), request.novaMinor) }
   })

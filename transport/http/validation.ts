@@ -8,7 +8,7 @@ const fieldOf = (instancePath: string): string =>
   instancePath
     .slice(1)
     .split('/')
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
     .map((part, i) => (/^\d+$/.test(part) ? `[${part}]` : i === 0 ? part : `.${part}`))
     .join('')
 

@@ -18,7 +18,7 @@ const MEDIA_TYPES = [{ base: 'application/json', type: 'application/vnd.openstac
 const imageVersion = (origin: string) => ({ id: 'v2.0', status: 'CURRENT', links: [{ rel: 'self', href: `${origin}${IMAGE}/` }] })
 
 export function versionRoutes(app: FastifyInstance): void {
-  for (const path of ['/', '/compute']) app.get(path, async (request) => ({ versions: [computeVersion(originOf(request))] }))
-  app.get(COMPUTE, async (request) => ({ version: { ...computeVersion(originOf(request)), 'media-types': MEDIA_TYPES } }))
-  for (const path of ['/image', '/image/versions']) app.get(path, async (request) => ({ versions: [imageVersion(originOf(request))] }))
+  for (const path of ['/', '/compute']) app.get(path, async request => ({ versions: [computeVersion(originOf(request))] }))
+  app.get(COMPUTE, async request => ({ version: { ...computeVersion(originOf(request)), 'media-types': MEDIA_TYPES } }))
+  for (const path of ['/image', '/image/versions']) app.get(path, async request => ({ versions: [imageVersion(originOf(request))] }))
 }

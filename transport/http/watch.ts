@@ -52,15 +52,24 @@ export function createWatchers({ api, limits }: HttpContext): Watchers {
       const ending = new AbortController()
       living.add(ending)
       try {
-        const first = await api.getOperation({ id })
-        const stream = Readable.from(lines(first, ending.signal), { objectMode: false, highWaterMark: 1 })
+        const source = lines(await api.getOperation({ id }), ending.signal)
         const life = setTimeout(() => ending.abort(), limits.watchLifeMs)
-        stream.once('close', () => {
-          clearTimeout(life)
-          ending.abort()
-          living.delete(ending)
+        // Not `Readable.from`: destroying that one waits for the generator, which waits for a change.
+        return new Readable({
+          highWaterMark: 1,
+          read() {
+            source.next().then(
+              ({ done, value }) => this.push(done ? null : value),
+              (error: Error) => this.destroy(error),
+            )
+          },
+          destroy(error, done) {
+            clearTimeout(life)
+            ending.abort()
+            living.delete(ending)
+            done(error)
+          },
         })
-        return stream
       } catch (error) {
         living.delete(ending)
         throw error
@@ -74,7 +83,7 @@ export function createWatchers({ api, limits }: HttpContext): Watchers {
 
 /** Waits `ms`, or less when `ended` fires. */
 function pause(ms: number, ended: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise(resolve => {
     const done = () => {
       clearTimeout(timer)
       ended.removeEventListener('abort', done)

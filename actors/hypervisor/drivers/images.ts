@@ -16,7 +16,7 @@ export const PROCESS_IMAGE: ImageBody = {
   name: 'process-image',
   driver: 'process',
   /** Of `process/guest/init.sh`; a test compares. */
-  sizeBytes: 0,
+  sizeBytes: 777,
   createdAt: BORN,
 }
 

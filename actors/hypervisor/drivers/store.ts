@@ -25,6 +25,8 @@ export interface GuestStore<G> {
 
 export interface MemoryStore<G> extends GuestStore<G> {
   readonly history: readonly Effect[]
+  /** Instances that have a record now. */
+  instances(): string[]
 }
 
 export function memoryStore<G>(): MemoryStore<G> {
@@ -32,6 +34,7 @@ export function memoryStore<G>(): MemoryStore<G> {
   const history: Effect[] = []
   return {
     history,
+    instances: () => [...guests.keys()],
     load: async () => ({ guests: [...guests.values()], recent: [...history] }),
     put: async (instance, guest) => {
       guests.set(instance, guest)

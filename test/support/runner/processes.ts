@@ -26,6 +26,9 @@ function statOf(pid: number): { readonly parent: number; readonly state: string 
   return { parent: Number(parent), state }
 }
 
+/** False for what has ended, even where nobody has asked for its exit code yet. */
+export const isRunning = (pid: number): boolean => !['Z', 'X', ''].includes(statOf(pid).state)
+
 const allPids = (): number[] => {
   try {
     return readdirSync('/proc')
@@ -46,7 +49,7 @@ export function processesOf(mark: string, pid: number): Found[] {
   }
   return alive
     .filter(p => p !== pid && (descends(p) || readOrEmpty(`/proc/${p}/environ`).split('\0').includes(`${MARK_VARIABLE}=${mark}`)))
-    .filter(p => !['Z', 'X', ''].includes(statOf(p).state))
+    .filter(isRunning)
     .map(p => ({ pid: p, command: readOrEmpty(`/proc/${p}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 100) }))
 }
 

@@ -59,8 +59,8 @@ export function services(nodes: readonly NodeBody[], hosts: readonly HostBody[],
   const later = minor >= 11 ? { forced_down: false } : {}
   const ofConductors = nodes
     .filter(({ role }) => role === 'conductor')
-    .flatMap((node) =>
-      CONDUCTOR_SERVICES.map((binary) => ({
+    .flatMap(node =>
+      CONDUCTOR_SERVICES.map(binary => ({
         id: serviceId(binary, node.id),
         binary,
         host: node.id,
@@ -72,7 +72,7 @@ export function services(nodes: readonly NodeBody[], hosts: readonly HostBody[],
         ...later,
       })),
     )
-  const ofHosts = hosts.map((host) => ({
+  const ofHosts = hosts.map(host => ({
     id: serviceId('nova-compute', host.id),
     binary: 'nova-compute',
     host: host.id,

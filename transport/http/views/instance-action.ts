@@ -28,5 +28,5 @@ export const actionSummary = (operation: OperationBody) => ({
 
 export const actionDetail = (operation: OperationBody) => {
   const summary = actionSummary(operation)
-  return { ...summary, events: operation.steps.map((step) => eventOf(summary.action, step)) }
+  return { ...summary, events: operation.steps.map(step => eventOf(summary.action, step)) }
 }

@@ -22,8 +22,18 @@ export const SERVER_STATUS: Readonly<Record<VmState, StatusRow>> = {
 
 /** States of Nova that no instance of Baton is in (yet): asking for them is right and finds nothing. */
 const NEVER = new Set([
-  'MIGRATING', 'PASSWORD', 'REBUILD', 'RESCUE', 'RESIZE', 'REVERT_RESIZE', 'SHELVED', 'SHELVED_OFFLOADED', 'SOFT_DELETED', 'SUSPENDED',
-  'UNKNOWN', 'VERIFY_RESIZE',
+  'MIGRATING',
+  'PASSWORD',
+  'REBUILD',
+  'RESCUE',
+  'RESIZE',
+  'REVERT_RESIZE',
+  'SHELVED',
+  'SHELVED_OFFLOADED',
+  'SOFT_DELETED',
+  'SUSPENDED',
+  'UNKNOWN',
+  'VERIFY_RESIZE',
 ])
 
 export function serverStatus(instance: Pick<InstanceBody, 'vmState' | 'taskState'>): ServerStatus {

@@ -19,7 +19,7 @@ const WITH_FAULT: ReadonlySet<VmState> = new Set(['error', 'deleted'])
 const LATER_FIELDS: readonly { readonly since: number; fields(instance: InstanceBody): object }[] = [
   {
     since: 3,
-    fields: (instance) => ({
+    fields: instance => ({
       'OS-EXT-SRV-ATTR:hostname': hostnameOf(instance.name),
       'OS-EXT-SRV-ATTR:reservation_id': instance.reservation,
       'OS-EXT-SRV-ATTR:launch_index': 0,
@@ -36,11 +36,20 @@ const LATER_FIELDS: readonly { readonly since: number; fields(instance: Instance
 
 /** Nova's rule: lower case, what a host name may not have becomes a dash or goes. */
 const hostnameOf = (name: string): string =>
-  name.toLowerCase().replace(/[ _]/g, '-').replace(/[^\w.-]+/g, '').replace(/^[.-]+|[.-]+$/g, '').slice(0, 63)
+  name
+    .toLowerCase()
+    .replace(/[ _]/g, '-')
+    .replace(/[^\w.-]+/g, '')
+    .replace(/^[.-]+|[.-]+$/g, '')
+    .slice(0, 63)
 
 /** The same for all servers of a project on a host, and tells nothing about the host. */
 const hostIdOf = (instance: InstanceBody): string =>
-  instance.host === null ? '' : createHash('sha224').update(instance.project + instance.host).digest('hex')
+  instance.host === null
+    ? ''
+    : createHash('sha224')
+        .update(instance.project + instance.host)
+        .digest('hex')
 
 export const SECURITY_GROUPS = [{ name: 'default' }]
 export const DISK_CONFIG = 'MANUAL'
@@ -86,6 +95,9 @@ export function serverDetail(instance: InstanceBody, origin: string, minor: numb
   }
   const later = LATER_FIELDS.filter(({ since }) => minor >= since).map(({ fields }) => fields(instance))
   const progress = WITH_PROGRESS.has(vmState) ? { progress: 0 } : {}
-  const shown = fault !== null && WITH_FAULT.has(vmState) ? { fault: { code: ERRORS[fault.code].http, message: fault.message, created: isoSeconds(fault.at) } } : {}
+  const shown =
+    fault !== null && WITH_FAULT.has(vmState)
+      ? { fault: { code: ERRORS[fault.code].http, message: fault.message, created: isoSeconds(fault.at) } }
+      : {}
   return Object.assign(base, progress, shown, ...later)
 }

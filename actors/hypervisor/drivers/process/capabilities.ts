@@ -3,7 +3,6 @@
  * groups truly work. Never concluded from versions or names.
  */
 import { execFile } from 'node:child_process'
-import { platform } from 'node:os'
 import { promisify } from 'node:util'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
@@ -38,7 +37,7 @@ export function unshareArguments(namespaces: readonly Namespace[]): string[] {
 
 /** Rejects with `DriverUnsupported` where no process guest could run at all. */
 export async function probeCapabilities(env: Env): Promise<Capabilities> {
-  if (platform() !== 'linux') throw new BatonError('DriverUnsupported', `the process driver needs Linux; this is ${platform()}`)
+  if (process.platform !== 'linux') throw new BatonError('DriverUnsupported', `the process driver needs Linux; this is ${process.platform}`)
   const run = promisify(execFile)
   const says = (command: readonly string[]): Promise<string> => {
     const [file = '/bin/sh', ...rest] = command

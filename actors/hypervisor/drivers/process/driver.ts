@@ -49,8 +49,8 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
     onUnreadable: file => env.log.warn({ file }, 'not the record of a guest; left alone'),
   })
   const ledger = openLedger(store, guest => guest.spec.instance, env)
-  /** Stops that wait for their guest to end, by instance: a newer destroy need not wait with them. */
-  const patience = new Map<string, { readonly order: number; hurried: boolean }>()
+  /** Orders of destroys that wait their turn, by instance: an older stop need not be patient with its guest any more. */
+  const doomed = new Map<string, number>()
   const looks = limiter(LOOKS_AT_ONCE)
 
   async function boot(guest: Unlaunched, by: Cause): Promise<ProcessGuest> {
@@ -69,16 +69,9 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
   }
 
   async function end(guest: ProcessGuest, order: number, graceMs: number): Promise<void> {
-    const { instance } = guest.spec
-    const mine = { order, hurried: false }
-    patience.set(instance, mine)
-    try {
-      await runs.freeze(guest, false)
-      await runs.terminate(guest, graceMs, () => mine.hurried)
-      await runs.kill(guest)
-    } finally {
-      patience.delete(instance)
-    }
+    await runs.freeze(guest, false)
+    await runs.terminate(guest, graceMs, () => (doomed.get(guest.spec.instance) ?? -1) > order)
+    await runs.kill(guest)
   }
 
   function command(
@@ -113,12 +106,15 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
       })
     },
     async destroy(instance, order) {
-      const waiting = patience.get(instance)
-      if (waiting && waiting.order <= order) waiting.hurried = true
-      return ledger.destroy(instance, order, async guest => {
-        if (guest) await runs.kill(guest)
-        await runs.erase(instance)
-      })
+      doomed.set(instance, order)
+      try {
+        await ledger.destroy(instance, order, async guest => {
+          if (guest) await runs.kill(guest)
+          await runs.erase(instance)
+        })
+      } finally {
+        doomed.delete(instance)
+      }
     },
     start: (instance, order) =>
       command('start', instance, order, async (guest, power) => {

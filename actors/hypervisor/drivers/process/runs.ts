@@ -22,6 +22,8 @@ import { until } from './wait.ts'
 const SIGTERM = 15
 const POLL_MS = 20
 const KILL_TIMEOUT_MS = 10_000
+/** How long a supervisor may take to write down how its guest ended, before it is killed too. */
+const LAST_WORD_MS = 2_000
 const UP_TIMEOUT_MS = 20_000
 /** Forking holds up the event loop for a moment; so many at once are no faster. */
 const LAUNCHES_AT_ONCE = 8
@@ -43,7 +45,7 @@ export interface Runs {
   power(guest: ProcessGuest): Promise<PowerState>
   /** Resolves when a run whose launch an earlier agent began is up, or has ended. */
   settled(guest: ProcessGuest): Promise<void>
-  /** Sends SIGTERM to init and waits. True when it ended within `graceMs`, false as soon as `hurried` says so. */
+  /** Sends SIGTERM to init and waits. True when init ended within `graceMs`, false as soon as `hurried` says so. */
   terminate(guest: ProcessGuest, graceMs: number, hurried: () => boolean): Promise<boolean>
   /** Resolves when no process of the guest is left. Rejects with `DriverFault` when some will not die. */
   kill(guest: ProcessGuest): Promise<void>
@@ -97,6 +99,10 @@ export async function openRuns(env: Env, can: Capabilities, folder: string): Pro
     return guest.stopped || status === 0 ? 'shutdown' : 'crashed'
   }
 
+  /** Init has ended, and how is known if it ever will be. Others may linger, if nothing but init held them. */
+  const initEnded = async (guest: ProcessGuest): Promise<boolean> =>
+    !(await livingInit(guest)) && ((await exitStatus(guest)) !== null || !(await supervised(guest)))
+
   const hasEnded = async (guest: ProcessGuest): Promise<boolean> => !(await livingInit(guest)) && !(await supervised(guest))
 
   async function membersOf(instance: string): Promise<number[]> {
@@ -117,7 +123,7 @@ export async function openRuns(env: Env, can: Capabilities, folder: string): Pro
       // The kernel ends a whole pid namespace with its init; the supervisor then writes down the status and ends by itself.
       signal(init.pid, 'SIGKILL')
       await freeze(guest, false)
-      await until(env, KILL_TIMEOUT_MS / 5, POLL_MS, () => hasEnded(guest))
+      await until(env, LAST_WORD_MS, POLL_MS, () => initEnded(guest))
     }
     const gone = await until(env, KILL_TIMEOUT_MS, POLL_MS, async () => {
       const members = await membersOf(instance)
@@ -175,7 +181,7 @@ export async function openRuns(env: Env, can: Capabilities, folder: string): Pro
           signal(init.pid, 'SIGTERM')
           asked = true
         }
-        return hasEnded(guest)
+        return initEnded(guest)
       })
       return over && !hurried()
     },

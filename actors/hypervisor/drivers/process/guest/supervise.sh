@@ -16,16 +16,16 @@ record_exit() {
   mv -f "exit.$run.new" "exit.$run"
 }
 
-# dd says "N+M records in": N full and M partial reads. Fewer than asked for means that nobody writes any more.
+# dd says "N+M records in", among warnings: N full and M partial reads. Fewer than asked for means that nobody writes any
+# more.
 keep_tail() {
   exec 3>&-
   while :; do
     [ ! -s console ] || mv -f console console.old
     report=$(LC_ALL=C dd bs=512 count=1024 2>&1 >console)
-    full=${report%%+*}
-    partial=${report#*+}
-    partial=${partial%% *}
-    [ "$((full + partial))" -ge 1024 ] || break
+    reads=${report%% records in*}
+    reads=${reads##*[!0-9+]}
+    [ "$((${reads:-0}))" -ge 1024 ] || break
   done
 }
 

@@ -1,0 +1,14 @@
+/** What a checker is given, and what it says: the violations it sees, in words, none when all is well. */
+import type { History } from '../workload.ts'
+import type { World } from '../world.ts'
+
+export interface Checker {
+  readonly name: string
+  /** Holds at every moment. */
+  always?(world: World, history: History): string[]
+  /** Holds when faults have ended and the cluster has come to rest. */
+  atRest?(world: World, history: History): string[]
+}
+
+export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host'): T[] =>
+  [...world.database.tables.views[table].values()].map((row) => JSON.parse(row.body) as T)

@@ -1,0 +1,19 @@
+/** Nothing is done twice: of one instance, one method with one rank takes effect once, on one host. */
+import type { Checker } from './checker.ts'
+
+export const once: Checker = {
+  name: 'nothing is executed twice',
+  atRest(world) {
+    const seen = new Map<string, string>()
+    const violations: string[] = []
+    for (const [host, store] of world.stores) {
+      for (const { instance, method, order } of store.history) {
+        const key = `${instance} ${method} ${order}`
+        const before = seen.get(key)
+        if (before && method !== 'bury') violations.push(`${key} took effect on ${before} and again on ${host}`)
+        seen.set(key, host)
+      }
+    }
+    return violations
+  },
+}

@@ -1,0 +1,84 @@
+/** A simulated process: it can be killed, frozen and thawed, and everything that reaches it goes through here. */
+import { type Env, silentLogger } from '../../actors/kernel/env.ts'
+import type { Loop } from './loop.ts'
+import type { Random } from './random.ts'
+
+export interface SimProcess {
+  readonly name: string
+  readonly env: Env
+  alive(): boolean
+  frozen(): boolean
+  /** Runs `fn` now; when frozen, at the thaw; when dead, never. */
+  enter(fn: () => void): void
+  /** A promise from outside, as this process sees it. */
+  guard<T>(promise: Promise<T>): Promise<T>
+  /** Wraps every method of an object that answers with a promise. */
+  guardAll<T extends object>(object: T): T
+  kill(): void
+  freeze(): void
+  thaw(): void
+}
+
+export function createProcess(name: string, loop: Loop, random: Random, log: (line: string) => void): SimProcess {
+  let alive = true
+  let frozen = false
+  let waiting: (() => void)[] = []
+  const originMs = random.int(0, 1_000_000)
+
+  const enter = (fn: () => void): void => {
+    if (!alive) return
+    if (frozen) waiting.push(fn)
+    else fn()
+  }
+
+  const guard = <T>(promise: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      promise.then((value) => enter(() => resolve(value)), (error) => enter(() => reject(error)))
+    })
+
+  const say = (level: string) => (fields: object, message: string): void => {
+    if (alive) log(`${name} ${level}: ${message} ${JSON.stringify(fields, (key, value) => (key === 'error' && value instanceof Error ? value.message : value))}`)
+  }
+
+  return {
+    name,
+    env: {
+      // Every machine's clock has its own origin: nobody may compare two of them.
+      monotonicMs: () => loop.nowMs() + originMs,
+      wallMs: () => 1_700_000_000_000 + loop.nowMs(),
+      setTimer: (delayMs, fn) => (alive ? loop.schedule(delayMs, () => enter(fn)) : { cancel: () => {} }),
+      random: () => random.next(),
+      uuid: () => {
+        const hex = Array.from({ length: 32 }, () => random.int(0, 15).toString(16)).join('')
+        return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`
+      },
+      log: { ...silentLogger, info: say('info'), warn: say('warn'), error: say('error') },
+    },
+    alive: () => alive,
+    frozen: () => frozen,
+    enter,
+    guard,
+    guardAll: (object) =>
+      new Proxy(object, {
+        get: (target, key, receiver) => {
+          const value = Reflect.get(target, key, receiver)
+          if (typeof value !== 'function') return value
+          return (...args: unknown[]) => {
+            const answer = value.apply(target, args)
+            return answer instanceof Promise ? guard(answer) : answer
+          }
+        },
+      }),
+    kill() {
+      alive = false
+      waiting = []
+    },
+    freeze() {
+      frozen = true
+    },
+    thaw() {
+      frozen = false
+      for (const fn of waiting.splice(0)) fn()
+    },
+  }
+}

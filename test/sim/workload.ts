@@ -1,0 +1,88 @@
+/** Clients: they create instances, act on them and delete them, retry what is transient, and remember what they were promised. */
+import type { InstanceAction } from '../../actors/api.ts'
+import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
+import { BatonError, isTransient } from '../../actors/kernel/errors.ts'
+import type { Loop } from './loop.ts'
+import { createProcess } from './process.ts'
+import type { Random } from './random.ts'
+import type { World } from './world.ts'
+
+export interface History {
+  /** Acknowledged creates, by instance. */
+  readonly created: Map<string, number>
+  /** Acknowledged deletes. */
+  readonly deleted: Map<string, number>
+  /** Acknowledged actions, by request. */
+  readonly acted: Map<string, { instance: string; operation: string }>
+  /** Answers that no client should ever get. */
+  readonly surprises: string[]
+  busy: number
+}
+
+const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
+const ACTIONS: readonly InstanceAction[] = ['stop', 'start', 'reboot', 'pause', 'unpause']
+/** A gateway answers within 20 s if it lives; a client gives up a little later and asks again. */
+const CLIENT_PATIENCE_MS = 25_000
+const EXPECTED = new Set(['Conflict', 'NotFound', 'NoValidHost'])
+
+export function startClients(loop: Loop, random: Random, world: World, count: number, untilMs: number): History {
+  const history: History = { created: new Map(), deleted: new Map(), acted: new Map(), surprises: [], busy: count }
+
+  function client(number: number): void {
+    const own = random.fork()
+    const { env } = createProcess(`client-${number}`, loop, own, world.log)
+    const pause = (ms: number) => new Promise<void>((resolve) => env.setTimer(ms, resolve))
+
+    /** Tries until there is an answer that is about the request and not about the way. */
+    async function insist<T>(what: string, request: () => Promise<T>): Promise<T | BatonError> {
+      for (;;) {
+        try {
+          return await Promise.race([request(), pause(CLIENT_PATIENCE_MS).then(() => Promise.reject(new BatonError('DeadlineExceeded', 'the gateway died')))])
+        } catch (error) {
+          const fault = error instanceof BatonError ? error : new BatonError('Internal', String(error))
+          const gone = error instanceof Error && error.message === 'no gateway runs'
+          if (!gone && !isTransient(fault)) {
+            if (!EXPECTED.has(fault.code)) history.surprises.push(`${what}: ${fault.code} ${fault.message}`)
+            return fault
+          }
+          await pause(own.int(50, 500))
+        }
+      }
+    }
+
+    async function one(): Promise<void> {
+      const id = env.uuid()
+      const flavor = own.pick(FLAVORS)
+      const create = { ids: [id], name: `n-${id.slice(0, 4)}`, project: 'p', flavor, image: FAKE_IMAGE.id, metadata: {}, reservation: 'r-1', requestId: `req-${env.uuid()}` }
+      const answer = await insist('create', () => world.api().createInstances(create))
+      if (answer instanceof BatonError) return
+      history.created.set(id, loop.nowMs())
+      for (let i = own.int(0, 3); i > 0; i--) {
+        await pause(own.int(10, 1500))
+        const requestId = `req-${env.uuid()}`
+        const action = own.pick(ACTIONS)
+        const acted = await insist(action, () => world.api().actOnInstance({ id, action, mode: own.chance(0.5) ? 'hard' : 'soft', requestId }))
+        if (!(acted instanceof BatonError)) history.acted.set(requestId, { instance: id, operation: acted.operation })
+      }
+      if (own.chance(0.6)) {
+        await pause(own.int(0, 1500))
+        const requestId = `req-${env.uuid()}`
+        const gone = await insist('delete', () => world.api().deleteInstance({ id, requestId }))
+        if (!(gone instanceof BatonError)) history.deleted.set(id, loop.nowMs())
+      }
+    }
+
+    async function live(): Promise<void> {
+      await pause(own.int(0, 1000))
+      while (loop.nowMs() < untilMs) {
+        await one()
+        await pause(own.int(10, 1000))
+      }
+      history.busy--
+    }
+    live().catch((error) => history.surprises.push(`a client failed: ${error instanceof Error ? error.stack : error}`))
+  }
+
+  for (let i = 1; i <= count; i++) client(i)
+  return history
+}

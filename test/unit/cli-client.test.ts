@@ -1,0 +1,274 @@
+/** The client side of the CLI over real HTTP: the gateway's own server, with a cluster in memory behind it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { BatonError } from '../../actors/kernel/errors.ts'
+import { createFace, type TestFace } from '../support/http.ts'
+
+const BATON = resolve(import.meta.dirname, '../../bin/baton')
+const folder = mkdtempSync(join(tmpdir(), 'baton-cli-'))
+let face: TestFace
+let endpoint = ''
+
+test.before.each(async () => {
+  face = createFace({ watchPollMs: 20 })
+  await face.app.listen({ host: '127.0.0.1', port: 0 })
+  const address = face.app.server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  endpoint = `http://127.0.0.1:${address.port}`
+})
+test.after.each(() => face.app.close())
+test.after(() => rmSync(folder, { recursive: true }))
+
+interface Outcome {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+const children = new Set<ChildProcess>()
+test.after(() => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
+async function baton(args: string, env: Record<string, string> = {}): Promise<Outcome> {
+  const clean = { ...process.env, BATON_DATA: undefined, BATON_DEBUG: undefined }
+  const child = spawn(BATON, args.split(' '), { cwd: folder, env: { ...clean, BATON_ENDPOINT: endpoint, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  children.add(child)
+  const outcome = { out: '', err: '' }
+  child.stdout.on('data', chunk => {
+    outcome.out += chunk
+  })
+  child.stderr.on('data', chunk => {
+    outcome.err += chunk
+  })
+  const [code] = await once(child, 'close')
+  children.delete(child)
+  return { ...outcome, code: typeof code === 'number' ? code : null }
+}
+
+/** Ends the operations of an instance as soon as the gateway was asked for one of them. */
+async function finishAll(count: number, fault?: Parameters<TestFace['fake']['finish']>[1]): Promise<void> {
+  for (;;) {
+    const open = await face.fake.api.listOperations({ open: true })
+    const watched = face.fake.calls.filter(c => c.method === 'getOperation').length
+    if (open.length === count && watched >= count) {
+      for (const operation of open) face.fake.finish(operation.subject, fault)
+      return
+    }
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+const json = (outcome: Outcome): unknown => JSON.parse(outcome.out)
+
+test('an instance is created, by names, and listed', async () => {
+  const created = await baton('instance create web --flavor tiny --image fake --json')
+  assert.is(created.code, 0, created.err)
+  const [instance] = await face.fake.api.listInstances({})
+  assert.ok(instance)
+  const listed = json(await baton('instance list --json'))
+  assert.ok(Array.isArray(listed))
+  assert.equal(
+    [listed[0].id, listed[0].name, listed[0].status, listed[0].vmState, listed[0].taskState, listed[0].flavor, listed[0].image],
+    [instance.id, 'web', 'BUILD', 'building', 'scheduling', 'tiny', 'fake'],
+  )
+  assert.equal(Object.keys(listed[0]).toSorted(), [
+    'createdAt',
+    'fault',
+    'flavor',
+    'host',
+    'id',
+    'image',
+    'launchedAt',
+    'metadata',
+    'name',
+    'powerState',
+    'reservation',
+    'status',
+    'taskState',
+    'updatedAt',
+    'vmState',
+  ])
+})
+
+test('--wait shows each step in plain lines on stderr and the result on stdout', async () => {
+  const [waited] = await Promise.all([baton('instance create web --flavor tiny --image fake --wait'), finishAll(1)])
+  assert.is(waited.code, 0, waited.err)
+  assert.match(waited.err, /^web {2}do-it …\nweb {2}do-it ✓ .*\nweb {2}build done in /)
+  assert.match(waited.out, /web +ACTIVE/)
+})
+
+test('--count with --wait waits for all, and shows each', async () => {
+  const [waited] = await Promise.all([baton('instance create web --flavor tiny --image fake --count 3 --wait --json'), finishAll(3)])
+  assert.is(waited.code, 0, waited.err)
+  for (const name of ['web-1', 'web-2', 'web-3']) assert.match(waited.err, new RegExp(`^${name} {2}build done`, 'm'))
+  const instances = json(waited)
+  assert.ok(Array.isArray(instances))
+  assert.equal(instances.map(i => `${i.name} ${i.status}`).toSorted(), ['web-1 ACTIVE', 'web-2 ACTIVE', 'web-3 ACTIVE'])
+})
+
+test('the same client token gives the same instances', async () => {
+  const command = 'instance create web --flavor tiny --image fake --count 2 --client-token t1 --json'
+  const [first, second] = [json(await baton(command)), json(await baton(command))]
+  assert.equal(second, first)
+  assert.is((await face.fake.api.listInstances({})).length, 2)
+})
+
+test('a build that fails is exit code 1, with its reason', async () => {
+  const fault = { code: 'NoValidHost', message: 'no host has 64 MB left' } as const
+  const [waited] = await Promise.all([baton('instance create web --flavor tiny --image fake --wait'), finishAll(1, fault)])
+  assert.is(waited.code, 1)
+  assert.match(waited.err, /no host has 64 MB left \[NoValidHost\]/)
+  assert.match(waited.out, /web +ERROR/)
+})
+
+test('actions take names and ids, and wait for their own operation', async () => {
+  const id = await face.newServer({ name: 'web' })
+  face.fake.finish(id)
+  const [stopped] = await Promise.all([baton('instance stop web --wait --json'), finishAll(1)])
+  assert.equal(json(stopped), [{ id, name: 'web', operation: `${id}.2`, status: 'done' }])
+  assert.is((await face.fake.api.getInstance({ id })).vmState, 'stopped')
+  assert.match((await baton(`instance start ${id}`)).out, /start running, operation .*\.3/)
+})
+
+test('each verb sends its action', async () => {
+  const expected: readonly (readonly [string, string, unknown])[] = [
+    ['instance stop web', 'actOnInstance', 'stop'],
+    ['instance start web', 'actOnInstance', 'start'],
+    ['instance reboot web', 'actOnInstance', 'soft'],
+    ['instance reboot web --hard', 'actOnInstance', 'hard'],
+    ['instance pause web', 'actOnInstance', 'pause'],
+    ['instance unpause web', 'actOnInstance', 'unpause'],
+    ['instance delete web', 'deleteInstance', undefined],
+  ]
+  const id = await face.newServer({ name: 'web' })
+  face.fake.finish(id)
+  for (const [command, method, detail] of expected) {
+    const outcome = await baton(command)
+    assert.is(outcome.code, 0, outcome.err)
+    const call = face.fake.calls.findLast(c => c.method === method)
+    if (detail !== undefined) assert.match(JSON.stringify(call?.args), `"${detail}"`)
+    face.fake.finish(id)
+  }
+})
+
+test('a name that several have is refused with their ids; one that nobody has is not found', async () => {
+  const ids = [await face.newServer({ name: 'twin' }), await face.newServer({ name: 'twin' })]
+  const ambiguous = await baton('instance delete twin')
+  assert.is(ambiguous.code, 2)
+  for (const id of ids) assert.match(ambiguous.err, id)
+  assert.is(face.fake.calls.filter(c => c.method === 'deleteInstance').length, 0)
+  const missing = await baton('instance show nobody')
+  assert.is(missing.code, 3)
+  assert.match(missing.err, 'no instance is called "nobody"')
+})
+
+test('a conflict is exit code 4 and says which state would do', async () => {
+  const id = await face.newServer({ name: 'web' })
+  face.fake.finish(id)
+  const outcome = await baton('instance unpause web')
+  assert.is(outcome.code, 4)
+  assert.match(outcome.err, 'it must be paused')
+  assert.not.match(outcome.err, /\n {4}at /)
+})
+
+test('unknown flavors are refused with the ones there are, before anything is created', async () => {
+  const outcome = await baton('instance create web --flavor huge --image fake')
+  assert.is(outcome.code, 3)
+  assert.match(outcome.err, 'no flavor is called "huge"; there are: tiny, small')
+  assert.is((await face.fake.api.listInstances({})).length, 0)
+})
+
+test('lists read on until the last page', async () => {
+  await face.app.close()
+  face = createFace({ maxPageItems: 2 })
+  await face.app.listen({ host: '127.0.0.1', port: 0 })
+  const address = face.app.server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  for (let i = 0; i < 5; i++) await face.newServer({ name: `vm${i}` })
+  const env = { BATON_ENDPOINT: `http://127.0.0.1:${port}` }
+  const names = async (command: string): Promise<unknown[]> => {
+    const rows = json(await baton(command, env))
+    return Array.isArray(rows) ? rows.map(row => row.name) : []
+  }
+  assert.equal(await names('instance list --json'), ['vm4', 'vm3', 'vm2', 'vm1', 'vm0'])
+  assert.equal(await names('instance list --json --limit 3'), ['vm4', 'vm3', 'vm2'])
+})
+
+test('operations are listed, shown, and cancelled', async () => {
+  const id = await face.newServer({ name: 'web' })
+  const listed = await baton('operation list --instance web --open')
+  assert.match(listed.out, new RegExp(`^${id}\\.1 +build +running +do-it`, 'm'))
+  assert.match((await baton(`operation show ${id}.1`)).out, /DEADLINE +2026-01-31/)
+  assert.match((await baton(`operation cancel ${id}.1`)).out, 'is being cancelled')
+  assert.is((await face.fake.api.getOperation({ id: `${id}.1` })).cancelRequested, true)
+  assert.is((await baton(`operation show ${id}.9`)).code, 3)
+})
+
+test('a watch goes on over refusals of the gateway until the operation has ended', async () => {
+  const id = await face.newServer({ name: 'web' })
+  const watching = baton(`operation watch ${id}.1`)
+  while (!face.fake.calls.some(c => c.method === 'getOperation')) await new Promise(resolve => setTimeout(resolve, 10))
+  face.fake.fail('getOperation', new BatonError('Unavailable', 'shards are moving'))
+  await new Promise(resolve => setTimeout(resolve, 100))
+  face.fake.heal('getOperation')
+  face.fake.finish(id)
+  const watched = await watching
+  assert.is(watched.code, 0, watched.err)
+  assert.match(watched.err, /build done/)
+})
+
+test('tables and JSON of what Nova has no words for', async () => {
+  const nodes = json(await baton('node list --json'))
+  assert.ok(Array.isArray(nodes))
+  for (const name of ['id', 'role', 'pid', 'state', 'endpoint', 'version', 'shards', 'load']) assert.ok(name in nodes[0], name)
+  assert.match((await baton('node list')).out, /^n1 +conductor +40 +alive +tcp:\/\/127\.0\.0\.1:1 +0\.1\.0 +128 +cpu 0\.1$/m)
+  assert.match((await baton('node drain n1')).out, /^n1: draining$/m)
+  assert.match((await baton('host list')).out, /^c2 +down +no: disk +fake +2\/8/m)
+  assert.match((await baton('host show c1')).out, /^CLAIMS +2$/m)
+  assert.match((await baton('queue list')).out, /^n1 +journal +3 +10000 +12 ms +-$/m)
+  assert.match((await baton('image list')).out, /^fake +fake +active +4096$/m)
+  const status = await baton('status')
+  assert.match(status.out, /^Advice +no conductor needed: queues are short$/m)
+})
+
+test('flavors are created, shown and deleted', async () => {
+  const made = await baton('flavor create big --vcpus 8 --ram 4096 --disk 0 --id big1 --json')
+  assert.equal(json(made), { id: 'big1', name: 'big', vcpus: 8, ramMb: 4096, diskGb: 0 })
+  assert.match((await baton('flavor show big')).out, /^RAM MB +4096$/m)
+  assert.is((await baton('flavor delete big')).code, 0)
+  assert.is((await baton('flavor show big')).code, 3)
+  assert.is((await baton('flavor create x --vcpus -1 --ram 1 --disk 1')).code, 2)
+})
+
+test('the console log is printed as it is', async () => {
+  await face.newServer({ name: 'web' })
+  assert.is((await baton('instance log web')).out, 'one\ntwo\nthree\n')
+})
+
+test('a cluster that refuses for a while is asked again; with --json errors are JSON', async () => {
+  face.fake.fail('listNodes', new BatonError('Unavailable', 'starting', { retryAfterMs: 1 }))
+  const asking = baton('node list')
+  while (!face.fake.calls.some(c => c.method === 'listNodes')) await new Promise(resolve => setTimeout(resolve, 10))
+  face.fake.heal('listNodes')
+  assert.is((await asking).code, 0)
+  face.fake.fail('getHost', new BatonError('NotFound', 'Host x could not be found.'))
+  const refused = await baton('host show x --json')
+  assert.equal(JSON.parse(refused.err), { error: { code: 'NotFound', message: 'Host x could not be found.' } })
+})
+
+test('the endpoint comes from --data and cluster.json; nobody there is exit code 5', async () => {
+  writeFileSync(join(folder, 'cluster.json'), JSON.stringify({ endpoint }))
+  assert.is((await baton('node list --data .', { BATON_ENDPOINT: 'http://127.0.0.1:1' })).code, 0)
+  const unreachable = await baton('node list', { BATON_ENDPOINT: 'http://127.0.0.1:1' })
+  assert.is(unreachable.code, 5)
+  assert.match(unreachable.err, /^baton node list: no cluster answers at http:\/\/127\.0\.0\.1:1.*\n {2}Start one with `baton up`/)
+  assert.is((await baton('node list', { BATON_ENDPOINT: 'here' })).code, 2)
+})
+
+test.run()
