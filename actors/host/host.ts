@@ -4,6 +4,9 @@
  * The host actor is the single writer of its host's allocations. A claim is one event that names the operation it is for
  * and the instance it will belong to; the claim's id is the operation's id, so claiming twice is claiming once and a
  * release of what is not held is fine. Two builds that race for the last room meet here, one after the other.
+ *
+ * A claim may be sent more than once and a copy of it may come late, even after the release. So a release leaves a mark
+ * with its rank for as long as such a copy can live, and a claim of no higher rank is refused.
  */
 import type { HostBody, HostState } from '../api.ts'
 import type { Inventory } from '../hypervisor/driver.ts'
@@ -19,6 +22,19 @@ export interface Resources {
 export interface Claim extends Resources {
   readonly instance: string
 }
+
+interface HeldClaim extends Claim {
+  /** Cluster time, ms. */
+  readonly since: number
+}
+
+interface Mark {
+  readonly order: number
+  readonly at: number
+}
+
+/** A claim is not executed after its step's deadline (30 s); a release marks claims younger than this, ms. */
+const MARK_MS = 60_000
 
 export interface Ratios {
   readonly vcpu: number
@@ -39,7 +55,8 @@ interface HostActorState {
   readonly stateSince: number
   readonly enabled: boolean
   readonly disabledReason: string | null
-  readonly claims: Readonly<Record<string, Claim>>
+  readonly claims: Readonly<Record<string, HeldClaim>>
+  readonly released: Readonly<Record<string, Mark>>
   readonly used: Resources
   readonly createdAt: number
   readonly updatedAt: number
@@ -50,8 +67,8 @@ type HostCommand =
   | { readonly method: 'register'; readonly args: HostInfo }
   /** The monitor's verdict about silence. */
   | { readonly method: 'observe'; readonly args: { readonly state: HostState } }
-  | { readonly method: 'claim'; readonly args: { readonly claim: string } & Claim }
-  | { readonly method: 'release'; readonly args: { readonly claim: string } }
+  | { readonly method: 'claim'; readonly args: { readonly claim: string; readonly order: number } & Claim }
+  | { readonly method: 'release'; readonly args: { readonly claim: string; readonly order: number } }
   | { readonly method: 'setEnabled'; readonly args: { readonly enabled: boolean; readonly reason?: string } }
   | { readonly method: 'get'; readonly args: unknown }
   | { readonly method: 'claims'; readonly args: unknown }
@@ -60,7 +77,7 @@ type HostEvent =
   | { readonly type: 'registered'; readonly info: HostInfo }
   | { readonly type: 'observed'; readonly state: HostState }
   | { readonly type: 'claimed'; readonly claim: string; readonly of: Claim }
-  | { readonly type: 'released'; readonly claim: string }
+  | { readonly type: 'released'; readonly claim: string; readonly order: number }
   | { readonly type: 'enabledSet'; readonly enabled: boolean; readonly reason: string | null }
 
 const NOTHING: Resources = { vcpus: 0, ramMb: 0, diskGb: 0 }
@@ -87,6 +104,8 @@ export function lacks(capacity: Resources, used: Resources, wanted: Resources, r
 const sameInfo = (a: HostInfo, b: HostInfo): boolean =>
   a.driver === b.driver && a.pid === b.pid && a.version === b.version && a.vcpus === b.vcpus && a.ramMb === b.ramMb && a.diskGb === b.diskGb
 
+const rank = integer(0, Number.MAX_SAFE_INTEGER)
+
 export function hostActor(ratios: Ratios) {
   function decide(state: HostActorState, command: HostCommand, { id }: DecideContext): Decision<HostActorState, HostEvent> {
     switch (command.method) {
@@ -99,8 +118,9 @@ export function hostActor(ratios: Ratios) {
       case 'observe':
         return accept(state.registered && state.state !== command.args.state ? [{ type: 'observed', state: command.args.state }] : [])
       case 'claim': {
-        const { claim, instance, vcpus, ramMb, diskGb } = command.args
+        const { claim, order, instance, vcpus, ramMb, diskGb } = command.args
         if (state.claims[claim]) return accept([])
+        if (order <= (state.released[claim]?.order ?? -1)) return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
         if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)
         if (!state.enabled) return refuse('HostRefused', `host ${id} is disabled${state.disabledReason ? `: ${state.disabledReason}` : ''}`)
         if (state.state !== 'up') return refuse('HostRefused', `host ${id} is ${state.state}`)
@@ -108,8 +128,11 @@ export function hostActor(ratios: Ratios) {
         if (lacking) return refuse('HostRefused', `host ${id} has no room: ${lacking}`)
         return accept([{ type: 'claimed', claim, of: { instance, vcpus, ramMb, diskGb } }])
       }
-      case 'release':
-        return accept(state.claims[command.args.claim] ? [{ type: 'released', claim: command.args.claim }] : [])
+      case 'release': {
+        const { claim, order } = command.args
+        const known = state.claims[claim] || order > (state.released[claim]?.order ?? -1)
+        return accept(known ? [{ type: 'released', claim, order }] : [])
+      }
       case 'setEnabled': {
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
         return accept([{ type: 'enabledSet', enabled: command.args.enabled, reason: command.args.reason ?? null }], (s) => bodyOf(s, id))
@@ -127,8 +150,8 @@ export function hostActor(ratios: Ratios) {
     methods: {
       register: { check: checkObject({ driver: text(64), pid: integer(0, 2 ** 31), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }) },
       observe: { check: checkObject({ state: anyOf('up', 'suspect', 'down', 'fenced', 'gone') }) },
-      claim: { check: checkObject({ claim: text(256), instance: text(128), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }) },
-      release: { check: checkObject({ claim: text(256) }) },
+      claim: { check: checkObject({ claim: text(256), order: rank, instance: text(128), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }) },
+      release: { check: checkObject({ claim: text(256), order: rank }) },
       setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
       get: {},
       claims: { check: optional(record) },
@@ -141,6 +164,7 @@ export function hostActor(ratios: Ratios) {
       enabled: true,
       disabledReason: null,
       claims: {},
+      released: {},
       used: NOTHING,
       createdAt: 0,
       updatedAt: 0,
@@ -166,14 +190,22 @@ function evolve(state: HostActorState, event: HostEvent, at: number): HostActorS
     case 'observed':
       return { ...state, state: event.state, stateSince: at, updatedAt: at }
     case 'claimed':
-      return { ...state, claims: { ...state.claims, [event.claim]: event.of }, used: plus(state.used, event.of, 1), updatedAt: at }
+      return { ...state, claims: { ...state.claims, [event.claim]: { ...event.of, since: at } }, used: plus(state.used, event.of, 1), updatedAt: at }
     case 'released': {
-      const { [event.claim]: released, ...claims } = state.claims
-      return released ? { ...state, claims, used: plus(state.used, released, -1), updatedAt: at } : state
+      const { [event.claim]: held, ...claims } = state.claims
+      const released = marks(state, event, held, at)
+      return held ? { ...state, claims, released, used: plus(state.used, held, -1), updatedAt: at } : { ...state, released, updatedAt: at }
     }
     case 'enabledSet':
       return { ...state, enabled: event.enabled, disabledReason: event.reason, updatedAt: at }
   }
+}
+
+/** The marks that still matter, and this release's own when a copy of its claim may still be under way. */
+function marks(state: HostActorState, event: HostEvent & { type: 'released' }, held: HeldClaim | undefined, at: number): HostActorState['released'] {
+  const kept = Object.fromEntries(Object.entries(state.released).filter(([, mark]) => at - mark.at < MARK_MS))
+  if (!held || at - held.since < MARK_MS) kept[event.claim] = { order: event.order, at }
+  return kept
 }
 
 function bodyOf(state: HostActorState, id: string): HostBody {

@@ -170,6 +170,7 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     const node = find(name)
     if (!node.up) return
     node.up = false
+    if (node.process.frozen()) links.resume(name)
     node.process.kill()
     links.crash(name)
     // What is left of its actors must not run on; a real process takes them with it.
@@ -193,12 +194,16 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
   return {
     conductors, computes, gateways, stores, database, network, commits, trespasses, kill, start, log,
     freeze(name) {
-      find(name).process.freeze()
+      const { up, process } = find(name)
+      if (!up || process.frozen()) return
+      process.freeze()
       links.pause(name)
     },
     thaw(name) {
+      const { up, process } = find(name)
+      if (!up || !process.frozen()) return
       links.resume(name)
-      find(name).process.thaw()
+      process.thaw()
     },
     api() {
       const gateway = gateways[latestApi++ % gateways.length]?.running

@@ -71,7 +71,9 @@ async function pair(deliver: (words: string) => readonly number[]): Promise<{
   const peer = a.dial(endpoint)
   return {
     net, time, a, b, endpoint,
-    say: (...words) => words.forEach(w => a.send(peer, Buffer.from(w))),
+    say: (...words) => {
+      for (const w of words) a.send(peer, Buffer.from(w))
+    },
     heard: () => seen.map(s => s.words),
   }
 }

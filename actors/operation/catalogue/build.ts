@@ -33,10 +33,10 @@ export const build = operation('build', {
       onFault: () => ({ then: 'giveUp' }),
     }),
     step('claim', {
-      do: (c) => ({ to: address('host', hostOf(c)), method: 'claim', args: { claim: c.operation, instance: c.subject, ...resources(c) } }),
+      do: (c) => ({ to: address('host', hostOf(c)), method: 'claim', args: { claim: c.operation, order: c.order, instance: c.subject, ...resources(c) } }),
       save: (c) => ({ claim: c.operation }),
       forget: { claim: null },
-      undo: (c) => ({ to: address('host', hostOf(c)), method: 'release', args: { claim: c.operation } }),
+      undo: (c) => ({ to: address('host', hostOf(c)), method: 'release', args: { claim: c.operation, order: c.order } }),
       onFault: (c, fault) => (fault.code === 'HostRefused' ? nextCandidate(c) : { then: 'retry' }),
     }),
     step('spawn', {

@@ -18,7 +18,7 @@ export const remove = operation('delete', {
       attempts: 20,
     }),
     step('release', {
-      do: (c) => (c.args.host && c.args.claim ? { to: address('host', c.args.host), method: 'release', args: { claim: c.args.claim } } : null),
+      do: (c) => (c.args.host && c.args.claim ? { to: address('host', c.args.host), method: 'release', args: { claim: c.args.claim, order: c.order } } : null),
       attempts: 20,
     }),
   ],

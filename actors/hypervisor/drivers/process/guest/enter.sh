@@ -14,7 +14,8 @@ main() {
   start=$(field 20 $fields)
   echo "$pid $start" >"init.$run.new" && mv -f "init.$run.new" "init.$run" || exit 71
   [ "$proc" = - ] || mount -t proc proc /proc
-  [ "$hostname" = - ] || echo "$hostname" >/proc/sys/kernel/hostname
+  # In a user namespace the file is not ours to write, but the call is ours to make.
+  [ "$hostname" = - ] || { echo "$hostname" >/proc/sys/kernel/hostname || hostname "$hostname"; } 2>/dev/null
   # The agent may have died meanwhile; then nobody listens, and the signal for that must not end the guest.
   (trap '' PIPE; echo up >&3) 2>/dev/null
   exec 3>&-
