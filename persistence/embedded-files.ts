@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto'
 import { access, chmod, constants, link, mkdir, mkdtemp, readFile, realpath, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { BatonError } from '../actors/kernel/errors.ts'
 import { give, type RunAs } from './embedded-user.ts'
 
@@ -26,13 +26,26 @@ const codeOf = (error: unknown): string => (error instanceof Error && 'code' in 
 export async function openDataFolder(dataDir: string): Promise<string> {
   const folder = resolve(dataDir)
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     await access(folder, constants.W_OK | constants.X_OK)
     await checkFreeSpace(folder)
     return await realpath(folder)
   } catch (error) {
     if (error instanceof BatonError) throw error
     throw new BatonError('DataFolder', `${folder} cannot be written (${codeOf(error)}): change its owner or mode, or give another --data`, { cause: error })
+  }
+}
+
+/** `mkdir` with `recursive` never ends where folders cannot be made although their parent exists, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  const parent = dirname(path)
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return
+    if (codeOf(error) !== 'ENOENT' || parent === path || (await access(parent).then(() => true, () => false))) throw error
+    await makeFolder(parent)
+    await mkdir(path)
   }
 }
 

@@ -31,6 +31,8 @@ interface Session {
 }
 
 export interface JournalConnection {
+  /** Resolves when there is a connection; rejects when no host takes one. */
+  open(): Promise<void>
   /** True when committed, false when fenced. Calls `onSent` just before the statement leaves: from then on its outcome may be unknown. */
   write(entries: readonly EncodedAppend[], onSent: () => void): Promise<boolean>
   /** Whether a batch sent before had committed. A batch is one transaction, so any of its events speaks for all. */
@@ -38,8 +40,10 @@ export interface JournalConnection {
   close(): Promise<void>
 }
 
-export function createJournalConnection(connector: Connector, incarnation: Incarnation): JournalConnection {
+/** `onLost` is told when a connection in use or idle ends without our doing. */
+export function createJournalConnection(connector: Connector, incarnation: Incarnation, onLost: () => void): JournalConnection {
   let client: pg.Client | null = null
+  let opening: Promise<pg.Client> | null = null
   let session: Session | null = null
 
   async function openOnce(): Promise<pg.Client> {
@@ -54,7 +58,9 @@ export function createJournalConnection(connector: Connector, incarnation: Incar
       throw error
     }
     opened.once('end', () => {
-      if (client === opened) client = null
+      if (client !== opened) return
+      client = null
+      onLost()
     })
     return opened
   }
@@ -65,21 +71,29 @@ export function createJournalConnection(connector: Connector, incarnation: Incar
     if (rows.some(row => !row.ended)) throw new ConnectFailed(opened.host, new Error(`the earlier session ${pid} does not end`))
   }
 
-  /** The connection, made if need be; every host is tried once. */
-  async function open(): Promise<pg.Client> {
-    if (client) return client
+  /** Every host is tried once. */
+  async function openAny(): Promise<pg.Client> {
     for (let tries = 1; ; tries++) {
       try {
-        client = await openOnce()
-        return client
+        return await openOnce()
       } catch (error) {
         if (!(error instanceof ConnectFailed) || tries >= connector.target.hosts.length) throw error
       }
     }
   }
 
+  /** The connection, made if need be: once, however many ask. */
+  async function connected(): Promise<pg.Client> {
+    if (client) return client
+    opening ??= openAny().finally(() => {
+      opening = null
+    })
+    client = await opening
+    return client
+  }
+
   async function query<R extends pg.QueryResultRow>(name: string, text: string, values: unknown[], onSent: () => void): Promise<R[]> {
-    const used = await open()
+    const used = await connected()
     onSent()
     try {
       return (await used.query<R>({ name, text, values })).rows
@@ -93,6 +107,8 @@ export function createJournalConnection(connector: Connector, incarnation: Incar
   }
 
   return {
+    open: async () => void (await connected()),
+
     async write(entries, onSent) {
       const rows = await query<{ fence: number }>('append', APPEND_SQL, [incarnation, ...appendParameters(entries)], onSent)
       return rows[0]?.fence === 1
@@ -101,12 +117,13 @@ export function createJournalConnection(connector: Connector, incarnation: Incar
     async wasCommitted(entries) {
       const witness = entries.find(entry => entry.seq > 0)
       // Without events a batch only replaces rows: it may be sent twice.
-      if (!witness) return false
+      return false
       const rows = await query<{ incarnation: number }>('look-up', LOOK_UP_SQL, [[witness.actor], [witness.seq]], () => {})
       return rows.some(row => row.incarnation === incarnation)
     },
 
     async close() {
+      await opening?.catch(() => {})
       const closing = client
       client = null
       if (closing) await closing.end().catch((error: unknown) => Promise.reject(new BatonError('Database', 'the journal did not close', { cause: error })))

@@ -11,6 +11,7 @@
  *     fenced    this conductor was declared dead; everything is refused, for good
  *     closed    the node is stopping; what waits is refused
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { addressKey, parseAddress } from '../actors/kernel/address.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
@@ -57,14 +58,14 @@ export interface JournalOptions {
 }
 
 export function createJournal({ connector, pool, incarnation, onConnection = () => {} }: JournalOptions): PgJournal {
-  const connection = createJournalConnection(connector, incarnation)
+  const connection = createJournalConnection(connector, incarnation, () => void revive())
   const meter = createJournalMeter()
   let queue: Waiting[] = []
   let queueBytes = 0
   let inFlight: readonly Waiting[] = []
   let pumping: Promise<void> | null = null
   let ended: BatonError | null = null
-  let wake: (() => void) | null = null
+  const ending = new AbortController()
   let wasConnected = true
 
   const takeBatch = (): Waiting[] => {
@@ -90,25 +91,34 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
     queue = []
     queueBytes = 0
     rejectAll(rest, ended)
-    wake?.()
+    ending.abort()
   }
 
-  /** Waits before the next try, longer each time, or until the journal is closed. */
-  const backOff = (attempt: number) =>
-    new Promise<void>(resolve => {
-      const ceiling = Math.min(JOURNAL_LIMITS.retryMaxMs, JOURNAL_LIMITS.retryFirstMs * 2 ** Math.min(attempt, 10))
-      const timer = setTimeout(resolve, ceiling * (0.5 + Math.random() / 2))
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+  /** Waits before the next try, longer each time, or until the journal has ended. */
+  const backOff = (attempt: number): Promise<void> => {
+    const ceiling = Math.min(JOURNAL_LIMITS.retryMaxMs, JOURNAL_LIMITS.retryFirstMs * 2 ** Math.min(attempt, 10))
+    return delay(ceiling * (0.5 + Math.random() / 2), undefined, { signal: ending.signal }).catch(() => {})
+  }
 
   const noteConnection = (connected: boolean, why: string) => {
     if (connected === wasConnected) return
     wasConnected = connected
     if (connected) meter.reconnects++
     onConnection({ connected, why })
+  }
+
+  /** An idle journal reconnects by itself, so that what it says about the connection is true. A busy one does so with its batch. */
+  async function revive(): Promise<void> {
+    noteConnection(false, 'the connection ended')
+    for (let attempt = 0; !pumping && !ended; attempt++) {
+      try {
+        await connection.open()
+        return noteConnection(true, '')
+      } catch (error) {
+        noteConnection(false, databaseError(error, connector.target).message)
+        await backOff(attempt)
+      }
+    }
   }
 
   /** Sends a batch until its outcome is known. True: committed. False: this conductor is fenced. Throws what the data caused, or `ended`. */

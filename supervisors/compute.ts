@@ -1,5 +1,5 @@
 /** A compute host's agent: a hypervisor actor that obeys conductors, and a heartbeat. It never sees the database. */
-import { createHypervisor, type GuestReport } from '../actors/hypervisor/hypervisor.ts'
+import { createHypervisor, type GuestReport, type Hypervisor } from '../actors/hypervisor/hypervisor.ts'
 import type { HypervisorDriver } from '../actors/hypervisor/driver.ts'
 import type { QueueBody } from '../actors/api.ts'
 import { address } from '../actors/kernel/address.ts'
@@ -35,6 +35,7 @@ export interface Compute {
   readonly messenger: Messenger
   ready(): boolean
   queues(): QueueBody[]
+  stats(): ReturnType<Hypervisor['stats']> & { guests: number }
   stop(): Promise<void>
 }
 
@@ -102,8 +103,8 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
   })
   directory.start(messenger)
 
+  let guestReports: readonly GuestReport[] = []
   async function beat(): Promise<void> {
-    let guestReports: GuestReport[] = []
     try {
       const [inventory, report] = await Promise.all([driver.inventory(), hypervisor.report()])
       guestReports = report
@@ -131,6 +132,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     messenger,
     ready: () => acknowledged,
     queues,
+    stats: () => ({ ...hypervisor.stats(), guests: guestReports.length }),
     async stop() {
       stopped = true
       timer?.cancel()

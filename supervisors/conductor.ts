@@ -12,7 +12,7 @@ import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
-import { CATALOGUE } from '../actors/operation/catalogue/index.ts'
+import { catalogue, type Deadlines } from '../actors/operation/catalogue/index.ts'
 import { operationActor } from '../actors/operation/operation.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import type { PickRequest } from '../actors/scheduler/filters.ts'
@@ -35,6 +35,7 @@ export interface ConductorSettings {
   readonly actors: { readonly inbox: number; readonly total: number; readonly idleMs: number; readonly snapshotEvery: number }
   readonly restart: RestartPolicy
   readonly ratios: Ratios
+  readonly deadlines?: Deadlines
 }
 
 export interface ConductorOptions {
@@ -69,6 +70,8 @@ export interface Conductor {
   queues(): QueueBody[]
   /** Hands everything over, then stops. */
   drain(): Promise<void>
+  /** Gives everything up without handing it over, then stops: the whole cluster goes down. */
+  leave(): Promise<void>
   /** Stops at once, handing nothing over. */
   stop(): Promise<void>
 }
@@ -108,7 +111,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     options.onFenced(error)
   }
 
-  const definitions: AnyActor[] = [instanceActor, operationActor(CATALOGUE), hostActor(settings.ratios), flavorActor]
+  const definitions: AnyActor[] = [instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(settings.ratios), flavorActor]
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -218,8 +221,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     serve,
     take,
     onMoved: () => member.refresh(),
+    onSessionClosed(session) {
+      if (session.identity.role === 'conductor' && session.dialled) member.disconnected(session.identity.inc)
+    },
     onSession(session) {
-      if (session.identity.role !== 'conductor') messenger.castTo(session, address('node', session.identity.node), 'map', member.map())
+      if (session.identity.role === 'conductor') member.met(session.identity.inc)
+      else messenger.castTo(session, address('node', session.identity.node), 'map', member.map())
     },
   })
 
@@ -290,6 +297,11 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     await stop()
   }
 
+  async function leave(): Promise<void> {
+    await member.leave()
+    await stop()
+  }
+
   async function stop(): Promise<void> {
     if (stopped) return
     stopped = true
@@ -316,5 +328,5 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     }
   }
 
-  return { incarnation, actors, messenger, member, queues, drain, stop }
+  return { incarnation, actors, messenger, member, queues, drain, leave, stop }
 }

@@ -23,6 +23,8 @@ export interface Gateway {
   readonly messenger: Messenger
   /** True while some conductor answers and the shards are known. */
   ready(): boolean
+  /** Resolves as soon as it is. */
+  whenReady(): Promise<void>
   queues(): QueueBody[]
   stop(): void
 }
@@ -30,6 +32,8 @@ export interface Gateway {
 export function startGateway(options: GatewayOptions): Gateway {
   const { env, self } = options
   const directory = createDirectory(env, options.seeds)
+  const waiting: (() => void)[] = []
+  const ready = () => directory.map().version > 0 && directory.anyConductor().at === 'node'
   const queues = (): QueueBody[] => {
     const m = messenger.stats()
     return [{ node: self.node, queue: 'calls', depth: m.pending, limit: 20_000, oldestMs: Math.round(m.oldestPendingMs), busiest: null }]
@@ -49,7 +53,9 @@ export function startGateway(options: GatewayOptions): Gateway {
       throw new BatonError('UnknownMethod', `a gateway has no method ${method}`)
     },
     take: ({ method, args, from }) => {
-      if (from.role === 'conductor' && method === 'map') directory.learn(args)
+      if (from.role !== 'conductor' || method !== 'map') return
+      directory.learn(args)
+      if (ready()) for (const resolve of waiting.splice(0)) resolve()
     },
     onMoved: (fault) => directory.moved(fault),
   })
@@ -57,7 +63,8 @@ export function startGateway(options: GatewayOptions): Gateway {
   return {
     api: apiProxy((method, args, affinity) => messenger.call(address('api', affinity ?? ''), method, args, { timeoutMs: options.requestMs })),
     messenger,
-    ready: () => directory.map().version > 0 && directory.anyConductor().at === 'node',
+    ready,
+    whenReady: () => (ready() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     queues,
     stop() {
       directory.stop()

@@ -51,10 +51,16 @@ export interface ClusterMember {
   takeOvers(): readonly TakeOver[]
   /** A peer's ping. */
   heard(from: Incarnation, suspects: readonly Incarnation[]): void
+  /** A conductor said hello. */
+  met(peer: Incarnation): void
+  /** The connection to a peer broke. */
+  disconnected(peer: Incarnation): void
   /** Somebody says that the members or shards have changed. */
   refresh(): void
   /** Hands everything over; resolves when no shard is left here or nobody is there to take any. */
   drain(): Promise<void>
+  /** Gives everything up, handing nothing over: the whole cluster stops. */
+  leave(): Promise<void>
   stop(): void
 }
 
@@ -64,12 +70,14 @@ export function createMember(options: MemberOptions): ClusterMember {
   const { env, clock, membership, messenger, actors, incarnation, timing } = options
   const detector = createDetector({ suspectMs: timing.suspectMs })
   const takeOvers: TakeOver[] = []
-  const declared = new Map<Incarnation, { silentMs: number; atMs: number; node: string }>()
+  /** Those found dead here or by another, and when: for measuring take-overs. */
+  const fallen = new Map<Incarnation, { silentMs: number; atMs: number; node: string }>()
   let state: MembershipState | null = null
   let suspects: Incarnation[] = []
   let renewTimer: Timer | null = null
   let pingTimer: Timer | null = null
   let renewing = false
+  let renewAgain = false
   let balancing = false
   let balanceAgain = false
   let draining = false
@@ -87,6 +95,7 @@ export function createMember(options: MemberOptions): ClusterMember {
     }
     if (state && next.map.version < state.map.version) return
     const changed = next.map.version !== state?.map.version
+    noteFallen(next)
     state = next
     const peers = others()
     detector.watch(peers.map((m) => m.incarnation), env.monotonicMs())
@@ -100,6 +109,15 @@ export function createMember(options: MemberOptions): ClusterMember {
     balance()
   }
 
+  function noteFallen(next: MembershipState): void {
+    const nowMs = env.monotonicMs()
+    const living = new Set(next.members.filter((m) => m.state === 'alive' || m.state === 'draining').map((m) => m.incarnation))
+    for (const { incarnation: gone, nodeId } of others()) {
+      if (!living.has(gone)) fallen.set(gone, { silentMs: nowMs - (detector.lastHeardMs(gone) ?? nowMs), atMs: nowMs, node: nodeId })
+    }
+    for (const oldest of fallen.keys()) if (fallen.size > TAKE_OVERS_KEPT) fallen.delete(oldest)
+  }
+
   async function ask(question: () => Promise<MembershipState>): Promise<void> {
     const sentMs = env.monotonicMs()
     const answer = await question()
@@ -108,7 +126,11 @@ export function createMember(options: MemberOptions): ClusterMember {
   }
 
   function renew(): void {
-    if (stopped || renewing) return
+    if (stopped) return
+    if (renewing) {
+      renewAgain = true
+      return
+    }
     renewTimer?.cancel()
     renewing = true
     ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
@@ -116,7 +138,8 @@ export function createMember(options: MemberOptions): ClusterMember {
       .catch((error) => env.log.warn({ fault: toFault(error) }, 'the lease could not be renewed; going on, the fence protects the data'))
       .finally(() => {
         renewing = false
-        if (!stopped) renewTimer = env.setTimer(timing.renewMs, renew)
+        if (!stopped) renewTimer = env.setTimer(renewAgain ? 1 : timing.renewMs, renew)
+        renewAgain = false
       })
   }
 
@@ -131,7 +154,6 @@ export function createMember(options: MemberOptions): ClusterMember {
     const silentMs = nowMs - (detector.lastHeardMs(member.incarnation) ?? nowMs)
     if (!(await membership.declareDead(incarnation, member.incarnation, onlyIfExpired))) return
     env.log.warn({ victim: member.nodeId, incarnation: member.incarnation, silentMs: Math.round(silentMs) }, 'declared a conductor dead')
-    declared.set(member.incarnation, { silentMs, atMs: nowMs, node: member.nodeId })
     for (const other of others()) messenger.cast(address('node', other.nodeId), 'membershipChanged', { dead: member.incarnation })
     renew()
   }
@@ -203,7 +225,7 @@ export function createMember(options: MemberOptions): ClusterMember {
   async function adopt(shards: readonly number[], victim: Incarnation | null): Promise<void> {
     const startedMs = env.monotonicMs()
     const resumed = await actors.adopt(shards)
-    const verdict = victim === null ? undefined : declared.get(victim)
+    const verdict = victim === null ? undefined : fallen.get(victim)
     if (victim !== null) {
       const allMs = env.monotonicMs() - (verdict?.atMs ?? startedMs)
       const takeOver: TakeOver = {
@@ -222,6 +244,14 @@ export function createMember(options: MemberOptions): ClusterMember {
     await options.onAdopted(shards)
   }
 
+  async function leave(): Promise<void> {
+    await actors.drain(actors.owned())
+    stopped = true
+    renewTimer?.cancel()
+    pingTimer?.cancel()
+    await membership.setState(incarnation, 'left')
+  }
+
   return {
     async start(first) {
       learn(first)
@@ -232,25 +262,27 @@ export function createMember(options: MemberOptions): ClusterMember {
     members: () => state?.members ?? [],
     takeOvers: () => takeOvers,
     heard: (from, theirSuspects) => detector.heard(from, theirSuspects, env.monotonicMs()),
+    met(peer) {
+      // One that joined after our last look at the database: look again, so that it hears from us soon.
+      if (state && peer !== incarnation && !state.members.some((m) => m.incarnation === peer)) renew()
+    },
+    disconnected: (peer) => detector.disconnected(peer, env.monotonicMs()),
     refresh: renew,
     async drain() {
       if (draining) return
       draining = true
       await membership.setState(incarnation, 'draining')
       await ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
-      const heirs = others().filter((m) => m.state === 'alive')
+      const heirs = () => others().filter((m) => m.state === 'alive')
       // With nobody to take them, the shards are simply left; their actors are loaded by whoever starts next.
-      while (!stopped && heirs.length > 0 && actors.owned().length > 0) {
-        balance()
-        await new Promise<void>((resolve) => env.setTimer(50, resolve))
+      while (!stopped && heirs().length > 0 && actors.owned().length > 0) {
+        await balanceOnce()
+        if (actors.owned().length > 0) await ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
       }
-      await actors.drain(actors.owned())
-      stopped = true
-      renewTimer?.cancel()
-      pingTimer?.cancel()
-      await membership.setState(incarnation, 'left')
-      for (const other of heirs) messenger.cast(address('node', other.nodeId), 'membershipChanged', {})
+      await leave()
+      for (const other of heirs()) messenger.cast(address('node', other.nodeId), 'membershipChanged', {})
     },
+    leave,
     stop() {
       stopped = true
       renewTimer?.cancel()

@@ -100,6 +100,10 @@ export function createSessions(options: SessionsOptions): Sessions {
     timer = env.setTimer(helloMs, tick)
   }
   timer = env.setTimer(helloMs, tick)
+  link.onDisconnect?.((peer) => {
+    const session = byPeer.get(peer)
+    if (session) drop(session)
+  })
 
   return {
     dial(endpoint) {

@@ -103,8 +103,8 @@ test('a server killed under load: its end is told, and a new one starts at once 
       const { incarnation } = await database.membership.join(node('a'))
       const journal = database.journal(incarnation)
       const states: boolean[] = []
-      const counting = database.journal(incarnation, { onConnection: ({ connected }) => states.push(connected) })
-      await counting.append(append('counting', [event(1)]))
+      const idle = database.journal(incarnation, { onConnection: ({ connected }) => void states.push(connected) })
+      await idle.append(append('idle', [event(1)]))
       let acknowledged = 0
       const write = async (w: number) => {
         for (let seq = 1; seq <= 150; seq++) {
@@ -118,11 +118,17 @@ test('a server killed under load: its end is told, and a new one starts at once 
       await rejectsWith('Database', database.membership.renew(incarnation, 1000, {}))
       const second = await startEmbedded({ dataDir })
       try {
-        await Promise.all([writing, counting.append(append('counting', [event(2)]))])
+        await Promise.all([writing, idle.append(append('idle', [event(2)]))])
         const loaded = await journal.load(Array.from({ length: 10 }, (_, w) => address('instance', `w${w}`)))
         assert.ok(loaded.every(({ events }) => events.length === 150 && events.every((e, i) => e.seq === i + 1)))
-        assert.equal(states, [false, true])
+        assert.equal(states, [false, true], 'an idle journal sees it too, and comes back by itself')
         assert.is((await database.membership.renew(incarnation, 1000, {})).alive, true)
+        const [lease] = await runSql<{ fresh: boolean }>(
+          second.url,
+          'select steady_since >= pg_postmaster_start_time() as fresh from conductor where incarnation = $1',
+          [incarnation],
+        )
+        assert.is(lease?.fresh, true, 'its view of other leases starts anew')
         assert.equal(await serversOf(dataDir), [second.pid])
         await database.close()
       } finally {
@@ -227,7 +233,7 @@ test('root: what the unprivileged user cannot reach is kept elsewhere, and swept
     await remember(server.url, 1)
     const [row] = await runSql<{ data: string }>(server.url, "select current_setting('data_directory') as data")
     assert.ok(row?.data.startsWith(STAGE_DIR))
-    assert.not.is((await stat(`/proc/${server.pid}`)).uid, 0)
+    assert.is.not((await stat(`/proc/${server.pid}`)).uid, 0)
   })
   await withServer(dataDir, async server => assert.equal(await remembered(server.url), [1]))
   const { home } = await findHome(dataDir)

@@ -58,7 +58,6 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
       always()
       if (history.busy === 0 && atRest().length === 0) break
     }
-   ${e.seq} @${e.at - 1700000000000} ${e.incarnation} ${e.data}`).join('')}`)
     if (history.busy > 0) violations.add(`liveness: ${history.busy} clients still wait for an answer`)
     for (const v of atRest()) violations.add(v)
     for (const v of history.surprises) violations.add(`a client was surprised: ${v}`)

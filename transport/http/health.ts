@@ -4,7 +4,7 @@ import type { HttpContext } from './context.ts'
 
 export const HEALTH_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics'])
 
-export function healthRoutes(app: FastifyInstance, context: HttpContext): void {
+export function healthRoutes(app: FastifyInstance, context: Pick<HttpContext, 'isReady' | 'metrics' | 'isClosing'>): void {
   app.get('/healthz', async () => ({ status: 'ok' }))
 
   app.get('/readyz', async (_request, reply) => {

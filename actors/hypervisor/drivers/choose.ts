@@ -14,8 +14,10 @@ export type DriverChoice = 'auto' | 'fake' | 'process'
 export interface ChooseOptions {
   /** State of this host's guests; each driver has a folder of its own in it. */
   readonly folder: string
-  /** Said to be there instead of what the machine has. The fake driver has `FAKE_CAPACITY` by default. */
+  /** Said to be there instead of what the machine has. */
   readonly capacity?: Inventory
+  /** The same for the fake driver only, which otherwise has `FAKE_CAPACITY`. */
+  readonly fakeCapacity?: Inventory
   readonly fake?: Omit<FakeOptions, 'capacity'>
 }
 
@@ -47,7 +49,7 @@ function openFake(env: Env, options: ChooseOptions): HypervisorDriver {
     parse: parseWith(FakeGuestSchema),
     onUnreadable: file => env.log.warn({ file }, 'not the record of a guest; left alone'),
   })
-  return createFakeDriver(env, store, { ...options.fake, capacity: options.capacity ?? FAKE_CAPACITY })
+  return createFakeDriver(env, store, { ...options.fake, capacity: options.capacity ?? options.fakeCapacity ?? FAKE_CAPACITY })
 }
 
 function means({ namespaces, cgroups }: Capabilities): string {

@@ -1,0 +1,76 @@
+/** `baton compute`: the agent of one compute host. Loads no database driver, and is given no credentials. */
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { chooseDriver } from '../../actors/hypervisor/drivers/choose.ts'
+import { type Compute, startCompute } from '../../supervisors/compute.ts'
+import type { Config } from '../../supervisors/config.ts'
+import { processGauges } from '../../supervisors/gauges.ts'
+import { createMetrics } from '../../supervisors/metrics.ts'
+import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
+import { runNode } from '../../supervisors/node-process.ts'
+import { realEnv } from '../../supervisors/real-env.ts'
+import { startHealthServer } from '../../transport/http/health-server.ts'
+import { createZeromqLink } from '../../transport/zeromq-link.ts'
+import { type Options, text } from '../call.ts'
+import { seedsOf } from '../seeds.ts'
+import { settingsOf } from '../settings.ts'
+import { VERSION } from '../version.ts'
+
+export async function run(options: Options): Promise<void> {
+  const config = settingsOf(options)
+  const id = text(options, 'id') ?? `compute-${hostname()}`
+  const seeds = seedsOf(options)
+  const env = realEnv(id, config.log.level)
+  const gauges = processGauges()
+  const { driver, because } = await chooseDriver(config.driver.name, env, { folder: join(config.data.folder, 'hosts', id), ...fakeOptions(config) })
+  const link = createZeromqLink({ identity: id })
+  let compute: Compute | null = null
+  const metrics = createMetrics({ id, role: 'compute' }, () => {
+    const h = compute?.stats()
+    return {
+      ...(compute ? messengerMetrics(compute.messenger.stats()) : {}),
+      ...linkMetrics(link.stats()),
+      ...processMetrics(gauges.read()),
+      ...(h ? { guests: h.guests, commands_waiting: h.waiting, commands_done_total: h.done, commands_failed_total: h.failed, commands_stale_total: h.stale } : {}),
+    }
+  })
+  const health = await startHealthServer({
+    isReady: () => ({ ready: compute?.ready() ?? false, reasons: compute?.ready() ? [] : ['no heartbeat was acknowledged yet'] }),
+    metrics: () => metrics.text(),
+  })
+  // Guests go on: they belong to the host, not to its agent.
+  const node = runNode(env.log, async () => {
+    await compute?.stop()
+    await link.close()
+    await health.close()
+  })
+  compute = await startCompute({
+    env,
+    nodeId: id,
+    incarnation: Date.now(),
+    pid: process.pid,
+    version: VERSION,
+    engine: process.version,
+    link,
+    seeds,
+    driver,
+    bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
+    intervalMs: config.heartbeat.intervalMs,
+    gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
+    onReady: () => node.ready('', because),
+  })
+}
+
+/** What the configuration says of the fake driver; the process driver takes none of it. */
+function fakeOptions(config: Config) {
+  const { latencyMs, failureRate, vcpus, ramMb, diskGb } = config.driver.fake
+  const methods = ['spawn', 'destroy', 'start', 'stop', 'reboot', 'pause', 'unpause'] as const
+  return {
+    fakeCapacity: { vcpus, ramMb, diskGb },
+    fake: {
+      latencyMs: Object.fromEntries(methods.map((m) => [m, [latencyMs, latencyMs] as const])),
+      failure: Object.fromEntries(methods.map((m) => [m, failureRate])),
+    },
+  }
+}

@@ -1,0 +1,180 @@
+/** `baton conductor`: one conductor node. It lives through being fenced: it joins again as a new incarnation. */
+import { hostname } from 'node:os'
+import { BUILT_IN_IMAGES } from '../../actors/hypervisor/drivers/images.ts'
+import { BatonError, toFault } from '../../actors/kernel/errors.ts'
+import { type Database, openDatabase } from '../../persistence/database.ts'
+import { type Conductor, type ConductorSettings, startConductor } from '../../supervisors/conductor.ts'
+import type { Config } from '../../supervisors/config.ts'
+import { processGauges } from '../../supervisors/gauges.ts'
+import { createMetrics, type MetricValues } from '../../supervisors/metrics.ts'
+import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
+import { runNode } from '../../supervisors/node-process.ts'
+import { realEnv } from '../../supervisors/real-env.ts'
+import { startHealthServer } from '../../transport/http/health-server.ts'
+import { createZeromqLink } from '../../transport/zeromq-link.ts'
+import type { Link } from '../../transport/link.ts'
+import type { PgJournal } from '../../persistence/journal.ts'
+import { type Options, text } from '../call.ts'
+import { settingsOf } from '../settings.ts'
+import { VERSION } from '../version.ts'
+
+const RETENTION_EVERY_MS = 10 * 60_000
+const DAY_MS = 86_400_000
+/** How often an audit compares a host's guests with what should be there, ms. */
+const AUDIT_MS = 30_000
+
+interface Life {
+  readonly conductor: Conductor
+  readonly link: Link
+  readonly journal: PgJournal
+}
+
+export async function run(options: Options): Promise<void> {
+  const config = settingsOf(options)
+  const id = text(options, 'id') ?? `conductor-${hostname()}`
+  const { url } = config.database
+  if (!url) throw new BatonError('BadRequest', 'a conductor needs a database: give --database URL or set BATON_DATABASE_URL')
+  const env = realEnv(id, config.log.level)
+  const gauges = processGauges()
+  const database = await openDatabase(url, { role: id })
+  await database.migrate()
+
+  let life: Life | null = null
+  let ended = false
+  let fencedCommits = 0
+  let endpoint = text(options, 'listen') ?? 'tcp://127.0.0.1:*'
+
+  async function live(): Promise<void> {
+    const link = createZeromqLink({ identity: id })
+    endpoint = await link.listen(endpoint)
+    let journal: PgJournal | null = null
+    const conductor = await startConductor({
+      env,
+      nodeId: id,
+      endpoint,
+      host: hostname(),
+      pid: process.pid,
+      version: VERSION,
+      engine: process.version,
+      link,
+      membership: database.membership,
+      journal(incarnation) {
+        const opened = database.journal(incarnation)
+        journal = opened
+        return { ...opened, stats: () => journalLoad(opened) }
+      },
+      views: database.views,
+      images: BUILT_IN_IMAGES,
+      settings: settingsFor(config),
+      gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
+      onFenced: () => {
+        fencedCommits++
+        rejoin()
+      },
+      onDrained: () => node.end('shutdown'),
+    })
+    if (!journal) throw new Error('the conductor opened no journal')
+    life = { conductor, link, journal }
+  }
+
+  /** The old life is thrown away whole and another begun; while the database is away this waits for it. */
+  async function rejoin(): Promise<void> {
+    const old = life
+    life = null
+    await old?.conductor.stop()
+    await old?.link.close()
+    for (let attempt = 0; !ended; attempt++) {
+      try {
+        await live()
+        env.log.info({ incarnation: incarnation() }, 'joined again as a new incarnation')
+        return
+      } catch (error) {
+        env.log.warn({ fault: toFault(error), attempt }, 'could not join yet')
+        await new Promise<void>((resolve) => env.setTimer(Math.min(5000, 200 * 2 ** attempt), resolve))
+      }
+    }
+  }
+  const incarnation = (): number => life?.conductor.incarnation ?? 0
+
+  const health = await startHealthServer({
+    isReady: () => readiness(life),
+    metrics: () => createdMetrics.text(),
+  })
+  const createdMetrics = createMetrics({ id, role: 'conductor' }, () => ({ ...metricsOf(life), ...processMetrics(gauges.read()), journal_fenced_total: fencedCommits }))
+
+  const node = runNode(env.log, async (why) => {
+    ended = true
+    if (why === 'drain') await life?.conductor.drain()
+    else await life?.conductor.leave()
+    await life?.link.close()
+    await health.close()
+    await database.close()
+  })
+
+  await live()
+  keepTidy(database, config.journal.retentionDays * DAY_MS, env)
+  node.ready(endpoint)
+}
+
+function settingsFor(config: Config): ConductorSettings {
+  return {
+    membership: config.membership,
+    heartbeat: { ...config.heartbeat, auditMs: AUDIT_MS },
+    actors: { inbox: config.actors.inbox, total: config.actors.inbox * 20, idleMs: config.actors.idleMs, snapshotEvery: config.journal.snapshotEvery },
+    restart: { limit: config.actors.restartLimit, periodMs: config.actors.restartPeriodMs, backoffBaseMs: 100, backoffCapMs: 10_000 },
+    ratios: { vcpu: config.scheduler.vcpuRatio, ram: config.scheduler.ramRatio, disk: config.scheduler.diskRatio },
+    deadlines: { buildMs: config.operations.buildDeadlineMs, actionMs: config.operations.actionDeadlineMs, deleteMs: config.operations.deleteDeadlineMs },
+  }
+}
+
+function journalLoad(journal: PgJournal) {
+  const s = journal.stats()
+  return { queued: s.queueDepth, oldestMs: s.oldestWaitingMs, commitMs: s.commitMs.last }
+}
+
+function readiness(life: Life | null): { ready: boolean; reasons: string[] } {
+  if (!life) return { ready: false, reasons: ['not joined'] }
+  const reasons = life.journal.stats().connected ? [] : ['the database is away']
+  if (life.conductor.actors.owned().length === 0) reasons.push('no shard is owned')
+  return { ready: reasons.length === 0, reasons }
+}
+
+function metricsOf(life: Life | null): MetricValues {
+  if (!life) return {}
+  const a = life.conductor.actors.stats()
+  const j = life.journal.stats()
+  const newest = life.conductor.member.takeOvers().at(-1)
+  return {
+    ...messengerMetrics(life.conductor.messenger.stats()),
+    ...linkMetrics(life.link.stats()),
+    actors: a.actors,
+    inbox_depth: a.waiting,
+    inbox_oldest_seconds: a.oldestMs / 1000,
+    actor_commands_total: a.commands,
+    actor_restarts_total: a.restarts,
+    actors_poisoned: a.poisoned.length,
+    dead_letters_total: a.deadLetters,
+    journal_queue_depth: j.queueDepth,
+    journal_oldest_seconds: j.oldestWaitingMs / 1000,
+    journal_batches_total: j.batches,
+    journal_events_total: j.events,
+    journal_batch_size: j.lastBatch,
+    journal_commit_seconds_sum: j.commitMs.sum / 1000,
+    journal_connected: Number(j.connected),
+    shards: life.conductor.actors.owned().length,
+    takeovers_total: life.conductor.member.takeOvers().length,
+    ...(newest ? { takeover_first_seconds: (newest.silentMs + newest.firstMs) / 1000 } : {}),
+  }
+}
+
+function keepTidy(database: Database, keepMs: number, env: ReturnType<typeof realEnv>): void {
+  const tidy = () => {
+    database
+      .trim(keepMs)
+      .then((trimmed) => env.log.debug({ trimmed }, 'retention'))
+      .catch((error) => env.log.warn({ fault: toFault(error) }, 'retention was not finished'))
+      // Spread over the conductors, so that not all do it at once.
+      .finally(() => setTimeout(tidy, RETENTION_EVERY_MS * (0.5 + Math.random())).unref())
+  }
+  setTimeout(tidy, RETENTION_EVERY_MS * Math.random()).unref()
+}

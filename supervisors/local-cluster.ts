@@ -1,0 +1,166 @@
+/**
+ * `baton up`: a whole cluster on one machine. It starts the database and the nodes, starts again what dies, and stops all in
+ * order. Nodes notice when it is gone and drain, so a killed supervisor leaves nothing behind but guests and data.
+ */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { BatonError } from '../actors/kernel/errors.ts'
+import type { Embedded } from '../persistence/embedded.ts'
+import { type Child, type ChildSpec, keepAlive } from './child.ts'
+import type { Config } from './config.ts'
+import { freePort, portIsFree } from './ports.ts'
+
+/** What `cluster.json` in the data folder says; mode 0600. */
+export interface ClusterFile {
+  readonly endpoint: string
+  readonly pid: number
+  readonly conductors: readonly string[]
+}
+
+export interface LocalClusterOptions {
+  readonly config: Config
+  /** The script that runs one node, `bin/baton.ts`. */
+  readonly script: string
+  /** Passed on to the nodes. */
+  readonly configFile?: string
+  /** Starts the embedded database; not called when the configuration names one. */
+  startDatabase(onExit: (how: { code: number | null; signal: string | null }) => void): Promise<Embedded>
+  /** Takes the data folder for this process when there is no embedded database to do it. */
+  lockFolder(): Promise<() => Promise<void>>
+  say(line: string): void
+}
+
+export interface LocalCluster {
+  readonly endpoint: string
+  readonly file: ClusterFile
+  stop(): Promise<void>
+}
+
+const READY_MS = 60_000
+
+export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
+  const { config, say } = options
+  const folder = resolve(config.data.folder)
+  if (!(await portIsFree(config.http.port))) {
+    throw new BatonError('PortInUse', `port ${config.http.port} is in use by another process; choose another with --port, or --port 0 for any`)
+  }
+  await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 })
+  const children: Child[] = []
+  let database: Embedded | null = null
+  let unlock: (() => Promise<void>) | null = null
+  let stopping = false
+
+  async function keepDatabase(): Promise<void> {
+    database = await options.startDatabase(({ code, signal }) => {
+      database = null
+      if (stopping) return
+      say(`database ended (${signal ?? `code ${code}`}); starting it again`)
+      restartDatabase(0)
+    })
+  }
+
+  function restartDatabase(attempt: number): void {
+    if (stopping) return
+    keepDatabase().then(
+      () => say('database is back'),
+      (error) => {
+        say(`database could not be started: ${error instanceof Error ? error.message : error}`)
+        setTimeout(() => restartDatabase(attempt + 1), Math.min(5000, 200 * 2 ** attempt))
+      },
+    )
+  }
+
+  async function stop(): Promise<void> {
+    stopping = true
+    // The way a request goes, from the outside in: nobody is left waiting for somebody who has gone.
+    await Promise.all(children.filter((c) => c.spec.role === 'gateway').map((c) => c.stop('SIGTERM')))
+    await Promise.all(children.filter((c) => c.spec.role === 'compute').map((c) => c.stop('SIGTERM')))
+    await Promise.all(children.filter((c) => c.spec.role === 'conductor').map((c) => c.stop('shutdown')))
+    await database?.stop()
+    await unlock?.()
+    await rm(join(folder, 'cluster.json'), { force: true })
+  }
+
+  try {
+    let url = config.database.url
+    if (url) unlock = await options.lockFolder()
+    else {
+      await keepDatabase()
+      url = (database as Embedded | null)?.url ?? ''
+      say('database      ready')
+    }
+    const seeds = await endpointsFor(folder, config.cluster.conductors)
+    const specs = specsOf(options, folder, url, seeds)
+    const endpoint = await startAll(specs)
+    const file: ClusterFile = { endpoint, pid: process.pid, conductors: seeds }
+    await writeAtomically(join(folder, 'cluster.json'), JSON.stringify(file, null, 2))
+    return { endpoint, file, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+
+  /** Starts every node at once; resolves with the gateway's endpoint when all are ready. */
+  async function startAll(specs: readonly ChildSpec[]): Promise<string> {
+    let endpoint = ''
+    const ready = specs.map(
+      (spec) =>
+        new Promise<void>((resolveReady, reject) => {
+          let first = true
+          const late = setTimeout(() => reject(new BatonError('Unavailable', `${spec.id} was not ready within ${READY_MS / 1000} s; see ${spec.logFile}`)), READY_MS)
+          const child = keepAlive(spec, {
+            script: options.script,
+            onReady(at, note) {
+              if (spec.role === 'gateway') endpoint = at
+              if (!first) return say(`${spec.id.padEnd(13)} is back (pid ${child.pid()})`)
+              first = false
+              clearTimeout(late)
+              say(`${spec.id.padEnd(13)} ready${note ? `, ${note}` : ''}`)
+              resolveReady()
+            },
+            onExit({ code, signal }) {
+              if (!stopping) say(`${spec.id.padEnd(13)} ended (${signal ?? `code ${code}`}); starting it again`)
+            },
+          })
+          children.push(child)
+        }),
+    )
+    await Promise.all(ready)
+    return endpoint
+  }
+}
+
+function specsOf({ config, configFile }: LocalClusterOptions, folder: string, url: string, seeds: readonly string[]): ChildSpec[] {
+  const common = configFile ? ['--config', configFile] : []
+  const join_ = ['--join', seeds.join(',')]
+  const { BATON_DATABASE_URL: _, ...env } = process.env
+  const spec = (id: string, role: ChildSpec['role'], args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildSpec => ({
+    id,
+    role,
+    args: [role, '--id', id, ...args, ...common],
+    env: { ...env, ...more },
+    logFile: join(folder, 'logs', `${id}.log`),
+  })
+  return [
+    // The URL holds a password: it goes by the environment, which only conductors get, and never into a process list.
+    ...seeds.map((endpoint, i) => spec(`conductor-${i + 1}`, 'conductor', ['--listen', endpoint], { BATON_DATABASE_URL: url })),
+    ...Array.from({ length: config.cluster.computes }, (_, i) => spec(`compute-${i + 1}`, 'compute', [...join_, '--driver', config.driver.name, '--data', folder])),
+    spec('gateway-1', 'gateway', [...join_, '--port', String(config.http.port)]),
+  ]
+}
+
+/** Conductors keep their endpoints over a restart of the cluster where they can. */
+async function endpointsFor(folder: string, count: number): Promise<string[]> {
+  const path = join(folder, 'endpoints.json')
+  const known = await readFile(path, 'utf8').then((text) => JSON.parse(text) as unknown).catch(() => [])
+  const before = Array.isArray(known) ? known.filter((port): port is number => typeof port === 'number') : []
+  const ports: number[] = []
+  for (let i = 0; i < count; i++) ports.push(await freePort(before[i] ?? 0))
+  await writeAtomically(path, JSON.stringify(ports))
+  return ports.map((port) => `tcp://127.0.0.1:${port}`)
+}
+
+async function writeAtomically(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text, { mode: 0o600 })
+  await rename(`${path}.new`, path)
+}

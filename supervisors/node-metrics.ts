@@ -1,0 +1,28 @@
+/** From the counters of the parts to the metrics of a node. */
+import type { LinkStats } from '../transport/link.ts'
+import type { MessengerStats } from '../transport/messenger.ts'
+import type { MetricValues } from './metrics.ts'
+
+export const messengerMetrics = (m: MessengerStats): MetricValues => ({
+  calls_pending: m.pending,
+  calls_oldest_seconds: m.oldestPendingMs / 1000,
+  calls_running: m.running,
+  calls_sent_total: m.callsOut,
+  calls_received_total: m.callsIn,
+  calls_resent_total: m.resends,
+  calls_duplicate_total: m.duplicates,
+  messages_expired_total: m.expired,
+  messages_malformed_total: m.malformed,
+})
+
+export const linkMetrics = (l: LinkStats): MetricValues => ({
+  link_queue_depth: l.queued,
+  link_messages_in_total: l.messagesIn,
+  link_messages_out_total: l.messagesOut,
+  link_bytes_in_total: l.bytesIn,
+  link_bytes_out_total: l.bytesOut,
+  link_dropped_total: l.droppedFull + l.droppedUnknown,
+  link_malformed_total: l.malformed,
+})
+
+export const processMetrics = ({ cpu, lagMs }: { cpu: number; lagMs: number }): MetricValues => ({ cpu_share: cpu, event_loop_lag_seconds: lagMs / 1000 })
