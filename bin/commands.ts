@@ -107,7 +107,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     about: 'build instances',
     options: [
       option('--flavor <flavor>', 'size, by name or id'),
-      option('--image <image>', 'image, by name or id'),
+      option('--image <image>', 'image, by name or id (default: the only one there is)'),
       option('--count <n>', 'how many; each gets -1, -2 … behind the name (default 1)'),
       option('--client-token <token>', 'the same token again gives the same instances'),
       WAIT,

@@ -13,7 +13,7 @@ import { adviseScaling } from './advice.ts'
 
 export interface ClusterApiOptions {
   readonly views: Views
-  readonly images: readonly ImageBody[]
+  images(): readonly ImageBody[]
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
   members(): readonly Member[]
   map(): ShardMap
@@ -40,7 +40,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   }
 
   function image(id: string): ImageBody {
-    const found = options.images.find((i) => i.id === id)
+    const found = options.images().find((i) => i.id === id)
     if (!found) throw new BatonError('NotFound', `there is no image ${id}; \`baton image list\` shows those there are`)
     return found
   }
@@ -116,9 +116,10 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       return {}
     },
     async listImages({ limit, marker }) {
-      const start = marker === undefined ? 0 : options.images.findIndex((i) => i.id === marker) + 1
+      const images = options.images()
+      const start = marker === undefined ? 0 : images.findIndex((i) => i.id === marker) + 1
       if (marker !== undefined && start === 0) throw new BatonError('BadRequest', `there is no image ${marker} to start after`)
-      return options.images.slice(start, limit === undefined ? undefined : start + limit)
+      return images.slice(start, limit === undefined ? undefined : start + limit)
     },
     getImage: async ({ id }) => image(id),
     listOperations({ subject, open, requestId, ...page }) {

@@ -163,7 +163,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     switch (to.kind) {
       case 'scheduler':
         if (method !== 'pick' || from.role !== 'conductor') throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
-        return new Promise((resolve, reject) => picks.tell({ request: args as PickRequest, resolve, reject }))
+        return new Promise((resolve, reject) => picks.tell({ request: pickRequest(args), resolve, reject }))
       case 'api':
         if (from.role !== 'gateway' && from.role !== 'client') throw new BatonError('UnknownMethod', `the API is not for a ${from.role}`)
         return serveApi(api, method, args)
@@ -181,6 +181,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
           throw error instanceof BatonError && error.code === 'Moved' ? movedWithMap(shardOf(to.id)) : error
         })
     }
+  }
+
+  /** A pick names the image; the scheduler needs to know what can run it. */
+  function pickRequest(args: unknown): PickRequest {
+    const { image, ...request } = args as Omit<PickRequest, 'driver'> & { image: string }
+    return { ...request, driver: options.images.find((i) => i.id === image)?.driver ?? null }
   }
 
   const movedWithMap = (shard: number): BatonError =>
@@ -260,7 +266,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const api = createClusterApi({
     views: options.views,
-    images: options.images,
+    images: () => usableImages(options.images, scheduler.hosts()),
     call,
     members: member.members,
     map: member.map,
@@ -329,4 +335,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   return { incarnation, actors, messenger, member, queues, drain, leave, stop }
+}
+
+/** Images that some host here can run; all of them as long as no host has reported. */
+function usableImages(images: readonly ImageBody[], hosts: readonly HostBody[]): readonly ImageBody[] {
+  const drivers = new Set(hosts.map((h) => h.driver))
+  return drivers.size === 0 ? images : images.filter((i) => drivers.has(i.driver))
 }

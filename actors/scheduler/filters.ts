@@ -5,6 +5,8 @@ import { lacks, type Ratios, type Resources } from '../host/host.ts'
 export interface PickRequest extends Resources {
   /** Hosts that have refused already. */
   readonly avoid: readonly string[]
+  /** The driver that can run the image; null when the image is unknown, and then no host refuses it for that. */
+  readonly driver: string | null
 }
 
 export interface Filter {
@@ -18,6 +20,10 @@ const usedOf = (host: HostBody): Resources => ({ vcpus: host.vcpusUsed, ramMb: h
 export const FILTERS: readonly Filter[] = [
   { name: 'enabled', refuses: (host) => (host.enabled ? null : (host.disabledReason ?? 'disabled')) },
   { name: 'up', refuses: (host) => (host.state === 'up' ? null : `is ${host.state}`) },
+  {
+    name: 'image',
+    refuses: (host, request) => (request.driver === null || request.driver === host.driver ? null : `runs ${host.driver}, the image needs ${request.driver}`),
+  },
   { name: 'retry', refuses: (host, request) => (request.avoid.includes(host.id) ? 'refused or failed already' : null) },
   { name: 'capacity', refuses: (host, request, ratios) => lacks(host, usedOf(host), request, ratios) },
 ]

@@ -1,6 +1,7 @@
 /** `baton instance create` */
 import { randomUUID } from 'node:crypto'
 import type { OperationBody } from '../../actors/api.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import { argument, type Call, given, integer, required, text } from '../call.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { type Client, httpClient } from '../client/http.ts'
@@ -13,13 +14,13 @@ import { instanceNames, printInstances } from './instance.ts'
 export async function create(call: Call): Promise<void> {
   const client = httpClient(endpointOf(call.options))
   const name = argument(call, 0)
-  const wanted = { flavor: required(call.options, 'flavor'), image: required(call.options, 'image') }
+  const flavor = required(call.options, 'flavor')
   const count = integer(call.options, 'count', 1) ?? 1
   const [flavors, images] = await Promise.all([listFlavors(client), listImages(client)])
   const id = await createInstances(client, {
     name,
-    flavor: findNamed('flavor', wanted.flavor, flavors).id,
-    image: findNamed('image', wanted.image, images).id,
+    flavor: findNamed('flavor', flavor, flavors).id,
+    image: chooseImage(text(call.options, 'image'), images).id,
     count,
     clientToken: text(call.options, 'clientToken') ?? randomUUID(),
   })
@@ -29,6 +30,14 @@ export async function create(call: Call): Promise<void> {
   const instances = await listInstances(client, { reservation })
   printInstances(call.options, await instanceNames(client, instances))
   failUnlessDone(ended)
+}
+
+/** The image that was named, or the only one there is. */
+function chooseImage<I extends { id: string; name: string }>(named: string | undefined, images: readonly I[]): I {
+  const [only] = images
+  if (named === undefined && only !== undefined && images.length === 1) return only
+  if (named === undefined) throw new BatonError('BadRequest', `--image is needed: there are ${images.length} images, see \`baton image list\``)
+  return findNamed('image', named, images)
 }
 
 /**

@@ -6,7 +6,7 @@ import { MIGRATIONS } from '../../persistence/migrations/index.ts'
 import { createConnector, parseDatabaseUrl } from '../../persistence/hosts.ts'
 import { openOrm } from '../../persistence/orm.ts'
 import { VIEW_COLUMNS, VIEW_TABLES } from '../../persistence/view-tables.ts'
-import { runSql, startTestServer, urlOf } from '../support/database.ts'
+import { runSql, startProxy, startTestServer, urlOf } from '../support/database.ts'
 import { append, event, instanceRow, node, persistenceContract, rejectsWith } from '../unit/persistence-contract.ts'
 
 const server = await startTestServer()
@@ -106,6 +106,28 @@ test('connections killed under load: nothing acknowledged is lost, nothing is wr
     assert.is(journal.stats().refused, 0)
   })
 })
+
+for (const fail of ['request', 'answer'] as const) {
+  test(`a batch whose ${fail} is lost on the way is written once`, async () => {
+    const url = await server.fresh()
+    const proxy = await startProxy(url)
+    try {
+      await using(proxy.url, async database => {
+        const journal = await joined(database)
+        await journal.append(append('x', [event(1)]))
+        proxy.fail = fail
+        await Promise.all([journal.append(append('x', [event(2)])), journal.append(append('y', [event(1)], { row: instanceRow('y') }))])
+        assert.is(journal.stats().reconnects, 1)
+        assert.is(journal.stats().refused, 0)
+        const rows = await runSql<{ key: string; at: string }>(url, "select actor || ' ' || seq as key, xmin::text as at from event order by 1")
+        assert.equal(rows.map(row => row.key), ['instance/x 1', 'instance/x 2', 'instance/y 1'])
+        assert.is(rows[1]?.at, rows[2]?.at, 'in one transaction')
+      })
+    } finally {
+      await proxy.close()
+    }
+  })
+}
 
 test('what only the database can refuse is found by halving', async () => {
   await using(await server.fresh(), async database => {

@@ -3,6 +3,7 @@
  * migrated template, which takes some 30 ms.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createConnection, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -57,4 +58,51 @@ export async function startTestServer(): Promise<TestServer> {
       await rm(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+export interface DatabaseProxy {
+  /** The database through the proxy. */
+  readonly url: string
+  /** What happens to the next data from the client: it passes, it is lost with its connection, or it arrives and the answer is lost. */
+  fail: 'nothing' | 'request' | 'answer'
+  close(): Promise<void>
+}
+
+/** A way to the server on which messages can be lost at a chosen point. */
+export async function startProxy(url: string): Promise<DatabaseProxy> {
+  const folder = await temporaryFolder()
+  const socketOf = (dir: string) => join(dir, '.s.PGSQL.5432')
+  const server = socketOf(decodeURIComponent(new URLSearchParams(url.split('?')[1]).get('host') ?? ''))
+  const sockets = new Set<Socket>()
+  const proxy: DatabaseProxy = {
+    url: url.replace(/host=.*/, `host=${encodeURIComponent(folder)}`),
+    fail: 'nothing',
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      listener.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+  const listener = createServer(client => {
+    const upstream = createConnection(server)
+    let losesAnswer = false
+    const cut = () => {
+      client.destroy()
+      upstream.destroy()
+    }
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', cut).on('close', cut)
+    }
+    client.on('data', data => {
+      const { fail } = proxy
+      proxy.fail = 'nothing'
+      if (fail === 'request') return cut()
+      losesAnswer ||= fail === 'answer'
+      upstream.write(data)
+    })
+    upstream.on('data', data => (losesAnswer ? cut() : client.write(data)))
+  })
+  await new Promise<void>(resolve => listener.listen(socketOf(folder), resolve))
+  return proxy
 }

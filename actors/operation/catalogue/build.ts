@@ -28,7 +28,7 @@ export const build = operation('build', {
   cancellable: true,
   steps: [
     step('place', {
-      do: (c) => ({ to: address('scheduler', 'local'), method: 'pick', args: { ...resources(c), avoid: refusedBy(c) } }),
+      do: (c) => ({ to: address('scheduler', 'local'), method: 'pick', args: { ...resources(c), image: c.args.spec.image, avoid: refusedBy(c) } }),
       save: (_, answer) => ({ candidates: (answer as { hosts: string[] }).hosts }),
       onFault: () => ({ then: 'giveUp' }),
     }),
