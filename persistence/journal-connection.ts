@@ -117,7 +117,7 @@ export function createJournalConnection(connector: Connector, incarnation: Incar
     async wasCommitted(entries) {
       const witness = entries.find(entry => entry.seq > 0)
       // Without events a batch only replaces rows: it may be sent twice.
-      return false
+      if (!witness) return false
       const rows = await query<{ incarnation: number }>('look-up', LOOK_UP_SQL, [[witness.actor], [witness.seq]], () => {})
       return rows.some(row => row.incarnation === incarnation)
     },

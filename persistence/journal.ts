@@ -125,10 +125,13 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
   async function commit(batch: readonly Waiting[]): Promise<boolean> {
     for (let attempt = 0; ; attempt++) {
       try {
-        if (batch.some(w => w.inDoubt) && (await connection.wasCommitted(batch.map(w => w.entry)))) return true
-        const written = await connection.write(batch.map(w => w.entry), () => {
-          for (const w of batch) w.inDoubt = true
-        })
+        const entries = batch.map(w => w.entry)
+        const known = batch.some(w => w.inDoubt) && (await connection.wasCommitted(entries))
+        const written =
+          known ||
+          (await connection.write(entries, () => {
+            for (const w of batch) w.inDoubt = true
+          }))
         noteConnection(true, '')
         return written
       } catch (error) {

@@ -12,6 +12,7 @@ import { backoffMs, type Env, type Timer } from '../actors/kernel/env.ts'
 import { BatonError, toError, toFault } from '../actors/kernel/errors.ts'
 import type { Journal, Loaded, StoredEvent } from '../actors/kernel/ports.ts'
 import type { ActorSystem, Mailbox } from './actor-system.ts'
+import { createLoader } from './loader.ts'
 import { judgeFailure, type RestartPolicy } from './restart.ts'
 import { createWorkRunner, type WorkRunner } from './work-runner.ts'
 
@@ -110,6 +111,7 @@ const SWEEP_MS = 5000
 
 export function createActorHost(options: ActorHostOptions): ActorHost {
   const { env, journal, limits } = options
+  const loadOne = createLoader(journal)
   const cells = new Map<string, Cell>()
   const shards = new Set<number>()
   const counters = { restarts: 0, deadLetters: 0, commands: 0, waiting: 0 }
@@ -234,8 +236,7 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
   }
 
   async function load(cell: Cell): Promise<void> {
-    const [loaded] = await journal.load([cell.address])
-    if (loaded) restore(cell, loaded)
+    restore(cell, await loadOne(cell.address))
   }
 
   /** Folds what was stored into the cell and starts the work its state asks for. */

@@ -48,7 +48,7 @@ export function keepAlive(spec: ChildSpec, options: ChildOptions): Child {
   function start(): void {
     const startedMs = performance.now()
     const log = openSync(spec.logFile, 'a', 0o600)
-    const process_ = spawn(process.execPath, [options.script, ...spec.args], { env: spec.env, stdio: ['ignore', log, log, 'ipc'] })
+    const process_ = spawn(process.execPath, [...process.execArgv, options.script, ...spec.args], { env: spec.env, stdio: ['ignore', log, log, 'ipc'] })
     closeSync(log)
     child = process_
     process_.on('message', (message: NodeMessage) => {

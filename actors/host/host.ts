@@ -10,6 +10,7 @@
  */
 import type { HostBody, HostState } from '../api.ts'
 import type { Inventory } from '../hypervisor/driver.ts'
+import { type BucketMap, emptyMap, entries, get, remove, set } from '../kernel/bucket-map.ts'
 import { anyOf, checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
 
@@ -35,6 +36,7 @@ interface Mark {
 
 /** A claim is not executed after its step's deadline (30 s); a release marks claims younger than this, ms. */
 const MARK_MS = 60_000
+const MARKS_SWEEP = 100
 
 export interface Ratios {
   readonly vcpu: number
@@ -55,8 +57,8 @@ interface HostActorState {
   readonly stateSince: number
   readonly enabled: boolean
   readonly disabledReason: string | null
-  readonly claims: Readonly<Record<string, HeldClaim>>
-  readonly released: Readonly<Record<string, Mark>>
+  readonly claims: BucketMap<HeldClaim>
+  readonly released: BucketMap<Mark>
   readonly used: Resources
   readonly createdAt: number
   readonly updatedAt: number
@@ -119,8 +121,8 @@ export function hostActor(ratios: Ratios) {
         return accept(state.registered && state.state !== command.args.state ? [{ type: 'observed', state: command.args.state }] : [])
       case 'claim': {
         const { claim, order, instance, vcpus, ramMb, diskGb } = command.args
-        if (state.claims[claim]) return accept([])
-        if (order <= (state.released[claim]?.order ?? -1)) return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
+        if (get(state.claims, claim)) return accept([])
+        if (order <= (get(state.released, claim)?.order ?? -1)) return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
         if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)
         if (!state.enabled) return refuse('HostRefused', `host ${id} is disabled${state.disabledReason ? `: ${state.disabledReason}` : ''}`)
         if (state.state !== 'up') return refuse('HostRefused', `host ${id} is ${state.state}`)
@@ -130,7 +132,7 @@ export function hostActor(ratios: Ratios) {
       }
       case 'release': {
         const { claim, order } = command.args
-        const known = state.claims[claim] || order > (state.released[claim]?.order ?? -1)
+        const known = get(state.claims, claim) || order > (get(state.released, claim)?.order ?? -1)
         return accept(known ? [{ type: 'released', claim, order }] : [])
       }
       case 'setEnabled': {
@@ -140,7 +142,7 @@ export function hostActor(ratios: Ratios) {
       case 'get':
         return state.registered ? accept([], (s) => bodyOf(s, id)) : refuse('NotFound', `there is no host ${id}`)
       case 'claims':
-        return accept([], (s) => s.claims)
+        return accept([], (s) => Object.fromEntries(entries(s.claims)))
     }
   }
 
@@ -163,8 +165,8 @@ export function hostActor(ratios: Ratios) {
       stateSince: 0,
       enabled: true,
       disabledReason: null,
-      claims: {},
-      released: {},
+      claims: emptyMap,
+      released: emptyMap,
       used: NOTHING,
       createdAt: 0,
       updatedAt: 0,
@@ -190,22 +192,22 @@ function evolve(state: HostActorState, event: HostEvent, at: number): HostActorS
     case 'observed':
       return { ...state, state: event.state, stateSince: at, updatedAt: at }
     case 'claimed':
-      return { ...state, claims: { ...state.claims, [event.claim]: { ...event.of, since: at } }, used: plus(state.used, event.of, 1), updatedAt: at }
+      return { ...state, claims: set(state.claims, event.claim, { ...event.of, since: at }), used: plus(state.used, event.of, 1), updatedAt: at }
     case 'released': {
-      const { [event.claim]: held, ...claims } = state.claims
-      const released = marks(state, event, held, at)
-      return held ? { ...state, claims, released, used: plus(state.used, held, -1), updatedAt: at } : { ...state, released, updatedAt: at }
+      const held = get(state.claims, event.claim)
+      const released = marks(state.released, event, held, at)
+      return held ? { ...state, claims: remove(state.claims, event.claim), released, used: plus(state.used, held, -1), updatedAt: at } : { ...state, released, updatedAt: at }
     }
     case 'enabledSet':
       return { ...state, enabled: event.enabled, disabledReason: event.reason, updatedAt: at }
   }
 }
 
-/** The marks that still matter, and this release's own when a copy of its claim may still be under way. */
-function marks(state: HostActorState, event: HostEvent & { type: 'released' }, held: HeldClaim | undefined, at: number): HostActorState['released'] {
-  const kept = Object.fromEntries(Object.entries(state.released).filter(([, mark]) => at - mark.at < MARK_MS))
-  if (!held || at - held.since < MARK_MS) kept[event.claim] = { order: event.order, at }
-  return kept
+/** This release's mark, when a copy of its claim may still be under way; and one look in so many for those that matter no more. */
+function marks(released: BucketMap<Mark>, event: HostEvent & { type: 'released' }, held: HeldClaim | undefined, at: number): BucketMap<Mark> {
+  const marked = !held || at - held.since < MARK_MS ? set(released, event.claim, { order: event.order, at }) : released
+  if (marked.size % MARKS_SWEEP !== 0) return marked
+  return entries(marked).reduce((kept, [claim, mark]) => (at - mark.at < MARK_MS ? kept : remove(kept, claim)), marked)
 }
 
 function bodyOf(state: HostActorState, id: string): HostBody {
@@ -221,7 +223,7 @@ function bodyOf(state: HostActorState, id: string): HostBody {
     vcpusUsed: state.used.vcpus,
     ramMbUsed: state.used.ramMb,
     diskGbUsed: state.used.diskGb,
-    claims: Object.keys(state.claims).length,
+    claims: state.claims.size,
     pid: state.info.pid,
     version: state.info.version,
     createdAt: state.createdAt,
