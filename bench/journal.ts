@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { address, shardOf } from '../actors/kernel/address.ts'
 import type { Append } from '../actors/kernel/ports.ts'
-import { createConnector, parseDatabaseUrl } from '../persistence/hosts.ts'
 import { openDatabase } from '../persistence/database.ts'
 import { removeEmbedded, startEmbedded } from '../persistence/embedded.ts'
+import { createConnector, parseDatabaseUrl } from '../persistence/hosts.ts'
 import { JOURNAL_LIMITS } from '../persistence/journal.ts'
 
 export interface BenchResult {
@@ -70,7 +70,11 @@ export async function bench(): Promise<BenchResult[]> {
       const throughJournal = (writer: number, seq: number) => {
         const id = actor(writer).slice('operation/'.length)
         const entry: Append = {
-          actor: address('operation', id), shard: shardOf(id), awake: true, finished: false, row: null,
+          actor: address('operation', id),
+          shard: shardOf(id),
+          awake: true,
+          finished: false,
+          row: null,
           events: [{ seq, type: 'step-started', version: 1, data: DATA, at: 1_790_000_000_000 }],
         }
         return journal.append(entry)

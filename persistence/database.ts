@@ -15,8 +15,8 @@ import { createConnector, overHosts, parseDatabaseUrl } from './hosts.ts'
 import { createJournal, type JournalOptions, type PgJournal } from './journal.ts'
 import { createMembership } from './membership.ts'
 import { migrate } from './migrate.ts'
-import { openOrm, type Orm } from './orm.ts'
-import { trim, type Trimmed } from './retention.ts'
+import { type Orm, openOrm } from './orm.ts'
+import { type Trimmed, trim } from './retention.ts'
 import { createViews } from './views.ts'
 
 /** Together with the journal's one: 9 of a server's usual 100 per conductor. */

@@ -18,6 +18,8 @@ const FREE_BYTES_NEEDED = 192 * 1024 * 1024
 /** `sun_path` is 108 bytes on Linux and 104 elsewhere; the socket's own name takes the rest. */
 const MAX_SOCKET_DIR_BYTES = 100 - '/.s.PGSQL.5432'.length
 
+export const ANOTHER_OWNER = 'change its owner or mode, or give another --data'
+
 export const readText = (path: string): Promise<string | null> => readFile(path, 'utf8').catch(() => null)
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
@@ -32,7 +34,7 @@ export async function openDataFolder(dataDir: string): Promise<string> {
     return await realpath(folder)
   } catch (error) {
     if (error instanceof BatonError) throw error
-    throw new BatonError('DataFolder', `${folder} cannot be written (${codeOf(error)}): change its owner or mode, or give another --data`, { cause: error })
+    throw new BatonError('DataFolder', `${folder} cannot be written (${codeOf(error)}): ${ANOTHER_OWNER}`, { cause: error })
   }
 }
 
@@ -43,7 +45,15 @@ async function makeFolder(path: string): Promise<void> {
     await mkdir(path)
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return
-    if (codeOf(error) !== 'ENOENT' || parent === path || (await access(parent).then(() => true, () => false))) throw error
+    if (
+      codeOf(error) !== 'ENOENT' ||
+      parent === path ||
+      (await access(parent).then(
+        () => true,
+        () => false,
+      ))
+    )
+      throw error
     await makeFolder(parent)
     await mkdir(path)
   }
@@ -54,10 +64,11 @@ export async function checkFreeSpace(folder: string): Promise<void> {
   const free = bavail * bsize
   if (free >= FREE_BYTES_NEEDED) return
   const mb = (bytes: number) => Math.floor(bytes / 1024 / 1024)
-  throw new BatonError('DataFolder', `the disk of ${folder} has ${mb(free)} MB left, and ${mb(FREE_BYTES_NEEDED)} MB are needed: free some, or give another --data`)
+  const needed = mb(FREE_BYTES_NEEDED)
+  throw new BatonError('DataFolder', `the disk of ${folder} has ${mb(free)} MB left, and ${needed} MB are needed: free some, or give another --data`)
 }
 
-/** When a process started, in the kernel's own unit, so that a reused pid is not taken for it; '' when it is gone, a zombie, or unknown. */
+/** When a process started, in the kernel's own unit, so that a reused pid is not taken for it; '' when gone, a zombie, or unknown. */
 export async function startTimeOf(pid: number): Promise<string> {
   const line = await readText(`/proc/${pid}/stat`)
   const fields = line?.slice(line.lastIndexOf(')') + 2).split(' ')
@@ -85,7 +96,10 @@ export async function lockDataFolder(folder: string): Promise<() => Promise<void
   try {
     for (let attempt = 0; ; attempt++) {
       // A hard link appears whole or not at all, and fails when the name is taken.
-      const taken = await link(draft, lock).then(() => true, error => (codeOf(error) === 'EEXIST' ? false : Promise.reject(error)))
+      const taken = await link(draft, lock).then(
+        () => true,
+        error => (codeOf(error) === 'EEXIST' ? false : Promise.reject(error)),
+      )
       if (taken) break
       const holder = await readText(lock)
       if (holder === null) continue
@@ -128,10 +142,17 @@ export async function checkCluster(pgData: string, major: string): Promise<boole
   if (found === major) return true
   if (found === undefined) {
     // Unreadable is not absent: a database must never be made over another.
-    if (await access(pgData).then(() => false, () => true)) return false
+    if (
+      await access(pgData).then(
+        () => false,
+        () => true,
+      )
+    )
+      return false
     throw new BatonError('DataFolder', `${pgData} exists but is no PostgreSQL cluster: move it away, or give another --data`)
   }
-  throw new BatonError('DataFolder', `${pgData} was made by PostgreSQL ${found}, and this Baton brings ${major}: use the Baton that made it, or give another --data`)
+  const remedy = 'use the Baton that made it, or give another --data'
+  throw new BatonError('DataFolder', `${pgData} was made by PostgreSQL ${found}, and this Baton brings ${major}: ${remedy}`)
 }
 
 /** A folder for the socket: beside the data if its path fits into an address, else a private one under the temporary folder. */

@@ -8,17 +8,24 @@ import { access, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
 import { BatonError } from '../actors/kernel/errors.ts'
-import { readText } from './embedded-files.ts'
+import { ANOTHER_OWNER, readText } from './embedded-files.ts'
 import { isServerOf } from './embedded-server.ts'
-import { canUse, give, STAGE_DIR, type RunAs } from './embedded-user.ts'
+import { canUse, give, type RunAs, STAGE_DIR } from './embedded-user.ts'
 
-const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false)
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
 
 /** Where PostgreSQL's data is or will be: in the data folder, or where an earlier start had to put it. */
 export async function findHome(folder: string): Promise<{ home: string; staged: boolean }> {
   const pointer = (await readText(join(folder, 'postgres.location')))?.trim()
   if (!pointer) return { home: join(folder, 'postgres'), staged: false }
-  if (!(await exists(pointer))) throw new BatonError('DataFolder', `${join(folder, 'postgres.location')} says the data is in ${pointer}, and it is not there: restore it, or give another --data`)
+  if (!(await exists(pointer))) {
+    const file = join(folder, 'postgres.location')
+    throw new BatonError('DataFolder', `${file} says the data is in ${pointer}, and it is not there: restore it, or give another --data`)
+  }
   return { home: pointer, staged: true }
 }
 
@@ -28,14 +35,16 @@ export async function makeHome(folder: string, user: RunAs | null): Promise<stri
   await mkdir(home, { recursive: true, mode: 0o700 })
   await give(home, user)
   if (await canUse(user, { write: home })) return home
-  if (!user) throw new BatonError('DataFolder', `${home} cannot be written: change its owner or mode, or give another --data`)
+  if (!user) throw new BatonError('DataFolder', `${home} cannot be written: ${ANOTHER_OWNER}`)
   await rm(home, { recursive: true })
   await mkdir(STAGE_DIR, { recursive: true, mode: 0o755 })
   // A random name, not one made from the path: another folder may one day stand at the same path.
   const elsewhere = join(STAGE_DIR, randomBytes(6).toString('hex'))
   await mkdir(elsewhere, { mode: 0o700 })
   await give(elsewhere, user)
-  if (!(await canUse(user, { write: elsewhere }))) throw new BatonError('DataFolder', `${user.name} can reach neither ${folder} nor ${STAGE_DIR}: give another --data`)
+  if (!(await canUse(user, { write: elsewhere }))) {
+    throw new BatonError('DataFolder', `${user.name} can reach neither ${folder} nor ${STAGE_DIR}: give another --data`)
+  }
   await writeFile(join(elsewhere, 'origin'), `${await realpath(folder)}\n`)
   await writeFile(join(folder, 'postgres.location'), `${elsewhere}\n`)
   return elsewhere

@@ -2,7 +2,7 @@
  * The server process of an embedded PostgreSQL: starting it until it is ready, stopping it, and dealing with what a run that was
  * killed left behind.
  */
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -35,7 +35,9 @@ export function environment(): NodeJS.ProcessEnv {
 export function explain(output: string, folder: string): BatonError {
   const lines = output.split('\n').filter(line => /FATAL|PANIC|error|could not|HINT/i.test(line))
   const reason = (lines.length > 0 ? lines.join('; ') : output.trim()).slice(0, 600)
-  if (/No space left on device|ENOSPC/.test(output)) return new BatonError('DataFolder', `the disk of ${folder} is full: free some, or give another --data (${reason})`)
+  if (/No space left on device|ENOSPC/.test(output)) {
+    return new BatonError('DataFolder', `the disk of ${folder} is full: free some, or give another --data (${reason})`)
+  }
   if (/Permission denied|Read-only file system/.test(output)) return new BatonError('DataFolder', `${folder} cannot be used by PostgreSQL: ${reason}`)
   return new BatonError('Database', `PostgreSQL did not start in ${folder}: ${reason || 'it ended without a word'}`)
 }
@@ -44,7 +46,18 @@ export function explain(output: string, folder: string): BatonError {
 function trySpawn(postgres: string, pgData: string, socketDir: string, user: RunAs | null, onLog: (line: string) => void): Promise<ChildProcess> {
   const child = spawn(
     postgres,
-    ['-D', pgData, '-c', 'listen_addresses=', '-c', `unix_socket_directories=${socketDir}`, '-c', 'unix_socket_permissions=0700', '-c', 'logging_collector=off'],
+    [
+      '-D',
+      pgData,
+      '-c',
+      'listen_addresses=',
+      '-c',
+      `unix_socket_directories=${socketDir}`,
+      '-c',
+      'unix_socket_permissions=0700',
+      '-c',
+      'logging_collector=off',
+    ],
     // Its own session: Ctrl-C in the terminal is for us, and the database must outlive the conductors that still write.
     { ...idsOf(user), env: environment(), detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
   )
@@ -79,7 +92,13 @@ function trySpawn(postgres: string, pgData: string, socketDir: string, user: Run
 }
 
 /** After a kill -9 of the server its children go on for a moment and keep its shared memory; wait for them, but not for ever. */
-export async function spawnServer(postgres: string, pgData: string, socketDir: string, user: RunAs | null, onLog: (line: string) => void): Promise<ChildProcess> {
+export async function spawnServer(
+  postgres: string,
+  pgData: string,
+  socketDir: string,
+  user: RunAs | null,
+  onLog: (line: string) => void,
+): Promise<ChildProcess> {
   const giveUpAt = performance.now() + LIMITS.leftoversMs
   for (;;) {
     try {
@@ -106,13 +125,18 @@ export async function endEarlierServer(pgData: string): Promise<void> {
   const file = join(pgData, 'postmaster.pid')
   const pid = Number((await readText(file))?.split('\n')[0])
   if (!Number.isInteger(pid) || pid <= 1) return
-  for (const [signal, patienceMs] of [['SIGINT', LIMITS.stopMs], ['SIGQUIT', LIMITS.hurryMs], ['SIGKILL', LIMITS.hurryMs]] as const) {
+  for (const [signal, patienceMs] of [
+    ['SIGINT', LIMITS.stopMs],
+    ['SIGQUIT', LIMITS.hurryMs],
+    ['SIGKILL', LIMITS.hurryMs],
+  ] as const) {
     if (!(await isServerOf(pid, pgData))) break
     process.kill(pid, signal)
     const giveUpAt = performance.now() + patienceMs
     while (performance.now() < giveUpAt && (await isServerOf(pid, pgData))) await pause(LIMITS.retryMs / 4)
   }
-  if (await isServerOf(pid, pgData)) throw new BatonError('DataFolder', `process ${pid} is the PostgreSQL of ${pgData} and does not end: end it, then start again`)
+  if (await isServerOf(pid, pgData))
+    throw new BatonError('DataFolder', `process ${pid} is the PostgreSQL of ${pgData} and does not end: end it, then start again`)
   if (isRunning(pid)) await rm(file, { force: true })
 }
 

@@ -4,8 +4,8 @@
  * private temporary folder, say), binaries and data are kept under `/var/lib/baton` instead.
  */
 import { execFile } from 'node:child_process'
-import { chmod, chown, cp, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
+import { chmod, chown, cp, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { BatonError } from '../actors/kernel/errors.ts'
@@ -17,6 +17,8 @@ export interface RunAs {
 }
 
 export const STAGE_DIR = '/var/lib/baton'
+
+const OWN_SERVER = 'use --database with a server of your own'
 
 const run = promisify(execFile)
 
@@ -78,7 +80,7 @@ export async function give(path: string, user: RunAs | null): Promise<void> {
 export async function reachableNative(native: string, user: RunAs | null): Promise<string> {
   await Promise.all(['postgres', 'initdb'].map(name => makeExecutable(join(native, 'bin', name))))
   if (await canUse(user, { run: join(native, 'bin', 'postgres') })) return native
-  if (!user) throw new BatonError('DataFolder', `the PostgreSQL binaries in ${native} do not run on this machine: use --database with a server of your own`)
+  if (!user) throw new BatonError('DataFolder', `the PostgreSQL in ${native} does not run on this machine: ${OWN_SERVER}`)
   const manifest = await readFile(join(native, '..', 'package.json'), 'utf8')
   const staged = join(STAGE_DIR, `postgresql-${createHash('sha256').update(manifest).digest('hex').slice(0, 12)}`)
   if (!(await canUse(user, { run: join(staged, 'bin', 'postgres') }))) {
@@ -89,7 +91,7 @@ export async function reachableNative(native: string, user: RunAs | null): Promi
     await rename(partial, staged).catch(() => rm(partial, { recursive: true, force: true }))
   }
   if (await canUse(user, { run: join(staged, 'bin', 'postgres') })) return staged
-  throw new BatonError('DataFolder', `${user.name} can run PostgreSQL neither in ${native} nor in ${staged}: use --database with a server of your own`)
+  throw new BatonError('DataFolder', `${user.name} can run PostgreSQL neither in ${native} nor in ${staged}: ${OWN_SERVER}`)
 }
 
 /** Archives lose the execute bit on some paths through npm. A file system that is read-only keeps what it has. */

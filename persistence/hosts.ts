@@ -56,7 +56,13 @@ export function parseDatabaseUrl(url: string): DatabaseTarget {
   if (ssl === undefined) throw invalid(`has sslmode ${parameters.get('sslmode')}, and only ${Object.keys(SSL_MODES).join(', ')} are known`)
   const target = parameters.get('target_session_attrs') ?? 'read-write'
   if (target !== 'read-write' && target !== 'primary') throw invalid('has a target_session_attrs other than read-write; Baton writes')
-  return { hosts, user: decode(user) || 'postgres', password: password === undefined ? undefined : decode(password), database: decode(database) || 'postgres', ssl }
+  return {
+    hosts,
+    user: decode(user) || 'postgres',
+    password: password === undefined ? undefined : decode(password),
+    database: decode(database) || 'postgres',
+    ssl,
+  }
 }
 
 function parseHost(text: string, port: string): { host: string; port: number } {
@@ -90,7 +96,9 @@ const messageOf = (error: unknown): string => {
 export interface Connector {
   readonly target: DatabaseTarget
   /** A `pg.Client` that connects to the host that takes writes; for `pg.Pool` and for single use. */
-  readonly Client: new (config?: string | pg.ClientConfig) => pg.Client
+  readonly Client: new (
+    config?: string | pg.ClientConfig,
+  ) => pg.Client
   readonly config: pg.ClientConfig
 }
 
@@ -99,7 +107,13 @@ export function createConnector(target: DatabaseTarget, applicationName: string)
   let current = 0
   const { user, password, database, ssl } = target
   const config: pg.ClientConfig = {
-    user, password, database, ssl, application_name: applicationName, keepAlive: true, connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    user,
+    password,
+    database,
+    ssl,
+    application_name: applicationName,
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   }
 
   class HostClient extends pg.Client {
@@ -119,7 +133,10 @@ export function createConnector(target: DatabaseTarget, applicationName: string)
       const opened = this.#open()
       if (!callback) return opened
       // Its declared type is a union of two shapes that no single call satisfies.
-      opened.then(() => Reflect.apply(callback, undefined, [null, this]), error => Reflect.apply(callback, undefined, [error]))
+      opened.then(
+        () => Reflect.apply(callback, undefined, [null, this]),
+        error => Reflect.apply(callback, undefined, [error]),
+      )
       return undefined
     }
 

@@ -3,10 +3,9 @@
  * session of the old one is ended on the server, so that a batch thought lost cannot commit behind the back of its repetition.
  */
 import type pg from 'pg'
-import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation } from '../actors/kernel/ports.ts'
 import type { EncodedAppend } from './encode.ts'
-import { ConnectFailed, isAway, type Connector } from './hosts.ts'
+import { ConnectFailed, type Connector, isAway } from './hosts.ts'
 import { APPEND_SQL, appendParameters, LOOK_UP_SQL } from './journal-sql.ts'
 
 /** A batch takes milliseconds; one that takes this long sits on a server that hangs. The server gives up first. */
@@ -18,9 +17,11 @@ const END_SESSION_MS = 5_000
  * One plan for all batches: making a new one costs more than running it. `transaction_timeout` (PostgreSQL 17 and later) ends
  * what a process frozen half-way through sending could otherwise hold: the fence row.
  */
-const SESSION_SQL = `select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('statement_timeout', '${SERVER_TIMEOUT_MS}', false),
+const SESSION_SQL = `select set_config('plan_cache_mode', 'force_generic_plan', false),
+  set_config('statement_timeout', '${SERVER_TIMEOUT_MS}', false),
   set_config('idle_in_transaction_session_timeout', '${SERVER_TIMEOUT_MS}', false),
-  case when current_setting('server_version_num')::int >= 170000 then set_config('transaction_timeout', '${SERVER_TIMEOUT_MS}', false) end,
+  case when current_setting('server_version_num')::int >= 170000
+    then set_config('transaction_timeout', '${SERVER_TIMEOUT_MS}', false) end,
   pg_backend_pid() as pid, (select backend_start::text from pg_stat_activity where pid = pg_backend_pid()) as started`
 
 const END_SESSION_SQL = `select pg_terminate_backend(pid, ${END_SESSION_MS}) as ended from pg_stat_activity where pid = $1 and backend_start = $2::timestamptz`
@@ -126,7 +127,7 @@ export function createJournalConnection(connector: Connector, incarnation: Incar
       await opening?.catch(() => {})
       const closing = client
       client = null
-      if (closing) await closing.end().catch((error: unknown) => Promise.reject(new BatonError('Database', 'the journal did not close', { cause: error })))
+      await closing?.end()
     },
   }
 }

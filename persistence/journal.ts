@@ -14,11 +14,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { addressKey, parseAddress } from '../actors/kernel/address.ts'
-import { BatonError } from '../actors/kernel/errors.ts'
 import type { Json } from '../actors/kernel/define.ts'
+import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, StoredEvent } from '../actors/kernel/ports.ts'
-import { encodeAppend, type EncodedAppend } from './encode.ts'
-import { codeOf, databaseError, isAway, overHosts, type Connector } from './hosts.ts'
+import { type EncodedAppend, encodeAppend } from './encode.ts'
+import { type Connector, codeOf, databaseError, isAway, overHosts } from './hosts.ts'
 import { createJournalConnection } from './journal-connection.ts'
 import { AWAKE_SQL, LOAD_SQL } from './journal-sql.ts'
 import { createJournalMeter, type JournalStats } from './journal-stats.ts'
@@ -178,7 +178,11 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
       inFlight = batch
       const startedAt = performance.now()
       await settle(batch)
-      meter.committed(batch.length, batch.reduce((n, w) => n + w.entry.events.length, 0), performance.now() - startedAt)
+      meter.committed(
+        batch.length,
+        batch.reduce((n, w) => n + w.entry.events.length, 0),
+        performance.now() - startedAt,
+      )
       inFlight = []
     }
     pumping = null
@@ -198,12 +202,23 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
     })
   }
 
+  /** One round trip with one array, over the pool. */
+  async function read<R extends pg.QueryResultRow>(name: string, text: string, of: readonly unknown[]): Promise<R[]> {
+    const { rows } = await overHosts(connector.target, () => pool.query<R>({ name, text, values: [of] }), 'reads')
+    return rows
+  }
+
+  const oldestWaitingMs = (): number => {
+    const oldest = inFlight[0] ?? queue[0]
+    return oldest ? performance.now() - oldest.since : 0
+  }
+
   return {
     append: async given => append(encodeAppend(given)),
 
     async load(actors) {
       if (actors.length === 0) return []
-      const { rows } = await overHosts(connector.target, () => pool.query<LoadedRow>({ name: 'load', text: LOAD_SQL, values: [actors.map(addressKey)] }), 'reads')
+      const rows = await read<LoadedRow>('load', LOAD_SQL, actors.map(addressKey))
       return rows.map(row => ({
         actor: parseAddress(row.actor),
         snapshot: row.seq === null ? null : { seq: row.seq, version: row.version, state: row.state },
@@ -212,7 +227,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
     },
 
     async awake(shards) {
-      const { rows } = await overHosts(connector.target, () => pool.query<{ actor: string }>({ name: 'awake', text: AWAKE_SQL, values: [shards] }), 'reads')
+      const rows = await read<{ actor: string }>('awake', AWAKE_SQL, shards)
       return rows.map(row => parseAddress(row.actor))
     },
 
@@ -222,7 +237,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
         queueDepth: queue.length + inFlight.length,
         queueBytes,
         queueLimit: JOURNAL_LIMITS.queueAppends,
-        oldestWaitingMs: performance.now() - (inFlight[0]?.since ?? queue[0]?.since ?? performance.now()),
+        oldestWaitingMs: oldestWaitingMs(),
       }),
 
     async close() {
@@ -246,7 +261,8 @@ export const fenced = (incarnation: Incarnation): BatonError =>
 
 function refused(entry: EncodedAppend, error: unknown): BatonError {
   const sqlState = codeOf(error)
-  const why = sqlState === '23505' ? 'its events are already written, by another conductor or twice by this one' : error instanceof Error ? error.message : String(error)
+  const reason = error instanceof Error ? error.message : String(error)
+  const why = sqlState === '23505' ? 'its events are already written, by another conductor or twice by this one' : reason
   const details = { actor: entry.actor, seq: entry.events[0]?.seq ?? 0, sqlState }
   return new BatonError('JournalRefused', `${entry.actor}: ${why}; nothing of it was written`, { details, cause: error })
 }

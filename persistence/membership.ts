@@ -5,7 +5,7 @@
 import type pg from 'pg'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation, Member, Membership, MembershipState } from '../actors/kernel/ports.ts'
-import { overHosts, type Connector } from './hosts.ts'
+import { type Connector, overHosts } from './hosts.ts'
 import { JOIN_LEASE_MS } from './memory-membership.ts'
 
 /** What `baton_state` answers. */
@@ -41,11 +41,18 @@ export function createMembership(connector: Connector, pool: pg.Pool): Membershi
   return {
     async join({ nodeId, endpoint, pid, version, host }) {
       const answer = await call<{ incarnation: Incarnation; state: StateRow }>('baton_join', '$1, $2, $3, $4, $5, $6', [
-        nodeId, endpoint, pid, version, host, JOIN_LEASE_MS,
+        nodeId,
+        endpoint,
+        pid,
+        version,
+        host,
+        JOIN_LEASE_MS,
       ])
       return { ...toState(answer.state), incarnation: answer.incarnation }
     },
-    renew: async (incarnation, leaseMs, load) => toState(await call<StateRow>('baton_renew', '$1, $2, $3', [incarnation, Math.round(leaseMs), JSON.stringify(load)])),
+    async renew(incarnation, leaseMs, load) {
+      return toState(await call<StateRow>('baton_renew', '$1, $2, $3', [incarnation, Math.round(leaseMs), JSON.stringify(load)]))
+    },
     declareDead: (by, victim, onlyIfExpired) => call<boolean>('baton_declare_dead', '$1, $2, $3', [by, victim, onlyIfExpired]),
     claim: async (by, shards) => toState(await call<StateRow>('baton_claim', '$1, $2', [by, shards])),
     release: async (by, shards, to) => toState(await call<StateRow>('baton_release', '$1, $2, $3', [by, shards, to])),

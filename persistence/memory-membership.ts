@@ -3,8 +3,8 @@
  * like the function of the same name there.
  */
 import { SHARD_COUNT } from '../actors/kernel/address.ts'
-import { BatonError } from '../actors/kernel/errors.ts'
 import type { Json } from '../actors/kernel/define.ts'
+import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation, Member, Membership, MembershipState } from '../actors/kernel/ports.ts'
 import type { Statement } from './memory.ts'
 
@@ -83,8 +83,15 @@ export function memoryMembership(tables: MemberTables, statement: Statement, now
         const incarnation = ++map.lastIncarnation
         const at = now()
         conductors.set(incarnation, {
-          ...me, incarnation, state: 'alive', joinedAt: at, leaseUntil: at + JOIN_LEASE_MS, load: {},
-          leaseMs: JOIN_LEASE_MS, renewedAt: at, steadySince: at,
+          ...me,
+          incarnation,
+          state: 'alive',
+          joinedAt: at,
+          leaseUntil: at + JOIN_LEASE_MS,
+          load: {},
+          leaseMs: JOIN_LEASE_MS,
+          renewedAt: at,
+          steadySince: at,
         })
         map.version++
         return { ...stateFor(incarnation), incarnation }
@@ -109,7 +116,8 @@ export function memoryMembership(tables: MemberTables, statement: Statement, now
         if (!lives(row)) return true
         const at = now()
         const term = Math.max(observer.leaseMs, row.leaseMs)
-        const watchedForATerm = observer.renewedAt >= upSince() && observer.steadySince + term <= at && at - observer.renewedAt <= observer.leaseMs / 2
+        const watchedForATerm =
+          observer.renewedAt >= upSince() && observer.steadySince + term <= at && at - observer.renewedAt <= observer.leaseMs / 2
         if (onlyIfExpired && !(row.leaseUntil < at && watchedForATerm)) return false
         end(victim, 'dead')
         return true
@@ -134,7 +142,11 @@ export function memoryMembership(tables: MemberTables, statement: Statement, now
         if (!row || !lives(row)) throw new BatonError('Fenced', `conductor ${incarnation} is no longer a member`, { details: { incarnation } })
         if (row.state === state) return
         if (state === 'left') {
-          pass(owners.map((_, shard) => shard), 0, owner => owner === incarnation)
+          pass(
+            owners.map((_, shard) => shard),
+            0,
+            owner => owner === incarnation,
+          )
           end(incarnation, 'left')
           return
         }

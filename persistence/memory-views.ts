@@ -3,9 +3,9 @@ import type { ViewRow, ViewTable } from '../actors/kernel/define.ts'
 import type { Views } from '../actors/kernel/ports.ts'
 import type { EncodedRow } from './encode.ts'
 import type { Statement } from './memory.ts'
-import { conditionsOf, limitOf, unknownMarker, VIEW_COLUMNS, type Condition } from './view-tables.ts'
+import { type Condition, conditionsOf, limitOf, unknownMarker, VIEW_COLUMNS } from './view-tables.ts'
 
-const createdAt = (row: EncodedRow): number => Number(row.columns['created_at'])
+const createdAt = (row: EncodedRow): number => Number(row.columns.created_at)
 
 /** Newest first; ids decide between rows of the same millisecond. */
 const newestFirst = (a: EncodedRow, b: EncodedRow): number => createdAt(b) - createdAt(a) || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0)

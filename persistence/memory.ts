@@ -5,12 +5,12 @@
  * later its answer comes back. Whoever gives `delay` decides how long each takes and in which order, and loses one by never
  * calling it. Between the two the caller may have died: then the statement still counts, as it does on a real server.
  */
-import { parseAddress, addressKey } from '../actors/kernel/address.ts'
-import { BatonError } from '../actors/kernel/errors.ts'
+import { addressKey, parseAddress } from '../actors/kernel/address.ts'
 import type { Json, ViewTable } from '../actors/kernel/define.ts'
+import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Loaded, Membership, Views } from '../actors/kernel/ports.ts'
-import { encodeAppend, type EncodedAppend, type EncodedEvent, type EncodedRow } from './encode.ts'
-import { memoryMembership, newMemberTables, type MemberTables } from './memory-membership.ts'
+import { type EncodedAppend, type EncodedEvent, type EncodedRow, encodeAppend } from './encode.ts'
+import { type MemberTables, memoryMembership, newMemberTables } from './memory-membership.ts'
 import { memoryViews } from './memory-views.ts'
 import { VIEW_TABLES } from './view-tables.ts'
 
@@ -149,7 +149,12 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
 
   return {
     journal,
-    membership: memoryMembership(tables, statement, () => clock.now(), () => upSince),
+    membership: memoryMembership(
+      tables,
+      statement,
+      () => clock.now(),
+      () => upSince,
+    ),
     views: memoryViews(tables.views, statement),
     setDown(value) {
       if (down && !value) upSince = clock.now()

@@ -3,7 +3,7 @@
  * one migrates while the others wait. A database that knows migrations this Baton does not is newer, and is left alone.
  */
 import { BatonError } from '../actors/kernel/errors.ts'
-import { databaseError, overHosts, type Connector } from './hosts.ts'
+import { type Connector, databaseError, overHosts } from './hosts.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 import { MIGRATION_TABLE, type Orm } from './orm.ts'
 

@@ -3,7 +3,7 @@
  * supersedes, and conductors of the past. Each slice is one short statement, so commits never wait long behind it.
  */
 import type pg from 'pg'
-import { overHosts, type Connector } from './hosts.ts'
+import { type Connector, overHosts } from './hosts.ts'
 import { VIEW_TABLES } from './view-tables.ts'
 
 export interface Trimmed {

@@ -2,8 +2,9 @@
  * The typed columns of the views, beside `id` and `body`: what lists are filtered and sorted by. The one description that the
  * journal, the views and the memory database share; a test compares it with the entities and with the migrated schema.
  */
-import { BatonError } from '../actors/kernel/errors.ts'
+
 import type { ViewRow, ViewTable } from '../actors/kernel/define.ts'
+import { BatonError } from '../actors/kernel/errors.ts'
 import type { ViewQuery } from '../actors/kernel/ports.ts'
 
 export type ColumnType = 'text' | 'bigint' | 'boolean'
@@ -22,12 +23,23 @@ const TIMES = [column('created_at', 'bigint'), column('updated_at', 'bigint')] a
 
 export const VIEW_COLUMNS: Readonly<Record<ViewTable, readonly Column[]>> = {
   instance: [
-    column('name', 'text'), column('project', 'text'), column('vm_state', 'text'), column('task_state', 'text', true),
-    column('host', 'text', true), column('reservation', 'text', true), column('deleted', 'boolean'), ...TIMES,
+    column('name', 'text'),
+    column('project', 'text'),
+    column('vm_state', 'text'),
+    column('task_state', 'text', true),
+    column('host', 'text', true),
+    column('reservation', 'text', true),
+    column('deleted', 'boolean'),
+    ...TIMES,
   ],
   operation: [
-    column('kind', 'text'), column('subject', 'text'), column('status', 'text'), column('open', 'boolean'),
-    column('request_id', 'text', true), column('ended_at', 'bigint', true), ...TIMES,
+    column('kind', 'text'),
+    column('subject', 'text'),
+    column('status', 'text'),
+    column('open', 'boolean'),
+    column('request_id', 'text', true),
+    column('ended_at', 'bigint', true),
+    ...TIMES,
   ],
   host: [column('state', 'text'), column('enabled', 'boolean'), ...TIMES],
   flavor: [column('name', 'text'), column('deleted', 'boolean'), ...TIMES],

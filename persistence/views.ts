@@ -1,9 +1,9 @@
 /** The views on PostgreSQL, through MikroORM's Kysely. Pages follow a key, not an offset: rows that come and go never shift a page. */
 import type { ViewRow, ViewTable } from '../actors/kernel/define.ts'
 import type { Views } from '../actors/kernel/ports.ts'
-import { overHosts, type Connector } from './hosts.ts'
+import { type Connector, overHosts } from './hosts.ts'
 import type { Orm } from './orm.ts'
-import { conditionsOf, limitOf, unknownMarker, VIEW_COLUMNS, type Column, type ColumnValue, type Condition } from './view-tables.ts'
+import { type Column, type ColumnValue, type Condition, conditionsOf, limitOf, unknownMarker, VIEW_COLUMNS } from './view-tables.ts'
 
 /** What every view has; the other columns are named by `VIEW_COLUMNS`. */
 interface ViewRecord {
@@ -43,7 +43,11 @@ export function createViews(connector: Connector, orm: () => Promise<Orm>): View
 
     async count(table, query) {
       const conditions = conditionsOf(table, query.where)
-      const row = await read(db => matching(db, table, conditions).select(eb => eb.fn.countAll().as('rows')).executeTakeFirst())
+      const row = await read(db =>
+        matching(db, table, conditions)
+          .select(eb => eb.fn.countAll().as('rows'))
+          .executeTakeFirst(),
+      )
       return Number(row?.rows ?? 0)
     },
   }
@@ -66,7 +70,7 @@ function matching(db: Database, table: ViewTable, conditions: readonly Condition
 }
 
 /** A bigint comes as text; ours are milliseconds and fit a number. */
-const valueOf = ({ type, name }: Column, row: Readonly<Record<string, unknown>>): ColumnValue => {
+const columnValue = ({ type, name }: Column, row: Readonly<Record<string, unknown>>): ColumnValue => {
   const value = row[name]
   if (value === null || value === undefined) return null
   if (type === 'bigint') return Number(value)
@@ -76,6 +80,6 @@ const valueOf = ({ type, name }: Column, row: Readonly<Record<string, unknown>>)
 const toViewRow = (table: ViewTable, row: ViewRecord): ViewRow => ({
   table,
   id: row.id,
-  columns: Object.fromEntries(VIEW_COLUMNS[table].map(column => [column.name, valueOf(column, { ...row })])),
+  columns: Object.fromEntries(VIEW_COLUMNS[table].map(column => [column.name, columnValue(column, { ...row })])),
   body: row.body,
 })

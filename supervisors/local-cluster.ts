@@ -90,7 +90,9 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
       say('database      ready')
     }
     const seeds = await endpointsFor(folder, config.cluster.conductors)
-    const specs = specsOf(options, folder, url, seeds)
+    // Chosen once, so that a gateway that is started again is where clients knew it.
+    const port = config.http.port === 0 ? await freePort() : config.http.port
+    const specs = specsOf(options, folder, url, seeds, port)
     const endpoint = await startAll(specs)
     const file: ClusterFile = { endpoint, pid: process.pid, conductors: seeds }
     await writeAtomically(join(folder, 'cluster.json'), JSON.stringify(file, null, 2))
@@ -130,7 +132,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   }
 }
 
-function specsOf({ config, configFile }: LocalClusterOptions, folder: string, url: string, seeds: readonly string[]): ChildSpec[] {
+function specsOf({ config, configFile }: LocalClusterOptions, folder: string, url: string, seeds: readonly string[], port: number): ChildSpec[] {
   const common = configFile ? ['--config', configFile] : []
   const join_ = ['--join', seeds.join(',')]
   const { BATON_DATABASE_URL: _, ...env } = process.env
@@ -145,7 +147,7 @@ function specsOf({ config, configFile }: LocalClusterOptions, folder: string, ur
     // The URL holds a password: it goes by the environment, which only conductors get, and never into a process list.
     ...seeds.map((endpoint, i) => spec(`conductor-${i + 1}`, 'conductor', ['--listen', endpoint], { BATON_DATABASE_URL: url })),
     ...Array.from({ length: config.cluster.computes }, (_, i) => spec(`compute-${i + 1}`, 'compute', [...join_, '--driver', config.driver.name, '--data', folder])),
-    spec('gateway-1', 'gateway', [...join_, '--port', String(config.http.port)]),
+    spec('gateway-1', 'gateway', [...join_, '--port', String(port)]),
   ]
 }
 

@@ -24,6 +24,10 @@ interface Task {
   readonly mode: 'soft' | 'hard' | null
 }
 
+/** Pause before an operation that could not be started is asked for again, and the longest such pause, ms. */
+const START_BASE_MS = 500
+const START_CAP_MS = 15_000
+
 interface InstanceState {
   readonly spec: InstanceSpec | null
   readonly vmState: VmState
@@ -36,6 +40,9 @@ interface InstanceState {
   /** Rank of the first command of the newest operation that was done. */
   readonly obeyed: number
   readonly task: Task | null
+  /** Times the task's operation could not be started, and the cluster time before which it is not tried again, ms. */
+  readonly startFailures: number
+  readonly startAt: number
   readonly next: Task | null
   /** The newest task that has ended, so that a repeated request is answered like the first. */
   readonly last: Task | null
@@ -67,6 +74,8 @@ type InstanceCommand =
 type InstanceEvent =
   | { readonly type: 'created'; readonly spec: InstanceSpec; readonly task: Task }
   | { readonly type: 'taskAccepted'; readonly task: Task }
+  /** The task's operation could not be started. */
+  | { readonly type: 'startFailed'; readonly notBefore: number }
   /** A delete arrived while another operation ran. */
   | { readonly type: 'deleteQueued'; readonly task: Task }
   | {
@@ -102,8 +111,9 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
     case 'guestMissing':
       return decideMissing(state, command.args.host)
     case 'broken':
-      return state.vmState === 'error' ? accept([]) : accept([{ type: 'broke', fault: { code: 'Poisoned', message: command.args.reason } }])
+      return decideBroken(state, command.args.reason)
     case '@result':
+      return decideResult(state, command.args, context)
     case '@timer':
       return accept([])
   }
@@ -118,8 +128,8 @@ function decideCreate(state: InstanceState, args: InstanceSpec & { requestId: st
 }
 
 function decideAct(state: InstanceState, { action, mode, requestId }: ActArgs, id: string): Decision<InstanceState, InstanceEvent> {
-  const reply = (s: InstanceState) => ({ operation: (s.task ?? s.last)?.operation })
-  if (state.task?.requestId === requestId || (!state.task && state.last?.requestId === requestId)) return accept([], reply)
+  const repeated = [state.task, state.last].find((t) => t?.requestId === requestId)
+  if (repeated) return accept([], () => ({ operation: repeated.operation }))
   if (state.vmState === 'deleted') return refuse('NotFound', `instance ${id} is deleted`)
   const allowed = action === 'reboot' && mode !== 'hard' ? SOFT_REBOOT_FROM : INSTANCE_OPERATIONS[action].from
   if (state.task || !allowed.includes(state.vmState)) {
@@ -130,7 +140,9 @@ function decideAct(state: InstanceState, { action, mode, requestId }: ActArgs, i
     })
   }
   if (!state.host) return refuse('Conflict', `cannot ${action} instance ${id}: it is on no host; delete it and create it again`)
-  return accept([{ type: 'taskAccepted', task: { operation: `${id}.${state.operations + 1}`, kind: action, requestId, mode: mode ?? null } }], reply)
+  return accept([{ type: 'taskAccepted', task: { operation: `${id}.${state.operations + 1}`, kind: action, requestId, mode: mode ?? null } }], (s) => ({
+    operation: s.task?.operation,
+  }))
 }
 
 function decideDelete(state: InstanceState, requestId: string, id: string): Decision<InstanceState, InstanceEvent> {
@@ -139,12 +151,23 @@ function decideDelete(state: InstanceState, requestId: string, id: string): Deci
     if (deleting.requestId === requestId) return accept([], () => ({ operation: deleting.operation }))
     return refuse('Conflict', `instance ${id} is being deleted already, by operation ${deleting.operation}`)
   }
-  if (state.vmState === 'deleted') {
-    const last = state.last
-    return last?.requestId === requestId ? accept([], () => ({ operation: last.operation })) : refuse('NotFound', `instance ${id} is deleted`)
-  }
+  const { last } = state
+  if (last?.requestId === requestId) return accept([], () => ({ operation: last.operation }))
+  if (state.vmState === 'deleted') return refuse('NotFound', `instance ${id} is deleted`)
   const task: Task = { operation: `${id}.${state.operations + 1}`, kind: 'delete', requestId, mode: null }
   return accept([state.task ? { type: 'deleteQueued', task } : { type: 'taskAccepted', task }], () => ({ operation: task.operation }))
+}
+
+/** Without a task, whatever broke is no longer our business. */
+function decideBroken(state: InstanceState, reason: string): Decision<InstanceState, InstanceEvent> {
+  return accept(state.task ? [{ type: 'broke', fault: { code: 'Poisoned', message: reason } }] : [])
+}
+
+/** An operation that was never started ends by no deadline of its own, so it is asked for until it is. */
+function decideResult(state: InstanceState, result: WorkResult, { now }: DecideContext): Decision<InstanceState, InstanceEvent> {
+  if (result.ok || !state.task || result.key !== startKey(state, state.task)) return accept([])
+  if (result.fault?.code === 'Poisoned') return decideBroken(state, result.fault.message)
+  return accept([{ type: 'startFailed', notBefore: now + Math.min(START_CAP_MS, START_BASE_MS * 2 ** Math.min(state.startFailures, 10)) }])
 }
 
 function decideGuestSeen(state: InstanceState, seen: { host: string; power: PowerState; order: number }, id: string): Decision<InstanceState, InstanceEvent> {
@@ -182,12 +205,18 @@ function evolve(state: InstanceState, event: InstanceEvent, at: number): Instanc
       return { ...state, next: event.task, operations: state.operations + 1, updatedAt: at }
     case 'taskEnded':
       return evolveEnded(state, event, at)
+    case 'startFailed':
+      return { ...state, startFailures: state.startFailures + 1, startAt: event.notBefore }
     case 'powerObserved':
       return {
         ...state, powerState: event.power, vmState: event.vmState, updatedAt: at, fault: event.fault ? { ...event.fault, at } : state.fault,
       }
     case 'broke':
-      return { ...state, vmState: 'error', fault: { ...event.fault, at }, task: null, next: null, last: state.task ?? state.last, updatedAt: at }
+      // A delete that waited was promised: it goes on.
+      return {
+        ...state, vmState: 'error', fault: { ...event.fault, at }, task: state.next, next: null, last: state.task ?? state.last,
+        startFailures: 0, startAt: 0, updatedAt: at,
+      }
   }
 }
 
@@ -195,7 +224,7 @@ function evolveEnded(state: InstanceState, event: InstanceEvent & { type: 'taskE
   const task = state.task
   if (!task) return state
   const base = {
-    ...state, host: event.host, claim: event.claim, task: state.next, next: null, last: task, updatedAt: at,
+    ...state, host: event.host, claim: event.claim, task: state.next, next: null, last: task, startFailures: 0, startAt: 0, updatedAt: at,
     fault: event.fault ? { ...event.fault, at } : event.outcome === 'done' ? null : state.fault,
   }
   if (event.outcome === 'done') {
@@ -211,16 +240,20 @@ function evolveEnded(state: InstanceState, event: InstanceEvent & { type: 'taskE
   return event.outcome === 'undone' && task.kind !== 'build' ? base : { ...base, vmState: 'error' }
 }
 
+const startKey = (state: InstanceState, task: Task): string =>
+  state.startFailures === 0 ? `start:${task.operation}` : `start:${task.operation}:${state.startFailures}`
+
 function work(state: InstanceState, id: string): Work[] {
   const { task, next, spec } = state
   if (!task || !spec) return []
   const args: OperationArgs = { spec, host: state.host, claim: state.claim, mode: task.mode }
   const start: Work = {
     type: 'call',
-    key: `start:${task.operation}`,
+    key: startKey(state, task),
     to: address('operation', task.operation),
     method: 'start',
     args: { kind: task.kind, subject: id, requestId: task.requestId, args },
+    ...(state.startAt > 0 ? { notBefore: state.startAt } : {}),
   }
   if (!next) return [start]
   // Not all operations can be cancelled; those that cannot are waited for, and they end by their deadline.
@@ -271,7 +304,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     get: {},
   },
   initial: () => ({
-    spec: null, vmState: 'building', powerState: null, host: null, claim: null, operations: 0, obeyed: 0, task: null, next: null, last: null, fault: null,
+    spec: null, vmState: 'building', powerState: null, host: null, claim: null, operations: 0, obeyed: 0, task: null, startFailures: 0, startAt: 0, next: null, last: null, fault: null,
     createdAt: 0, updatedAt: 0, launchedAt: null, deletedAt: null,
   }),
   decide,

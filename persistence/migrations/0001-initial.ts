@@ -17,7 +17,10 @@ create table event (
   at bigint not null,
   incarnation bigint not null,
   primary key (actor, seq)
-) with (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 200000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
+) with (
+  autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 200000,
+  autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000
+);
 
 create table actor (
   actor text collate "C" primary key,

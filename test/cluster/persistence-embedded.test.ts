@@ -9,7 +9,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address } from '../../actors/kernel/address.ts'
 import { openDatabase } from '../../persistence/database.ts'
-import { removeEmbedded, startEmbedded, type Embedded } from '../../persistence/embedded.ts'
+import { type Embedded, removeEmbedded, startEmbedded } from '../../persistence/embedded.ts'
 import { findHome, sweepStages } from '../../persistence/embedded-home.ts'
 import { chooseUser, reachableNative, STAGE_DIR } from '../../persistence/embedded-user.ts'
 import { runSql, temporaryFolder } from '../support/database.ts'
@@ -67,7 +67,8 @@ test('cold start, clean stop, start again: the data and the password are the sam
       await remember(server.url, 1)
       const [settings] = await runSql<Record<string, string>>(
         server.url,
-        "select current_setting('listen_addresses') as tcp, current_setting('fsync') as fsync, current_setting('synchronous_commit') as sync, current_setting('server_encoding') as enc, current_setting('password_encryption') as auth",
+        `select current_setting('listen_addresses') as tcp, current_setting('fsync') as fsync, current_setting('synchronous_commit') as sync,
+          current_setting('server_encoding') as enc, current_setting('password_encryption') as auth`,
       )
       assert.equal(settings, { tcp: '', fsync: 'on', sync: 'on', enc: 'UTF8', auth: 'scram-sha-256' })
     })
@@ -199,7 +200,12 @@ test('a full disk is refused before anything is written', () =>
   inFolder(async dataDir => {
     await mkdir(dataDir, { recursive: true })
     const mount = promisify(execFile)
-    const mounted = isRoot && (await mount('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', dataDir]).then(() => true, () => false))
+    const mounted =
+      isRoot &&
+      (await mount('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', dataDir]).then(
+        () => true,
+        () => false,
+      ))
     if (!mounted) return skip('no permission to mount a small file system')
     try {
       const error = await rejectsWith('DataFolder', startEmbedded({ dataDir }))

@@ -1,9 +1,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address } from '../../actors/kernel/address.ts'
-import { openDatabase, type Database } from '../../persistence/database.ts'
-import { MIGRATIONS } from '../../persistence/migrations/index.ts'
+import { type Database, openDatabase } from '../../persistence/database.ts'
 import { createConnector, parseDatabaseUrl } from '../../persistence/hosts.ts'
+import { MIGRATIONS } from '../../persistence/migrations/index.ts'
 import { openOrm } from '../../persistence/orm.ts'
 import { VIEW_COLUMNS, VIEW_TABLES } from '../../persistence/view-tables.ts'
 import { runSql, startProxy, startTestServer, urlOf } from '../support/database.ts'
@@ -19,6 +19,9 @@ persistenceContract('postgres', async () => {
 const test = suite('postgres database')
 
 test.after(() => server.close())
+
+/** The connections of the test's own database. */
+const OURS = "pg_stat_activity where application_name = 'baton test' and datname = current_database()"
 
 /** Opens a database, and closes it even when the test fails. */
 async function using(url: string, body: (database: Database) => Promise<void>): Promise<void> {
@@ -36,7 +39,10 @@ test('several migrators at once: one works, the others wait, all are content', a
   const url = await server.fresh('empty')
   const databases = await Promise.all([1, 2, 3].map(() => openDatabase(url, { role: 'test' })))
   const applied = await Promise.all(databases.map(database => database.migrate()))
-  assert.equal(applied.flat(), MIGRATIONS.map(m => m.name))
+  assert.equal(
+    applied.flat(),
+    MIGRATIONS.map(m => m.name),
+  )
   await Promise.all(databases.map(database => database.close()))
 })
 
@@ -60,10 +66,14 @@ test('entities, migrations and column lists agree', async () => {
   for (const table of VIEW_TABLES) {
     const stored = await runSql<{ name: string; type: string; nullable: boolean }>(
       url,
-      "select column_name as name, data_type as type, is_nullable = 'YES' as nullable from information_schema.columns where table_name = $1 and column_name not in ('id', 'body') order by 1",
+      `select column_name as name, data_type as type, is_nullable = 'YES' as nullable from information_schema.columns
+        where table_name = $1 and column_name not in ('id', 'body') order by 1`,
       [table],
     )
-    assert.equal(stored, VIEW_COLUMNS[table].map(({ name, type, nullable }) => ({ name, type, nullable })).sort((a, b) => (a.name < b.name ? -1 : 1)))
+    assert.equal(
+      stored,
+      VIEW_COLUMNS[table].map(({ name, type, nullable }) => ({ name, type, nullable })).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    )
   }
 })
 
@@ -84,7 +94,7 @@ test('connections killed under load: nothing acknowledged is lost, nothing is wr
     const killer = async () => {
       while (writing) {
         const before = acknowledged
-        const rows = await runSql<{ ended: boolean }>(url, "select pg_terminate_backend(pid) as ended from pg_stat_activity where application_name = 'baton test' and datname = current_database()")
+        const rows = await runSql(url, `select pg_terminate_backend(pid) from ${OURS}`)
         killed += rows.length
         // Not again before something got through: the journal must be able to make progress.
         while (writing && acknowledged < before + 50) await new Promise(resolve => setImmediate(resolve))
@@ -120,7 +130,10 @@ for (const fail of ['request', 'answer'] as const) {
         assert.is(journal.stats().reconnects, 1)
         assert.is(journal.stats().refused, 0)
         const rows = await runSql<{ key: string; at: string }>(url, "select actor || ' ' || seq as key, xmin::text as at from event order by 1")
-        assert.equal(rows.map(row => row.key), ['instance/x 1', 'instance/x 2', 'instance/y 1'])
+        assert.equal(
+          rows.map(row => row.key),
+          ['instance/x 1', 'instance/x 2', 'instance/y 1'],
+        )
         assert.is(rows[1]?.at, rows[2]?.at, 'in one transaction')
       })
     } finally {
@@ -134,12 +147,17 @@ test('what only the database can refuse is found by halving', async () => {
     const journal = await joined(database)
     // Too long for the index, and random so that it cannot be compressed into it: nothing a check of ours would see.
     const long = Array.from({ length: 8000 }, (_, i) => String.fromCharCode(0x4e00 + ((i * 7919 + ((i * i) % 977)) % 20_000))).join('')
-    const entries = Array.from({ length: 60 }, (_, i) => append(`x${i}`, [event(1)], { row: instanceRow(`x${i}`, i === 37 ? { reservation: long } : {}) }))
+    const entries = Array.from({ length: 60 }, (_, i) =>
+      append(`x${i}`, [event(1)], { row: instanceRow(`x${i}`, i === 37 ? { reservation: long } : {}) }),
+    )
     const outcomes = await Promise.allSettled(entries.map(entry => journal.append(entry)))
-    assert.equal(outcomes.flatMap((o, i) => (o.status === 'rejected' ? [i] : [])), [37])
+    assert.equal(
+      outcomes.flatMap((o, i) => (o.status === 'rejected' ? [i] : [])),
+      [37],
+    )
     assert.is(await database.views.count('instance', {}), 59)
     const guilty = await rejectsWith('JournalRefused', journal.append(append('y', [event(1)], { row: instanceRow('y', { reservation: long }) })))
-    assert.is(guilty.details?.['sqlState'], '54000')
+    assert.is(guilty.details?.sqlState, '54000')
   })
 })
 
@@ -178,7 +196,10 @@ test('over its bound the journal refuses, and forgets nothing it took', async ()
     assert.ok(refused.length > 0 && refused.length < 200)
     assert.ok(refused.every(o => o.reason.code === 'Overloaded' && o.reason.retryAfterMs > 0))
     const loaded = await journal.load(outcomes.map((_, i) => address('instance', `x${i}`)))
-    assert.equal(loaded.map(l => l.events.length), outcomes.map(o => (o.status === 'fulfilled' ? 1 : 0)))
+    assert.equal(
+      loaded.map(l => l.events.length),
+      outcomes.map(o => (o.status === 'fulfilled' ? 1 : 0)),
+    )
     assert.is(journal.stats().queueDepth, 0)
     assert.is(journal.stats().queueBytes, 0)
   })
@@ -216,7 +237,7 @@ test('closing leaves no connection behind', async () => {
     await journal.append(append('x', [event(1)]))
     await database.views.count('instance', {})
   })
-  const count = async () => (await runSql<{ n: number }>(url, "select count(*)::int as n from pg_stat_activity where application_name = 'baton test' and datname = current_database()"))[0]?.n
+  const count = async () => (await runSql<{ n: number }>(url, `select count(*)::int as n from ${OURS}`))[0]?.n
   // The server notices the end of a connection a moment after the client does.
   for (let i = 0; i < 100 && (await count()) !== 0; i++) await new Promise(resolve => setTimeout(resolve, 20))
   assert.is(await count(), 0)

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { openDatabase } from '../../persistence/database.ts'
-import { removeEmbedded, startEmbedded, type Embedded } from '../../persistence/embedded.ts'
+import { type Embedded, removeEmbedded, startEmbedded } from '../../persistence/embedded.ts'
 
 export interface TestServer {
   readonly url: string

@@ -1,6 +1,7 @@
 /** What every implementation of Journal, Membership and Views must do. Run on memory and on PostgreSQL. */
-import * as assert from 'uvu/assert'
+
 import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
 import { address, SHARD_COUNT } from '../../actors/kernel/address.ts'
 import type { ViewRow } from '../../actors/kernel/define.ts'
 import { BatonError, type ErrorCode } from '../../actors/kernel/errors.ts'
@@ -28,18 +29,35 @@ export const instanceRow = (id: string, more: Partial<Record<string, string | nu
   table: 'instance',
   id,
   columns: {
-    name: id, project: 'p', vm_state: 'active', task_state: null, host: null, reservation: null, deleted: false, created_at: 1, updated_at: 1,
+    name: id,
+    project: 'p',
+    vm_state: 'active',
+    task_state: null,
+    host: null,
+    reservation: null,
+    deleted: false,
+    created_at: 1,
+    updated_at: 1,
     ...Object.fromEntries(Object.entries(more).map(([name, value]) => [name, value ?? null])),
   },
   body: { id },
 })
 
 export const append = (id: string, events: readonly StoredEvent[], more: Partial<Append> = {}): Append => ({
-  actor: address('instance', id), shard: 0, events, awake: false, finished: false, row: null, ...more,
+  actor: address('instance', id),
+  shard: 0,
+  events,
+  awake: false,
+  finished: false,
+  row: null,
+  ...more,
 })
 
 export async function rejectsWith(code: ErrorCode, action: Promise<unknown>): Promise<BatonError> {
-  const error = await action.then(() => null, (e: unknown) => e)
+  const error = await action.then(
+    () => null,
+    (e: unknown) => e,
+  )
   assert.instance(error, BatonError, `expected ${code}`)
   if (!(error instanceof BatonError)) throw error
   assert.is(error.code, code, error.message)
@@ -83,7 +101,11 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
   test('a snapshot replaces the events before it, and the newest one counts', async (_, __, journal) => {
     await journal.append(append('x', [event(1), event(2)], { snapshot: { upTo: 2 } }))
     await journal.append(append('x', [event(3)]))
-    assert.equal(await load(journal, 'x'), { actor: address('instance', 'x'), snapshot: { seq: 2, version: 1, state: { upTo: 2 } }, events: [event(3)] })
+    assert.equal(await load(journal, 'x'), {
+      actor: address('instance', 'x'),
+      snapshot: { seq: 2, version: 1, state: { upTo: 2 } },
+      events: [event(3)],
+    })
     await journal.append(append('x', [event(4)], { snapshot: { upTo: 4 } }))
     assert.equal(await load(journal, 'x'), { actor: address('instance', 'x'), snapshot: { seq: 4, version: 1, state: { upTo: 4 } }, events: [] })
   })
@@ -113,8 +135,10 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
   })
 
   test('several appends of one actor at once all count, and the last row wins', async (subject, _, journal) => {
-    await Promise.all([1, 2, 3].map(seq => journal.append(append('x', [event(seq)], { row: instanceRow('x', { updated_at: seq }), snapshot: { seq } }))))
-    assert.is((await subject.views.get('instance', 'x'))?.columns['updated_at'], 3)
+    await Promise.all(
+      [1, 2, 3].map(seq => journal.append(append('x', [event(seq)], { row: instanceRow('x', { updated_at: seq }), snapshot: { seq } }))),
+    )
+    assert.is((await subject.views.get('instance', 'x'))?.columns.updated_at, 3)
     const loaded = await load(journal, 'x')
     assert.equal(loaded.snapshot, { seq: 3, version: 1, state: { seq: 3 } })
     await journal.append(append('x', [event(4)]))
@@ -131,7 +155,7 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
     const survivor = subject.journal(other.incarnation)
     assert.equal(await load(survivor, 'x'), { actor: address('instance', 'x'), snapshot: null, events: [event(1)] })
     assert.equal(await survivor.awake([0]), [])
-    assert.is((await subject.views.get('instance', 'x'))?.columns['name'], 'x')
+    assert.is((await subject.views.get('instance', 'x'))?.columns.name, 'x')
     await survivor.append(append('x', [event(2, 'by the survivor')]))
     assert.equal((await load(survivor, 'x')).events, [event(1), event(2, 'by the survivor')])
   })
@@ -158,8 +182,18 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
     ]
     const good = Array.from({ length: 40 }, (_, i) => append(`good${i}`, [event(1)], { row: instanceRow(`good${i}`) }))
     const mixed = good.flatMap((g, i) => (i % 4 === 0 && bad[i / 4] ? [bad[i / 4] ?? g, g] : [g]))
-    const outcomes = await Promise.all(mixed.map(entry => journal.append(entry).then(() => 'ok', (e: unknown) => (e instanceof BatonError ? e.code : String(e)))))
-    assert.equal(outcomes, mixed.map(entry => (bad.includes(entry) ? 'JournalRefused' : 'ok')))
+    const outcomes = await Promise.all(
+      mixed.map(entry =>
+        journal.append(entry).then(
+          () => 'ok',
+          (e: unknown) => (e instanceof BatonError ? e.code : String(e)),
+        ),
+      ),
+    )
+    assert.equal(
+      outcomes,
+      mixed.map(entry => (bad.includes(entry) ? 'JournalRefused' : 'ok')),
+    )
     assert.is(await subject.views.count('instance', {}), good.length)
     assert.equal((await load(journal, 'twice')).events, [event(1)])
     for (const { actor } of bad.filter(entry => entry.actor.id !== 'twice')) {
@@ -171,7 +205,13 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
     const { membership } = subject
     const b = await membership.join(node('b'))
     assert.ok(b.incarnation > me)
-    assert.equal(b.members.map(m => [m.nodeId, m.state]), [['a', 'alive'], ['b', 'alive']])
+    assert.equal(
+      b.members.map(m => [m.nodeId, m.state]),
+      [
+        ['a', 'alive'],
+        ['b', 'alive'],
+      ],
+    )
     assert.is(b.alive, true)
     assert.is(b.map.owners.length, SHARD_COUNT)
     assert.ok(b.map.owners.every(owner => owner === 0))
@@ -207,9 +247,18 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
     const third = await membership.claim(b, [1, 3])
     assert.equal(third.map.owners.slice(0, 5), [0, b, me, b, b])
     assert.equal(third.members.find(m => m.incarnation === me)?.state, 'dead', 'still owns shard 2')
-    assert.equal(third.map.members.map(m => [m.incarnation, m.draining]), [[me, true], [b, false]])
+    assert.equal(
+      third.map.members.map(m => [m.incarnation, m.draining]),
+      [
+        [me, true],
+        [b, false],
+      ],
+    )
     const fourth = await membership.claim(b, [2])
-    assert.equal(fourth.members.map(m => m.incarnation), [b])
+    assert.equal(
+      fourth.members.map(m => m.incarnation),
+      [b],
+    )
     assert.equal((await membership.claim(me, [9])).map.owners[9], 0, 'the dead take nothing')
   })
 
@@ -225,7 +274,10 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
     await membership.setState(me, 'left')
     const after = await membership.renew(b, LEASE_MS, {})
     assert.ok(after.map.owners.every(owner => owner === 0))
-    assert.equal(after.members.map(m => m.incarnation), [b])
+    assert.equal(
+      after.members.map(m => m.incarnation),
+      [b],
+    )
     assert.ok(after.map.version > state.map.version)
     await rejectsWith('Fenced', membership.setState(me, 'draining'))
   })
@@ -281,7 +333,12 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
   test('lists are newest first, page by marker, and filter by columns', async (subject, _, journal) => {
     const { views } = subject
     const rows = Array.from({ length: 25 }, (_, i) =>
-      instanceRow(`i${String(i).padStart(2, '0')}`, { created_at: Math.floor(i / 4), host: i % 5 === 0 ? null : `h${i % 2}`, deleted: i % 10 === 9, vm_state: i % 3 === 0 ? 'error' : 'active' }),
+      instanceRow(`i${String(i).padStart(2, '0')}`, {
+        created_at: Math.floor(i / 4),
+        host: i % 5 === 0 ? null : `h${i % 2}`,
+        deleted: i % 10 === 9,
+        vm_state: i % 3 === 0 ? 'error' : 'active',
+      }),
     )
     await Promise.all(rows.map(row => journal.append(append(row.id, [event(1)], { row }))))
     const all = rows.map(r => r.id).reverse()
@@ -293,16 +350,32 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
     }
     assert.equal(paged, all)
     const ids = async (where: NonNullable<Parameters<Views['list']>[1]['where']>) => (await views.list('instance', { where })).map(r => r.id)
-    const expected = (keep: (row: ViewRow) => boolean) => rows.filter(keep).map(r => r.id).reverse()
-    assert.equal(await ids({ deleted: false }), expected(r => r.columns['deleted'] === false))
-    assert.equal(await ids({ host: null }), expected(r => r.columns['host'] === null))
-    assert.equal(await ids({ host: 'h1', vm_state: ['active', 'paused'] }), expected(r => r.columns['host'] === 'h1' && r.columns['vm_state'] === 'active'))
+    const expected = (keep: (row: ViewRow) => boolean) =>
+      rows
+        .filter(keep)
+        .map(r => r.id)
+        .reverse()
+    assert.equal(
+      await ids({ deleted: false }),
+      expected(r => r.columns.deleted === false),
+    )
+    assert.equal(
+      await ids({ host: null }),
+      expected(r => r.columns.host === null),
+    )
+    assert.equal(
+      await ids({ host: 'h1', vm_state: ['active', 'paused'] }),
+      expected(r => r.columns.host === 'h1' && r.columns.vm_state === 'active'),
+    )
     assert.equal(await ids({ id: ['i03', 'i04', 'none'] }), ['i04', 'i03'])
     assert.equal(await ids({ vm_state: [] }), [])
     assert.is(await views.count('instance', { where: { vm_state: 'error' } }), 9)
     assert.is(await views.count('operation', {}), 0)
     const filtered = await views.list('instance', { where: { vm_state: 'error' }, limit: 2, marker: 'i10' })
-    assert.equal(filtered.map(r => r.id), ['i09', 'i06'])
+    assert.equal(
+      filtered.map(r => r.id),
+      ['i09', 'i06'],
+    )
   })
 
   test('a list says what is wrong with its query', async subject => {
@@ -327,7 +400,11 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
     assert.equal(await subject.trim(200), { actors: 1, events: 3 })
     assert.equal(await load(journal, 'old'), { actor: address('instance', 'old'), snapshot: null, events: [] })
     assert.is(await subject.views.get('instance', 'old'), null)
-    assert.equal(await load(journal, 'live'), { actor: address('instance', 'live'), snapshot: { seq: 2, version: 1, state: { at: 2 } }, events: [event(3, {}, now)] })
+    assert.equal(await load(journal, 'live'), {
+      actor: address('instance', 'live'),
+      snapshot: { seq: 2, version: 1, state: { at: 2 } },
+      events: [event(3, {}, now)],
+    })
     assert.is((await load(journal, 'new')).events.length, 1)
     assert.is(await subject.views.count('instance', {}), 2)
   })

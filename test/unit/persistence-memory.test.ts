@@ -20,7 +20,10 @@ function world() {
     control.hold = false
     for (const fn of held.splice(0)) fn()
   }
-  return { database, control, held, letGo, elapse: async (ms: number) => void (now += ms) }
+  const elapse = async (ms: number) => {
+    now += ms
+  }
+  return { database, control, held, letGo, elapse }
 }
 
 persistenceContract('memory', async () => {

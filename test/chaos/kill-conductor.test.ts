@@ -1,0 +1,55 @@
+/**
+ * The promise of the project: kill any process, at any moment, and nothing that was acknowledged is lost and nothing is done twice.
+ * 200 builds, 20 at a time, while something gets kill -9 every second.
+ */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { startCluster, type TestCluster } from '../support/cluster.ts'
+import { assertOneStory, buildMany } from '../support/history.ts'
+import { anyOf, killEvery } from '../support/kill.ts'
+
+const test = suite('kill -9 under load')
+
+const BUILDS = 200
+const AT_ONCE = 20
+/** Long enough that a kill finds work in flight, short enough for ten rounds of it. */
+const SPAWN_MS = 300
+
+interface Scenario {
+  readonly victim: string
+  readonly choose: (cluster: TestCluster) => { id: string; pid: number } | undefined
+  readonly everyMs: number
+  readonly minKills: number
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  { victim: 'a conductor', choose: c => anyOf(c.processes('conductor')), everyMs: 1000, minKills: 3 },
+  { victim: 'a compute agent', choose: c => anyOf(c.processes('compute')), everyMs: 1000, minKills: 3 },
+  { victim: 'the gateway', choose: c => anyOf(c.processes('gateway')), everyMs: 1000, minKills: 3 },
+  { victim: 'PostgreSQL', choose: c => ({ id: 'postgres', pid: c.postmaster() }), everyMs: 2000, minKills: 2 },
+]
+
+let cluster: TestCluster
+
+test.before(async () => {
+  cluster = await startCluster({ env: { BATON_DRIVER_FAKE_LATENCY_MS: String(SPAWN_MS) } })
+})
+
+test.after(() => cluster?.stop())
+
+for (const { victim, choose, everyMs, minKills } of SCENARIOS) {
+  test(`${victim}: all ${BUILDS} builds end well, each spawned once`, async () => {
+    const begun = performance.now()
+    const killing = killEvery(everyMs, () => choose(cluster))
+    const ids = await buildMany(cluster, victim.replaceAll(' ', '-'), { count: BUILDS, atOnce: AT_ONCE }).finally(killing.stop)
+    const builtMs = performance.now() - begun
+    await assertOneStory(cluster, ids)
+    const { victims } = killing
+    console.log(`${victim}: ${victims.length} kills, ${ids.length} built in ${(builtMs / 1000).toFixed(1)} s`)
+    assert.is(ids.length, BUILDS)
+    assert.ok(victims.length >= minKills, `${victims.length} kills are too few to mean anything`)
+    await cluster.whole()
+  })
+}
+
+test.run()
