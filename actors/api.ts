@@ -9,7 +9,15 @@ import type { Fault } from './kernel/errors.ts'
 export type VmState = 'building' | 'active' | 'stopped' | 'paused' | 'error' | 'deleted'
 /** Nova's task states, null when nothing is under way. */
 export type TaskState =
-  | 'scheduling' | 'spawning' | 'powering-on' | 'powering-off' | 'rebooting' | 'rebooting_hard' | 'pausing' | 'unpausing' | 'deleting'
+  | 'scheduling'
+  | 'spawning'
+  | 'powering-on'
+  | 'powering-off'
+  | 'rebooting'
+  | 'rebooting_hard'
+  | 'pausing'
+  | 'unpausing'
+  | 'deleting'
   | null
 
 export interface FlavorBody {

@@ -52,8 +52,14 @@ interface Reply {
 }
 
 const call = (n: number): Call => ({
-  t: 'call', id: `4c0d1b-${n}`, to: 'instance/b1946ac9-2c5f-4f1e-9a0c-6f0b5a1f2d3e', m: 'heartbeat', a: { seq: n, load: 0.25 },
-  ttl: 30_000, at: 123_456.5, n: 1,
+  t: 'call',
+  id: `4c0d1b-${n}`,
+  to: 'instance/b1946ac9-2c5f-4f1e-9a0c-6f0b5a1f2d3e',
+  m: 'heartbeat',
+  a: { seq: n, load: 0.25 },
+  ttl: 30_000,
+  at: 123_456.5,
+  n: 1,
 })
 const replyTo = (request: Call): Reply => ({ t: 'ok', id: request.id, r: { state: 'active' }, at: 123_457.25 })
 

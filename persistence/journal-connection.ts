@@ -14,17 +14,20 @@ const CLIENT_TIMEOUT_MS = 10_000
 const END_SESSION_MS = 5_000
 
 /**
- * One plan for all batches: making a new one costs more than running it. `transaction_timeout` (PostgreSQL 17 and later) ends
+ * One plan for all batches: making a new one costs more than running it. It looks up by key, whatever the size of the tables was
+ * when it was made; so scans and the joins that need them are off. `transaction_timeout` (PostgreSQL 17 and later) ends
  * what a process frozen half-way through sending could otherwise hold: the fence row.
  */
-const SESSION_SQL = `select set_config('plan_cache_mode', 'force_generic_plan', false),
+const SESSION_SQL = `select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+  set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
   set_config('statement_timeout', '${SERVER_TIMEOUT_MS}', false),
   set_config('idle_in_transaction_session_timeout', '${SERVER_TIMEOUT_MS}', false),
   case when current_setting('server_version_num')::int >= 170000
     then set_config('transaction_timeout', '${SERVER_TIMEOUT_MS}', false) end,
   pg_backend_pid() as pid, (select backend_start::text from pg_stat_activity where pid = pg_backend_pid()) as started`
 
-const END_SESSION_SQL = `select pg_terminate_backend(pid, ${END_SESSION_MS}) as ended from pg_stat_activity where pid = $1 and backend_start = $2::timestamptz`
+const END_SESSION_SQL = `select pg_terminate_backend(pid, ${END_SESSION_MS}) as ended
+from pg_stat_activity where pid = $1 and backend_start = $2::timestamptz`
 
 interface Session {
   readonly pid: number

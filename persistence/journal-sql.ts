@@ -3,6 +3,9 @@
  * it only while the conductor is a member. Every other part reads from the fence, so without it nothing is written; and because
  * it is one statement, a process that freezes leaves no transaction open behind it.
  *
+ * An actor's own row is touched only when it would change (awake, finished, shard, view): most appends only add an event, and the
+ * update would cost as much as everything else together.
+ *
  * Each table gets its rows as one JSON text: as quick as arrays, and the number of parameters never depends on the batch.
  */
 import type { ViewTable } from '../actors/kernel/define.ts'
@@ -29,6 +32,9 @@ a as (
   insert into actor as old (actor, kind, shard, seq, awake, finished_at, view, updated)
   select actor, kind, shard, seq, awake, case when finished then now end, view, now from fence,
     json_to_recordset($3::json) as r (actor text, kind text, shard smallint, seq int, awake boolean, finished boolean, view text)
+  where not exists (
+    select from actor known where known.actor = r.actor and known.shard = r.shard and known.awake = r.awake
+      and (known.finished_at is not null) = r.finished and (r.view is null or known.view = r.view))
   on conflict (actor) do update set
     shard = excluded.shard, seq = greatest(old.seq, excluded.seq), awake = excluded.awake, view = coalesce(excluded.view, old.view),
     finished_at = case when excluded.finished_at is not null then coalesce(old.finished_at, excluded.finished_at) end, updated = excluded.updated),

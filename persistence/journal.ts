@@ -22,6 +22,7 @@ import { type Connector, codeOf, databaseError, isAway, overHosts } from './host
 import { createJournalConnection } from './journal-connection.ts'
 import { AWAKE_SQL, LOAD_SQL } from './journal-sql.ts'
 import { createJournalMeter, type JournalStats } from './journal-stats.ts'
+import { fencedError } from './rules.ts'
 
 export const JOURNAL_LIMITS = {
   batchAppends: 500,
@@ -154,7 +155,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
         for (const w of batch) w.resolve()
         return
       }
-      const error = fenced(incarnation)
+      const error = fencedError(incarnation)
       rejectAll(batch, error)
       end(error)
     } catch (error) {
@@ -202,9 +203,9 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
     })
   }
 
-  /** One round trip with one array, over the pool. */
-  async function read<R extends pg.QueryResultRow>(name: string, text: string, of: readonly unknown[]): Promise<R[]> {
-    const { rows } = await overHosts(connector.target, () => pool.query<R>({ name, text, values: [of] }), 'reads')
+  /** One round trip with one array, over the pool; planned each time, for the tables grow by orders of magnitude in a connection's life. */
+  async function read<R extends pg.QueryResultRow>(text: string, of: readonly unknown[]): Promise<R[]> {
+    const { rows } = await overHosts(connector.target, () => pool.query<R>(text, [of]), 'reads')
     return rows
   }
 
@@ -218,7 +219,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
 
     async load(actors) {
       if (actors.length === 0) return []
-      const rows = await read<LoadedRow>('load', LOAD_SQL, actors.map(addressKey))
+      const rows = await read<LoadedRow>(LOAD_SQL, actors.map(addressKey))
       return rows.map(row => ({
         actor: parseAddress(row.actor),
         snapshot: row.seq === null ? null : { seq: row.seq, version: row.version, state: row.state },
@@ -227,7 +228,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
     },
 
     async awake(shards) {
-      const rows = await read<{ actor: string }>('awake', AWAKE_SQL, shards)
+      const rows = await read<{ actor: string }>(AWAKE_SQL, shards)
       return rows.map(row => parseAddress(row.actor))
     },
 
@@ -255,9 +256,6 @@ interface LoadedRow {
   readonly state: Json
   readonly events: StoredEvent[] | null
 }
-
-export const fenced = (incarnation: Incarnation): BatonError =>
-  new BatonError('Fenced', `conductor ${incarnation} was declared dead: nothing was written; join again`, { details: { incarnation } })
 
 function refused(entry: EncodedAppend, error: unknown): BatonError {
   const sqlState = codeOf(error)

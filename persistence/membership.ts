@@ -6,7 +6,7 @@ import type pg from 'pg'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation, Member, Membership, MembershipState } from '../actors/kernel/ports.ts'
 import { type Connector, overHosts } from './hosts.ts'
-import { JOIN_LEASE_MS } from './memory-membership.ts'
+import { fencedError, JOIN_LEASE_MS } from './rules.ts'
 
 /** What `baton_state` answers. */
 interface StateRow {
@@ -58,7 +58,7 @@ export function createMembership(connector: Connector, pool: pg.Pool): Membershi
     release: async (by, shards, to) => toState(await call<StateRow>('baton_release', '$1, $2, $3', [by, shards, to])),
     async setState(incarnation, state) {
       if (await call<boolean>('baton_set_state', '$1, $2', [incarnation, state])) return
-      throw new BatonError('Fenced', `conductor ${incarnation} is no longer a member`, { details: { incarnation } })
+      throw fencedError(incarnation)
     },
   }
 }

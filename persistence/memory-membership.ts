@@ -4,9 +4,9 @@
  */
 import { SHARD_COUNT } from '../actors/kernel/address.ts'
 import type { Json } from '../actors/kernel/define.ts'
-import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation, Member, Membership, MembershipState } from '../actors/kernel/ports.ts'
 import type { Statement } from './memory.ts'
+import { fencedError, JOIN_LEASE_MS } from './rules.ts'
 
 export interface ConductorRow extends Member {
   readonly leaseMs: number
@@ -28,12 +28,9 @@ export const newMemberTables = (): MemberTables => ({
   map: { version: 1, lastIncarnation: 0 },
 })
 
-/** How long a lease runs from the join to the first renewal. */
-export const JOIN_LEASE_MS = 10_000
-
 const lives = (row: ConductorRow | undefined): boolean => row?.state === 'alive' || row?.state === 'draining'
 
-/** Lists are cut off at what JSON keeps, as in a database. */
+/** What comes back is what JSON keeps, and nobody's object but the reader's. */
 const copy = (value: Json): Json => JSON.parse(JSON.stringify(value))
 
 export function memoryMembership(tables: MemberTables, statement: Statement, now: () => number, upSince: () => number): Membership {
@@ -139,7 +136,7 @@ export function memoryMembership(tables: MemberTables, statement: Statement, now
     setState: (incarnation, state) =>
       statement('setState', () => {
         const row = conductors.get(incarnation)
-        if (!row || !lives(row)) throw new BatonError('Fenced', `conductor ${incarnation} is no longer a member`, { details: { incarnation } })
+        if (!row || !lives(row)) throw fencedError(incarnation)
         if (row.state === state) return
         if (state === 'left') {
           pass(

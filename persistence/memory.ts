@@ -12,7 +12,7 @@ import type { Incarnation, Journal, Loaded, Membership, Views } from '../actors/
 import { type EncodedAppend, type EncodedEvent, type EncodedRow, encodeAppend } from './encode.ts'
 import { type MemberTables, memoryMembership, newMemberTables } from './memory-membership.ts'
 import { memoryViews } from './memory-views.ts'
-import { VIEW_TABLES } from './view-tables.ts'
+import { fencedError } from './rules.ts'
 
 /** Cluster time and latency, both given. `statement` names what is under way, so that a test can hold or drop just that. */
 export interface MemoryClock {
@@ -169,9 +169,6 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
   }
 }
 
-export const fencedError = (incarnation: Incarnation): BatonError =>
-  new BatonError('Fenced', `conductor ${incarnation} was declared dead: nothing was written; join again`, { details: { incarnation } })
-
 /** Applies one append as a whole, or not at all; answers with the refusal, or null. */
 function applyAppend(tables: MemoryTables, incarnation: Incarnation, entry: EncodedAppend, now: number): BatonError | null {
   const state = tables.conductors.get(incarnation)?.state
@@ -230,7 +227,3 @@ function trim(tables: MemoryTables, before: number): { actors: number; events: n
   }
   return { actors, events }
 }
-
-/** How many rows each view holds, for checkers and test messages. */
-export const countViews = (tables: MemoryTables): Record<string, number> =>
-  Object.fromEntries(VIEW_TABLES.map(table => [table, tables.views[table].size]))

@@ -19,7 +19,6 @@ export function openOrm({ Client, config, target }: Connector, maxConnections: n
     pool: { min: 0, max: maxConnections },
     driverOptions: { ...config, Client },
     migrations: { migrationsList: [...MIGRATIONS], tableName: MIGRATION_TABLE, snapshot: false, silent: true, disableForeignKeys: false },
-    discovery: { warnWhenNoEntities: true },
     logger: () => {},
   })
 }

@@ -39,23 +39,23 @@ const CONDUCTORS_SQL = `delete from conductor c where not baton_lives(state) and
 /** Deletes what is older than `finishedForMs`; answers with how much. */
 export async function trim(connector: Connector, pool: pg.Pool, finishedForMs: number): Promise<Trimmed> {
   const ageMs = Math.round(finishedForMs)
-  const run = async (name: string, text: string, values: unknown[]) => {
-    const { rows } = await overHosts(connector.target, () => pool.query<Trimmed & { last: string | null }>({ name, text, values }), 'reads')
+  const run = async (text: string, values: unknown[]) => {
+    const { rows } = await overHosts(connector.target, () => pool.query<Trimmed & { last: string | null }>(text, values), 'reads')
     return rows[0] ?? { actors: 0, events: 0, last: null }
   }
   let actors = 0
   let events = 0
   for (;;) {
-    const slice = await run('trim-finished', FINISHED_SQL, [ageMs, SLICE])
+    const slice = await run(FINISHED_SQL, [ageMs, SLICE])
     actors += slice.actors
     events += slice.events
     if (slice.actors < SLICE) break
   }
   for (let last: string | null = ''; last !== null; ) {
-    const slice = await run('trim-superseded', SUPERSEDED_SQL, [ageMs, SLICE, last])
+    const slice = await run(SUPERSEDED_SQL, [ageMs, SLICE, last])
     events += slice.events
     last = slice.actors < SLICE ? null : slice.last
   }
-  await run('trim-conductors', CONDUCTORS_SQL, [ageMs])
+  await run(CONDUCTORS_SQL, [ageMs])
   return { actors, events }
 }

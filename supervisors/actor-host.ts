@@ -7,7 +7,7 @@
  * and those are asked for again.
  */
 import { type Address, addressKey, shardOf } from '../actors/kernel/address.ts'
-import type { AnyActor, Command, Json, Sender, ViewRow } from '../actors/kernel/define.ts'
+import { type ActorEvent, type AnyActor, type Command, type Decision, type Json, refuse, type Sender, type ViewRow } from '../actors/kernel/define.ts'
 import { backoffMs, type Env, type Timer } from '../actors/kernel/env.ts'
 import { BatonError, toError, toFault } from '../actors/kernel/errors.ts'
 import type { Journal, Loaded, StoredEvent } from '../actors/kernel/ports.ts'
@@ -42,6 +42,8 @@ export interface ActorHostOptions {
   onFenced(error: BatonError): void
   onPoisoned?(actor: Address, reason: string): void
 }
+
+type AnyDecision = Decision<unknown, ActorEvent>
 
 interface Message {
   readonly command: Command
@@ -129,7 +131,7 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
       key,
       shard: shardOf(to.id),
       definition,
-      mailbox: options.system.spawn<Message>((message) => handle(cell, message)),
+      mailbox: options.system.spawn<Message>(message => handle(cell, message)),
       work: createWorkRunner({
         env,
         now: options.now,
@@ -167,36 +169,64 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
     })
   }
 
-  async function handle(cell: Cell, message: Message): Promise<void> {
+  /** Most commands only ask, or are refused: those are done at once. Whoever must wait for the journal pays for a promise. */
+  function handle(cell: Cell, message: Message): void | Promise<void> {
     try {
-      if (cell.stopped) throw moved(cell.shard)
-      if (env.monotonicMs() > message.deadlineMs) throw new BatonError('DeadlineExceeded', `${message.command.method} waited too long for ${cell.key}`)
-      if (cell.poisoned) throw new BatonError('Poisoned', `${cell.key} was set aside: ${cell.poisoned}`)
-      if (!cell.loaded) await load(cell)
-      if (cell.stopped) throw moved(cell.shard)
-      counters.commands++
-      cell.usedMs = env.monotonicMs()
-      message.resolve(await execute(cell, message))
+      const refusal = refusalOf(cell, message)
+      const decision = refusal ?? (cell.loaded ? decide(cell, message) : null)
+      if (decision === null || (decision.ok && decision.events.length > 0)) return handleSlowly(cell, message, decision)
+      answer(cell, message, decision)
     } catch (error) {
-      if (!(error instanceof BatonError)) await failed(cell, error)
-      message.reject(toError(toFault(error)))
-    } finally {
-      if (cell.waiting.shift()) counters.waiting--
-      if (cell.waiting.length === 0) cell.onIdle?.()
+      return recover(cell, message, error)
     }
+    finish(cell)
   }
 
-  async function execute(cell: Cell, { command, from }: Message): Promise<unknown> {
+  async function handleSlowly(cell: Cell, message: Message, decided: AnyDecision | null): Promise<void> {
+    try {
+      if (!decided) await load(cell)
+      const decision = decided ?? refusalOf(cell, message) ?? decide(cell, message)
+      if (decision.ok && decision.events.length > 0) await commit(cell, decision.events)
+      answer(cell, message, decision)
+    } catch (error) {
+      return recover(cell, message, error)
+    }
+    finish(cell)
+  }
+
+  async function recover(cell: Cell, message: Message, error: unknown): Promise<void> {
+    if (!(error instanceof BatonError)) await failed(cell, error)
+    message.reject(toError(toFault(error)))
+    finish(cell)
+  }
+
+  function finish(cell: Cell): void {
+    if (cell.waiting.shift()) counters.waiting--
+    if (cell.waiting.length === 0) cell.onIdle?.()
+  }
+
+  /** Why a command is not even looked at, or null. */
+  function refusalOf(cell: Cell, { command, queuedMs, deadlineMs }: Message): AnyDecision | null {
+    if (cell.stopped) return { ok: false, fault: toFault(moved(cell.shard)) }
+    cell.usedMs = queuedMs
+    if (deadlineMs !== Number.POSITIVE_INFINITY && env.monotonicMs() > deadlineMs)
+      return refuse('DeadlineExceeded', `${command.method} waited too long for ${cell.key}`)
+    return cell.poisoned === null ? null : refuse('Poisoned', `${cell.key} was set aside: ${cell.poisoned}`)
+  }
+
+  function decide(cell: Cell, { command, from }: Message): AnyDecision {
+    counters.commands++
+    return cell.definition.decide(cell.state, command, { id: cell.address.id, now: options.now(), from })
+  }
+
+  function answer(cell: Cell, message: Message, decision: AnyDecision): void {
+    if (decision.ok) message.resolve(decision.reply?.(cell.state) ?? null)
+    else message.reject(toError(decision.fault))
+  }
+
+  async function commit(cell: Cell, events: readonly ActorEvent[]): Promise<void> {
     const { definition, address } = cell
     const now = options.now()
-    const decision = definition.decide(cell.state, command, { id: address.id, now, from })
-    if (!decision.ok) throw new BatonError(decision.fault.code, decision.fault.message, decision.fault)
-    if (decision.events.length > 0) await commit(cell, decision.events, now)
-    return decision.reply?.(cell.state) ?? null
-  }
-
-  async function commit(cell: Cell, events: readonly { type: string }[], now: number): Promise<void> {
-    const { definition, address } = cell
     let state = cell.state
     for (const event of events) state = definition.evolve(state, event, now)
     const stored: StoredEvent[] = events.map((event, i) => ({
@@ -248,7 +278,11 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
     for (const event of loaded.events) {
       if (event.seq !== seq + 1) throw new Error(`${cell.key}: event ${event.seq} follows ${seq}`)
       const data = event.data as unknown as { type: string }
-      state = definition.evolve(state, event.version === definition.version || !definition.upcast ? data : definition.upcast(data, event.version), event.at)
+      state = definition.evolve(
+        state,
+        event.version === definition.version || !definition.upcast ? data : definition.upcast(data, event.version),
+        event.at,
+      )
       seq = event.seq
     }
     cell.state = state
@@ -274,7 +308,7 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
     counters.restarts++
     const pauseMs = backoffMs(env, verdict.attempt, options.restart.backoffBaseMs, options.restart.backoffCapMs)
     // The mailbox waits with us: nothing else is handled by this actor meanwhile.
-    await new Promise<void>((resolve) => env.setTimer(pauseMs, resolve))
+    await new Promise<void>(resolve => env.setTimer(pauseMs, resolve))
     if (cell.stopped) return
     try {
       await load(cell)
@@ -313,20 +347,24 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
 
   return {
     deliver(to, command, from, deadlineMs) {
-      const definition = options.definitions.get(to.kind)
-      const shard = shardOf(to.id)
-      if (stopped || !shards.has(shard)) return Promise.reject(moved(shard))
+      const key = addressKey(to)
+      // A living cell is of a shard owned here; only for the others must the shard be computed.
+      const cell = cells.get(key)
+      if (!cell || cell.stopped) {
+        const shard = shardOf(to.id)
+        if (stopped || !shards.has(shard)) return Promise.reject(moved(shard))
+      }
+      const definition = cell?.definition ?? options.definitions.get(to.kind)
       const method = definition?.methods[command.method]
       if (!definition || !method || (from.role !== 'conductor' && !method.from?.includes(from.role))) {
         counters.deadLetters++
-        return Promise.reject(new BatonError('UnknownMethod', `${addressKey(to)} has no method ${command.method} for a ${from.role}`))
+        return Promise.reject(new BatonError('UnknownMethod', `${key} has no method ${command.method} for a ${from.role}`))
       }
       const wrong = method.check?.(command.args)
       if (wrong) return Promise.reject(new BatonError('BadRequest', `${to.kind}.${command.method}: ${wrong}`))
-      const cell = cells.get(addressKey(to)) ?? createCell(to, definition)
-      return enqueue(cell, command, from, false, deadlineMs)
+      return enqueue(cell ?? createCell(to, definition), command, from, false, deadlineMs)
     },
-    owns: (shard) => shards.has(shard),
+    owns: shard => shards.has(shard),
     owned: () => [...shards],
     async adopt(taken) {
       const addresses = await journal.awake(taken)
@@ -334,7 +372,7 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
       let resumed = 0
       let firstMs: number | null = null
       for (let i = 0; i < addresses.length; i += LOAD_CHUNK) {
-        const fresh = addresses.slice(i, i + LOAD_CHUNK).filter((a) => !cells.has(addressKey(a)))
+        const fresh = addresses.slice(i, i + LOAD_CHUNK).filter(a => !cells.has(addressKey(a)))
         for (const loaded of await journal.load(fresh)) {
           const definition = options.definitions.get(loaded.actor.kind)
           // A message may have come meanwhile and brought the actor to life by itself.
@@ -359,7 +397,7 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
         // The command in hand is finished; `handle` refuses the rest of the inbox as it comes to it.
         cell.stopped = true
         cell.work.reconcile([])
-        if (cell.waiting.length > 0) await new Promise<void>((resolve) => (cell.onIdle = resolve))
+        if (cell.waiting.length > 0) await new Promise<void>(resolve => (cell.onIdle = resolve))
         forget(cell)
       }
     },
@@ -393,4 +431,3 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
     },
   }
 }
-

@@ -38,7 +38,7 @@ export function createActorSystem(name: string): ActorSystem {
   function roomiest(): Bucket {
     const last = buckets.at(-1)
     if (last && last.children < BUCKET) return last
-    const free = buckets.find((b) => b.children < BUCKET)
+    const free = buckets.find(b => b.children < BUCKET)
     if (free) {
       // Moved to the end so that the next spawns find it without a search.
       buckets.splice(buckets.indexOf(free), 1)
@@ -55,10 +55,10 @@ export function createActorSystem(name: string): ActorSystem {
       const bucket = roomiest()
       bucket.children++
       size++
-      const ref = nact.spawnStateless(bucket.ref, (message: unknown) => handle(message as never), `actor-${actorNumber++}`) as Ref
+      const ref = nact.spawnStateless(bucket.ref, handle as (message: unknown) => void | Promise<void>, `actor-${actorNumber++}`) as Ref
       let stopped = false
       return {
-        tell: (message) => nact.dispatch(ref, message),
+        tell: message => nact.dispatch(ref, message),
         stop() {
           if (stopped) return
           stopped = true

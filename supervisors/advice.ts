@@ -15,7 +15,7 @@ export const SCALING = {
 } as const
 
 export function adviseScaling(loads: readonly Readonly<Record<string, number>>[]): { addConductor: boolean; because: string } {
-  const worst = (key: string): number => Math.max(0, ...loads.map((load) => load[key] ?? 0))
+  const worst = (key: string): number => Math.max(0, ...loads.map(load => load[key] ?? 0))
   const oldestMs = worst('oldestMs')
   const lagMs = worst('lagMs')
   const cpu = worst('cpu')
@@ -25,8 +25,14 @@ export function adviseScaling(loads: readonly Readonly<Record<string, number>>[]
   if (lagMs > SCALING.lagMs) signs.push(`an event loop lags ${Math.round(lagMs)} ms (limit ${SCALING.lagMs})`)
   if (cpu > SCALING.cpu) signs.push(`a conductor uses ${Math.round(cpu * 100)} % of its core (limit ${SCALING.cpu * 100} %)`)
   if (signs.length > 0 && commitMs > SCALING.commitMs) {
-    return { addConductor: false, because: `${signs.join('; ')}; but commits take ${Math.round(commitMs)} ms: the database is the limit, not the conductors` }
+    return {
+      addConductor: false,
+      because: `${signs.join('; ')}; but commits take ${Math.round(commitMs)} ms: the database is the limit, not the conductors`,
+    }
   }
   if (signs.length > 0) return { addConductor: true, because: signs.join('; ') }
-  return { addConductor: false, because: `queues are short: oldest message ${Math.round(oldestMs)} ms, lag ${Math.round(lagMs)} ms, cpu ${Math.round(cpu * 100)} %` }
+  return {
+    addConductor: false,
+    because: `queues are short: oldest message ${Math.round(oldestMs)} ms, lag ${Math.round(lagMs)} ms, cpu ${Math.round(cpu * 100)} %`,
+  }
 }

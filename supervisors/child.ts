@@ -48,7 +48,10 @@ export function keepAlive(spec: ChildSpec, options: ChildOptions): Child {
   function start(): void {
     const startedMs = performance.now()
     const log = openSync(spec.logFile, 'a', 0o600)
-    const process_ = spawn(process.execPath, [...process.execArgv, options.script, ...spec.args], { env: spec.env, stdio: ['ignore', log, log, 'ipc'] })
+    const process_ = spawn(process.execPath, [...process.execArgv, options.script, ...spec.args], {
+      env: spec.env,
+      stdio: ['ignore', log, log, 'ipc'],
+    })
     closeSync(log)
     child = process_
     process_.on('message', (message: NodeMessage) => {
@@ -75,7 +78,7 @@ export function keepAlive(spec: ChildSpec, options: ChildOptions): Child {
       if (again) clearTimeout(again)
       const running = child
       if (!running) return
-      await new Promise<void>((resolve) => {
+      await new Promise<void>(resolve => {
         const force = setTimeout(() => running.kill('SIGKILL'), STOP_MS)
         running.once('exit', () => {
           clearTimeout(force)

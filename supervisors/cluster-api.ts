@@ -3,11 +3,22 @@
  * transaction as the events behind them, so whoever was answered reads what he wrote.
  */
 import type {
-  ClusterApi, FlavorBody, HostBody, ImageBody, InstanceBody, ListInstances, NodeBody, OperationBody, Page, QueueBody, StatusBody, VmState,
+  ClusterApi,
+  FlavorBody,
+  HostBody,
+  ImageBody,
+  InstanceBody,
+  ListInstances,
+  NodeBody,
+  OperationBody,
+  Page,
+  QueueBody,
+  StatusBody,
+  VmState,
 } from '../actors/api.ts'
+import type { ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'
-import type { ViewTable } from '../actors/kernel/define.ts'
 import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
 
@@ -30,7 +41,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   async function list<T>(table: ViewTable, where: ViewQuery['where'], page: Page): Promise<T[]> {
     const limit = Math.min(page.limit ?? PAGE_LIMIT, PAGE_LIMIT)
     const rows = await views.list(table, { where, limit, ...(page.marker === undefined ? {} : { marker: page.marker }) })
-    return rows.map((row) => row.body as T)
+    return rows.map(row => row.body as T)
   }
 
   async function get<T>(table: ViewTable, id: string, what: string): Promise<T> {
@@ -40,33 +51,67 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   }
 
   function image(id: string): ImageBody {
-    const found = options.images().find((i) => i.id === id)
+    const found = options.images().find(i => i.id === id)
     if (!found) throw new BatonError('NotFound', `there is no image ${id}; \`baton image list\` shows those there are`)
     return found
   }
 
   async function nodes(): Promise<NodeBody[]> {
     const map = options.map()
-    const sessions = new Map(options.sessions().map((s) => [s.identity.node, s]))
-    const conductors = options.members().filter((m) => m.state === 'alive' || m.state === 'draining').map((m): NodeBody => ({
-      id: m.nodeId, role: 'conductor', pid: m.pid, state: m.state === 'alive' ? 'up' : m.state, endpoint: m.endpoint, version: m.version,
-      node: String((m.load as { node?: string })?.node ?? ''), shards: map.owners.filter((o) => o === m.incarnation).length, load: numbersOf(m.load),
-    }))
+    const sessions = new Map(options.sessions().map(s => [s.identity.node, s]))
+    const conductors = options
+      .members()
+      .filter(m => m.state === 'alive' || m.state === 'draining')
+      .map(
+        (m): NodeBody => ({
+          id: m.nodeId,
+          role: 'conductor',
+          pid: m.pid,
+          state: m.state === 'alive' ? 'up' : m.state,
+          endpoint: m.endpoint,
+          version: m.version,
+          node: String((m.load as { node?: string })?.node ?? ''),
+          shards: map.owners.filter(o => o === m.incarnation).length,
+          load: numbersOf(m.load),
+        }),
+      )
     const hosts = await list<HostBody>('host', {}, {})
     const computes = hosts.map((h): NodeBody => {
       const session = sessions.get(h.id)
-      return { id: h.id, role: 'compute', pid: h.pid, state: h.state, endpoint: '', version: h.version, node: session?.identity.eng ?? '', shards: 0, load: {} }
+      return {
+        id: h.id,
+        role: 'compute',
+        pid: h.pid,
+        state: h.state,
+        endpoint: '',
+        version: h.version,
+        node: session?.identity.eng ?? '',
+        shards: 0,
+        load: {},
+      }
     })
-    const gateways = [...sessions.values()].filter((s) => s.identity.role === 'gateway').map(({ identity: i }): NodeBody => ({
-      id: i.node, role: 'gateway', pid: i.pid, state: 'up', endpoint: '', version: i.ver, node: i.eng, shards: 0, load: {},
-    }))
+    const gateways = [...sessions.values()]
+      .filter(s => s.identity.role === 'gateway')
+      .map(
+        ({ identity: i }): NodeBody => ({
+          id: i.node,
+          role: 'gateway',
+          pid: i.pid,
+          state: 'up',
+          endpoint: '',
+          version: i.ver,
+          node: i.eng,
+          shards: 0,
+          load: {},
+        }),
+      )
     const byId = (a: NodeBody, b: NodeBody) => (a.id < b.id ? -1 : 1)
     return [...conductors.sort(byId), ...computes.sort(byId), ...gateways.sort(byId)]
   }
 
   async function instanceCounts(): Promise<Record<VmState, number>> {
     const states: VmState[] = ['building', 'active', 'stopped', 'paused', 'error', 'deleted']
-    const counts = await Promise.all(states.map((vm_state) => views.count('instance', { where: { vm_state } })))
+    const counts = await Promise.all(states.map(vm_state => views.count('instance', { where: { vm_state } })))
     return Object.fromEntries(states.map((state, i) => [state, counts[i] ?? 0])) as Record<VmState, number>
   }
 
@@ -78,7 +123,9 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       const common = { project, metadata, reservation, requestId, flavor, image: args.image }
       const several = args.ids.length > 1
       return Promise.all(
-        args.ids.map((id, i) => call('instance', id, 'create', { ...common, name: several ? `${args.name}-${i + 1}` : args.name }) as Promise<InstanceBody>),
+        args.ids.map(
+          (id, i) => call('instance', id, 'create', { ...common, name: several ? `${args.name}-${i + 1}` : args.name }) as Promise<InstanceBody>,
+        ),
       )
     },
     getInstance: ({ id }) => get<InstanceBody>('instance', id, 'instance'),
@@ -102,13 +149,13 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       if (!body.host) throw new BatonError('Conflict', `instance ${id} is on no host, so it has no console`)
       return (await call('compute', body.host, 'consoleLog', { instance: id, maxBytes })) as { output: string }
     },
-    listFlavors: (page) => list('flavor', { deleted: false }, page),
+    listFlavors: page => list('flavor', { deleted: false }, page),
     async getFlavor({ id }) {
       return (await call('flavor', id, 'get', {})) as FlavorBody
     },
     async createFlavor({ id, ...definition }) {
       const taken = await views.list('flavor', { where: { name: definition.name, deleted: false }, limit: 2 })
-      if (taken.some((row) => row.id !== id)) throw new BatonError('Conflict', `a flavor named ${definition.name} exists already`)
+      if (taken.some(row => row.id !== id)) throw new BatonError('Conflict', `a flavor named ${definition.name} exists already`)
       return (await call('flavor', id, 'create', definition)) as FlavorBody
     },
     async deleteFlavor({ id }) {
@@ -117,7 +164,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     },
     async listImages({ limit, marker }) {
       const images = options.images()
-      const start = marker === undefined ? 0 : images.findIndex((i) => i.id === marker) + 1
+      const start = marker === undefined ? 0 : images.findIndex(i => i.id === marker) + 1
       if (marker !== undefined && start === 0) throw new BatonError('BadRequest', `there is no image ${marker} to start after`)
       return images.slice(start, limit === undefined ? undefined : start + limit)
     },
@@ -133,40 +180,50 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     async cancelOperation({ id }) {
       return (await call('operation', id, 'cancel', {})) as OperationBody
     },
-    listHosts: (page) => list('host', {}, page),
+    listHosts: page => list('host', {}, page),
     getHost: ({ id }) => get<HostBody>('host', id, 'host'),
     listNodes: nodes,
     async drainNode({ id }) {
-      const node = (await nodes()).find((n) => n.id === id)
+      const node = (await nodes()).find(n => n.id === id)
       if (!node) throw new BatonError('NotFound', `there is no node ${id}; \`baton node list\` shows those there are`)
       if (node.role === 'compute') {
         await call('host', id, 'setEnabled', { enabled: false, reason: 'drained' })
         return { state: 'disabled' }
       }
-      if (node.role === 'conductor' && options.members().filter((m) => m.state === 'alive').length < 2) {
+      if (node.role === 'conductor' && options.members().filter(m => m.state === 'alive').length < 2) {
         throw new BatonError('Conflict', `${id} is the only conductor; start another before it is drained`)
       }
       await call('node', id, 'drain', {})
       return { state: 'draining' }
     },
     async listQueues() {
-      const parts = await Promise.all((await nodes()).filter((n) => n.state === 'up').map(async (n) => {
-        try {
-          return (await call(n.role === 'compute' ? 'compute' : 'node', n.id, 'queues', {})) as QueueBody[]
-        } catch {
-          return []
-        }
-      }))
+      const parts = await Promise.all(
+        (await nodes())
+          .filter(n => n.state === 'up')
+          .map(async n => {
+            try {
+              return (await call(n.role === 'compute' ? 'compute' : 'node', n.id, 'queues', {})) as QueueBody[]
+            } catch {
+              return []
+            }
+          }),
+      )
       return parts.flat()
     },
     async status() {
       const [all, instances, operationsOpen] = await Promise.all([nodes(), instanceCounts(), views.count('operation', { where: { open: true } })])
-      const conductors = all.filter((n) => n.role === 'conductor')
+      const conductors = all.filter(n => n.role === 'conductor')
       const waitingCommits = conductors.reduce((sum, n) => sum + (n.load.commitsWaiting ?? 0), 0)
-      const poisoned = options.members().flatMap((m) => (m.load as { poisoned?: string[] })?.poisoned ?? [])
+      const poisoned = options.members().flatMap(m => (m.load as { poisoned?: string[] })?.poisoned ?? [])
       const status: StatusBody = {
-        version: options.version, nodes: all, instances, operationsOpen, mapVersion: options.map().version,
-        database: { connected: true, waitingCommits }, advice: adviseScaling(conductors.map((n) => n.load)), poisoned,
+        version: options.version,
+        nodes: all,
+        instances,
+        operationsOpen,
+        mapVersion: options.map().version,
+        database: { connected: true, waitingCommits },
+        advice: adviseScaling(conductors.map(n => n.load)),
+        poisoned,
       }
       return status
     },
@@ -174,5 +231,6 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
 }
 
 const numbersOf = (load: unknown): Record<string, number> =>
-  typeof load === 'object' && load !== null ? Object.fromEntries(Object.entries(load).filter((e): e is [string, number] => typeof e[1] === 'number')) : {}
-
+  typeof load === 'object' && load !== null
+    ? Object.fromEntries(Object.entries(load).filter((e): e is [string, number] => typeof e[1] === 'number'))
+    : {}

@@ -1,7 +1,8 @@
 /** A compute host's agent: a hypervisor actor that obeys conductors, and a heartbeat. It never sees the database. */
-import { createHypervisor, type GuestReport, type Hypervisor } from '../actors/hypervisor/hypervisor.ts'
-import type { HypervisorDriver } from '../actors/hypervisor/driver.ts'
+
 import type { QueueBody } from '../actors/api.ts'
+import type { HypervisorDriver } from '../actors/hypervisor/driver.ts'
+import { createHypervisor, type GuestReport, type Hypervisor } from '../actors/hypervisor/hypervisor.ts'
 import { address } from '../actors/kernel/address.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
@@ -51,7 +52,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
 
   /** Each guest has an actor while there is something to do for it. */
   function perGuest<T>(instance: string, task: () => Promise<T>): Promise<T> {
-    const guest = guests.get(instance) ?? { mailbox: system.spawn<() => Promise<void>>((run) => run()), waiting: 0 }
+    const guest = guests.get(instance) ?? { mailbox: system.spawn<() => Promise<void>>(run => run()), waiting: 0 }
     guests.set(instance, guest)
     guest.waiting++
     return new Promise<T>((resolve, reject) => {
@@ -94,12 +95,12 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     env,
     link: options.link,
     self: { node: nodeId, inc: options.incarnation, role: 'compute', pid: options.pid, ver: options.version, eng: options.engine },
-    route: (to) => directory.ownerOf(to),
+    route: to => directory.ownerOf(to),
     serve,
     take: ({ method, args, from }) => {
       if (from.role === 'conductor' && method === 'map') directory.learn(args)
     },
-    onMoved: (fault) => directory.moved(fault),
+    onMoved: fault => directory.moved(fault),
   })
   directory.start(messenger)
 
@@ -110,7 +111,13 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
       guestReports = report
       const { vcpus, ramMb, diskGb } = inventory
       const info = { driver: driver.name, pid: options.pid, version: options.version, vcpus, ramMb, diskGb }
-      const message: Beat = { seq: seq++, bootId: `${options.bootId}/${options.incarnation}`, info, load: options.gauges?.() ?? {}, guests: guestReports }
+      const message: Beat = {
+        seq: seq++,
+        bootId: `${options.bootId}/${options.incarnation}`,
+        info,
+        load: options.gauges?.() ?? {},
+        guests: guestReports,
+      }
       await messenger.call(address('monitor', nodeId), 'beat', message, { timeoutMs: options.intervalMs * 3 })
       if (!acknowledged) options.onReady?.()
       acknowledged = true

@@ -14,20 +14,20 @@ import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
 import { catalogue, type Deadlines } from '../actors/operation/catalogue/index.ts'
 import { operationActor } from '../actors/operation/operation.ts'
-import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import type { PickRequest } from '../actors/scheduler/filters.ts'
+import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger, type Received, type Route } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
-import { createActorHost, type ActorHost } from './actor-host.ts'
+import { type ActorHost, createActorHost } from './actor-host.ts'
 import { createActorSystem } from './actor-system.ts'
 import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
 import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
 import { type ClusterMember, createMember } from './member.ts'
-import { createSummaries } from './summaries.ts'
 import type { RestartPolicy } from './restart.ts'
 import { serveApi } from './serve-api.ts'
+import { createSummaries } from './summaries.ts'
 
 export interface ConductorSettings {
   readonly membership: { readonly leaseMs: number; readonly renewMs: number; readonly pingMs: number; readonly suspectMs: number }
@@ -50,7 +50,9 @@ export interface ConductorOptions {
   readonly link: Link
   readonly membership: Membership
   /** The journal writer of this incarnation. */
-  readonly journal: (incarnation: Incarnation) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
+  readonly journal: (
+    incarnation: Incarnation,
+  ) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
   readonly views: Views
   readonly images: readonly ImageBody[]
   readonly settings: ConductorSettings
@@ -83,7 +85,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const { env, nodeId, settings } = options
   const clock = createClusterClock(env)
   const sentMs = env.monotonicMs()
-  const { nodeId: _n, ...joined } = { nodeId, ...(await options.membership.join({ nodeId, endpoint: options.endpoint, pid: options.pid, version: options.version, host: options.host })) }
+  const { nodeId: _n, ...joined } = {
+    nodeId,
+    ...(await options.membership.join({ nodeId, endpoint: options.endpoint, pid: options.pid, version: options.version, host: options.host })),
+  }
   clock.sync(joined.now, sentMs, env.monotonicMs())
   const { incarnation } = joined
 
@@ -96,7 +101,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const identity: NodeIdentity = { node: nodeId, inc: incarnation, role: 'conductor', pid: options.pid, ver: options.version, eng: options.engine }
 
   /** Picks go through an actor of their own: one decision at a time, each seeing the one before. */
-  const picks = system.spawn<{ request: PickRequest; resolve(hosts: { hosts: string[] }): void; reject(error: unknown): void }>((pick) => {
+  const picks = system.spawn<{ request: PickRequest; resolve(hosts: { hosts: string[] }): void; reject(error: unknown): void }>(pick => {
     try {
       pick.resolve(scheduler.pick(pick.request))
     } catch (error) {
@@ -116,7 +121,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     env,
     system,
     journal,
-    definitions: new Map(definitions.map((d) => [d.kind, d])),
+    definitions: new Map(definitions.map(d => [d.kind, d])),
     now: clock.now,
     self,
     call: (to, method, args, timeoutMs) => messenger.call(to, method, args, { timeoutMs }),
@@ -129,7 +134,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onPoisoned(actor, reason) {
       env.log.error({ actor: addressKey(actor), reason }, 'an actor was set aside')
       if (actor.kind !== 'operation') return
-      messenger.call(address('instance', rootOf(actor.id)), 'broken', { reason }, { timeoutMs: CALL_MS }).catch((error) => {
+      messenger.call(address('instance', rootOf(actor.id)), 'broken', { operation: actor.id, reason }, { timeoutMs: CALL_MS }).catch(error => {
         env.log.error({ actor: addressKey(actor), fault: toFault(error) }, 'the subject of a broken operation could not be told')
       })
     },
@@ -148,7 +153,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
         const shard = shardOf(to.id)
         if (actors.owns(shard)) return { at: 'here' }
         const map = member.map()
-        const owner = map.members.find((m) => m.incarnation === map.owners[shard])
+        const owner = map.members.find(m => m.incarnation === map.owners[shard])
         if (!owner) return { at: 'nowhere', why: `shard ${shard} has no owner just now` }
         // Ours by the map, but not served yet or any more: it will be in a moment.
         return owner.nodeId === nodeId ? { at: 'nowhere', why: `shard ${shard} is being taken over` } : { at: 'node', node: owner.nodeId }
@@ -162,7 +167,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     const { to, method, args, from, deadlineMs } = message
     switch (to.kind) {
       case 'scheduler':
-        if (method !== 'pick' || from.role !== 'conductor') throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
+        if (method !== 'pick' || from.role !== 'conductor')
+          throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
         return new Promise((resolve, reject) => picks.tell({ request: pickRequest(args), resolve, reject }))
       case 'api':
         if (from.role !== 'gateway' && from.role !== 'client') throw new BatonError('UnknownMethod', `the API is not for a ${from.role}`)
@@ -177,7 +183,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'node':
         return serveNode(method)
       default:
-        return actors.deliver(to, { method, args }, from, deadlineMs).catch((error) => {
+        return actors.deliver(to, { method, args }, from, deadlineMs).catch(error => {
           throw error instanceof BatonError && error.code === 'Moved' ? movedWithMap(shardOf(to.id)) : error
         })
     }
@@ -186,7 +192,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   /** A pick names the image; the scheduler needs to know what can run it. */
   function pickRequest(args: unknown): PickRequest {
     const { image, ...request } = args as Omit<PickRequest, 'driver'> & { image: string }
-    return { ...request, driver: options.images.find((i) => i.id === image)?.driver ?? null }
+    return { ...request, driver: options.images.find(i => i.id === image)?.driver ?? null }
   }
 
   const movedWithMap = (shard: number): BatonError =>
@@ -239,7 +245,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const summaries = createSummaries({
     env,
     learn: scheduler.learn,
-    send: (bodies) => {
+    send: bodies => {
       for (const m of member.members()) if (m.incarnation !== incarnation) messenger.cast(address('node', m.nodeId), 'summaries', bodies)
     },
   })
@@ -260,7 +266,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       await monitor.adopt(shards)
       messenger.reroute()
     },
-    onReleased: (shards) => monitor.release(shards),
+    onReleased: shards => monitor.release(shards),
     onFenced,
   })
 
@@ -279,8 +285,16 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     const j = journal.stats()
     const m = messenger.stats()
     return {
-      node: options.engine, actors: a.actors, inbox: a.waiting, oldestMs: Math.round(Math.max(a.oldestMs, j.oldestMs)), commitsWaiting: j.queued,
-      commitMs: Math.round(j.commitMs * 10) / 10, calls: m.pending, restarts: a.restarts, deadLetters: a.deadLetters, poisoned: [...a.poisoned].slice(0, 100),
+      node: options.engine,
+      actors: a.actors,
+      inbox: a.waiting,
+      oldestMs: Math.round(Math.max(a.oldestMs, j.oldestMs)),
+      commitsWaiting: j.queued,
+      commitMs: Math.round(j.commitMs * 10) / 10,
+      calls: m.pending,
+      restarts: a.restarts,
+      deadLetters: a.deadLetters,
+      poisoned: [...a.poisoned].slice(0, 100),
       ...options.gauges?.(),
     }
   }
@@ -327,7 +341,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   /** Every new cluster has a few flavors; the actors see to it that a deleted one does not come back. */
   function plantFlavors(): void {
     for (const { id, ...flavor } of BUILTIN_FLAVORS) {
-      call('flavor', id, 'create', { ...flavor, builtin: true }).catch((error) => {
+      call('flavor', id, 'create', { ...flavor, builtin: true }).catch(error => {
         if (!stopped) env.setTimer(1000, () => !stopped && plantFlavors())
         env.log.debug({ flavor: id, fault: toFault(error) }, 'a built-in flavor is not there yet')
       })
@@ -339,6 +353,6 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
 /** Images that some host here can run; all of them as long as no host has reported. */
 function usableImages(images: readonly ImageBody[], hosts: readonly HostBody[]): readonly ImageBody[] {
-  const drivers = new Set(hosts.map((h) => h.driver))
-  return drivers.size === 0 ? images : images.filter((i) => drivers.has(i.driver))
+  const drivers = new Set(hosts.map(h => h.driver))
+  return drivers.size === 0 ? images : images.filter(i => drivers.has(i.driver))
 }

@@ -63,13 +63,13 @@ export function createDetector(options: { suspectMs: number }): Detector {
       if (heldUp) for (const peer of peers.values()) peer.heardMs = Math.max(peer.heardMs, nowMs)
       const silent = (peer: Peer) => nowMs - peer.heardMs >= suspectMs
       const suspects = [...peers].filter(([, peer]) => silent(peer)).map(([inc]) => inc)
-      const dead = suspects.filter((victim) => {
+      const dead = suspects.filter(victim => {
         const others = [...peers].filter(([inc]) => inc !== victim)
         const votes = 1 + others.filter(([, peer]) => !silent(peer) && peer.suspects.includes(victim)).length
         return votes >= Math.min(2, 1 + others.length)
       })
       return { suspects, dead }
     },
-    lastHeardMs: (peer) => peers.get(peer)?.heardMs,
+    lastHeardMs: peer => peers.get(peer)?.heardMs,
   }
 }

@@ -1,8 +1,8 @@
 /** A gateway: stateless, speaks HTTP to the outside and asks conductors for everything. */
 import type { ClusterApi, QueueBody } from '../actors/api.ts'
+import { address } from '../actors/kernel/address.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
-import { address } from '../actors/kernel/address.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
@@ -43,7 +43,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     link: options.link,
     self,
     // A request goes to where its subject lives, so that most of its way is within one node.
-    route: (to) => {
+    route: to => {
       if (to.id === '') return directory.anyConductor()
       const owner = directory.ownerOf(to)
       return owner.at === 'node' && messenger.sessions.to(owner.node) ? owner : directory.anyConductor()
@@ -57,14 +57,14 @@ export function startGateway(options: GatewayOptions): Gateway {
       directory.learn(args)
       if (ready()) for (const resolve of waiting.splice(0)) resolve()
     },
-    onMoved: (fault) => directory.moved(fault),
+    onMoved: fault => directory.moved(fault),
   })
   directory.start(messenger)
   return {
     api: apiProxy((method, args, affinity) => messenger.call(address('api', affinity ?? ''), method, args, { timeoutMs: options.requestMs })),
     messenger,
     ready,
-    whenReady: () => (ready() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    whenReady: () => (ready() ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),
     queues,
     stop() {
       directory.stop()

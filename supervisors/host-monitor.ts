@@ -6,9 +6,9 @@
  * A host whose shard has just been taken over gets a full term before any verdict: its silence may have been ours.
  */
 import type { HostBody, HostState, InstanceBody } from '../actors/api.ts'
-import { compareGuests, type Question } from '../actors/host/reconcile.ts'
 import type { HostInfo } from '../actors/host/host.ts'
 import { HOST_ROW_LIMIT } from '../actors/host/limits.ts'
+import { compareGuests, type Question } from '../actors/host/reconcile.ts'
 import type { GuestReport } from '../actors/hypervisor/hypervisor.ts'
 import { address, shardOf } from '../actors/kernel/address.ts'
 import { anyOf, checkObject, integer, listOf, record, text } from '../actors/kernel/check.ts'
@@ -28,7 +28,14 @@ export interface Beat {
 export const checkBeat = checkObject({
   seq: integer(0, Number.MAX_SAFE_INTEGER),
   bootId: text(128),
-  info: checkObject({ driver: text(64), pid: integer(0, 2 ** 31), version: text(64), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }),
+  info: checkObject({
+    driver: text(64),
+    pid: integer(0, 2 ** 31),
+    version: text(64),
+    vcpus: integer(0, 1e6),
+    ramMb: integer(0, 1e12),
+    diskGb: integer(0, 1e12),
+  }),
   load: record,
   guests: listOf(
     checkObject({ instance: text(128), power: anyOf('running', 'paused', 'shutdown', 'crashed'), order: integer(0, Number.MAX_SAFE_INTEGER) }),
@@ -80,7 +87,16 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     if (known) return known
     const nowMs = env.monotonicMs()
     const watched: Watched = {
-      heardMs: nowMs, seq: -1, bootId: '', info: null, state, guests: [], digest: '', auditAtMs: nowMs + timing.auditMs * (0.1 + env.random() * 0.4), auditing: false, load: {},
+      heardMs: nowMs,
+      seq: -1,
+      bootId: '',
+      info: null,
+      state,
+      guests: [],
+      digest: '',
+      auditAtMs: nowMs + timing.auditMs * (0.1 + env.random() * 0.4),
+      auditing: false,
+      load: {},
     }
     hosts.set(host, watched)
     return watched
@@ -101,7 +117,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   function observe(host: string, watched: Watched, verdict: HostState, silentMs: number): void {
     watched.state = verdict
     env.log.warn({ host, silentMs: Math.round(silentMs) }, `host is ${verdict}`)
-    options.call('host', host, 'observe', { state: verdict }).catch((error) => {
+    options.call('host', host, 'observe', { state: verdict }).catch(error => {
       env.log.warn({ host, fault: toFault(error) }, 'a verdict about a host was not taken')
       // Said again at the next tick.
       watched.state = verdict === 'down' ? 'suspect' : 'up'
@@ -124,7 +140,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
 
   async function rowsOf(host: string, guests: readonly GuestReport[]): Promise<InstanceBody[]> {
     const here = await options.views.list('instance', { where: { host, deleted: false }, limit: HOST_ROW_LIMIT })
-    const rows = new Map(here.map((row) => [row.id, row.body as InstanceBody]))
+    const rows = new Map(here.map(row => [row.id, row.body as InstanceBody]))
     for (const guest of guests) {
       if (rows.has(guest.instance)) continue
       const row = await options.views.get('instance', guest.instance)
@@ -139,7 +155,11 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       return
     }
     const { power, order } = question.guest
-    const answer = (await options.call('instance', question.instance, 'guestSeen', { host, power, order })) as { known: boolean; keep: boolean; order?: number }
+    const answer = (await options.call('instance', question.instance, 'guestSeen', { host, power, order })) as {
+      known: boolean
+      keep: boolean
+      order?: number
+    }
     if (!answer.known) env.log.warn({ host, instance: question.instance }, 'a guest that no instance owns was reported; it is left alone')
     if (answer.known && !answer.keep && answer.order !== undefined) {
       env.log.info({ host, instance: question.instance }, 'destroying a guest that its owner gave up')
@@ -165,7 +185,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
         watched.info = beat.info
         watched.state = 'up'
       }
-      const digest = beat.guests.map((g) => `${g.instance}${g.power}`).join()
+      const digest = beat.guests.map(g => `${g.instance}${g.power}`).join()
       // Something changed: look soon, but after the rows have had time to follow.
       if (digest !== watched.digest) watched.auditAtMs = Math.min(watched.auditAtMs, env.monotonicMs() + timing.auditMs / 6)
       watched.digest = digest

@@ -19,7 +19,7 @@ export function createLoader(journal: Pick<Journal, 'load'>): (actor: Address) =
     while (waiting.length > 0) {
       const group = waiting.splice(0, GROUP)
       try {
-        const loaded = new Map((await journal.load(group.map((w) => w.actor))).map((l) => [addressKey(l.actor), l]))
+        const loaded = new Map((await journal.load(group.map(w => w.actor))).map(l => [addressKey(l.actor), l]))
         for (const w of group) w.resolve(loaded.get(addressKey(w.actor)) ?? { actor: w.actor, snapshot: null, events: [] })
       } catch (error) {
         for (const w of group) w.reject(error)
@@ -28,7 +28,7 @@ export function createLoader(journal: Pick<Journal, 'load'>): (actor: Address) =
     looking = false
   }
 
-  return (actor) =>
+  return actor =>
     new Promise((resolve, reject) => {
       waiting.push({ actor, resolve, reject })
       if (!looking) look()

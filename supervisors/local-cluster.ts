@@ -63,7 +63,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     if (stopping) return
     keepDatabase().then(
       () => say('database is back'),
-      (error) => {
+      error => {
         say(`database could not be started: ${error instanceof Error ? error.message : error}`)
         setTimeout(() => restartDatabase(attempt + 1), Math.min(5000, 200 * 2 ** attempt))
       },
@@ -73,9 +73,9 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   async function stop(): Promise<void> {
     stopping = true
     // The way a request goes, from the outside in: nobody is left waiting for somebody who has gone.
-    await Promise.all(children.filter((c) => c.spec.role === 'gateway').map((c) => c.stop('SIGTERM')))
-    await Promise.all(children.filter((c) => c.spec.role === 'compute').map((c) => c.stop('SIGTERM')))
-    await Promise.all(children.filter((c) => c.spec.role === 'conductor').map((c) => c.stop('shutdown')))
+    await Promise.all(children.filter(c => c.spec.role === 'gateway').map(c => c.stop('SIGTERM')))
+    await Promise.all(children.filter(c => c.spec.role === 'compute').map(c => c.stop('SIGTERM')))
+    await Promise.all(children.filter(c => c.spec.role === 'conductor').map(c => c.stop('shutdown')))
     await database?.stop()
     await unlock?.()
     await rm(join(folder, 'cluster.json'), { force: true })
@@ -106,10 +106,13 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   async function startAll(specs: readonly ChildSpec[]): Promise<string> {
     let endpoint = ''
     const ready = specs.map(
-      (spec) =>
+      spec =>
         new Promise<void>((resolveReady, reject) => {
           let first = true
-          const late = setTimeout(() => reject(new BatonError('Unavailable', `${spec.id} was not ready within ${READY_MS / 1000} s; see ${spec.logFile}`)), READY_MS)
+          const late = setTimeout(
+            () => reject(new BatonError('Unavailable', `${spec.id} was not ready within ${READY_MS / 1000} s; see ${spec.logFile}`)),
+            READY_MS,
+          )
           const child = keepAlive(spec, {
             script: options.script,
             onReady(at, note) {
@@ -146,7 +149,9 @@ function specsOf({ config, configFile }: LocalClusterOptions, folder: string, ur
   return [
     // The URL holds a password: it goes by the environment, which only conductors get, and never into a process list.
     ...seeds.map((endpoint, i) => spec(`conductor-${i + 1}`, 'conductor', ['--listen', endpoint], { BATON_DATABASE_URL: url })),
-    ...Array.from({ length: config.cluster.computes }, (_, i) => spec(`compute-${i + 1}`, 'compute', [...join_, '--driver', config.driver.name, '--data', folder])),
+    ...Array.from({ length: config.cluster.computes }, (_, i) =>
+      spec(`compute-${i + 1}`, 'compute', [...join_, '--driver', config.driver.name, '--data', folder]),
+    ),
     spec('gateway-1', 'gateway', [...join_, '--port', String(port)]),
   ]
 }
@@ -154,12 +159,14 @@ function specsOf({ config, configFile }: LocalClusterOptions, folder: string, ur
 /** Conductors keep their endpoints over a restart of the cluster where they can. */
 async function endpointsFor(folder: string, count: number): Promise<string[]> {
   const path = join(folder, 'endpoints.json')
-  const known = await readFile(path, 'utf8').then((text) => JSON.parse(text) as unknown).catch(() => [])
+  const known = await readFile(path, 'utf8')
+    .then(text => JSON.parse(text) as unknown)
+    .catch(() => [])
   const before = Array.isArray(known) ? known.filter((port): port is number => typeof port === 'number') : []
   const ports: number[] = []
   for (let i = 0; i < count; i++) ports.push(await freePort(before[i] ?? 0))
   await writeAtomically(path, JSON.stringify(ports))
-  return ports.map((port) => `tcp://127.0.0.1:${port}`)
+  return ports.map(port => `tcp://127.0.0.1:${port}`)
 }
 
 async function writeAtomically(path: string, text: string): Promise<void> {

@@ -3,9 +3,9 @@
  * hands over shards. There is no leader; every conductor does the same, and the database arbitrates.
  */
 import { address } from '../actors/kernel/address.ts'
+import type { Json } from '../actors/kernel/define.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
-import type { Json } from '../actors/kernel/define.ts'
 import type { Incarnation, Member, Membership, MembershipState, ShardMap } from '../actors/kernel/ports.ts'
 import type { Messenger } from '../transport/messenger.ts'
 import type { ActorHost } from './actor-host.ts'
@@ -83,8 +83,8 @@ export function createMember(options: MemberOptions): ClusterMember {
   let draining = false
   let stopped = false
 
-  const alive = (): readonly Member[] => (state?.members ?? []).filter((m) => m.state === 'alive' || m.state === 'draining')
-  const others = (): readonly Member[] => alive().filter((m) => m.incarnation !== incarnation)
+  const alive = (): readonly Member[] => (state?.members ?? []).filter(m => m.state === 'alive' || m.state === 'draining')
+  const others = (): readonly Member[] => alive().filter(m => m.incarnation !== incarnation)
 
   /** Takes in what the database said; everything else follows from it. */
   function learn(next: MembershipState): void {
@@ -98,20 +98,24 @@ export function createMember(options: MemberOptions): ClusterMember {
     noteFallen(next)
     state = next
     const peers = others()
-    detector.watch(peers.map((m) => m.incarnation), env.monotonicMs())
-    const endpoints = new Set(peers.map((m) => m.endpoint))
+    detector.watch(
+      peers.map(m => m.incarnation),
+      env.monotonicMs(),
+    )
+    const endpoints = new Set(peers.map(m => m.endpoint))
     for (const endpoint of messenger.sessions.dialled()) if (!endpoints.has(endpoint)) messenger.sessions.hangUp(endpoint)
     for (const endpoint of endpoints) messenger.sessions.dial(endpoint)
     if (changed) {
       messenger.reroute()
-      for (const session of messenger.sessions.all()) if (!session.dialled) messenger.castTo(session, address('node', session.identity.node), 'map', next.map)
+      for (const session of messenger.sessions.all())
+        if (!session.dialled) messenger.castTo(session, address('node', session.identity.node), 'map', next.map)
     }
     balance()
   }
 
   function noteFallen(next: MembershipState): void {
     const nowMs = env.monotonicMs()
-    const living = new Set(next.members.filter((m) => m.state === 'alive' || m.state === 'draining').map((m) => m.incarnation))
+    const living = new Set(next.members.filter(m => m.state === 'alive' || m.state === 'draining').map(m => m.incarnation))
     for (const { incarnation: gone, nodeId } of others()) {
       if (!living.has(gone)) fallen.set(gone, { silentMs: nowMs - (detector.lastHeardMs(gone) ?? nowMs), atMs: nowMs, node: nodeId })
     }
@@ -135,7 +139,7 @@ export function createMember(options: MemberOptions): ClusterMember {
     renewing = true
     ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
       .then(declareExpired)
-      .catch((error) => env.log.warn({ fault: toFault(error) }, 'the lease could not be renewed; going on, the fence protects the data'))
+      .catch(error => env.log.warn({ fault: toFault(error) }, 'the lease could not be renewed; going on, the fence protects the data'))
       .finally(() => {
         renewing = false
         if (!stopped) renewTimer = env.setTimer(renewAgain ? 1 : timing.renewMs, renew)
@@ -165,11 +169,11 @@ export function createMember(options: MemberOptions): ClusterMember {
     const verdict = detector.tick(env.monotonicMs())
     suspects = verdict.suspects
     for (const other of others()) messenger.cast(address('node', other.nodeId), 'ping', { incarnation, suspects }, timing.suspectMs)
-    const victims = others().filter((m) => verdict.dead.includes(m.incarnation))
+    const victims = others().filter(m => verdict.dead.includes(m.incarnation))
     if (victims.length === 0 || declaring) return
     declaring = true
-    Promise.all(victims.map((m) => declare(m, false)))
-      .catch((error) => env.log.warn({ fault: toFault(error) }, 'a verdict could not be written'))
+    Promise.all(victims.map(m => declare(m, false)))
+      .catch(error => env.log.warn({ fault: toFault(error) }, 'a verdict could not be written'))
       .finally(() => {
         declaring = false
       })
@@ -184,7 +188,7 @@ export function createMember(options: MemberOptions): ClusterMember {
     }
     balancing = true
     balanceOnce()
-      .catch((error) => {
+      .catch(error => {
         if (!stopped) env.log.warn({ fault: toFault(error) }, 'shards could not be balanced; trying again with the next renewal')
       })
       .finally(() => {
@@ -199,23 +203,23 @@ export function createMember(options: MemberOptions): ClusterMember {
   async function balanceOnce(): Promise<void> {
     if (!state) return
     // Shards the database says are ours but that are not served yet: we got them from an owner that let go.
-    const given = shardsOf(state.map).filter((s) => !actors.owns(s))
+    const given = shardsOf(state.map).filter(s => !actors.owns(s))
     if (given.length > 0) await adopt(given, null)
     const plan = planShards(incarnation, state.members, state.map)
     if (plan.claim.length > 0) {
       const before = state.map.owners
       await ask(() => membership.claim(incarnation, plan.claim))
-      const got = state ? shardsOf(state.map).filter((s) => !actors.owns(s)) : []
-      const victim = got.map((s) => before[s] ?? 0).find((owner) => owner !== 0) ?? null
+      const got = state ? shardsOf(state.map).filter(s => !actors.owns(s)) : []
+      const victim = got.map(s => before[s] ?? 0).find(owner => owner !== 0) ?? null
       if (got.length > 0) await adopt(got, victim)
     }
     for (const [to, shards] of plan.release) {
-      const ours = shards.filter((s) => actors.owns(s))
+      const ours = shards.filter(s => actors.owns(s))
       if (ours.length === 0) continue
       await actors.drain(ours)
       options.onReleased(ours)
       await ask(() => membership.release(incarnation, ours, to))
-      const heir = state?.members.find((m) => m.incarnation === to)
+      const heir = state?.members.find(m => m.incarnation === to)
       if (heir) messenger.cast(address('node', heir.nodeId), 'membershipChanged', {})
     }
   }
@@ -264,16 +268,16 @@ export function createMember(options: MemberOptions): ClusterMember {
     heard: (from, theirSuspects) => detector.heard(from, theirSuspects, env.monotonicMs()),
     met(peer) {
       // One that joined after our last look at the database: look again, so that it hears from us soon.
-      if (state && peer !== incarnation && !state.members.some((m) => m.incarnation === peer)) renew()
+      if (state && peer !== incarnation && !state.members.some(m => m.incarnation === peer)) renew()
     },
-    disconnected: (peer) => detector.disconnected(peer, env.monotonicMs()),
+    disconnected: peer => detector.disconnected(peer, env.monotonicMs()),
     refresh: renew,
     async drain() {
       if (draining) return
       draining = true
       await membership.setState(incarnation, 'draining')
       await ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
-      const heirs = () => others().filter((m) => m.state === 'alive')
+      const heirs = () => others().filter(m => m.state === 'alive')
       // With nobody to take them, the shards are simply left; their actors are loaded by whoever starts next.
       while (!stopped && heirs().length > 0 && actors.owned().length > 0) {
         await balanceOnce()

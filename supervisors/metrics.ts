@@ -1,5 +1,5 @@
 /** Prometheus metrics of a node: one table says what there is, and the node's own counters are read when somebody asks. */
-import { Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 
 /** Names without the `baton_` in front. Counters end in `_total`, as is the custom. */
 const METRICS = {
@@ -35,7 +35,7 @@ const METRICS = {
   link_dropped_total: 'Messages dropped for lack of room or of a peer',
   link_malformed_total: 'Frames that were no message',
   shards: 'Shards owned',
-  takeovers_total: 'Take-overs of a dead conductor\'s shards',
+  takeovers_total: "Take-overs of a dead conductor's shards",
   takeover_first_seconds: 'Newest take-over: from the last sign of life to the first resumed actor',
   guests: 'Guests on this host',
   commands_waiting: 'Commands waiting for a guest',

@@ -25,4 +25,7 @@ export const linkMetrics = (l: LinkStats): MetricValues => ({
   link_malformed_total: l.malformed,
 })
 
-export const processMetrics = ({ cpu, lagMs }: { cpu: number; lagMs: number }): MetricValues => ({ cpu_share: cpu, event_loop_lag_seconds: lagMs / 1000 })
+export const processMetrics = ({ cpu, lagMs }: { cpu: number; lagMs: number }): MetricValues => ({
+  cpu_share: cpu,
+  event_loop_lag_seconds: lagMs / 1000,
+})

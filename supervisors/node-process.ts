@@ -38,7 +38,7 @@ export function runNode(log: Logger, close: (why: Ending) => Promise<void>): Nod
     }, DRAIN_MS).unref()
     close(why).then(
       () => process.exit(0),
-      (error) => {
+      error => {
         log.error({ fault: toFault(error) }, 'could not stop in order')
         process.exit(1)
       },
@@ -52,7 +52,7 @@ export function runNode(log: Logger, close: (why: Ending) => Promise<void>): Nod
     if (message?.type === 'shutdown') end('shutdown')
   })
   // A defect must not leave a half-working node behind: the supervisor starts a whole one.
-  process.on('uncaughtException', (error) => {
+  process.on('uncaughtException', error => {
     log.error({ error }, 'a defect; this node ends')
     process.exit(70)
   })

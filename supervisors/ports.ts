@@ -2,7 +2,7 @@
 import { createServer } from 'node:net'
 
 const isFree = (port: number): Promise<number | null> =>
-  new Promise((resolve) => {
+  new Promise(resolve => {
     const server = createServer()
     server.once('error', () => resolve(null))
     server.listen(port, '127.0.0.1', () => {

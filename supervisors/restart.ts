@@ -13,7 +13,7 @@ export type RestartVerdict = { readonly restart: true; readonly attempt: number 
 
 /** Looks at the times of earlier failures (ms, oldest first); answers with the verdict and the times to keep. */
 export function judgeFailure(policy: RestartPolicy, failures: readonly number[], nowMs: number): { verdict: RestartVerdict; failures: number[] } {
-  const recent = failures.filter((at) => nowMs - at < policy.periodMs)
+  const recent = failures.filter(at => nowMs - at < policy.periodMs)
   recent.push(nowMs)
   if (recent.length > policy.limit) return { verdict: { restart: false }, failures: recent }
   return { verdict: { restart: true, attempt: recent.length - 1 }, failures: recent }

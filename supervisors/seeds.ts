@@ -5,9 +5,9 @@
  */
 import { type Address, address, shardOf } from '../actors/kernel/address.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
+import type { Fault } from '../actors/kernel/errors.ts'
 import type { ShardMap } from '../actors/kernel/ports.ts'
 import type { Messenger, Route } from '../transport/messenger.ts'
-import type { Fault } from '../actors/kernel/errors.ts'
 
 export interface Directory {
   /** Dials the seeds. */
@@ -28,7 +28,7 @@ const ASK_MS = 2000
 const isMap = (value: unknown): value is ShardMap => {
   if (typeof value !== 'object' || value === null) return false
   const { version, owners, members } = value as Partial<ShardMap>
-  return typeof version === 'number' && Array.isArray(owners) && Array.isArray(members) && members.every((m) => typeof m?.endpoint === 'string')
+  return typeof version === 'number' && Array.isArray(owners) && Array.isArray(members) && members.every(m => typeof m?.endpoint === 'string')
 }
 
 export function createDirectory(env: Env, seeds: readonly string[]): Directory {
@@ -37,7 +37,7 @@ export function createDirectory(env: Env, seeds: readonly string[]): Directory {
   let turn = 0
   let timer: Timer | null = null
 
-  const conductors = () => messenger?.sessions.all().filter((s) => s.identity.role === 'conductor') ?? []
+  const conductors = () => messenger?.sessions.all().filter(s => s.identity.role === 'conductor') ?? []
 
   function ask(): void {
     timer = env.setTimer(ASK_MS, ask)
@@ -55,7 +55,7 @@ export function createDirectory(env: Env, seeds: readonly string[]): Directory {
     learn(value) {
       if (!isMap(value) || value.version <= map.version || !messenger) return
       map = value
-      const wanted = new Set([...seeds, ...map.members.map((m) => m.endpoint)])
+      const wanted = new Set([...seeds, ...map.members.map(m => m.endpoint)])
       for (const endpoint of messenger.sessions.dialled()) if (!wanted.has(endpoint)) messenger.sessions.hangUp(endpoint)
       for (const endpoint of wanted) messenger.sessions.dial(endpoint)
       messenger.reroute()
@@ -65,7 +65,7 @@ export function createDirectory(env: Env, seeds: readonly string[]): Directory {
     },
     ownerOf(to) {
       const owner = map.owners[shardOf(to.id)]
-      const member = map.members.find((m) => m.incarnation === owner)
+      const member = map.members.find(m => m.incarnation === owner)
       return member ? { at: 'node', node: member.nodeId } : { at: 'nowhere', why: `shard ${shardOf(to.id)} has no owner just now` }
     },
     anyConductor() {

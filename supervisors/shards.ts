@@ -34,10 +34,10 @@ export interface ShardPlan {
 
 /** What this conductor should do next, given all it knows. */
 export function planShards(me: Incarnation, members: readonly Member[], map: ShardMap): ShardPlan {
-  const alive = new Map(members.filter((m) => m.state === 'alive' || m.state === 'draining').map((m) => [m.incarnation, m]))
-  const able = members.filter((m) => m.state === 'alive')
-  const nodes = able.map((m) => m.nodeId)
-  const incarnationOf = new Map(able.map((m) => [m.nodeId, m.incarnation]))
+  const alive = new Map(members.filter(m => m.state === 'alive' || m.state === 'draining').map(m => [m.incarnation, m]))
+  const able = members.filter(m => m.state === 'alive')
+  const nodes = able.map(m => m.nodeId)
+  const incarnationOf = new Map(able.map(m => [m.nodeId, m.incarnation]))
   const claim: number[] = []
   const release = new Map<Incarnation, number[]>()
   for (let shard = 0; shard < SHARD_COUNT; shard++) {

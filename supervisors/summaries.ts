@@ -28,7 +28,7 @@ export function createSummaries(options: { env: Env; learn(host: HostBody): void
     const all = env.monotonicMs() >= refreshAtMs
     if (all) refreshAtMs = env.monotonicMs() + REFRESH_MS
     const ids = all ? own.keys() : dirty
-    const bodies = [...ids].flatMap((id) => own.get(id) ?? [])
+    const bodies = [...ids].flatMap(id => own.get(id) ?? [])
     dirty.clear()
     if (bodies.length > 0) send(bodies)
   }

@@ -44,7 +44,7 @@ export function createWorkRunner(options: WorkRunnerOptions): WorkRunner {
 
   /** Hands an answer to the actor until it takes it; only an actor that fails or moves away does not. */
   function deliver(run: Running, method: '@result' | '@timer', args: unknown, attempt = 0): void {
-    options.answer(method, args).catch((error) => {
+    options.answer(method, args).catch(error => {
       if (run.cancelled) return
       env.log.debug({ error, args }, 'an answer was not taken')
       later(run, backoffMs(env, attempt, 100, 5000), () => deliver(run, method, args, attempt + 1))
@@ -56,10 +56,10 @@ export function createWorkRunner(options: WorkRunnerOptions): WorkRunner {
     // Past its deadline a call is over; the actor has a timer of its own for that.
     if (leftMs <= 0) return
     options.call(work.to, work.method, work.args, Math.min(leftMs, CALL_MS)).then(
-      (value) => {
+      value => {
         if (!run.cancelled) deliver(run, '@result', { key: work.key, ok: true, value })
       },
-      (error) => {
+      error => {
         if (run.cancelled) return
         const fault: Fault = toFault(error)
         if (isTransient(fault)) later(run, fault.retryAfterMs ?? backoffMs(env, attempt, 50, 2000), () => call(run, work, attempt + 1))
@@ -70,13 +70,13 @@ export function createWorkRunner(options: WorkRunnerOptions): WorkRunner {
 
   function timer(run: Running, key: string, at: number): void {
     const leftMs = at - options.now()
-    if (leftMs <= 0) return later(run, 0, () => deliver(run, '@timer', { key }))
-    later(run, Math.min(leftMs, TIMER_STAGE_MS), () => timer(run, key, at))
+    if (leftMs <= 0) later(run, 0, () => deliver(run, '@timer', { key }))
+    else later(run, Math.min(leftMs, TIMER_STAGE_MS), () => timer(run, key, at))
   }
 
   return {
     reconcile(work) {
-      const wanted = new Set(work.map((w) => w.key))
+      const wanted = new Set(work.map(w => w.key))
       for (const [key, run] of running) {
         if (wanted.has(key)) continue
         run.cancelled = true

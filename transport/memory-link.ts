@@ -83,7 +83,13 @@ interface Life {
 }
 
 const noCounts = (): Life['counts'] => ({
-  messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, droppedFull: 0, droppedUnknown: 0, malformed: 0,
+  messagesIn: 0,
+  messagesOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  droppedFull: 0,
+  droppedUnknown: 0,
+  malformed: 0,
 })
 
 /** A network without sockets. See the head of this file for what it promises. */
@@ -261,8 +267,15 @@ export function createMemoryNetwork(options: MemoryNetworkOptions): MemoryNetwor
         for (const dial of life.dials.values()) if (dial.endpoint === endpoint) return dial.peer
         const serial = ++dialled
         const dial: Dial = {
-          peer: `>${endpoint}/${serial}`, endpoint, owner: life, routing: `<${life.node}#${life.number}/${serial}`,
-          waiting: [], waitingBytes: 0, pipe: null, inbound: null, ended: false,
+          peer: `>${endpoint}/${serial}`,
+          endpoint,
+          owner: life,
+          routing: `<${life.node}#${life.number}/${serial}`,
+          waiting: [],
+          waitingBytes: 0,
+          pipe: null,
+          inbound: null,
+          ended: false,
         }
         if (!life.alive) return dial.peer
         life.dials.set(dial.peer, dial)
@@ -298,8 +311,15 @@ export function createMemoryNetwork(options: MemoryNetworkOptions): MemoryNetwor
     link(node) {
       if (living.has(node)) throw new Error(`${node} has a living link: crash or close it first`)
       const life: Life = {
-        node, number: ++lives, endpoints: new Set(), dials: new Map(), callers: new Map(), counts: noCounts(),
-        onMessage: () => {}, onDisconnect: () => {}, alive: true,
+        node,
+        number: ++lives,
+        endpoints: new Set(),
+        dials: new Map(),
+        callers: new Map(),
+        counts: noCounts(),
+        onMessage: () => {},
+        onDisconnect: () => {},
+        alive: true,
       }
       living.set(node, life)
       return openLink(life)

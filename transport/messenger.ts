@@ -9,9 +9,9 @@
  * `Overloaded` with the time after which a retry makes sense.
  */
 import { type Address, addressKey, parseAddress } from '../actors/kernel/address.ts'
+import type { Sender } from '../actors/kernel/define.ts'
 import { backoffMs, type Env, type Timer } from '../actors/kernel/env.ts'
 import { BatonError, type Fault, isTransient, toError, toFault } from '../actors/kernel/errors.ts'
-import type { Sender } from '../actors/kernel/define.ts'
 import type { Link, Peer } from './link.ts'
 import { decode, type Envelope, type NodeIdentity } from './protocol.ts'
 import { createSessions, type Session, type Sessions } from './sessions.ts'
@@ -126,11 +126,11 @@ export function createMessenger(options: MessengerOptions): Messenger {
     env,
     link,
     self,
-    onOpen: (session) => {
+    onOpen: session => {
       options.onSession?.(session)
       for (const p of [...pending.values()]) if (p.sentTo === session.identity.node) attempt(p)
     },
-    onClose: (session) => {
+    onClose: session => {
       options.onSessionClosed?.(session)
       for (const p of [...pending.values()]) if (p.sentTo === session.identity.node) attempt(p)
     },
@@ -146,14 +146,20 @@ export function createMessenger(options: MessengerOptions): Messenger {
   function expire(p: Pending): void {
     const why = p.lastFault ? `; the last answer was: ${p.lastFault.message}` : ''
     const waited = Math.round(env.monotonicMs() - p.startedMs)
-    settle(p, { ok: false, fault: { code: 'DeadlineExceeded', message: `no answer to ${p.method} of ${addressKey(p.to)} within ${waited} ms${why}` } })
+    settle(p, {
+      ok: false,
+      fault: { code: 'DeadlineExceeded', message: `no answer to ${p.method} of ${addressKey(p.to)} within ${waited} ms${why}` },
+    })
   }
 
   /** Sends the call along today's route, and plans the next send. */
   function attempt(p: Pending): void {
     p.timer?.cancel()
     const now = env.monotonicMs()
-    if (now >= p.deadlineMs) return expire(p)
+    if (now >= p.deadlineMs) {
+      expire(p)
+      return
+    }
     let pauseMs = backoffMs(env, p.tries, MESSENGER_LIMITS.resendMs, MESSENGER_LIMITS.resendCapMs)
     const route = options.route(p.to)
     if (route.at === 'here') {
@@ -184,8 +190,8 @@ export function createMessenger(options: MessengerOptions): Messenger {
   function serveHere(p: Pending): void {
     p.timer = env.setTimer(Math.max(1, p.deadlineMs - env.monotonicMs()), () => expire(p))
     options.serve({ to: p.to, method: p.method, args: p.args, from: me, deadlineMs: p.deadlineMs }).then(
-      (value) => settle(p, { ok: true, value }),
-      (error) => answered(p, { ok: false, fault: toFault(error) }),
+      value => settle(p, { ok: true, value }),
+      error => answered(p, { ok: false, fault: toFault(error) }),
     )
   }
 
@@ -263,8 +269,8 @@ export function createMessenger(options: MessengerOptions): Messenger {
       return
     }
     options.serve({ to, method: e.m, args: e.a, from, deadlineMs: now + leftMs }).then(
-      (r) => reply({ t: 'ok', r: r ?? null }),
-      (error) => reply({ t: 'no', f: toFault(error) }),
+      r => reply({ t: 'ok', r: r ?? null }),
+      error => reply({ t: 'no', f: toFault(error) }),
     )
   }
 
@@ -327,7 +333,19 @@ export function createMessenger(options: MessengerOptions): Messenger {
       return new Promise((resolve, reject) => {
         const id = `${self.node}#${self.inc}:${++counter}`
         const p: Pending = {
-          id, to, method, args, startedMs: now, deadlineMs: now + timeoutMs, sends: 0, tries: 0, sentTo: '', timer: null, lastFault: null, resolve, reject,
+          id,
+          to,
+          method,
+          args,
+          startedMs: now,
+          deadlineMs: now + timeoutMs,
+          sends: 0,
+          tries: 0,
+          sentTo: '',
+          timer: null,
+          lastFault: null,
+          resolve,
+          reject,
         }
         pending.set(id, p)
         attempt(p)

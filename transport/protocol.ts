@@ -4,8 +4,8 @@
  * the highest version they share. Golden samples of every released version stand in `test/golden/`.
  */
 import { Packr } from 'msgpackr'
-import { BatonError, type Fault } from '../actors/kernel/errors.ts'
 import type { Sender } from '../actors/kernel/define.ts'
+import { BatonError, type Fault } from '../actors/kernel/errors.ts'
 
 export const PROTOCOL = { min: 1, max: 1 } as const
 
@@ -32,7 +32,16 @@ export type Envelope =
   | { readonly t: 'ping'; readonly at: number }
   | { readonly t: 'pong'; readonly at: number }
   /** A request: id, target address `kind/id`, method, arguments, ms left to live, number of the send. */
-  | { readonly t: 'call'; readonly id: string; readonly to: string; readonly m: string; readonly a: unknown; readonly ttl: number; readonly at: number; readonly n: number }
+  | {
+      readonly t: 'call'
+      readonly id: string
+      readonly to: string
+      readonly m: string
+      readonly a: unknown
+      readonly ttl: number
+      readonly at: number
+      readonly n: number
+    }
   /** A one-way message; may be lost. */
   | { readonly t: 'cast'; readonly to: string; readonly m: string; readonly a: unknown; readonly ttl: number; readonly at: number }
   | { readonly t: 'ok'; readonly id: string; readonly r: unknown; readonly at: number }
@@ -49,7 +58,11 @@ function isIdentity(value: unknown): value is NodeIdentity {
   if (typeof value !== 'object' || value === null) return false
   const id = value as Partial<Record<keyof NodeIdentity, unknown>>
   return (
-    isText(id.node, 128) && isTime(id.inc) && isTime(id.pid) && isText(id.ver, 64) && isText(id.eng, 64) &&
+    isText(id.node, 128) &&
+    isTime(id.inc) &&
+    isTime(id.pid) &&
+    isText(id.ver, 64) &&
+    isText(id.eng, 64) &&
     (id.role === 'conductor' || id.role === 'compute' || id.role === 'gateway' || id.role === 'client')
   )
 }

@@ -70,7 +70,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     byPeer.set(peer, session)
     const others = byNode.get(identity.node) ?? []
     // A newer life of the same node replaces every session to an older one.
-    for (const old of others.filter((s) => s.identity.inc < identity.inc)) drop(old)
+    for (const old of others.filter(s => s.identity.inc < identity.inc)) drop(old)
     const list = (byNode.get(identity.node) ?? []).concat(session)
     list.sort((a, b) => Number(b.dialled) - Number(a.dialled))
     byNode.set(identity.node, list)
@@ -81,7 +81,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   function drop(session: Session): void {
     if (byPeer.get(session.peer) !== session) return
     byPeer.delete(session.peer)
-    const rest = (byNode.get(session.identity.node) ?? []).filter((s) => s !== session)
+    const rest = (byNode.get(session.identity.node) ?? []).filter(s => s !== session)
     if (rest.length) byNode.set(session.identity.node, rest)
     else byNode.delete(session.identity.node)
     options.onClose?.(session)
@@ -100,7 +100,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     timer = env.setTimer(helloMs, tick)
   }
   timer = env.setTimer(helloMs, tick)
-  link.onDisconnect?.((peer) => {
+  link.onDisconnect?.(peer => {
     const session = byPeer.get(peer)
     if (session) drop(session)
   })
@@ -121,7 +121,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       link.hangUp(peer)
     },
     dialled: () => [...endpoints.keys()],
-    to: (node) => byNode.get(node)?.[0],
+    to: node => byNode.get(node)?.[0],
     all: () => [...byPeer.values()],
     of(peer) {
       const session = byPeer.get(peer)

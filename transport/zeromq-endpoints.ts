@@ -13,9 +13,11 @@ export function checkEndpoint(endpoint: string, purpose: 'dial' | 'listen'): voi
   const port = /^tcp:\/\/[^\s/]+:(\*|\d{1,5})$/.exec(endpoint)?.[1]
   const path = ipcPath(endpoint)
   const fine =
-    port === '*' ? purpose === 'listen'
-    : port !== undefined ? Number(port) >= 1 && Number(port) <= 65_535
-    : path !== null && path.length > 0 && Buffer.byteLength(path) <= IPC_PATH_BYTES
+    port === '*'
+      ? purpose === 'listen'
+      : port !== undefined
+        ? Number(port) >= 1 && Number(port) <= 65_535
+        : path !== null && path.length > 0 && Buffer.byteLength(path) <= IPC_PATH_BYTES
   if (fine) return
   const forms = purpose === 'listen' ? 'tcp://address:port, tcp://address:* or ipc://path' : 'tcp://address:port or ipc://path'
   throw new BatonError('ConfigInvalid', `cannot ${purpose} ${JSON.stringify(endpoint)}: write ${forms}`, { details: { endpoint } })

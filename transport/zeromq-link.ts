@@ -13,7 +13,7 @@
  * - **Nothing thrown here reaches the process**: every promise of ZeroMQ ends in a loop that reports to `onFault`.
  */
 import { randomBytes } from 'node:crypto'
-import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { Dealer, Router } from 'zeromq'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Link, LinkStats, Peer, SendResult } from './link.ts'
@@ -261,12 +261,14 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
     const listener: Listener = { socket, callers: new Map() }
     listeners.add(listener)
     const prefix = `<${++serial}:`
-    run(receive(socket, ([routingId, frame, ...more]) => {
-      if (closing || !routingId) return 0
-      const peer = prefix + routingId.toString('latin1')
-      if (!listener.callers.has(peer)) meet(listener, peer, routingId)
-      return takeFrame(peer, frame, more.length === 0)
-    }))
+    run(
+      receive(socket, ([routingId, frame, ...more]) => {
+        if (closing || !routingId) return 0
+        const peer = prefix + routingId.toString('latin1')
+        if (!listener.callers.has(peer)) meet(listener, peer, routingId)
+        return takeFrame(peer, frame, more.length === 0)
+      }),
+    )
     return socket.lastEndpoint ?? endpoint
   }
 

@@ -1,7 +1,7 @@
 /** A flavor: a named size for instances. Created once, never changed, perhaps deleted. */
 import type { FlavorBody } from '../api.ts'
-import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
 import { checkObject, integer, text } from '../kernel/check.ts'
+import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
 
 type Definition = Omit<FlavorBody, 'id' | 'createdAt'>
 
@@ -17,8 +17,7 @@ type FlavorCommand =
 
 type FlavorEvent = { readonly type: 'created'; readonly flavor: Definition } | { readonly type: 'deleted' }
 
-const same = (a: Definition, b: Definition): boolean =>
-  a.name === b.name && a.vcpus === b.vcpus && a.ramMb === b.ramMb && a.diskGb === b.diskGb
+const same = (a: Definition, b: Definition): boolean => a.name === b.name && a.vcpus === b.vcpus && a.ramMb === b.ramMb && a.diskGb === b.diskGb
 
 const bodyOf = (state: FlavorState, id: string): FlavorBody | null =>
   state.status === 'absent' ? null : { id, ...state.flavor, createdAt: state.createdAt }

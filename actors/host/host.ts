@@ -122,7 +122,8 @@ export function hostActor(ratios: Ratios) {
       case 'claim': {
         const { claim, order, instance, vcpus, ramMb, diskGb } = command.args
         if (get(state.claims, claim)) return accept([])
-        if (order <= (get(state.released, claim)?.order ?? -1)) return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
+        if (order <= (get(state.released, claim)?.order ?? -1))
+          return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
         if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)
         if (!state.enabled) return refuse('HostRefused', `host ${id} is disabled${state.disabledReason ? `: ${state.disabledReason}` : ''}`)
         if (state.state !== 'up') return refuse('HostRefused', `host ${id} is ${state.state}`)
@@ -137,12 +138,12 @@ export function hostActor(ratios: Ratios) {
       }
       case 'setEnabled': {
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
-        return accept([{ type: 'enabledSet', enabled: command.args.enabled, reason: command.args.reason ?? null }], (s) => bodyOf(s, id))
+        return accept([{ type: 'enabledSet', enabled: command.args.enabled, reason: command.args.reason ?? null }], s => bodyOf(s, id))
       }
       case 'get':
-        return state.registered ? accept([], (s) => bodyOf(s, id)) : refuse('NotFound', `there is no host ${id}`)
+        return state.registered ? accept([], s => bodyOf(s, id)) : refuse('NotFound', `there is no host ${id}`)
       case 'claims':
-        return accept([], (s) => Object.fromEntries(entries(s.claims)))
+        return accept([], s => Object.fromEntries(entries(s.claims)))
     }
   }
 
@@ -150,9 +151,20 @@ export function hostActor(ratios: Ratios) {
     kind: 'host',
     version: 1,
     methods: {
-      register: { check: checkObject({ driver: text(64), pid: integer(0, 2 ** 31), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }) },
+      register: {
+        check: checkObject({ driver: text(64), pid: integer(0, 2 ** 31), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }),
+      },
       observe: { check: checkObject({ state: anyOf('up', 'suspect', 'down', 'fenced', 'gone') }) },
-      claim: { check: checkObject({ claim: text(256), order: rank, instance: text(128), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }) },
+      claim: {
+        check: checkObject({
+          claim: text(256),
+          order: rank,
+          instance: text(128),
+          vcpus: integer(0, 1e6),
+          ramMb: integer(0, 1e12),
+          diskGb: integer(0, 1e12),
+        }),
+      },
       release: { check: checkObject({ claim: text(256), order: rank }) },
       setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
       get: {},
@@ -196,7 +208,9 @@ function evolve(state: HostActorState, event: HostEvent, at: number): HostActorS
     case 'released': {
       const held = get(state.claims, event.claim)
       const released = marks(state.released, event, held, at)
-      return held ? { ...state, claims: remove(state.claims, event.claim), released, used: plus(state.used, held, -1), updatedAt: at } : { ...state, released, updatedAt: at }
+      return held
+        ? { ...state, claims: remove(state.claims, event.claim), released, used: plus(state.used, held, -1), updatedAt: at }
+        : { ...state, released, updatedAt: at }
     }
     case 'enabledSet':
       return { ...state, enabled: event.enabled, disabledReason: event.reason, updatedAt: at }

@@ -15,8 +15,8 @@ export type Question =
 export const SETTLE_MS = 5000
 
 export function compareGuests(host: string, guests: readonly GuestReport[], rows: readonly InstanceBody[], now: number): Question[] {
-  const believed = new Map(rows.map((row) => [row.id, row]))
-  const reported = new Set(guests.map((g) => g.instance))
+  const believed = new Map(rows.map(row => [row.id, row]))
+  const reported = new Set(guests.map(g => g.instance))
   const settled = (row: InstanceBody): boolean => row.operation === null && now - row.updatedAt >= SETTLE_MS
   const questions: Question[] = []
   for (const guest of guests) {

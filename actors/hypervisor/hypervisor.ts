@@ -45,7 +45,10 @@ export type PerGuest = <T>(instance: string, task: () => Promise<T>) => Promise<
 
 const common = { instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER) }
 const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
-  spawn: checkObject({ ...common, spec: checkObject({ name: text(255), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12), image: text(128) }) }),
+  spawn: checkObject({
+    ...common,
+    spec: checkObject({ name: text(255), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12), image: text(128) }),
+  }),
   destroy: checkObject(common),
   start: checkObject(common),
   stop: checkObject({ ...common, graceMs: integer(0, 600_000) }),
@@ -120,7 +123,8 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
       const command = args as Command
       if (method === 'consoleLog') return { output: await driver.consoleLog(command.instance, command.maxBytes as number) }
       const queue = waiting.get(command.instance) ?? []
-      if (queue.length >= HYPERVISOR_LIMITS.inbox) throw new BatonError('Overloaded', `${queue.length} commands wait for ${command.instance}`, { retryAfterMs: 1000 })
+      if (queue.length >= HYPERVISOR_LIMITS.inbox)
+        throw new BatonError('Overloaded', `${queue.length} commands wait for ${command.instance}`, { retryAfterMs: 1000 })
       queue.push(env.monotonicMs())
       waiting.set(command.instance, queue)
       counters.waiting++

@@ -65,8 +65,8 @@ type InstanceCommand =
   | { readonly method: 'guestSeen'; readonly args: { readonly host: string; readonly power: PowerState; readonly order: number } }
   /** A host that should have this guest does not. */
   | { readonly method: 'guestMissing'; readonly args: { readonly host: string } }
-  /** The runtime had to set an actor of this instance aside. */
-  | { readonly method: 'broken'; readonly args: { readonly reason: string } }
+  /** The runtime had to set an operation of this instance aside. */
+  | { readonly method: 'broken'; readonly args: { readonly operation: string; readonly reason: string } }
   | { readonly method: 'get'; readonly args: unknown }
   | { readonly method: '@result'; readonly args: WorkResult }
   | { readonly method: '@timer'; readonly args: { readonly key: string } }
@@ -111,7 +111,7 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
     case 'guestMissing':
       return decideMissing(state, command.args.host)
     case 'broken':
-      return decideBroken(state, command.args.reason)
+      return decideBroken(state, command.args.operation, command.args.reason)
     case '@result':
       return decideResult(state, command.args, context)
     case '@timer':
@@ -119,7 +119,11 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
   }
 }
 
-function decideCreate(state: InstanceState, args: InstanceSpec & { requestId: string }, { id }: DecideContext): Decision<InstanceState, InstanceEvent> {
+function decideCreate(
+  state: InstanceState,
+  args: InstanceSpec & { requestId: string },
+  { id }: DecideContext,
+): Decision<InstanceState, InstanceEvent> {
   const { requestId, ...spec } = args
   const reply = (s: InstanceState) => bodyOf(s, id)
   if (!state.spec) return accept([{ type: 'created', spec, task: { operation: `${id}.1`, kind: 'build', requestId, mode: null } }], reply)
@@ -128,7 +132,7 @@ function decideCreate(state: InstanceState, args: InstanceSpec & { requestId: st
 }
 
 function decideAct(state: InstanceState, { action, mode, requestId }: ActArgs, id: string): Decision<InstanceState, InstanceEvent> {
-  const repeated = [state.task, state.last].find((t) => t?.requestId === requestId)
+  const repeated = [state.task, state.last].find(t => t?.requestId === requestId)
   if (repeated) return accept([], () => ({ operation: repeated.operation }))
   if (state.vmState === 'deleted') return refuse('NotFound', `instance ${id} is deleted`)
   const allowed = action === 'reboot' && mode !== 'hard' ? SOFT_REBOOT_FROM : INSTANCE_OPERATIONS[action].from
@@ -140,7 +144,7 @@ function decideAct(state: InstanceState, { action, mode, requestId }: ActArgs, i
     })
   }
   if (!state.host) return refuse('Conflict', `cannot ${action} instance ${id}: it is on no host; delete it and create it again`)
-  return accept([{ type: 'taskAccepted', task: { operation: `${id}.${state.operations + 1}`, kind: action, requestId, mode: mode ?? null } }], (s) => ({
+  return accept([{ type: 'taskAccepted', task: { operation: `${id}.${state.operations + 1}`, kind: action, requestId, mode: mode ?? null } }], s => ({
     operation: s.task?.operation,
   }))
 }
@@ -158,19 +162,23 @@ function decideDelete(state: InstanceState, requestId: string, id: string): Deci
   return accept([state.task ? { type: 'deleteQueued', task } : { type: 'taskAccepted', task }], () => ({ operation: task.operation }))
 }
 
-/** Without a task, whatever broke is no longer our business. */
-function decideBroken(state: InstanceState, reason: string): Decision<InstanceState, InstanceEvent> {
-  return accept(state.task ? [{ type: 'broke', fault: { code: 'Poisoned', message: reason } }] : [])
+/** An operation that is over may break as it likes. */
+function decideBroken(state: InstanceState, operation: string, reason: string): Decision<InstanceState, InstanceEvent> {
+  return accept(state.task?.operation === operation ? [{ type: 'broke', fault: { code: 'Poisoned', message: reason } }] : [])
 }
 
 /** An operation that was never started ends by no deadline of its own, so it is asked for until it is. */
 function decideResult(state: InstanceState, result: WorkResult, { now }: DecideContext): Decision<InstanceState, InstanceEvent> {
   if (result.ok || !state.task || result.key !== startKey(state, state.task)) return accept([])
-  if (result.fault?.code === 'Poisoned') return decideBroken(state, result.fault.message)
+  if (result.fault?.code === 'Poisoned') return decideBroken(state, state.task.operation, result.fault.message)
   return accept([{ type: 'startFailed', notBefore: now + Math.min(START_CAP_MS, START_BASE_MS * 2 ** Math.min(state.startFailures, 10)) }])
 }
 
-function decideGuestSeen(state: InstanceState, seen: { host: string; power: PowerState; order: number }, id: string): Decision<InstanceState, InstanceEvent> {
+function decideGuestSeen(
+  state: InstanceState,
+  seen: { host: string; power: PowerState; order: number },
+  id: string,
+): Decision<InstanceState, InstanceEvent> {
   // A guest nobody knows is reported, never destroyed: it may belong to something older than this journal.
   if (!state.spec) return accept([], () => ({ known: false, keep: true }))
   // While an operation runs, the guest is the operation's business: it knows where it has put what.
@@ -192,7 +200,9 @@ function observedPower(state: InstanceState, power: PowerState, id: string): Ins
 
 function decideMissing(state: InstanceState, host: string): Decision<InstanceState, InstanceEvent> {
   if (state.task || state.next || state.host !== host || state.vmState === 'deleted' || state.vmState === 'error') return accept([])
-  return accept([{ type: 'broke', fault: { code: 'DriverFault', message: `the guest has vanished from host ${host}; delete the instance or rebuild it` } }])
+  return accept([
+    { type: 'broke', fault: { code: 'DriverFault', message: `the guest has vanished from host ${host}; delete the instance or rebuild it` } },
+  ])
 }
 
 function evolve(state: InstanceState, event: InstanceEvent, at: number): InstanceState {
@@ -209,13 +219,24 @@ function evolve(state: InstanceState, event: InstanceEvent, at: number): Instanc
       return { ...state, startFailures: state.startFailures + 1, startAt: event.notBefore }
     case 'powerObserved':
       return {
-        ...state, powerState: event.power, vmState: event.vmState, updatedAt: at, fault: event.fault ? { ...event.fault, at } : state.fault,
+        ...state,
+        powerState: event.power,
+        vmState: event.vmState,
+        updatedAt: at,
+        fault: event.fault ? { ...event.fault, at } : state.fault,
       }
     case 'broke':
       // A delete that waited was promised: it goes on.
       return {
-        ...state, vmState: 'error', fault: { ...event.fault, at }, task: state.next, next: null, last: state.task ?? state.last,
-        startFailures: 0, startAt: 0, updatedAt: at,
+        ...state,
+        vmState: 'error',
+        fault: { ...event.fault, at },
+        task: state.next,
+        next: null,
+        last: state.task ?? state.last,
+        startFailures: 0,
+        startAt: 0,
+        updatedAt: at,
       }
   }
 }
@@ -224,13 +245,23 @@ function evolveEnded(state: InstanceState, event: InstanceEvent & { type: 'taskE
   const task = state.task
   if (!task) return state
   const base = {
-    ...state, host: event.host, claim: event.claim, task: state.next, next: null, last: task, startFailures: 0, startAt: 0, updatedAt: at,
+    ...state,
+    host: event.host,
+    claim: event.claim,
+    task: state.next,
+    next: null,
+    last: task,
+    startFailures: 0,
+    startAt: 0,
+    updatedAt: at,
     fault: event.fault ? { ...event.fault, at } : event.outcome === 'done' ? null : state.fault,
   }
   if (event.outcome === 'done') {
     const { vmState, powerState } = INSTANCE_OPERATIONS[task.kind].done
     return {
-      ...base, vmState, powerState,
+      ...base,
+      vmState,
+      powerState,
       obeyed: commandOrder(Number(task.operation.slice(task.operation.lastIndexOf('.') + 1)), 0),
       launchedAt: task.kind === 'build' ? at : state.launchedAt,
       deletedAt: vmState === 'deleted' ? at : state.deletedAt,
@@ -257,7 +288,10 @@ function work(state: InstanceState, id: string): Work[] {
   }
   if (!next) return [start]
   // Not all operations can be cancelled; those that cannot are waited for, and they end by their deadline.
-  return [start, { type: 'call', key: `cancel:${task.operation}`, to: address('operation', task.operation), method: 'cancel', args: { overtaken: true } }]
+  return [
+    start,
+    { type: 'call', key: `cancel:${task.operation}`, to: address('operation', task.operation), method: 'cancel', args: { overtaken: true } },
+  ]
 }
 
 /** Rank of a hypervisor command: newer operations outrank older ones, later commands of one outrank its earlier ones. */
@@ -294,18 +328,37 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
   kind: 'instance',
   version: 1,
   methods: {
-    create: { check: checkObject({ name: text(255), project: text(64), image: text(64), reservation: text(64), requestId, flavor: record, metadata: record }) },
+    create: {
+      check: checkObject({ name: text(255), project: text(64), image: text(64), reservation: text(64), requestId, flavor: record, metadata: record }),
+    },
     act: { check: checkObject({ action: anyOf('start', 'stop', 'reboot', 'pause', 'unpause'), mode: optional(anyOf('soft', 'hard')), requestId }) },
     delete: { check: checkObject({ requestId }) },
     ended: { check: checkObject({ operation: text(256), outcome: anyOf('done', 'undone', 'failed') }) },
-    guestSeen: { check: checkObject({ host: text(128), power: anyOf('running', 'paused', 'shutdown', 'crashed'), order: integer(0, Number.MAX_SAFE_INTEGER) }) },
+    guestSeen: {
+      check: checkObject({ host: text(128), power: anyOf('running', 'paused', 'shutdown', 'crashed'), order: integer(0, Number.MAX_SAFE_INTEGER) }),
+    },
     guestMissing: { check: checkObject({ host: text(128) }) },
-    broken: { check: checkObject({ reason: text(4096) }) },
+    broken: { check: checkObject({ operation: text(256), reason: text(4096) }) },
     get: {},
   },
   initial: () => ({
-    spec: null, vmState: 'building', powerState: null, host: null, claim: null, operations: 0, obeyed: 0, task: null, startFailures: 0, startAt: 0, next: null, last: null, fault: null,
-    createdAt: 0, updatedAt: 0, launchedAt: null, deletedAt: null,
+    spec: null,
+    vmState: 'building',
+    powerState: null,
+    host: null,
+    claim: null,
+    operations: 0,
+    obeyed: 0,
+    task: null,
+    startFailures: 0,
+    startAt: 0,
+    next: null,
+    last: null,
+    fault: null,
+    createdAt: 0,
+    updatedAt: 0,
+    launchedAt: null,
+    deletedAt: null,
   }),
   decide,
   evolve,
@@ -314,10 +367,17 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     const body = bodyOf(state, id)
     if (!body) return null
     const columns = {
-      name: body.name, project: body.project, vm_state: body.vmState, task_state: body.taskState, host: body.host, reservation: body.reservation,
-      deleted: body.vmState === 'deleted', created_at: body.createdAt, updated_at: body.updatedAt,
+      name: body.name,
+      project: body.project,
+      vm_state: body.vmState,
+      task_state: body.taskState,
+      host: body.host,
+      reservation: body.reservation,
+      deleted: body.vmState === 'deleted',
+      created_at: body.createdAt,
+      updated_at: body.updatedAt,
     }
     return { table: 'instance', id, columns, body }
   },
-  finished: (state) => state.vmState === 'deleted' && !state.task,
+  finished: state => state.vmState === 'deleted' && !state.task,
 })

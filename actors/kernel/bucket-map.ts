@@ -33,4 +33,4 @@ export function remove<T>(map: BucketMap<T>, key: string): BucketMap<T> {
   return { size: map.size - 1, buckets: { ...map.buckets, [name]: rest } }
 }
 
-export const entries = <T>(map: BucketMap<T>): [string, T][] => Object.values(map.buckets).flatMap((bucket) => Object.entries(bucket))
+export const entries = <T>(map: BucketMap<T>): [string, T][] => Object.values(map.buckets).flatMap(bucket => Object.entries(bucket))

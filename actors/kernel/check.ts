@@ -6,31 +6,33 @@ export type Check = (value: unknown) => string | null
 
 export const text =
   (maxLength: number, minLength = 1): Check =>
-  (value) =>
-    typeof value === 'string' && value.length >= minLength && value.length <= maxLength ? null : `must be text of ${minLength} to ${maxLength} characters`
+  value =>
+    typeof value === 'string' && value.length >= minLength && value.length <= maxLength
+      ? null
+      : `must be text of ${minLength} to ${maxLength} characters`
 
 export const integer =
   (min: number, max: number): Check =>
-  (value) =>
+  value =>
     Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max ? null : `must be a whole number from ${min} to ${max}`
 
 export const anyOf =
   (...allowed: readonly string[]): Check =>
-  (value) =>
+  value =>
     typeof value === 'string' && allowed.includes(value) ? null : `must be one of ${allowed.join(', ')}`
 
-export const flag: Check = (value) => (typeof value === 'boolean' ? null : 'must be true or false')
+export const flag: Check = value => (typeof value === 'boolean' ? null : 'must be true or false')
 
 export const optional =
   (check: Check): Check =>
-  (value) =>
+  value =>
     value === undefined || value === null ? null : check(value)
 
-export const record: Check = (value) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? null : 'must be an object')
+export const record: Check = value => (typeof value === 'object' && value !== null && !Array.isArray(value) ? null : 'must be an object')
 
 export const listOf =
   (check: Check, max: number): Check =>
-  (value) => {
+  value => {
     if (!Array.isArray(value) || value.length > max) return `must be a list of at most ${max}`
     for (const [i, item] of value.entries()) {
       const wrong = check(item)
@@ -42,7 +44,7 @@ export const listOf =
 /** Checks the named fields of an object; others pass. The answer names the field. */
 export const checkObject =
   (fields: Readonly<Record<string, Check>>): Check =>
-  (value) => {
+  value => {
     const wrong = record(value)
     if (wrong) return wrong
     const object = value as Record<string, unknown>

@@ -1,6 +1,7 @@
 /** What an operation is given by its subject, and what it reports back. */
-import type { Fault } from '../kernel/errors.ts'
+
 import type { InstanceSpec } from '../instance/instance.ts'
+import type { Fault } from '../kernel/errors.ts'
 
 export interface OperationArgs {
   readonly spec: InstanceSpec

@@ -11,7 +11,7 @@ import type { OperationBody, StepRecord } from '../api.ts'
 import { commandOrder } from '../instance/instance.ts'
 import { address } from '../kernel/address.ts'
 import { checkObject, record, text } from '../kernel/check.ts'
-import { accept, type ActorDefinition, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
+import { type ActorDefinition, accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
 import type { OperationArgs, OperationEnded, Outcome } from './contract.ts'
 import type { Found, OperationSpec, Step, StepContext } from './step.ts'
@@ -51,7 +51,10 @@ export interface OperationState {
 }
 
 type OperationCommand =
-  | { readonly method: 'start'; readonly args: { readonly kind: string; readonly subject: string; readonly requestId: string; readonly args: OperationArgs } }
+  | {
+      readonly method: 'start'
+      readonly args: { readonly kind: string; readonly subject: string; readonly requestId: string; readonly args: OperationArgs }
+    }
   | { readonly method: 'cancel'; readonly args: { readonly overtaken?: boolean } }
   | { readonly method: 'get'; readonly args: unknown }
   | { readonly method: '@result'; readonly args: WorkResult }
@@ -59,17 +62,35 @@ type OperationCommand =
 
 /** `next` is the step to go on with, null at the end of the list. */
 type OperationEvent =
-  | { readonly type: 'started'; readonly kind: string; readonly subject: string; readonly requestId: string; readonly args: OperationArgs; readonly deadlineAt: number; readonly next: string | null }
+  | {
+      readonly type: 'started'
+      readonly kind: string
+      readonly subject: string
+      readonly requestId: string
+      readonly args: OperationArgs
+      readonly deadlineAt: number
+      readonly next: string | null
+    }
   | { readonly type: 'stepDone'; readonly found: Found; readonly irreversible: boolean; readonly next: string | null }
   | { readonly type: 'stepRetried'; readonly fault: Fault; readonly notBefore: number }
-  | { readonly type: 'turnedBack'; readonly fault: Fault; readonly to: string; readonly resume: boolean; readonly found: Found; readonly next: string | null; readonly cancel: boolean }
-  | { readonly type: 'stepUndone'; readonly found: Found; readonly next: string | null }
+  | {
+      readonly type: 'turnedBack'
+      readonly fault: Fault
+      readonly to: string
+      readonly resume: boolean
+      readonly found: Found
+      readonly next: string | null
+      readonly cancel: boolean
+    }
+  | { readonly type: 'stepUndone'; readonly next: string | null }
   /** A cancel came while it was undoing in order to try again: it will not try again. */
   | { readonly type: 'resumeDropped'; readonly fault: Fault; readonly to: string; readonly next: string | null }
   | { readonly type: 'expired'; readonly fault: Fault }
+  /** The subject could not take the report. */
+  | { readonly type: 'reportFailed'; readonly notBefore: number }
   | { readonly type: 'reported' }
 
-const named = (spec: OperationSpec, name: string): number => spec.steps.findIndex((s) => s.name === name)
+const named = (spec: OperationSpec, name: string): number => spec.steps.findIndex(s => s.name === name)
 
 function contextOf(state: OperationState, id: string, found: Found = state.found): StepContext {
   const number = Number(id.slice(id.lastIndexOf('.') + 1))
@@ -78,7 +99,7 @@ function contextOf(state: OperationState, id: string, found: Found = state.found
 
 /** The first step from index `from` on that has something to do. */
 function forward(spec: OperationSpec, c: StepContext, from: number): string | null {
-  return spec.steps.slice(from).find((s) => s.do(c) !== null)?.name ?? null
+  return spec.steps.slice(from).find(s => s.do(c) !== null)?.name ?? null
 }
 
 /** The last step from index `from` down to `to` that has something to undo. */
@@ -86,6 +107,8 @@ function backward(spec: OperationSpec, c: StepContext, from: number, to: number)
   for (let i = from; i >= to; i--) if (spec.steps[i]?.undo?.(c)) return spec.steps[i]?.name ?? null
   return null
 }
+
+const retryPauseMs = ({ attempt }: OperationState): number => Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(attempt - 1, 10))
 
 /** Cluster time by which forward steps must be over. */
 const forwardUntil = (state: OperationState): number => state.deadlineAt - (state.deadlineAt - state.startedAt) * UNDO_SHARE
@@ -128,7 +151,8 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
 
   function decideCancel(state: OperationState, overtaken: boolean, id: string): D {
     const reply = (s: OperationState) => bodyOf(s, id)
-    if (state.phase === 'new') return refuse('NotFound', `there is no operation ${id}`)
+    // The subject that wants it cancelled is also having it started: the cancel has overtaken the start, and comes again.
+    if (state.phase === 'new') return refuse(overtaken ? 'Unavailable' : 'NotFound', `there is no operation ${id}`)
     if (state.phase === 'reporting' || state.phase === 'ended') {
       return overtaken ? accept([]) : refuse('Conflict', `operation ${id} has ended: ${state.outcome}`)
     }
@@ -142,7 +166,12 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
 
   const firstStep = (state: OperationState): string => specOf(state).steps[0]?.name ?? ''
 
-  function turnBack(state: OperationState, id: string, fault: Fault, how: { to: string; resume: boolean; found: Found; cancel: boolean }): OperationEvent {
+  function turnBack(
+    state: OperationState,
+    id: string,
+    fault: Fault,
+    how: { to: string; resume: boolean; found: Found; cancel: boolean },
+  ): OperationEvent {
     const spec = specOf(state)
     const next = backward(spec, contextOf(state, id), named(spec, state.cursor), named(spec, how.to))
     return { type: 'turnedBack', fault, next, ...how }
@@ -166,7 +195,7 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
   }
 
   function decideResult(state: OperationState, result: WorkResult, { id, now }: DecideContext): D {
-    if (result.key === 'report') return state.phase === 'reporting' ? accept([{ type: 'reported' }]) : accept([])
+    if (state.phase === 'reporting') return decideReport(state, result, now)
     if (result.key !== `${state.phase}:${state.serial}`) return accept([])
     if (!result.ok) return decideFault(state, result.fault ?? { code: 'Internal', message: 'no reason was given' }, id, now)
     const spec = specOf(state)
@@ -178,17 +207,22 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       const next = forward(spec, contextOf(state, id, { ...state.found, ...found }), index + 1)
       return accept([{ type: 'stepDone', found, irreversible: step.irreversible ?? false, next }])
     }
-    const found = step.forget ?? {}
-    return accept([{ type: 'stepUndone', found, next: backward(spec, context, index - 1, named(spec, state.turn?.to ?? '')) }])
+    return accept([{ type: 'stepUndone', next: backward(spec, context, index - 1, named(spec, state.turn?.to ?? '')) }])
+  }
+
+  /** The subject waits for this report and for nothing else, so it is given until it is taken, or there is nobody to take it. */
+  function decideReport(state: OperationState, { key, ok, fault }: WorkResult, now: number): D {
+    if (key !== `report:${state.serial}`) return accept([])
+    return accept([ok || fault?.code === 'NotFound' ? { type: 'reported' } : { type: 'reportFailed', notBefore: now + retryPauseMs(state) }])
   }
 
   function decideFault(state: OperationState, fault: Fault, id: string, now: number): D {
-    const retryAt = now + Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(state.attempt - 1, 10))
+    const retryAt = now + retryPauseMs(state)
     // An undo is tried until the deadline: giving up on it would leave something behind.
     if (state.phase === 'undoing') return accept([{ type: 'stepRetried', fault, notBefore: retryAt }])
     const step = currentStep(state)
-    const verdict = step.onFault?.(contextOf(state, id), fault, state.attempt) ?? { then: 'retry' }
-    switch (verdict.then) {
+    const verdict = step.onFault?.(contextOf(state, id), fault, state.attempt) ?? { next: 'retry' }
+    switch (verdict.next) {
       case 'goBack':
         return accept([turnBack(state, id, fault, { to: verdict.to, resume: true, found: verdict.found, cancel: false })])
       case 'skip': {
@@ -207,7 +241,8 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
   function work(state: OperationState, id: string): Work[] {
     if (state.phase === 'new' || state.phase === 'ended') return []
     if (state.phase === 'reporting') {
-      return [{ type: 'call', key: 'report', to: address('instance', state.subject), method: 'ended', args: endedOf(state, id, specOf(state)) }]
+      const report = { to: address('instance', state.subject), method: 'ended', args: endedOf(state, id, specOf(state)) }
+      return [{ type: 'call', key: `report:${state.serial}`, ...report, ...(state.attempt > 1 ? { notBefore: state.notBefore } : {}) }]
     }
     const step = currentStep(state)
     const context = contextOf(state, id)
@@ -238,37 +273,63 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       const body = bodyOf(state, id)
       if (!body) return null
       const columns = {
-        kind: body.kind, subject: body.subject, status: body.status, open: state.phase !== 'ended', request_id: body.requestId,
-        created_at: body.startedAt, updated_at: state.updatedAt, ended_at: body.endedAt,
+        kind: body.kind,
+        subject: body.subject,
+        status: body.status,
+        open: state.phase !== 'ended',
+        request_id: body.requestId,
+        created_at: body.startedAt,
+        updated_at: state.updatedAt,
+        ended_at: body.endedAt,
       }
       return { table: 'operation', id, columns, body }
     },
-    finished: (state) => state.phase === 'ended',
+    finished: state => state.phase === 'ended',
   })
 
   function bodyOf(state: OperationState, id: string): OperationBody | null {
     if (state.phase === 'new') return null
     const { kind, subject, requestId, steps, startedAt, endedAt, deadlineAt, cancelRequested, fault } = state
     const status = state.outcome ?? (state.phase === 'undoing' ? 'undoing' : 'running')
-    const plan = catalogue.get(kind)?.steps.map((s) => s.name) ?? []
+    const plan = catalogue.get(kind)?.steps.map(s => s.name) ?? []
     return { id, kind, subject, requestId, status, steps, plan, startedAt, endedAt, deadlineAt, cancelRequested, fault }
   }
 }
 
 const NO_ARGS: OperationArgs = {
   spec: { name: '', project: '', flavor: { id: '', name: '', vcpus: 0, ramMb: 0, diskGb: 0 }, image: '', metadata: {}, reservation: '' },
-  host: null, claim: null, mode: null,
+  host: null,
+  claim: null,
+  mode: null,
 }
 
 const INITIAL: OperationState = {
-  phase: 'new', kind: '', subject: '', requestId: '', args: NO_ARGS, found: {}, cursor: '', attempt: 1, serial: 0, notBefore: 0, turn: null, irreversible: false,
-  cancelRequested: false, outcome: null, fault: null, steps: [], startedAt: 0, updatedAt: 0, endedAt: null, deadlineAt: 0,
+  phase: 'new',
+  kind: '',
+  subject: '',
+  requestId: '',
+  args: NO_ARGS,
+  found: {},
+  cursor: '',
+  attempt: 1,
+  serial: 0,
+  notBefore: 0,
+  turn: null,
+  irreversible: false,
+  cancelRequested: false,
+  outcome: null,
+  fault: null,
+  steps: [],
+  startedAt: 0,
+  updatedAt: 0,
+  endedAt: null,
+  deadlineAt: 0,
 }
 
 /** What the subject is told. Undone means that host and claim are as they were before. */
 function endedOf(state: OperationState, id: string, spec: OperationSpec): OperationEnded {
   const outcome = state.outcome ?? 'failed'
-  const { host, claim } = outcome === 'undone' ? state.args : spec.leaves(state)
+  const { host, claim } = outcome === 'undone' ? state.args : spec.leaves({ operation: id, args: state.args, found: state.found, at: state.cursor })
   return { operation: id, outcome, host, claim, fault: outcome === 'done' ? null : state.fault }
 }
 
@@ -284,12 +345,24 @@ const closed = (steps: readonly StepRecord[], change: Partial<StepRecord>): read
 
 /** Moves on to `name`; the command before it is over. */
 const enter = (state: OperationState, phase: 'doing' | 'undoing', name: string, at: number): OperationState => ({
-  ...state, phase, cursor: name, attempt: 1, notBefore: at, serial: state.serial + 1, updatedAt: at,
+  ...state,
+  phase,
+  cursor: name,
+  attempt: 1,
+  notBefore: at,
+  serial: state.serial + 1,
+  updatedAt: at,
   steps: opened(state, name, phase === 'doing' ? 'do' : 'undo', at),
 })
 
 const conclude = (state: OperationState, outcome: Outcome, at: number): OperationState => ({
-  ...state, phase: 'reporting', outcome, serial: state.serial + 1, endedAt: at, updatedAt: at,
+  ...state,
+  phase: 'reporting',
+  outcome,
+  attempt: 1,
+  serial: state.serial + 1,
+  endedAt: at,
+  updatedAt: at,
 })
 
 /** Everything is undone down to where it was to be: forward again from there, or the end. */
@@ -308,31 +381,49 @@ function evolve(state: OperationState, event: OperationEvent, at: number): Opera
     }
     case 'stepDone': {
       const done: OperationState = {
-        ...state, found: { ...state.found, ...event.found }, irreversible: state.irreversible || event.irreversible,
+        ...state,
+        found: { ...state.found, ...event.found },
+        irreversible: state.irreversible || event.irreversible,
         steps: closed(state.steps, { state: 'done', endedAt: at }),
       }
       return event.next === null ? conclude(done, 'done', at) : enter(done, 'doing', event.next, at)
     }
     case 'stepRetried': {
       const attempt = state.attempt + 1
-      return { ...state, attempt, notBefore: event.notBefore, serial: state.serial + 1, updatedAt: at, steps: closed(state.steps, { attempt, fault: event.fault }) }
+      return {
+        ...state,
+        attempt,
+        notBefore: event.notBefore,
+        serial: state.serial + 1,
+        updatedAt: at,
+        steps: closed(state.steps, { attempt, fault: event.fault }),
+      }
     }
     case 'turnedBack': {
       const { fault, to, resume, found, next, cancel } = event
       const back: OperationState = {
-        ...state, fault, turn: { to, resume, found }, cancelRequested: state.cancelRequested || cancel,
+        ...state,
+        fault,
+        turn: { to, resume, found },
+        cancelRequested: state.cancelRequested || cancel,
         steps: closed(state.steps, { state: 'failed', endedAt: at, fault }),
       }
       return next === null ? turned(back, at) : enter(back, 'undoing', next, at)
     }
     case 'stepUndone': {
-      const undone: OperationState = { ...state, found: { ...state.found, ...event.found }, steps: closed(state.steps, { state: 'done', endedAt: at }) }
+      const undone: OperationState = { ...state, steps: closed(state.steps, { state: 'done', endedAt: at }) }
       return event.next === null ? turned(undone, at) : enter(undone, 'undoing', event.next, at)
     }
     case 'resumeDropped':
       return { ...state, fault: event.fault, cancelRequested: true, turn: { to: event.to, resume: false, found: {} }, updatedAt: at }
     case 'expired':
-      return conclude({ ...state, fault: event.fault, steps: closed(state.steps, { state: 'failed', endedAt: at, fault: event.fault }) }, 'failed', at)
+      return conclude(
+        { ...state, fault: event.fault, steps: closed(state.steps, { state: 'failed', endedAt: at, fault: event.fault }) },
+        'failed',
+        at,
+      )
+    case 'reportFailed':
+      return { ...state, attempt: state.attempt + 1, notBefore: event.notBefore, serial: state.serial + 1, updatedAt: at }
     case 'reported':
       return { ...state, phase: 'ended', serial: state.serial + 1, updatedAt: at }
   }

@@ -3,7 +3,7 @@
  * actor, perhaps with its undo. The functions here are given the operation's context and answer with plain data; they
  * are asked again after a crash and must answer the same, so they look at nothing but the context.
  */
-import { address, type Address } from '../kernel/address.ts'
+import { type Address, address } from '../kernel/address.ts'
 import type { Json } from '../kernel/define.ts'
 import { minutes, seconds } from '../kernel/env.ts'
 import type { Fault } from '../kernel/errors.ts'
@@ -31,13 +31,13 @@ export interface Request {
 /** What to do about a fault of a step. */
 export type OnFault =
   /** The same step again after a pause, as long as the retry policy allows; then give up. */
-  | { readonly then: 'retry' }
+  | { readonly next: 'retry' }
   /** Undo what was done and end. */
-  | { readonly then: 'giveUp' }
+  | { readonly next: 'giveUp' }
   /** Undo back to the named step, then go forward again from there, with `found` changed. */
-  | { readonly then: 'goBack'; readonly to: string; readonly found: Found }
+  | { readonly next: 'goBack'; readonly to: string; readonly found: Found }
   /** As if it had been done. */
-  | { readonly then: 'skip' }
+  | { readonly next: 'skip' }
 
 export interface Step {
   readonly name: string
@@ -47,8 +47,6 @@ export interface Step {
   readonly save?: (c: StepContext, answer: unknown) => Found
   /** The command that takes it back, or null. It must be harmless when `do` never arrived. */
   readonly undo?: (c: StepContext) => Request | null
-  /** What its undo adds to what was found. */
-  readonly forget?: Found
   /** Once done it cannot be taken back: an operation that turns back behind it has failed. */
   readonly irreversible?: boolean
   readonly onFault?: (c: StepContext, fault: Fault, attempt: number) => OnFault
@@ -64,8 +62,11 @@ export interface OperationSpec {
   readonly deadlineMs: number
   readonly cancellable: boolean
   readonly steps: readonly Step[]
-  /** Host and claim of the subject when all steps are done. */
-  readonly leaves: (c: Pick<StepContext, 'args' | 'found'>) => { host: string | null; claim: string | null }
+  /**
+   * Host and claim of the subject when all steps are done, or, at the deadline, what may be left of it while the step `at`
+   * was being done or undone. A command without an answer may have been obeyed, so in doubt it is left.
+   */
+  readonly leaves: (c: Pick<StepContext, 'operation' | 'args' | 'found'> & { readonly at: string }) => { host: string | null; claim: string | null }
 }
 
 export const step = (name: string, how: Omit<Step, 'name' | 'timeoutMs' | 'attempts'> & { timeoutMs?: number; attempts?: number }): Step => ({
@@ -81,7 +82,7 @@ export const operation = (
 ): OperationSpec => ({
   deadlineMs: minutes(10),
   cancellable: false,
-  leaves: (c) => ({ host: c.args.host, claim: c.args.claim }),
+  leaves: c => ({ host: c.args.host, claim: c.args.claim }),
   ...how,
   kind,
 })

@@ -18,11 +18,12 @@ export interface Filter {
 const usedOf = (host: HostBody): Resources => ({ vcpus: host.vcpusUsed, ramMb: host.ramMbUsed, diskGb: host.diskGbUsed })
 
 export const FILTERS: readonly Filter[] = [
-  { name: 'enabled', refuses: (host) => (host.enabled ? null : (host.disabledReason ?? 'disabled')) },
-  { name: 'up', refuses: (host) => (host.state === 'up' ? null : `is ${host.state}`) },
+  { name: 'enabled', refuses: host => (host.enabled ? null : (host.disabledReason ?? 'disabled')) },
+  { name: 'up', refuses: host => (host.state === 'up' ? null : `is ${host.state}`) },
   {
     name: 'image',
-    refuses: (host, request) => (request.driver === null || request.driver === host.driver ? null : `runs ${host.driver}, the image needs ${request.driver}`),
+    refuses: (host, request) =>
+      request.driver === null || request.driver === host.driver ? null : `runs ${host.driver}, the image needs ${request.driver}`,
   },
   { name: 'retry', refuses: (host, request) => (request.avoid.includes(host.id) ? 'refused or failed already' : null) },
   { name: 'capacity', refuses: (host, request, ratios) => lacks(host, usedOf(host), request, ratios) },

@@ -8,7 +8,7 @@ import type { HostBody } from '../api.ts'
 import type { Ratios, Resources } from '../host/host.ts'
 import { BatonError } from '../kernel/errors.ts'
 import { FILTERS, type PickRequest } from './filters.ts'
-import { weigh, WEIGHERS } from './weighers.ts'
+import { WEIGHERS, weigh } from './weighers.ts'
 
 /** Hosts handed out per request: the choice and its alternates. */
 const ALTERNATES = 3
@@ -40,7 +40,7 @@ export function createScheduler(options: { random(): number; ratios: Ratios }): 
     const passed: HostBody[] = []
     const reasons = new Map<string, number>()
     for (const host of known.values()) {
-      const filter = FILTERS.find((f) => f.refuses(host, request, ratios) !== null)
+      const filter = FILTERS.find(f => f.refuses(host, request, ratios) !== null)
       if (filter) reasons.set(filter.name, (reasons.get(filter.name) ?? 0) + 1)
       else passed.push(withHandedOut(host))
     }
@@ -69,7 +69,7 @@ export function createScheduler(options: { random(): number; ratios: Ratios }): 
       const ranked = passed.map((host, i) => ({ id: host.id, weight: weights[i] ?? 0 })).sort((a, b) => b.weight - a.weight || (a.id < b.id ? -1 : 1))
       const first = Math.floor(random() * Math.min(SUBSET, ranked.length))
       const [chosen] = ranked.splice(first, 1)
-      const hosts = [...(chosen ? [chosen] : []), ...ranked].slice(0, ALTERNATES).map((r) => r.id)
+      const hosts = [...(chosen ? [chosen] : []), ...ranked].slice(0, ALTERNATES).map(r => r.id)
       const id = hosts[0]
       if (id !== undefined) {
         const before = handedOut.get(id)

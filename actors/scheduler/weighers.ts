@@ -18,7 +18,7 @@ export const WEIGHERS: readonly Weigher[] = [
 export function weigh(hosts: readonly HostBody[], weighers: readonly Weigher[], ratios: Ratios): number[] {
   const totals = hosts.map(() => 0)
   for (const { multiplier, weigh: of } of weighers) {
-    const raw = hosts.map((host) => of(host, ratios))
+    const raw = hosts.map(host => of(host, ratios))
     const least = Math.min(...raw)
     const span = Math.max(...raw) - least
     if (span > 0) for (const [i, value] of raw.entries()) totals[i] = (totals[i] ?? 0) + (multiplier * (value - least)) / span

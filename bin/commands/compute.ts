@@ -32,7 +32,15 @@ export async function run(options: Options): Promise<void> {
       ...(compute ? messengerMetrics(compute.messenger.stats()) : {}),
       ...linkMetrics(link.stats()),
       ...processMetrics(gauges.read()),
-      ...(h ? { guests: h.guests, commands_waiting: h.waiting, commands_done_total: h.done, commands_failed_total: h.failed, commands_stale_total: h.stale } : {}),
+      ...(h
+        ? {
+            guests: h.guests,
+            commands_waiting: h.waiting,
+            commands_done_total: h.done,
+            commands_failed_total: h.failed,
+            commands_stale_total: h.stale,
+          }
+        : {}),
     }
   })
   const health = await startHealthServer({
@@ -69,8 +77,8 @@ function fakeOptions(config: Config) {
   return {
     fakeCapacity: { vcpus, ramMb, diskGb },
     fake: {
-      latencyMs: Object.fromEntries(methods.map((m) => [m, [latencyMs, latencyMs] as const])),
-      failure: Object.fromEntries(methods.map((m) => [m, failureRate])),
+      latencyMs: Object.fromEntries(methods.map(m => [m, [latencyMs, latencyMs] as const])),
+      failure: Object.fromEntries(methods.map(m => [m, failureRate])),
     },
   }
 }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { BUILT_IN_IMAGES } from '../../actors/hypervisor/drivers/images.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import { type Database, openDatabase } from '../../persistence/database.ts'
+import type { PgJournal } from '../../persistence/journal.ts'
 import { type Conductor, type ConductorSettings, startConductor } from '../../supervisors/conductor.ts'
 import type { Config } from '../../supervisors/config.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
@@ -11,9 +12,8 @@ import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors
 import { runNode } from '../../supervisors/node-process.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
 import { startHealthServer } from '../../transport/http/health-server.ts'
-import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import type { Link } from '../../transport/link.ts'
-import type { PgJournal } from '../../persistence/journal.ts'
+import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { type Options, text } from '../call.ts'
 import { settingsOf } from '../settings.ts'
 import { VERSION } from '../version.ts'
@@ -90,7 +90,7 @@ export async function run(options: Options): Promise<void> {
         return
       } catch (error) {
         env.log.warn({ fault: toFault(error), attempt }, 'could not join yet')
-        await new Promise<void>((resolve) => env.setTimer(Math.min(5000, 200 * 2 ** attempt), resolve))
+        await new Promise<void>(resolve => env.setTimer(Math.min(5000, 200 * 2 ** attempt), resolve))
       }
     }
   }
@@ -100,9 +100,13 @@ export async function run(options: Options): Promise<void> {
     isReady: () => readiness(life),
     metrics: () => createdMetrics.text(),
   })
-  const createdMetrics = createMetrics({ id, role: 'conductor' }, () => ({ ...metricsOf(life), ...processMetrics(gauges.read()), journal_fenced_total: fencedCommits }))
+  const createdMetrics = createMetrics({ id, role: 'conductor' }, () => ({
+    ...metricsOf(life),
+    ...processMetrics(gauges.read()),
+    journal_fenced_total: fencedCommits,
+  }))
 
-  const node = runNode(env.log, async (why) => {
+  const node = runNode(env.log, async why => {
     ended = true
     if (why === 'drain') await life?.conductor.drain()
     else await life?.conductor.leave()
@@ -120,10 +124,19 @@ function settingsFor(config: Config): ConductorSettings {
   return {
     membership: config.membership,
     heartbeat: { ...config.heartbeat, auditMs: AUDIT_MS },
-    actors: { inbox: config.actors.inbox, total: config.actors.inbox * 20, idleMs: config.actors.idleMs, snapshotEvery: config.journal.snapshotEvery },
+    actors: {
+      inbox: config.actors.inbox,
+      total: config.actors.inbox * 20,
+      idleMs: config.actors.idleMs,
+      snapshotEvery: config.journal.snapshotEvery,
+    },
     restart: { limit: config.actors.restartLimit, periodMs: config.actors.restartPeriodMs, backoffBaseMs: 100, backoffCapMs: 10_000 },
     ratios: { vcpu: config.scheduler.vcpuRatio, ram: config.scheduler.ramRatio, disk: config.scheduler.diskRatio },
-    deadlines: { buildMs: config.operations.buildDeadlineMs, actionMs: config.operations.actionDeadlineMs, deleteMs: config.operations.deleteDeadlineMs },
+    deadlines: {
+      buildMs: config.operations.buildDeadlineMs,
+      actionMs: config.operations.actionDeadlineMs,
+      deleteMs: config.operations.deleteDeadlineMs,
+    },
   }
 }
 
@@ -171,8 +184,8 @@ function keepTidy(database: Database, keepMs: number, env: ReturnType<typeof rea
   const tidy = () => {
     database
       .trim(keepMs)
-      .then((trimmed) => env.log.debug({ trimmed }, 'retention'))
-      .catch((error) => env.log.warn({ fault: toFault(error) }, 'retention was not finished'))
+      .then(trimmed => env.log.debug({ trimmed }, 'retention'))
+      .catch(error => env.log.warn({ fault: toFault(error) }, 'retention was not finished'))
       // Spread over the conductors, so that not all do it at once.
       .finally(() => setTimeout(tidy, RETENTION_EVERY_MS * (0.5 + Math.random())).unref())
   }

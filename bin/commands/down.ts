@@ -16,8 +16,9 @@ export async function run(options: Options): Promise<void> {
   // It is no child of ours, so its end can only be looked for.
   const untilMs = performance.now() + STOP_MS
   while (isRunning(pid)) {
-    if (performance.now() > untilMs) throw new BatonError('DeadlineExceeded', `the cluster (pid ${pid}) has not stopped within ${STOP_MS / 1000} s; see ${join(folder, 'logs')}`)
-    await new Promise((resolveLook) => setTimeout(resolveLook, LOOK_MS))
+    if (performance.now() > untilMs)
+      throw new BatonError('DeadlineExceeded', `the cluster (pid ${pid}) has not stopped within ${STOP_MS / 1000} s; see ${join(folder, 'logs')}`)
+    await new Promise(resolveLook => setTimeout(resolveLook, LOOK_MS))
   }
   console.log('stopped')
 }

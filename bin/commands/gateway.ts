@@ -1,14 +1,14 @@
 /** `baton gateway`: a stateless node with the REST API. Loads no database driver, and is given no credentials. */
 import { hostname } from 'node:os'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { processGauges } from '../../supervisors/gauges.ts'
 import { startGateway } from '../../supervisors/gateway.ts'
+import { processGauges } from '../../supervisors/gauges.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
-import { createHttpServer } from '../../transport/http/server.ts'
 import { HTTP_LIMITS } from '../../transport/http/limits.ts'
+import { createHttpServer } from '../../transport/http/server.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { type Options, text } from '../call.ts'
 import { seedsOf } from '../seeds.ts'
@@ -23,7 +23,8 @@ export async function run(options: Options): Promise<void> {
   const config = settingsOf(options)
   const id = text(options, 'id') ?? `gateway-${hostname()}`
   const { host, port } = config.http
-  if (!LOOPBACK.has(host)) throw new BatonError('ConfigInvalid', `http.host: ${host} is not a loopback address, and the API knows no identities yet; use 127.0.0.1`)
+  if (!LOOPBACK.has(host))
+    throw new BatonError('ConfigInvalid', `http.host: ${host} is not a loopback address, and the API knows no identities yet; use 127.0.0.1`)
   const env = realEnv(id, config.log.level)
   const gauges = processGauges()
   const link = createZeromqLink({ identity: id })

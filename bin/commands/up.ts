@@ -4,10 +4,10 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { lockDataFolder, openDataFolder } from '../../persistence/embedded-files.ts'
 import { startEmbedded } from '../../persistence/embedded.ts'
-import type { NodeMessage } from '../../supervisors/node-process.ts'
+import { lockDataFolder, openDataFolder } from '../../persistence/embedded-files.ts'
 import { startLocalCluster } from '../../supervisors/local-cluster.ts'
+import type { NodeMessage } from '../../supervisors/node-process.ts'
 import type { Options } from '../call.ts'
 import { configFile, settingsOf } from '../settings.ts'
 
@@ -25,7 +25,7 @@ export async function run(options: Options): Promise<void> {
     config,
     script: SCRIPT,
     ...(file === undefined ? {} : { configFile: resolve(file) }),
-    startDatabase: (onExit) => startEmbedded({ dataDir: folder, onExit }),
+    startDatabase: onExit => startEmbedded({ dataDir: folder, onExit }),
     lockFolder: async () => lockDataFolder(await openDataFolder(folder)),
     say,
   })
@@ -34,7 +34,7 @@ export async function run(options: Options): Promise<void> {
   say('Try:  npx baton instance create first --flavor tiny --wait')
   if (process.connected) process.send?.({ type: 'ready', endpoint: cluster.endpoint, note: seconds } satisfies NodeMessage)
 
-  await new Promise<void>((resolveStop) => {
+  await new Promise<void>(resolveStop => {
     process.once('SIGINT', () => resolveStop())
     process.once('SIGTERM', () => resolveStop())
   })
@@ -52,10 +52,13 @@ async function detach(options: Options): Promise<void> {
   mkdirSync(join(folder, 'logs'), { recursive: true, mode: 0o700 })
   const logFile = join(folder, 'logs', 'up.log')
   const log = openSync(logFile, 'w', 0o600)
-  const child = spawn(process.execPath, [SCRIPT, ...process.argv.slice(2).filter((arg) => arg !== '--detach')], { detached: true, stdio: ['ignore', log, log, 'ipc'] })
+  const child = spawn(process.execPath, [SCRIPT, ...process.argv.slice(2).filter(arg => arg !== '--detach')], {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+  })
   closeSync(log)
-  const ready = await new Promise<NodeMessage | null>((resolveReady) => {
-    child.once('message', (message) => resolveReady(message as NodeMessage))
+  const ready = await new Promise<NodeMessage | null>(resolveReady => {
+    child.once('message', message => resolveReady(message as NodeMessage))
     child.once('exit', () => resolveReady(null))
   })
   if (ready?.type !== 'ready') throw new BatonError('Unavailable', `the cluster did not start:\n${readFileSync(logFile, 'utf8').trim()}`)

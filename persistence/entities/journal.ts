@@ -29,7 +29,7 @@ export const ActorEntity = defineEntity({
     actor: p.text().collation('C').primary(),
     kind: p.text(),
     shard: p.smallint(),
-    /** Of its newest event. */
+    /** Of its newest event when this row last changed: appends that change nothing else do not touch it. */
     seq: p.integer(),
     /** It has work: whoever takes over its shard loads it at once. */
     awake: p.boolean(),

@@ -14,7 +14,7 @@ import { findHome, sweepStages } from '../../persistence/embedded-home.ts'
 import { chooseUser, reachableNative, STAGE_DIR } from '../../persistence/embedded-user.ts'
 import { runSql, temporaryFolder } from '../support/database.ts'
 import { skip } from '../support/skip.ts'
-import { append, event, instanceRow, node, rejectsWith } from '../unit/persistence-contract.ts'
+import { append, event, instanceRow, node, rejectsWith } from '../unit/persistence-fixtures.ts'
 
 /** `node persistence-embedded.test.ts DATA`: a starter to be killed. */
 const [starterData] = process.argv.slice(2)

@@ -7,7 +7,8 @@ import { MIGRATIONS } from '../../persistence/migrations/index.ts'
 import { openOrm } from '../../persistence/orm.ts'
 import { VIEW_COLUMNS, VIEW_TABLES } from '../../persistence/view-tables.ts'
 import { runSql, startProxy, startTestServer, urlOf } from '../support/database.ts'
-import { append, event, instanceRow, node, persistenceContract, rejectsWith } from '../unit/persistence-contract.ts'
+import { persistenceContract } from '../unit/persistence-contract.ts'
+import { append, event, instanceRow, node, rejectsWith } from '../unit/persistence-fixtures.ts'
 
 const server = await startTestServer()
 

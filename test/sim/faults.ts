@@ -26,9 +26,9 @@ const killOne =
   }
 
 const FAULTS: Readonly<Record<string, Fault>> = {
-  killConductor: killOne((w) => w.conductors),
-  killCompute: killOne((w) => w.computes),
-  killGateway: killOne((w) => w.gateways),
+  killConductor: killOne(w => w.conductors),
+  killCompute: killOne(w => w.computes),
+  killGateway: killOne(w => w.gateways),
   killAllConductors(world, random, later) {
     world.log('FAULT kill all conductors')
     for (const { name } of world.conductors) {

@@ -29,7 +29,7 @@ interface Moment {
 const before = (a: Moment, b: Moment): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.seq < b.seq)
 
 /** Settles all promises that can be settled without time passing. */
-const settle = (): Promise<void> => new Promise((resolve) => realSetImmediate(resolve))
+const settle = (): Promise<void> => new Promise(resolve => realSetImmediate(resolve))
 
 export function createLoop(): Loop {
   const heap: Moment[] = []

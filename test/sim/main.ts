@@ -22,10 +22,12 @@ function report(result: SimResult): void {
 }
 
 async function one(seed: number): Promise<boolean> {
-  const result = await runSeed(seed, values.trace ? (line) => console.log(line) : undefined)
+  const result = await runSeed(seed, values.trace ? line => console.log(line) : undefined)
   report(result)
   const { steps, instances, commits, fenced, mix, digest } = result
-  console.log(`seed ${seed}: ${result.violations.length} violations, ${(result.simulatedMs / 1000).toFixed(0)} s simulated, ${steps} steps, ${instances} instances, ${commits} commits, ${fenced} refused, faults: ${mix}`)
+  console.log(
+    `seed ${seed}: ${result.violations.length} violations, ${(result.simulatedMs / 1000).toFixed(0)} s simulated, ${steps} steps, ${instances} instances, ${commits} commits, ${fenced} refused, faults: ${mix}`,
+  )
   console.log(`trace ${digest}`)
   return result.violations.length === 0
 }
@@ -51,7 +53,7 @@ async function many(first: number, count: number): Promise<boolean> {
           if (next < first + count) child.stdin?.write(`${next++}\n`)
           else child.stdin?.end()
         }
-        child.on('message', (message) => {
+        child.on('message', message => {
           const result = message as SimResult
           report(result)
           done++
@@ -60,13 +62,15 @@ async function many(first: number, count: number): Promise<boolean> {
           hand()
         })
         child.on('error', reject)
-        child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`))))
+        child.on('exit', code => (code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`))))
         hand()
       })
     }),
   )
   const seconds = (performance.now() - started) / 1000
-  console.log(`${done} seeds from ${first}: ${violated} with violations, ${seconds.toFixed(1)} s, ${(simulatedMs / 1000 / seconds).toFixed(0)}x real time`)
+  console.log(
+    `${done} seeds from ${first}: ${violated} with violations, ${seconds.toFixed(1)} s, ${(simulatedMs / 1000 / seconds).toFixed(0)}x real time`,
+  )
   return violated === 0
 }
 

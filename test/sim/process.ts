@@ -33,12 +33,20 @@ export function createProcess(name: string, loop: Loop, random: Random, log: (li
 
   const guard = <T>(promise: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
-      promise.then((value) => enter(() => resolve(value)), (error) => enter(() => reject(error)))
+      promise.then(
+        value => enter(() => resolve(value)),
+        error => enter(() => reject(error)),
+      )
     })
 
-  const say = (level: string) => (fields: object, message: string): void => {
-    if (alive) log(`${name} ${level}: ${message} ${JSON.stringify(fields, (key, value) => (key === 'error' && value instanceof Error ? value.message : value))}`)
-  }
+  const say =
+    (level: string) =>
+    (fields: object, message: string): void => {
+      if (alive)
+        log(
+          `${name} ${level}: ${message} ${JSON.stringify(fields, (key, value) => (key === 'error' && value instanceof Error ? value.message : value))}`,
+        )
+    }
 
   return {
     name,
@@ -58,7 +66,7 @@ export function createProcess(name: string, loop: Loop, random: Random, log: (li
     frozen: () => frozen,
     enter,
     guard,
-    guardAll: (object) =>
+    guardAll: object =>
       new Proxy(object, {
         get: (target, key, receiver) => {
           const value = Reflect.get(target, key, receiver)

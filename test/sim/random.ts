@@ -28,7 +28,7 @@ export function createRandom(seed: number): Random {
       if (item === undefined) throw new Error('nothing to pick from')
       return item
     },
-    chance: (probability) => next() < probability,
+    chance: probability => next() < probability,
     fork: () => createRandom(int(0, 0xffffffff)),
   }
 }

@@ -45,7 +45,7 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
     const always = (): void => {
       for (const checker of CHECKERS) for (const v of checker.always?.(world, history) ?? []) violations.add(`${checker.name}: ${v}`)
     }
-    const atRest = (): string[] => CHECKERS.flatMap((c) => (c.atRest?.(world, history) ?? []).map((v) => `${c.name}: ${v}`))
+    const atRest = (): string[] => CHECKERS.flatMap(c => (c.atRest?.(world, history) ?? []).map(v => `${c.name}: ${v}`))
 
     for (let at = CHECK_EVERY_MS; at <= FAULTS_UNTIL_MS; at += CHECK_EVERY_MS) {
       await loop.runUntil(at)
@@ -61,7 +61,8 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
     if (history.busy > 0) violations.add(`liveness: ${history.busy} clients still wait for an answer`)
     for (const v of atRest()) violations.add(v)
     for (const v of history.surprises) violations.add(`a client was surprised: ${v}`)
-    for (const { incarnation, entry, ok } of world.commits) hash.update(`${incarnation} ${entry.actor.kind}/${entry.actor.id} ${ok} ${JSON.stringify(entry.events)}`)
+    for (const { incarnation, entry, ok } of world.commits)
+      hash.update(`${incarnation} ${entry.actor.kind}/${entry.actor.id} ${ok} ${JSON.stringify(entry.events)}`)
     return {
       seed,
       violations: [...violations],
@@ -70,7 +71,7 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
       steps: loop.steps(),
       instances: history.created.size,
       commits: world.commits.length,
-      fenced: world.commits.filter((c) => !c.ok).length,
+      fenced: world.commits.filter(c => !c.ok).length,
       mix: faults.mix,
     }
   } finally {

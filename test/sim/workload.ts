@@ -31,13 +31,16 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
   function client(number: number): void {
     const own = random.fork()
     const { env } = createProcess(`client-${number}`, loop, own, world.log)
-    const pause = (ms: number) => new Promise<void>((resolve) => env.setTimer(ms, resolve))
+    const pause = (ms: number) => new Promise<void>(resolve => env.setTimer(ms, resolve))
 
     /** Tries until there is an answer that is about the request and not about the way. */
     async function insist<T>(what: string, request: () => Promise<T>): Promise<T | BatonError> {
       for (;;) {
         try {
-          return await Promise.race([request(), pause(CLIENT_PATIENCE_MS).then(() => Promise.reject(new BatonError('DeadlineExceeded', 'the gateway died')))])
+          return await Promise.race([
+            request(),
+            pause(CLIENT_PATIENCE_MS).then(() => Promise.reject(new BatonError('DeadlineExceeded', 'the gateway died'))),
+          ])
         } catch (error) {
           const fault = error instanceof BatonError ? error : new BatonError('Internal', String(error))
           const gone = error instanceof Error && error.message === 'no gateway runs'
@@ -53,7 +56,16 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     async function one(): Promise<void> {
       const id = env.uuid()
       const flavor = own.pick(FLAVORS)
-      const create = { ids: [id], name: `n-${id.slice(0, 4)}`, project: 'p', flavor, image: FAKE_IMAGE.id, metadata: {}, reservation: 'r-1', requestId: `req-${env.uuid()}` }
+      const create = {
+        ids: [id],
+        name: `n-${id.slice(0, 4)}`,
+        project: 'p',
+        flavor,
+        image: FAKE_IMAGE.id,
+        metadata: {},
+        reservation: 'r-1',
+        requestId: `req-${env.uuid()}`,
+      }
       const answer = await insist('create', () => world.api().createInstances(create))
       if (answer instanceof BatonError) return
       history.created.set(id, loop.nowMs())
@@ -80,7 +92,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
       }
       history.busy--
     }
-    live().catch((error) => history.surprises.push(`a client failed: ${error instanceof Error ? error.stack : error}`))
+    live().catch(error => history.surprises.push(`a client failed: ${error instanceof Error ? error.stack : error}`))
   }
 
   for (let i = 1; i <= count; i++) client(i)

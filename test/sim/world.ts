@@ -82,7 +82,7 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
   const trespasses: string[] = []
   const database = createMemoryDatabase({
     now: () => 1_700_000_000_000 + Math.floor(loop.nowMs()),
-    delay: (fn) => loop.schedule(0.2 + db.next() * 2, fn),
+    delay: fn => loop.schedule(0.2 + db.next() * 2, fn),
     onAppend: ({ incarnation, actor, owner }) => {
       if (owner !== incarnation) trespasses.push(`${actor} was written by ${incarnation} while ${owner} owned its shard`)
     },
@@ -94,10 +94,10 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
 
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`)
   const idle = <T>(name: string): Node<T> => ({ name, process: createProcess(name, loop, random.fork(), log), up: false, running: null })
-  const conductors = names('conductor', size.conductors).map((n) => idle<Conductor>(n))
-  const computes = names('compute', size.computes).map((n) => idle<Compute>(n))
+  const conductors = names('conductor', size.conductors).map(n => idle<Conductor>(n))
+  const computes = names('compute', size.computes).map(n => idle<Compute>(n))
   const gateways = [idle<Gateway>('gateway-1')]
-  const seeds = conductors.map((n) => `sim://${n.name}`)
+  const seeds = conductors.map(n => `sim://${n.name}`)
   for (const node of computes) stores.set(node.name, memoryStore<FakeGuest>())
 
   function conductor(node: Node<Conductor>): void {
@@ -111,7 +111,14 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     const begin = async (): Promise<void> => {
       await link.listen(`sim://${node.name}`)
       node.running = await startConductor({
-        env: process.env, nodeId: node.name, endpoint: `sim://${node.name}`, host: node.name, pid: 1, version: 'sim', engine: 'sim', link,
+        env: process.env,
+        nodeId: node.name,
+        endpoint: `sim://${node.name}`,
+        host: node.name,
+        pid: 1,
+        version: 'sim',
+        engine: 'sim',
+        link,
         membership: process.guardAll(database.membership),
         views: process.guardAll(database.views),
         images: [FAKE_IMAGE],
@@ -119,15 +126,18 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
         journal(incarnation) {
           const journal = database.journal(incarnation)
           return {
-            append: (entry) => process.guard(journal.append(entry).then(
-              () => void commits.push({ incarnation, entry, ok: true }),
-              (error) => {
-                commits.push({ incarnation, entry, ok: false })
-                throw error
-              },
-            )),
-            load: (actors) => process.guard(journal.load(actors)),
-            awake: (shards) => process.guard(journal.awake(shards)),
+            append: entry =>
+              process.guard(
+                journal.append(entry).then(
+                  () => void commits.push({ incarnation, entry, ok: true }),
+                  error => {
+                    commits.push({ incarnation, entry, ok: false })
+                    throw error
+                  },
+                ),
+              ),
+            load: actors => process.guard(journal.load(actors)),
+            awake: shards => process.guard(journal.awake(shards)),
             stats: () => ({ queued: journal.waiting(), oldestMs: 0, commitMs: 0 }),
             close: () => journal.close(),
           }
@@ -135,7 +145,7 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
         onFenced: rejoin,
       })
     }
-    begin().catch((error) => {
+    begin().catch(error => {
       log(`${node.name} could not start: ${error instanceof Error ? error.message : error}`)
       if (process.alive()) rejoin()
     })
@@ -145,11 +155,24 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     const { process } = node
     const store = stores.get(node.name)
     if (!store) throw new Error(`no store for ${node.name}`)
-    const driver = createFakeDriver(process.env, store, { capacity: CAPACITY, latencyMs: { spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100] }, failure: { spawn: 0.02 } })
+    const driver = createFakeDriver(process.env, store, {
+      capacity: CAPACITY,
+      latencyMs: { spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100] },
+      failure: { spawn: 0.02 },
+    })
     startCompute({
-      env: process.env, nodeId: node.name, incarnation: ++lives, pid: lives, version: 'sim', engine: 'sim', link: links.link(node.name), seeds, driver,
-      bootId: node.name, intervalMs: SIM_SETTINGS.heartbeat.intervalMs,
-    }).then((running) => {
+      env: process.env,
+      nodeId: node.name,
+      incarnation: ++lives,
+      pid: lives,
+      version: 'sim',
+      engine: 'sim',
+      link: links.link(node.name),
+      seeds,
+      driver,
+      bootId: node.name,
+      intervalMs: SIM_SETTINGS.heartbeat.intervalMs,
+    }).then(running => {
       node.running = running
     })
   }
@@ -161,7 +184,7 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
 
   const all = (): readonly Node<unknown>[] => [...conductors, ...computes, ...gateways]
   function find(name: string): Node<unknown> {
-    const node = all().find((n) => n.name === name)
+    const node = all().find(n => n.name === name)
     if (!node) throw new Error(`no node ${name}`)
     return node
   }
@@ -192,7 +215,17 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
   for (const node of all()) start(node.name)
 
   return {
-    conductors, computes, gateways, stores, database, network, commits, trespasses, kill, start, log,
+    conductors,
+    computes,
+    gateways,
+    stores,
+    database,
+    network,
+    commits,
+    trespasses,
+    kill,
+    start,
+    log,
     freeze(name) {
       const { up, process } = find(name)
       if (!up || process.frozen()) return

@@ -212,7 +212,7 @@ test('a broken operation puts its instance in error, from any state, so that it 
   for (const state of ['building', 'active', 'error']) {
     const instance = instanceIn(state)
     if (state !== 'building') instance.send('act', { action: 'reboot', mode: 'hard', requestId: 'req-act' })
-    instance.send('broken', { reason: 'set aside' })
+    instance.send('broken', { operation: state === 'building' ? 'i1.1' : 'i1.2', reason: 'set aside' })
     assert.is(instance.body()?.vmState, 'error', state)
     assert.is(instance.body()?.fault?.code, 'Poisoned')
     assert.is(instance.body()?.operation, null, `${state}: no task holds it`)
@@ -224,19 +224,22 @@ test('a delete that was accepted goes on when the operation before it breaks', (
   const instance = newInstance()
   instance.send('create', { ...SPEC, requestId: 'req-1' })
   instance.send('delete', { requestId: 'req-2' })
-  instance.send('broken', { reason: 'set aside' })
+  instance.send('broken', { operation: 'i1.1', reason: 'set aside' })
   assert.equal(instance.workKeys(), ['start:i1.2'])
+  const before = instance.state()
+  instance.send('broken', { operation: 'i1.1', reason: 'set aside' })
+  assert.is(instance.state(), before, 'said twice, and no longer its business')
 })
 
 test('an operation that breaks after its instance was deleted does not bring it back', () => {
   const instance = instanceIn('deleted')
-  instance.send('broken', { reason: 'set aside' })
+  instance.send('broken', { operation: 'i1.2', reason: 'set aside' })
   assert.is(instance.body()?.vmState, 'deleted')
 })
 
 test('nothing but create and a report of a guest is for an instance that never was', () => {
   for (const method of ['get', 'act', 'delete', 'ended', 'guestMissing', 'broken']) {
-    assert.is(newInstance().send(method, { requestId: 'r', action: 'stop', host: 'h1', reason: 'x' }).fault?.code, 'NotFound', method)
+    assert.is(newInstance().send(method, { requestId: 'r', action: 'stop', host: 'h1', operation: 'i1.1', reason: 'x' }).fault?.code, 'NotFound', method)
   }
 })
 

@@ -4,8 +4,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address, SHARD_COUNT } from '../../actors/kernel/address.ts'
 import type { ViewRow } from '../../actors/kernel/define.ts'
-import { BatonError, type ErrorCode } from '../../actors/kernel/errors.ts'
-import type { Append, Incarnation, Journal, Membership, StoredEvent, Views } from '../../actors/kernel/ports.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
+import type { Incarnation, Journal, Membership, Views } from '../../actors/kernel/ports.ts'
+import { append, event, instanceRow, node, rejectsWith } from './persistence-fixtures.ts'
 
 export interface Subject {
   journal(incarnation: Incarnation): Journal
@@ -20,49 +21,6 @@ export interface Subject {
 /** Long enough that a slow machine renews in time, short enough to wait for. */
 const LEASE_MS = 1500
 const RENEW_MS = 300
-
-export const node = (name: string) => ({ nodeId: name, endpoint: `tcp://${name}`, pid: 1, version: '0', host: 'h' })
-
-export const event = (seq: number, data: StoredEvent['data'] = { n: seq }, at = 1_000): StoredEvent => ({ seq, type: 'tested', version: 1, data, at })
-
-export const instanceRow = (id: string, more: Partial<Record<string, string | number | boolean | null>> = {}): ViewRow => ({
-  table: 'instance',
-  id,
-  columns: {
-    name: id,
-    project: 'p',
-    vm_state: 'active',
-    task_state: null,
-    host: null,
-    reservation: null,
-    deleted: false,
-    created_at: 1,
-    updated_at: 1,
-    ...Object.fromEntries(Object.entries(more).map(([name, value]) => [name, value ?? null])),
-  },
-  body: { id },
-})
-
-export const append = (id: string, events: readonly StoredEvent[], more: Partial<Append> = {}): Append => ({
-  actor: address('instance', id),
-  shard: 0,
-  events,
-  awake: false,
-  finished: false,
-  row: null,
-  ...more,
-})
-
-export async function rejectsWith(code: ErrorCode, action: Promise<unknown>): Promise<BatonError> {
-  const error = await action.then(
-    () => null,
-    (e: unknown) => e,
-  )
-  assert.instance(error, BatonError, `expected ${code}`)
-  if (!(error instanceof BatonError)) throw error
-  assert.is(error.code, code, error.message)
-  return error
-}
 
 export function persistenceContract(name: string, open: () => Promise<Subject>): void {
   const contract = suite(name)

@@ -2,7 +2,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address } from '../../actors/kernel/address.ts'
 import { createMemoryDatabase } from '../../persistence/memory.ts'
-import { append, event, node, persistenceContract, rejectsWith } from './persistence-contract.ts'
+import { persistenceContract } from './persistence-contract.ts'
+import { append, event, node, rejectsWith } from './persistence-fixtures.ts'
 
 /** Time that only moves when told to; answers come in the next microtask, or when `held` statements are let go. */
 function world() {

@@ -11,14 +11,15 @@ const DESTROY_ATTEMPTS = 3
 export const remove = operation('delete', {
   steps: [
     step('destroy', {
-      do: (c) => (c.args.host ? hypervisor(c, c.args.host, 'destroy') : null),
-      onFault: (_, fault, attempt) => ({ then: fault.code === 'DeadlineExceeded' && attempt >= DESTROY_ATTEMPTS ? 'skip' : 'retry' }),
+      do: c => (c.args.host ? hypervisor(c, c.args.host, 'destroy') : null),
+      onFault: (_, fault, attempt) => ({ next: fault.code === 'DeadlineExceeded' && attempt >= DESTROY_ATTEMPTS ? 'skip' : 'retry' }),
       irreversible: true,
       timeoutMs: seconds(20),
       attempts: 20,
     }),
     step('release', {
-      do: (c) => (c.args.host && c.args.claim ? { to: address('host', c.args.host), method: 'release', args: { claim: c.args.claim, order: c.order } } : null),
+      do: c =>
+        c.args.host && c.args.claim ? { to: address('host', c.args.host), method: 'release', args: { claim: c.args.claim, order: c.order } } : null,
       attempts: 20,
     }),
   ],

@@ -22,5 +22,5 @@ export function catalogue(deadlines?: Deadlines): ReadonlyMap<string, OperationS
     if (!deadlines) return spec.deadlineMs
     return spec === build ? deadlines.buildMs : spec === remove ? deadlines.deleteMs : deadlines.actionMs
   }
-  return new Map(OPERATIONS.map((spec) => [spec.kind, { ...spec, deadlineMs: deadlineOf(spec) }]))
+  return new Map(OPERATIONS.map(spec => [spec.kind, { ...spec, deadlineMs: deadlineOf(spec) }]))
 }

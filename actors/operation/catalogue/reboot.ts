@@ -2,5 +2,5 @@
 import { hypervisor, operation, step } from '../step.ts'
 
 export const reboot = operation('reboot', {
-  steps: [step('reboot', { do: (c) => hypervisor(c, c.args.host ?? '', 'reboot', { mode: c.args.mode ?? 'soft' }) })],
+  steps: [step('reboot', { do: c => hypervisor(c, c.args.host ?? '', 'reboot', { mode: c.args.mode ?? 'soft' }) })],
 })

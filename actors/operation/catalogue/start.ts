@@ -2,5 +2,5 @@
 import { hypervisor, operation, step } from '../step.ts'
 
 export const start = operation('start', {
-  steps: [step('power', { do: (c) => hypervisor(c, c.args.host ?? '', 'start') })],
+  steps: [step('power', { do: c => hypervisor(c, c.args.host ?? '', 'start') })],
 })

@@ -6,5 +6,5 @@ import { hypervisor, operation, step } from '../step.ts'
 const STOP_GRACE_MS = seconds(10)
 
 export const stop = operation('stop', {
-  steps: [step('power', { do: (c) => hypervisor(c, c.args.host ?? '', 'stop', { graceMs: STOP_GRACE_MS }), timeoutMs: seconds(60) })],
+  steps: [step('power', { do: c => hypervisor(c, c.args.host ?? '', 'stop', { graceMs: STOP_GRACE_MS }), timeoutMs: seconds(60) })],
 })

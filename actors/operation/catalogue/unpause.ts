@@ -2,5 +2,5 @@
 import { hypervisor, operation, step } from '../step.ts'
 
 export const unpause = operation('unpause', {
-  steps: [step('power', { do: (c) => hypervisor(c, c.args.host ?? '', 'unpause') })],
+  steps: [step('power', { do: c => hypervisor(c, c.args.host ?? '', 'unpause') })],
 })

@@ -7,7 +7,7 @@ export const allocations: Checker = {
   name: 'allocations equal instances and fit their hosts',
   always(world) {
     const { ratios } = SIM_SETTINGS
-    return bodies<HostBody>(world, 'host').flatMap((h) =>
+    return bodies<HostBody>(world, 'host').flatMap(h =>
       h.vcpusUsed > h.vcpus * ratios.vcpu || h.ramMbUsed > h.ramMb * ratios.ram || h.diskGbUsed > h.diskGb * ratios.disk
         ? [`${h.id} has promised ${h.vcpusUsed} vcpus, ${h.ramMbUsed} MB, ${h.diskGbUsed} GB`]
         : [],
@@ -17,16 +17,18 @@ export const allocations: Checker = {
     const violations: string[] = []
     const instances = bodies<InstanceBody>(world, 'instance')
     for (const host of bodies<HostBody>(world, 'host')) {
-      const here = instances.filter((i) => i.host === host.id && i.vmState !== 'deleted')
+      const here = instances.filter(i => i.host === host.id && i.vmState !== 'deleted')
       const ramMb = here.reduce((sum, i) => sum + i.flavor.ramMb, 0)
-      if (host.claims !== here.length || host.ramMbUsed !== ramMb) violations.push(`${host.id} holds ${host.claims} claims of ${host.ramMbUsed} MB for ${here.length} instances of ${ramMb} MB`)
+      if (host.claims !== here.length || host.ramMbUsed !== ramMb)
+        violations.push(`${host.id} holds ${host.claims} claims of ${host.ramMbUsed} MB for ${here.length} instances of ${ramMb} MB`)
     }
     for (const [host, store] of world.stores) {
-      const wanted = new Set(instances.filter((i) => i.host === host && i.vmState !== 'deleted').map((i) => i.id))
+      const wanted = new Set(instances.filter(i => i.host === host && i.vmState !== 'deleted').map(i => i.id))
       for (const guest of store.instances()) if (!wanted.has(guest)) violations.push(`a guest of ${guest} is left on ${host}`)
       const there = new Set(store.instances())
       for (const i of instances) {
-        if (i.host === host && i.vmState !== 'deleted' && i.vmState !== 'error' && !there.has(i.id)) violations.push(`${i.id} is ${i.vmState}, but has no guest on ${host}`)
+        if (i.host === host && i.vmState !== 'deleted' && i.vmState !== 'error' && !there.has(i.id))
+          violations.push(`${i.id} is ${i.vmState}, but has no guest on ${host}`)
       }
     }
     return violations

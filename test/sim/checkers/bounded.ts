@@ -7,8 +7,10 @@ export const bounded: Checker = {
   always(world) {
     return world.conductors.flatMap(({ name, running }) => {
       if (!running) return []
-      return running.queues().flatMap((q) => (q.depth > q.limit ? [`${name}: ${q.queue} holds ${q.depth} of ${q.limit}`] : []))
-        .concat(running.actors.stats().poisoned.map((actor) => `${actor} was set aside`))
+      return running
+        .queues()
+        .flatMap(q => (q.depth > q.limit ? [`${name}: ${q.queue} holds ${q.depth} of ${q.limit}`] : []))
+        .concat(running.actors.stats().poisoned.map(actor => `${actor} was set aside`))
         .concat(running.actors.stats().waiting > SIM_SETTINGS.actors.total ? [`${name}: inboxes over their total`] : [])
     })
   },

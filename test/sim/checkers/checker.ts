@@ -11,4 +11,4 @@ export interface Checker {
 }
 
 export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host'): T[] =>
-  [...world.database.tables.views[table].values()].map((row) => JSON.parse(row.body) as T)
+  [...world.database.tables.views[table].values()].map(row => JSON.parse(row.body) as T)

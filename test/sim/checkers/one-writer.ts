@@ -3,7 +3,7 @@ import type { Checker } from './checker.ts'
 
 export const oneWriter: Checker = {
   name: 'one writer per actor',
-  always: (world) => [...world.trespasses],
+  always: world => [...world.trespasses],
   atRest(world) {
     const violations: string[] = []
     for (const [key, actor] of world.database.tables.actors) {

@@ -1,0 +1,37 @@
+/** `npm run bench`: all benchmarks, one after the other. `-- --only NAME` for one, `-- --json` for programs. */
+import { parseArgs } from 'node:util'
+import type { BenchResult } from './result.ts'
+
+const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]>>>> = {
+  local: async () => (await import('./local.ts')).bench,
+  link: async () => (await import('./link.ts')).bench,
+  journal: async () => (await import('./journal.ts')).bench,
+  builds: async () => (await import('./builds.ts')).bench,
+  takeover: async () => (await import('./takeover.ts')).bench,
+  idle: async () => (await import('./idle.ts')).bench,
+}
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } })
+if (values.only !== undefined && !Object.hasOwn(BENCHES, values.only)) {
+  console.error(`there is no benchmark ${values.only}; there are ${Object.keys(BENCHES).join(', ')}`)
+  process.exit(2)
+}
+
+const results: BenchResult[] = []
+for (const [name, load] of Object.entries(BENCHES)) {
+  if (values.only !== undefined && values.only !== name) continue
+  const bench = await load()
+  const log = console.log
+  // What a benchmark says on its way would spoil the JSON.
+  if (values.json) console.log = (...words) => console.error(...words)
+  const figures = await bench()
+  console.log = log
+  results.push(...figures)
+  if (!values.json) for (const f of figures) console.log(line(f))
+}
+if (values.json) console.log(JSON.stringify(results, null, 2))
+
+function line({ name, value, unit, reference, ratio }: BenchResult): string {
+  const against = reference === null ? '' : `   reference ${reference} ${unit}, ratio ${ratio?.toFixed(2)}`
+  return `${name.padEnd(62)} ${String(value).padStart(9)} ${unit.padEnd(11)}${against}`
+}
