@@ -200,6 +200,8 @@ export interface ClusterApi {
 
   listHosts(args: Page): Promise<HostBody[]>
   getHost(args: { id: string }): Promise<HostBody>
+  /** A disabled host keeps its instances and takes no new ones. */
+  setHostEnabled(args: { id: string; enabled: boolean; reason?: string }): Promise<HostBody>
   listNodes(args: Record<string, never>): Promise<NodeBody[]>
   drainNode(args: { id: string }): Promise<{ state: string }>
   listQueues(args: Record<string, never>): Promise<QueueBody[]>

@@ -211,6 +211,20 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: CLIENT,
     load: async () => (await import('./commands/host.ts')).list,
   },
+  {
+    path: 'host enable',
+    args: '<host>',
+    about: 'let a compute host take new instances again',
+    options: CLIENT,
+    load: async () => (await import('./commands/host.ts')).enable,
+  },
+  {
+    path: 'host disable',
+    args: '<host>',
+    about: 'take no new instances on a compute host; those it has stay',
+    options: [option('--reason <text>', 'why, shown to whoever asks'), ...CLIENT],
+    load: async () => (await import('./commands/host.ts')).disable,
+  },
   { path: 'host show', args: '<host>', about: 'show one compute host', options: CLIENT, load: async () => (await import('./commands/host.ts')).show },
   {
     path: 'queue list',

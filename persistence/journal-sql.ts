@@ -6,7 +6,8 @@
  * An actor's own row is touched only when it would change (awake, finished, shard, view): most appends only add an event, and the
  * update would cost as much as everything else together.
  *
- * Each table gets its rows as one JSON text: as quick as arrays, and the number of parameters never depends on the batch.
+ * The number of parameters never depends on the batch: events come as arrays, with all their data as one JSON text, which is parsed
+ * in half the time of an array of JSON texts; the other tables get their rows as one JSON text each.
  */
 import type { ViewTable } from '../actors/kernel/define.ts'
 import type { EncodedAppend } from './encode.ts'
@@ -26,12 +27,13 @@ export const APPEND_SQL = `with fence as materialized (
   from conductor where incarnation = $1::bigint and state in ('alive', 'draining') for share),
 e as (
   insert into event (actor, seq, type, version, data, at, incarnation)
-  select actor, seq, type, version, data, at, incarnation from fence,
-    json_to_recordset($2::json) as r (actor text, seq int, type text, version int, data jsonb, at bigint)),
+  select actor, seq, type, version, data, at, incarnation from fence, rows from (
+    unnest($2::text[]), unnest($3::int[]), unnest($4::text[]), unnest($5::int[]), jsonb_array_elements($6::jsonb), unnest($7::bigint[])
+  ) as r (actor, seq, type, version, data, at)),
 a as (
   insert into actor as old (actor, kind, shard, seq, awake, finished_at, view, updated)
   select actor, kind, shard, seq, awake, case when finished then now end, view, now from fence,
-    json_to_recordset($3::json) as r (actor text, kind text, shard smallint, seq int, awake boolean, finished boolean, view text)
+    json_to_recordset($8::json) as r (actor text, kind text, shard smallint, seq int, awake boolean, finished boolean, view text)
   where not exists (
     select from actor known where known.actor = r.actor and known.shard = r.shard and known.awake = r.awake
       and (known.finished_at is not null) = r.finished and (r.view is null or known.view = r.view))
@@ -40,25 +42,23 @@ a as (
     finished_at = case when excluded.finished_at is not null then coalesce(old.finished_at, excluded.finished_at) end, updated = excluded.updated),
 s as (
   insert into snapshot (actor, seq, version, state)
-  select actor, seq, version, state from fence, json_to_recordset($4::json) as r (actor text, seq int, version int, state jsonb)
+  select actor, seq, version, coalesce(state, 'null') from fence, json_to_recordset($9::json) as r (actor text, seq int, version int, state jsonb)
   on conflict (actor) do update set seq = excluded.seq, version = excluded.version, state = excluded.state),
-${VIEW_TABLES.map((table, i) => upsertView(table, 5 + i)).join(',\n')}
+${VIEW_TABLES.map((table, i) => upsertView(table, 10 + i)).join(',\n')}
 select count(*)::int as fence from fence`
 
 const text = JSON.stringify
 const list = (rows: Iterable<string>): string => `[${[...rows].join(',')}]`
 
 /** The parameters of `APPEND_SQL` after the incarnation. A row that appears twice in a batch is written once, as it was last. */
-export function appendParameters(batch: readonly EncodedAppend[]): string[] {
-  const events: string[] = []
+export function appendParameters(batch: readonly EncodedAppend[]): unknown[] {
+  const events = batch.flatMap(entry => entry.events)
+  const eventActors = batch.flatMap(entry => entry.events.map(() => entry.actor))
   const actors = new Map<string, EncodedAppend & { readonly lastRow: EncodedAppend['row'] }>()
   const snapshots = new Map<string, string>()
   const views = Object.fromEntries(VIEW_TABLES.map(table => [table, new Map<string, string>()]))
   for (const entry of batch) {
     const actor = text(entry.actor)
-    for (const e of entry.events) {
-      events.push(`{"actor":${actor},"seq":${e.seq},"type":${text(e.type)},"version":${e.version},"data":${e.data},"at":${e.at}}`)
-    }
     const before = actors.get(entry.actor)
     actors.set(entry.actor, { ...entry, seq: Math.max(entry.seq, before?.seq ?? 0), lastRow: entry.row ?? before?.lastRow ?? null })
     const { snapshot, row } = entry
@@ -70,7 +70,17 @@ export function appendParameters(batch: readonly EncodedAppend[]): string[] {
       `{"actor":${text(a.actor)},"kind":${text(a.kind)},"shard":${a.shard},"seq":${a.seq},"awake":${a.awake},"finished":${a.finished},` +
       `"view":${a.lastRow ? text(`${a.lastRow.table}/${a.lastRow.id}`) : 'null'}}`,
   )
-  return [list(events), list(actorRows), list(snapshots.values()), ...VIEW_TABLES.map(table => list(views[table]?.values() ?? []))]
+  return [
+    eventActors,
+    events.map(e => e.seq),
+    events.map(e => e.type),
+    events.map(e => e.version),
+    list(events.map(e => e.data)),
+    events.map(e => e.at),
+    list(actorRows),
+    list(snapshots.values()),
+    ...VIEW_TABLES.map(table => list(views[table]?.values() ?? [])),
+  ]
 }
 
 /** Which of these events exist, and who wrote them: $1 actors, $2 sequences. */

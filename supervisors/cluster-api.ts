@@ -29,6 +29,7 @@ export interface ClusterApiOptions {
   members(): readonly Member[]
   map(): ShardMap
   sessions(): readonly Session[]
+  hostLoad(host: string): Readonly<Record<string, number>>
   readonly version: string
 }
 
@@ -87,7 +88,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
         version: h.version,
         node: session?.identity.eng ?? '',
         shards: 0,
-        load: {},
+        load: options.hostLoad(h.id),
       }
     })
     const gateways = [...sessions.values()]
@@ -182,6 +183,9 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     },
     listHosts: page => list('host', {}, page),
     getHost: ({ id }) => get<HostBody>('host', id, 'host'),
+    async setHostEnabled({ id, enabled, reason }) {
+      return (await call('host', id, 'setEnabled', { enabled, ...(reason === undefined ? {} : { reason }) })) as HostBody
+    },
     listNodes: nodes,
     async drainNode({ id }) {
       const node = (await nodes()).find(n => n.id === id)

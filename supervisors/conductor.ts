@@ -27,7 +27,7 @@ import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import type { RestartPolicy } from './restart.ts'
 import { serveApi } from './serve-api.ts'
-import { createSummaries } from './summaries.ts'
+import { createSummaries, type HostSummary } from './summaries.ts'
 
 export interface ConductorSettings {
   readonly membership: { readonly leaseMs: number; readonly renewMs: number; readonly pingMs: number; readonly suspectMs: number }
@@ -222,7 +222,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       member.heard(ping.incarnation, ping.suspects)
     }
     if (to.kind === 'node' && method === 'membershipChanged') member.refresh()
-    if (to.kind === 'node' && method === 'summaries') summaries.take(args as HostBody[])
+    if (to.kind === 'node' && method === 'summaries') summaries.take(args as HostSummary[])
   }
 
   const messenger: Messenger = createMessenger({
@@ -245,6 +245,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const summaries = createSummaries({
     env,
     learn: scheduler.learn,
+    loadOf: host => monitor.load(host),
     send: bodies => {
       for (const m of member.members()) if (m.incarnation !== incarnation) messenger.cast(address('node', m.nodeId), 'summaries', bodies)
     },
@@ -277,6 +278,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     members: member.members,
     map: member.map,
     sessions: () => messenger.sessions.all(),
+    hostLoad: summaries.load,
     version: options.version,
   })
 

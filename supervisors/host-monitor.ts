@@ -56,8 +56,8 @@ export interface HostMonitor {
   beat(host: string, beat: Beat, from: Sender): Promise<{ intervalMs: number }>
   adopt(shards: readonly number[]): Promise<void>
   release(shards: readonly number[]): void
-  /** Load of each host heard here lately. */
-  loads(): ReadonlyMap<string, Readonly<Record<string, number>>>
+  /** What a host heard here said of its load. */
+  load(host: string): Readonly<Record<string, number>> | undefined
   stop(): void
 }
 
@@ -202,7 +202,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       const given = new Set(shards)
       for (const host of [...hosts.keys()]) if (given.has(shardOf(host))) hosts.delete(host)
     },
-    loads: () => new Map([...hosts].map(([host, watched]) => [host, watched.load])),
+    load: host => hosts.get(host)?.load,
     stop() {
       stopped = true
       timer.cancel()

@@ -8,18 +8,29 @@ import type { Env, Timer } from '../actors/kernel/env.ts'
 const FLUSH_MS = 100
 const REFRESH_MS = 10_000
 
+/** A host as the schedulers know it, with what its agent last said of its load. */
+export type HostSummary = HostBody & { readonly load: Readonly<Record<string, number>> }
+
 export interface Summaries {
   /** A host whose actor lives here has changed. */
   changed(host: HostBody): void
   /** Summaries from another conductor. */
-  take(hosts: readonly HostBody[]): void
+  take(hosts: readonly HostSummary[]): void
+  /** By host, as far as it is known here. */
+  load(host: string): Readonly<Record<string, number>>
   stop(): void
 }
 
-export function createSummaries(options: { env: Env; learn(host: HostBody): void; send(hosts: readonly HostBody[]): void }): Summaries {
-  const { env, learn, send } = options
+export function createSummaries(options: {
+  env: Env
+  learn(host: HostBody): void
+  loadOf(host: string): HostSummary['load'] | undefined
+  send(hosts: readonly HostSummary[]): void
+}): Summaries {
+  const { env, learn, loadOf, send } = options
   const own = new Map<string, HostBody>()
   const dirty = new Set<string>()
+  const loads = new Map<string, HostSummary['load']>()
   let timer: Timer | null = null
   let refreshAtMs = env.monotonicMs() + REFRESH_MS
 
@@ -28,7 +39,10 @@ export function createSummaries(options: { env: Env; learn(host: HostBody): void
     const all = env.monotonicMs() >= refreshAtMs
     if (all) refreshAtMs = env.monotonicMs() + REFRESH_MS
     const ids = all ? own.keys() : dirty
-    const bodies = [...ids].flatMap(id => own.get(id) ?? [])
+    const bodies = [...ids].flatMap(id => {
+      const host = own.get(id)
+      return host ? { ...host, load: loadOf(id) ?? {} } : []
+    })
     dirty.clear()
     if (bodies.length > 0) send(bodies)
   }
@@ -44,9 +58,11 @@ export function createSummaries(options: { env: Env; learn(host: HostBody): void
       for (const host of hosts) {
         // Another conductor speaks for this host now.
         own.delete(host.id)
+        loads.set(host.id, host.load)
         learn(host)
       }
     },
+    load: host => loadOf(host) ?? loads.get(host) ?? {},
     stop: () => timer?.cancel(),
   }
 }

@@ -1,6 +1,6 @@
-/** `baton host list` and `show` */
+/** `baton host list`, `show`, `enable` and `disable` */
 import type { HostBody } from '../../actors/api.ts'
-import { argument, type Call, given } from '../call.ts'
+import { argument, type Call, given, text } from '../call.ts'
 import { isHost } from '../client/bodies.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { shape } from '../client/guards.ts'
@@ -36,4 +36,17 @@ export async function show(call: Call): Promise<void> {
   const path = `/baton/v1/hosts/${encodeURIComponent(argument(call, 0))}`
   const { body } = await httpClient(endpointOf(call.options)).request('GET', path, shape({ host: isHost }))
   print(given(call.options, 'json'), body.host, () => card(DETAILS, body.host))
+}
+
+export const enable = (call: Call): Promise<void> => turn(call, 'enable')
+
+export const disable = (call: Call): Promise<void> => turn(call, 'disable', { reason: text(call.options, 'reason') ?? 'by an operator' })
+
+async function turn(call: Call, how: 'enable' | 'disable', body?: object): Promise<void> {
+  const path = `/baton/v1/hosts/${encodeURIComponent(argument(call, 0))}/${how}`
+  const { body: answer } = await httpClient(endpointOf(call.options)).request('POST', path, shape({ host: isHost }), {
+    repeatable: true,
+    ...(body === undefined ? {} : { body }),
+  })
+  print(given(call.options, 'json'), answer.host, () => card(DETAILS, answer.host))
 }

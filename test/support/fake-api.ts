@@ -253,6 +253,11 @@ export function createFakeApi(): FakeApi {
     listHosts: async args => page([...hosts.values()], args),
     getHost: async ({ id }) => found(hosts, 'Host', id),
     listNodes: async () => [...nodes.values()],
+    setHostEnabled: async ({ id, enabled, reason }) => {
+      const host = { ...found(hosts, 'Host', id), enabled, disabledReason: reason ?? null }
+      hosts.set(id, host)
+      return host
+    },
     drainNode: async ({ id }) => {
       nodes.set(id, { ...found(nodes, 'Node', id), state: 'draining' })
       return { state: 'draining' }
@@ -325,6 +330,7 @@ export function createFakeApi(): FakeApi {
       listHosts: through('listHosts', real.listHosts),
       getHost: through('getHost', real.getHost),
       listNodes: through('listNodes', real.listNodes),
+      setHostEnabled: through('setHostEnabled', real.setHostEnabled),
       drainNode: through('drainNode', real.drainNode),
       listQueues: through('listQueues', real.listQueues),
       status: through('status', real.status),

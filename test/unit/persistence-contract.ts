@@ -45,13 +45,13 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
   test('events come back as they were, in order, and actors in the order asked', async (_, __, journal) => {
     const data = { text: 'a "quoted" \\u0000 back\\slash é 🎻\n', list: [1, 2.5, -0.001, null, true], deep: { a: { b: [] } } }
     await journal.append(append('x', [event(1, data), event(2)]))
-    await journal.append(append('x', [event(3)]))
-    await journal.append(append('y', [event(1, 'plain')]))
+    await journal.append(append('x', [event(3, null)]))
+    await journal.append(append('y', [event(1, 'plain'), event(2, null)], { snapshot: null }))
     const found = await journal.load([address('instance', 'never'), address('instance', 'y'), address('instance', 'x')])
     assert.equal(found, [
       { actor: address('instance', 'never'), snapshot: null, events: [] },
-      { actor: address('instance', 'y'), snapshot: null, events: [event(1, 'plain')] },
-      { actor: address('instance', 'x'), snapshot: null, events: [event(1, data), event(2), event(3)] },
+      { actor: address('instance', 'y'), snapshot: { seq: 2, version: 1, state: null }, events: [] },
+      { actor: address('instance', 'x'), snapshot: null, events: [event(1, data), event(2), event(3, null)] },
     ])
     assert.equal(await journal.load([]), [])
   })

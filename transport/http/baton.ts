@@ -17,6 +17,9 @@ const OperationsQuery = Type.Object({
 })
 type OperationsQuery = Static<typeof OperationsQuery>
 
+const DisableBody = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 255 }) }, { additionalProperties: false })
+type DisableBody = Static<typeof DisableBody>
+
 export function batonRoutes(app: FastifyInstance, context: HttpContext): void {
   const { api, limits } = context
 
@@ -36,6 +39,14 @@ export function batonRoutes(app: FastifyInstance, context: HttpContext): void {
   })
 
   app.get<{ Params: IdParams }>(`${BATON}/hosts/:id`, async request => ({ host: await api.getHost({ id: plainId('Host', request.params.id) }) }))
+
+  app.post<{ Params: IdParams }>(`${BATON}/hosts/:id/enable`, async request => ({
+    host: await api.setHostEnabled({ id: plainId('Host', request.params.id), enabled: true }),
+  }))
+
+  app.post<{ Params: IdParams; Body: DisableBody }>(`${BATON}/hosts/:id/disable`, { schema: { body: DisableBody } }, async request => ({
+    host: await api.setHostEnabled({ id: plainId('Host', request.params.id), enabled: false, reason: request.body.reason }),
+  }))
 
   app.get<{ Querystring: OperationsQuery }>(`${BATON}/operations`, { schema: { querystring: OperationsQuery } }, async request => {
     const { subject, open, request_id: requestId } = request.query

@@ -46,6 +46,7 @@ export function withDeadlines(api: ClusterApi, timeoutMs: number): ClusterApi {
     listHosts: bound(args => api.listHosts(args)),
     getHost: bound(args => api.getHost(args)),
     listNodes: bound(args => api.listNodes(args)),
+    setHostEnabled: bound(args => api.setHostEnabled(args)),
     drainNode: bound(args => api.drainNode(args)),
     listQueues: bound(args => api.listQueues(args)),
     status: bound(args => api.status(args)),
