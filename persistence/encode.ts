@@ -39,8 +39,8 @@ export interface EncodedAppend {
   readonly bytes: number
 }
 
-/** One append must fit a batch with room to spare. */
-export const MAX_APPEND_BYTES = 1024 * 1024
+/** The largest thing an actor writes is a snapshot: ten thousand claims of a host are about 2 MB. A larger batch than usual, alone. */
+export const MAX_APPEND_BYTES = 16 * 1024 * 1024
 
 /** NUL and unpaired surrogates are valid JSON, and jsonb takes neither. Looks at JSON text, where both appear as an escape. */
 const UNSTORABLE_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/i

@@ -31,6 +31,8 @@ export interface Child {
 
 const BACKOFF_BASE_MS = 100
 const BACKOFF_CAP_MS = 5000
+/** The same for a node that had become ready or was killed: it can start, and the cluster misses it. */
+const BACKOFF_KILLED_CAP_MS = 500
 /** A life longer than this clears the count of failures, ms. */
 const GOOD_LIFE_MS = 10_000
 const STOP_MS = 25_000
@@ -47,6 +49,7 @@ export function keepAlive(spec: ChildSpec, options: ChildOptions): Child {
 
   function start(): void {
     const startedMs = performance.now()
+    let ready = false
     const log = openSync(spec.logFile, 'a', 0o600)
     const process_ = spawn(process.execPath, [...process.execArgv, options.script, ...spec.args], {
       env: spec.env,
@@ -55,14 +58,17 @@ export function keepAlive(spec: ChildSpec, options: ChildOptions): Child {
     closeSync(log)
     child = process_
     process_.on('message', (message: NodeMessage) => {
-      if (message?.type === 'ready') options.onReady(message.endpoint, message.note)
+      if (message?.type !== 'ready') return
+      ready = true
+      options.onReady(message.endpoint, message.note)
     })
     process_.on('error', () => {})
     process_.once('exit', (code, signal) => {
       child = null
       if (stopping) return
       failures = performance.now() - startedMs > GOOD_LIFE_MS ? 0 : failures + 1
-      const againMs = failures === 0 ? 0 : Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** (failures - 1))
+      const capMs = ready || signal === 'SIGKILL' ? BACKOFF_KILLED_CAP_MS : BACKOFF_CAP_MS
+      const againMs = failures === 0 ? 0 : Math.min(capMs, BACKOFF_BASE_MS * 2 ** (failures - 1))
       options.onExit({ code, signal, againMs })
       again = setTimeout(start, againMs)
     })

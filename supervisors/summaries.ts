@@ -32,14 +32,18 @@ export function createSummaries(options: {
   const dirty = new Set<string>()
   const loads = new Map<string, HostSummary['load']>()
   let timer: Timer | null = null
-  let refreshAtMs = env.monotonicMs() + REFRESH_MS
+  let refreshTimer = env.setTimer(REFRESH_MS, refresh)
+
+  function refresh(): void {
+    refreshTimer = env.setTimer(REFRESH_MS, refresh)
+    for (const id of own.keys()) dirty.add(id)
+    flush()
+  }
 
   function flush(): void {
+    timer?.cancel()
     timer = null
-    const all = env.monotonicMs() >= refreshAtMs
-    if (all) refreshAtMs = env.monotonicMs() + REFRESH_MS
-    const ids = all ? own.keys() : dirty
-    const bodies = [...ids].flatMap(id => {
+    const bodies = [...dirty].flatMap(id => {
       const host = own.get(id)
       return host ? { ...host, load: loadOf(id) ?? {} } : []
     })
@@ -63,6 +67,9 @@ export function createSummaries(options: {
       }
     },
     load: host => loadOf(host) ?? loads.get(host) ?? {},
-    stop: () => timer?.cancel(),
+    stop() {
+      timer?.cancel()
+      refreshTimer.cancel()
+    },
   }
 }

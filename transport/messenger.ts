@@ -24,7 +24,7 @@ export const MESSENGER_LIMITS = {
   /** Answers kept for repeated calls. */
   remembered: 100_000,
   /** First and longest pause between two sends of the same call, ms. */
-  resendMs: 400,
+  resendMs: 1000,
   resendCapMs: 3000,
   /** How long an answer is kept after it was given, ms: ten times the longest pause between two sends. */
   rememberMs: 30_000,

@@ -67,6 +67,12 @@ function isIdentity(value: unknown): value is NodeIdentity {
   )
 }
 
+function isFault(value: unknown): value is Fault {
+  if (typeof value !== 'object' || value === null) return false
+  const { code, message, retryAfterMs } = value as Partial<Record<keyof Fault, unknown>>
+  return isText(code, 64) && typeof message === 'string' && (retryAfterMs === undefined || (isTime(retryAfterMs) && retryAfterMs >= 0))
+}
+
 /** True when the fields that belong to the envelope's type are there and sane; arguments are checked by their method. */
 function isEnvelope(value: unknown): value is Envelope {
   if (typeof value !== 'object' || value === null) return false
@@ -89,10 +95,8 @@ function isEnvelope(value: unknown): value is Envelope {
       return isText(e.to, 256) && isText(e.m, 64) && isTime(e.ttl) && isTime(e.at)
     case 'ok':
       return isText(e.id, 256) && isTime(e.at)
-    case 'no': {
-      const f = e.f as { code?: unknown; message?: unknown } | null
-      return isText(e.id, 256) && typeof f === 'object' && f !== null && isText(f.code, 64) && typeof f.message === 'string' && isTime(e.at)
-    }
+    case 'no':
+      return isText(e.id, 256) && isFault(e.f) && isTime(e.at)
     default:
       return false
   }

@@ -266,16 +266,23 @@ export async function startCluster({ args = [], env = {}, folder: given }: Clust
   return cluster
 }
 
-/** A cluster for the time of `body`. When that fails, the last words of every node are printed. */
+/** A cluster for the time of `body`. */
 export async function withCluster(options: ClusterOptions, body: (cluster: TestCluster) => Promise<void>): Promise<void> {
   const cluster = await startCluster(options)
   try {
-    await body(cluster)
+    await telling(cluster, () => body(cluster))
+  } finally {
+    await cluster.stop()
+  }
+}
+
+/** When `body` fails, the last words of every node are printed. */
+export async function telling(cluster: TestCluster, body: () => Promise<void>): Promise<void> {
+  try {
+    await body()
   } catch (error) {
     console.log(await lastWords(cluster))
     throw error
-  } finally {
-    await cluster.stop()
   }
 }
 

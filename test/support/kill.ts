@@ -73,10 +73,11 @@ export interface Killing {
   stop(): void
 }
 
-/** Kills with -9 every `everyMs` what `choose` names at that moment; nothing when it names nothing. */
-export function killEvery(everyMs: number, choose: () => { readonly id: string; readonly pid: number } | undefined): Killing {
+/** Kills with -9 every `everyMs` what `choose` names at that moment, nothing when it names nothing, `most` times in all. */
+export function killEvery(everyMs: number, most: number, choose: () => { readonly id: string; readonly pid: number } | undefined): Killing {
   const victims: string[] = []
   const timer = setInterval(() => {
+    if (victims.length >= most) return clearInterval(timer)
     const victim = choose()
     if (victim && kill(victim.pid)) victims.push(victim.id)
   }, everyMs)

@@ -1,0 +1,355 @@
+/**
+ * One living actor: its state, its inbox and its outstanding work.
+ *
+ * The order of things is the whole safety argument: decide on the state, commit the events, only then let the new state
+ * count, only then answer and start new work. A crash anywhere loses nothing but answers, and those are asked for again.
+ *
+ * Commands that wait together share a commit: each is decided on the state the one before would leave, and all are answered
+ * after the one append that holds all their events. An actor that everybody talks to (a host taking claims) is thereby
+ * as fast as its decisions, and not as slow as the disk. If the append fails, none of them happened.
+ */
+import { type Address, addressKey, shardOf } from '../actors/kernel/address.ts'
+import { type ActorEvent, type AnyActor, type Command, type Decision, type Json, refuse, type Sender, type ViewRow } from '../actors/kernel/define.ts'
+import { backoffMs, type Env } from '../actors/kernel/env.ts'
+import { BatonError, toError, toFault } from '../actors/kernel/errors.ts'
+import type { Journal, Loaded } from '../actors/kernel/ports.ts'
+import type { ActorSystem } from './actor-system.ts'
+import { judgeFailure, type RestartPolicy } from './restart.ts'
+import { createWorkRunner } from './work-runner.ts'
+
+export interface CellContext {
+  readonly env: Env
+  readonly system: ActorSystem
+  readonly journal: Pick<Journal, 'append'>
+  load(actor: Address): Promise<Loaded>
+  /** Cluster time in ms. */
+  now(): number
+  readonly self: Sender
+  call(to: Address, method: string, args: unknown, timeoutMs: number): Promise<unknown>
+  readonly snapshotEvery: number
+  readonly restart: RestartPolicy
+  onCommitted?(actor: Address, row: ViewRow | null): void
+  onFenced(error: BatonError): void
+  onPoisoned?(actor: Address, reason: string): void
+  /** Shared by all cells of a node. */
+  readonly counters: { restarts: number; commands: number; waiting: number }
+}
+
+export interface Cell {
+  readonly address: Address
+  readonly key: string
+  readonly shard: number
+  readonly definition: AnyActor
+  /** Resolves with the reply, after the commit. */
+  deliver(command: Command, from: Sender, deadlineMs: number): Promise<unknown>
+  /** Takes a state from the journal, and starts the work it asks for. Throws when the events do not fit. */
+  restore(loaded: Loaded): void
+  poison(reason: string): void
+  poisoned(): string | null
+  waiting(): number
+  /** Monotonic time at which the oldest waiting command came. */
+  oldestMs(): number | null
+  /** True when it may be let go: nothing waits, nothing is outstanding, and it was last used before this time. */
+  idleSince(beforeMs: number): boolean
+  /** Finishes what is in hand, refuses the rest. Resolves when nothing waits any more. */
+  retire(): Promise<void>
+  retired(): boolean
+  /** Drops everything at once. */
+  drop(): void
+}
+
+interface Message {
+  readonly command: Command
+  readonly from: Sender
+  readonly queuedMs: number
+  readonly deadlineMs: number
+  resolve(value: unknown): void
+  reject(error: BatonError): void
+}
+
+type AnyDecision = Decision<unknown, ActorEvent>
+
+/** What was decided about a message, and the state its reply is about; or the defect that deciding it met. */
+type Outcome =
+  | { readonly message: Message; readonly decision: AnyDecision; readonly state: unknown }
+  | { readonly message: Message; readonly defect: unknown }
+
+interface Batch {
+  readonly outcomes: readonly Outcome[]
+  readonly events: readonly ActorEvent[]
+  readonly state: unknown
+  readonly now: number
+}
+
+/** Commands that share a commit, at most. */
+const BATCH = 100
+const WAKE = null
+
+export function createCell(context: CellContext, address: Address, definition: AnyActor): Cell {
+  const { env, journal, counters } = context
+  const key = addressKey(address)
+  const shard = shardOf(address.id)
+  const inbox: Message[] = []
+  const mailbox = context.system.spawn<null>(wake)
+  const work = createWorkRunner({
+    env,
+    now: context.now,
+    call: context.call,
+    answer: (method, args) => deliver({ method, args }, context.self, Number.POSITIVE_INFINITY),
+  })
+  let state: unknown = definition.initial(address.id)
+  let seq = 0
+  let loaded = false
+  /** Events since the last snapshot, and its size. */
+  let unsnapshotted = 0
+  let snapshotBytes = 0
+  let failures: number[] = []
+  let poisoned: string | null = null
+  let retired = false
+  let onIdle: (() => void) | null = null
+  let usedMs = env.monotonicMs()
+  let awake = false
+  /** Commands to be handled one by one, because together the database refused them. */
+  let singly = 0
+
+  const moved = () => new BatonError('Moved', `shard ${shard} is not served by ${context.self.node}`)
+
+  function deliver(command: Command, from: Sender, deadlineMs: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      inbox.push({ command, from, queuedMs: env.monotonicMs(), deadlineMs, resolve, reject })
+      counters.waiting++
+      rouse()
+    })
+  }
+
+  function rouse(): void {
+    if (awake) return
+    awake = true
+    mailbox.tell(WAKE)
+  }
+
+  /** Handles what waits, as far as it fits one commit. Only what must wait for the journal pays for a promise. */
+  function wake(): void | Promise<void> {
+    if (!loaded && !retired && poisoned === null) return loadFirst()
+    const batch = plan()
+    const defect = batch.outcomes.at(-1)
+    if (batch.events.length > 0 || (defect && 'defect' in defect)) return carryOut(batch)
+    settle(batch.outcomes)
+    rest()
+  }
+
+  function rest(): void {
+    awake = false
+    if (inbox.length > 0) rouse()
+    else onIdle?.()
+  }
+
+  async function loadFirst(): Promise<void> {
+    try {
+      restore(await context.load(address))
+    } catch (error) {
+      const [first] = inbox
+      if (error instanceof BatonError || !first) rejectAll(inbox.length, toError(toFault(error)))
+      else await defective(first, error)
+    }
+    rest()
+  }
+
+  /** Decides what waits, each on the state the one before leaves. Stops at a defect: what comes after it waits for the restart. */
+  function plan(): Batch {
+    const now = context.now()
+    const outcomes: Outcome[] = []
+    const events: ActorEvent[] = []
+    let next = state
+    const count = Math.min(inbox.length, singly > 0 ? 1 : BATCH)
+    for (let i = 0; i < count; i++) {
+      const message = inbox[i] as Message
+      try {
+        const decision = refusalOf(message) ?? decide(next, message, now)
+        if (decision.ok) {
+          let after = next
+          for (const event of decision.events) after = definition.evolve(after, event, now)
+          next = after
+          events.push(...decision.events)
+        }
+        outcomes.push({ message, decision, state: next })
+      } catch (defect) {
+        outcomes.push({ message, defect })
+        break
+      }
+    }
+    return { outcomes, events, state: next, now }
+  }
+
+  /** Why a command is not even looked at, or null. */
+  function refusalOf({ command, queuedMs, deadlineMs }: Message): AnyDecision | null {
+    if (retired) return { ok: false, fault: toFault(moved()) }
+    usedMs = queuedMs
+    if (deadlineMs !== Number.POSITIVE_INFINITY && env.monotonicMs() > deadlineMs) {
+      return refuse('DeadlineExceeded', `${command.method} waited too long for ${key}`)
+    }
+    return poisoned === null ? null : refuse('Poisoned', `${key} was set aside: ${poisoned}`)
+  }
+
+  function decide(current: unknown, { command, from }: Message, now: number): AnyDecision {
+    counters.commands++
+    return definition.decide(current, command, { id: address.id, now, from })
+  }
+
+  async function carryOut(batch: Batch): Promise<void> {
+    try {
+      if (batch.events.length > 0) await commit(batch)
+    } catch (error) {
+      await refused(batch, error)
+      rest()
+      return
+    }
+    if (singly > 0) singly--
+    const last = batch.outcomes.at(-1)
+    if (last && 'defect' in last) {
+      settle(batch.outcomes.slice(0, -1))
+      await defective(last.message, last.defect)
+    } else settle(batch.outcomes)
+    rest()
+  }
+
+  /** The append failed, so nothing in the batch has happened. */
+  async function refused({ outcomes }: Batch, error: unknown): Promise<void> {
+    const [first] = outcomes
+    if (!(error instanceof BatonError) || error.code !== 'JournalRefused') rejectAll(outcomes.length, toError(toFault(error)))
+    // One of them is to blame; alone each shows whether it is.
+    else if (outcomes.length > 1) singly = outcomes.length
+    // What the database refused is a defect of this actor.
+    else if (first) await defective(first.message, error)
+    if (error instanceof BatonError && error.code === 'Fenced') context.onFenced(error)
+  }
+
+  async function commit({ events, state: next, now }: Batch): Promise<void> {
+    const row = definition.view(next, address.id)
+    const outstanding = definition.work(next, address.id)
+    // A snapshot costs as much as its size, so a large state is snapshotted less often: the cost per event stays the same.
+    const due = unsnapshotted + events.length >= Math.max(context.snapshotEvery, snapshotBytes / 200)
+    await journal.append({
+      actor: address,
+      shard,
+      events: events.map((event, i) => ({
+        seq: seq + 1 + i,
+        type: event.type,
+        version: definition.version,
+        data: event as unknown as Json,
+        at: now,
+      })),
+      awake: outstanding.length > 0,
+      finished: definition.finished(next),
+      row,
+      ...(due ? { snapshot: next as Json } : {}),
+    })
+    state = next
+    seq += events.length
+    unsnapshotted = due ? 0 : unsnapshotted + events.length
+    if (due) snapshotBytes = JSON.stringify(next).length
+    if (!retired) work.reconcile(outstanding)
+    context.onCommitted?.(address, row)
+  }
+
+  /** Answers the first messages of the inbox. */
+  function settle(outcomes: readonly Outcome[]): void {
+    counters.waiting -= inbox.splice(0, outcomes.length).length
+    for (const outcome of outcomes) {
+      if ('defect' in outcome) continue
+      const { message, decision } = outcome
+      if (decision.ok) message.resolve(decision.reply?.(outcome.state) ?? null)
+      else message.reject(toError(decision.fault))
+    }
+  }
+
+  function rejectAll(count: number, error: BatonError): void {
+    const rejected = inbox.splice(0, count)
+    counters.waiting -= rejected.length
+    for (const message of rejected) message.reject(error)
+  }
+
+  function restore({ snapshot, events }: Loaded): void {
+    let next: unknown = snapshot ? snapshot.state : definition.initial(address.id)
+    let last = snapshot?.seq ?? 0
+    for (const event of events) {
+      if (event.seq !== last + 1) throw new Error(`${key}: event ${event.seq} follows ${last}`)
+      const data = event.data as unknown as ActorEvent
+      next = definition.evolve(
+        next,
+        event.version === definition.version || !definition.upcast ? data : definition.upcast(data, event.version),
+        event.at,
+      )
+      last = event.seq
+    }
+    state = next
+    seq = last
+    unsnapshotted = events.length
+    loaded = true
+    if (last === 0) return
+    work.reconcile(definition.work(state, address.id))
+    context.onCommitted?.(address, definition.view(state, address.id))
+  }
+
+  /** A defect in the actor: forget its state, and read it again after a pause; too often, set it aside. The message is its victim. */
+  async function defective(message: Message, error: unknown): Promise<void> {
+    const judged = judgeFailure(context.restart, failures, env.monotonicMs())
+    failures = judged.failures
+    loaded = false
+    singly = Math.max(0, singly - 1)
+    work.reconcile([])
+    env.log.error({ actor: key, method: message.command.method, error, failures: failures.length }, 'actor failed')
+    if (judged.verdict.restart) {
+      counters.restarts++
+      const pauseMs = backoffMs(env, judged.verdict.attempt, context.restart.backoffBaseMs, context.restart.backoffCapMs)
+      // The mailbox waits with us: nothing else is handled by this actor meanwhile.
+      await new Promise<void>(resolve => env.setTimer(pauseMs, resolve))
+      await reload()
+    } else poison(error instanceof Error ? error.message : String(error))
+    if (inbox[0] === message) rejectAll(1, toError(toFault(error)))
+  }
+
+  /** Its work must go on even if nobody talks to it; while the journal is away the next message, or the next restart, tries again. */
+  async function reload(): Promise<void> {
+    if (retired) return
+    try {
+      restore(await context.load(address))
+    } catch (error) {
+      if (!(error instanceof BatonError)) poison(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  function poison(reason: string): void {
+    poisoned = reason
+    work.reconcile([])
+    context.onPoisoned?.(address, reason)
+  }
+
+  function drop(): void {
+    retired = true
+    work.reconcile([])
+    mailbox.stop()
+    rejectAll(inbox.length, moved())
+  }
+
+  return {
+    address,
+    key,
+    shard,
+    definition,
+    deliver,
+    restore,
+    poison,
+    poisoned: () => poisoned,
+    waiting: () => inbox.length,
+    oldestMs: () => inbox[0]?.queuedMs ?? null,
+    idleSince: beforeMs => inbox.length === 0 && !awake && !work.busy() && poisoned === null && usedMs < beforeMs,
+    async retire() {
+      retired = true
+      work.reconcile([])
+      if (inbox.length > 0 || awake) await new Promise<void>(resolve => (onIdle = resolve))
+    },
+    retired: () => retired,
+    drop,
+  }
+}

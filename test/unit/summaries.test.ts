@@ -1,0 +1,100 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { HostBody } from '../../actors/api.ts'
+import { createSummaries } from '../../supervisors/summaries.ts'
+import { simulated } from '../support/simulated.ts'
+
+const host = (id: string, claims = 0): HostBody => ({
+  id, state: 'up', enabled: true, disabledReason: null, driver: 'fake', vcpus: 4, ramMb: 1000, diskGb: 10, vcpusUsed: 0, ramMbUsed: 0, diskGbUsed: 0,
+  claims, pid: 1, version: '0', createdAt: 0, stateSince: 0,
+})
+
+function record(env: Parameters<typeof createSummaries>[0]['env']) {
+  const sent: { atMs: number; hosts: string[] }[] = []
+  const learned: string[] = []
+  const loads = new Map<string, unknown>()
+  const startMs = env.monotonicMs()
+  const summaries = createSummaries({
+    env,
+    loadOf: id => (id === 'a' ? { instances: 3 } : undefined),
+    learn: h => learned.push(`${h.id}:${h.claims}`),
+    send: hosts => {
+      sent.push({ atMs: env.monotonicMs() - startMs, hosts: hosts.map(h => `${h.id}:${h.claims}`) })
+      for (const h of hosts) loads.set(h.id, h.load)
+    },
+  })
+  return { summaries, sent, learned, loads }
+}
+
+test('changes are learned at once here, and sent together, the newest of each host', () =>
+  simulated(async bench => {
+    const { summaries, sent, learned } = record(bench.env)
+    summaries.changed(host('a', 1))
+    summaries.changed(host('b', 1))
+    summaries.changed(host('a', 2))
+    assert.equal(learned, ['a:1', 'b:1', 'a:2'])
+    assert.equal(sent, [])
+    await bench.run(1000)
+    assert.is(sent.length, 1)
+    assert.equal(sent[0]?.hosts.sort(), ['a:2', 'b:1'])
+    assert.ok((sent[0]?.atMs ?? 0) <= 100)
+  }))
+
+test('however many changes, a few messages a second', () =>
+  simulated(async bench => {
+    const { summaries, sent } = record(bench.env)
+    for (let i = 0; i < 200; i++) {
+      summaries.changed(host('a', i))
+      await bench.run(5)
+    }
+    assert.ok(sent.length >= 8 && sent.length <= 11, `${sent.length} messages in a second`)
+  }))
+
+test('all is sent again now and then, also when nothing changes: a lost message is made good', () =>
+  simulated(async bench => {
+    const { summaries, sent } = record(bench.env)
+    summaries.changed(host('a', 1))
+    summaries.changed(host('b', 1))
+    await bench.run(1000)
+    sent.length = 0
+    await bench.run(30_000)
+    assert.ok(sent.length >= 2 && sent.length <= 4, `${sent.length} refreshes in 30 s`)
+    assert.equal(sent[0]?.hosts.sort(), ['a:1', 'b:1'])
+  }))
+
+test('for a host of which another conductor speaks, this one no longer does', () =>
+  simulated(async bench => {
+    const { summaries, sent, learned } = record(bench.env)
+    summaries.changed(host('a', 1))
+    await bench.run(1000)
+    summaries.take([{ ...host('a', 5), load: { instances: 9 } }])
+    assert.is(learned.at(-1), 'a:5')
+    sent.length = 0
+    await bench.run(30_000)
+    assert.equal(sent, [])
+    summaries.changed(host('a', 6))
+    await bench.run(1000)
+    assert.equal(sent.map(s => s.hosts), [['a:6']])
+  }))
+
+test('a summary carries the load of its host, and the load of a host elsewhere is remembered', () =>
+  simulated(async bench => {
+    const { summaries, loads } = record(bench.env)
+    summaries.changed(host('a'))
+    summaries.changed(host('b'))
+    await bench.run(1000)
+    assert.equal([...loads], [['a', { instances: 3 }], ['b', {}]])
+    summaries.take([{ ...host('c'), load: { instances: 9 } }])
+    assert.equal([summaries.load('a'), summaries.load('b'), summaries.load('c')], [{ instances: 3 }, {}, { instances: 9 }])
+  }))
+
+test('stopped it says nothing more', () =>
+  simulated(async bench => {
+    const { summaries, sent } = record(bench.env)
+    summaries.changed(host('a'))
+    summaries.stop()
+    await bench.run(60_000)
+    assert.equal(sent, [])
+  }))
+
+test.run()
