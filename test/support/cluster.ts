@@ -281,7 +281,7 @@ export async function telling(cluster: TestCluster, body: () => Promise<void>): 
   try {
     await body()
   } catch (error) {
-    console.log(await lastWords(cluster))
+    console.log(`${error}\n${await lastWords(cluster)}`)
     throw error
   }
 }
