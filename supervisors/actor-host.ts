@@ -99,7 +99,7 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
   }
 
   function forget(cell: Cell): void {
-    cells.delete(cell.key)
+    if (cells.get(cell.key) === cell) cells.delete(cell.key)
     cell.drop()
   }
 
@@ -161,12 +161,10 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
     },
     async drain(given) {
       for (const shard of given) shards.delete(shard)
-      const leaving = new Set(given)
-      for (const cell of [...cells.values()]) {
-        if (!leaving.has(cell.shard)) continue
-        await cell.retire()
-        forget(cell)
-      }
+      const left = new Set(given)
+      const leaving = [...cells.values()].filter(cell => left.has(cell.shard))
+      // All at once, so that none takes anything new while another finishes.
+      await Promise.all(leaving.map(cell => cell.retire().then(() => forget(cell))))
     },
     stats() {
       let busiest: Cell | null = null

@@ -216,10 +216,11 @@ export function createCell(context: CellContext, address: Address, definition: A
   /** The append failed, so nothing in the batch has happened. */
   async function refused({ outcomes }: Batch, error: unknown): Promise<void> {
     const [first] = outcomes
-    if (!(error instanceof BatonError) || error.code !== 'JournalRefused') rejectAll(outcomes.length, toError(toFault(error)))
+    // What the database refused, or what threw before it got there, is a defect of this actor; the rest is not its fault.
+    const defect = !(error instanceof BatonError) || error.code === 'JournalRefused'
+    if (!defect) rejectAll(outcomes.length, toError(toFault(error)))
     // One of them is to blame; alone each shows whether it is.
     else if (outcomes.length > 1) singly = outcomes.length
-    // What the database refused is a defect of this actor.
     else if (first) await defective(first.message, error)
     if (error instanceof BatonError && error.code === 'Fenced') context.onFenced(error)
   }
@@ -249,7 +250,16 @@ export function createCell(context: CellContext, address: Address, definition: A
     unsnapshotted = due ? 0 : unsnapshotted + events.length
     if (due) snapshotBytes = JSON.stringify(next).length
     if (!retired) work.reconcile(outstanding)
-    context.onCommitted?.(address, row)
+    announce(row)
+  }
+
+  /** Nobody who follows along can undo what is committed. */
+  function announce(row: ViewRow | null): void {
+    try {
+      context.onCommitted?.(address, row)
+    } catch (error) {
+      env.log.error({ actor: key, error }, 'a follower of commits failed')
+    }
   }
 
   /** Answers the first messages of the inbox. */
@@ -258,8 +268,14 @@ export function createCell(context: CellContext, address: Address, definition: A
     for (const outcome of outcomes) {
       if ('defect' in outcome) continue
       const { message, decision } = outcome
-      if (decision.ok) message.resolve(decision.reply?.(outcome.state) ?? null)
-      else message.reject(toError(decision.fault))
+      try {
+        if (decision.ok) message.resolve(decision.reply?.(outcome.state) ?? null)
+        else message.reject(toError(decision.fault))
+      } catch (error) {
+        // The command was carried out; only its answer cannot be told.
+        env.log.error({ actor: key, method: message.command.method, error }, 'a reply failed')
+        message.reject(toError(toFault(error)))
+      }
     }
   }
 
@@ -286,9 +302,10 @@ export function createCell(context: CellContext, address: Address, definition: A
     seq = last
     unsnapshotted = events.length
     loaded = true
-    if (last === 0) return
+    // It may have been let go while the journal was read: then its work is another's.
+    if (last === 0 || retired) return
     work.reconcile(definition.work(state, address.id))
-    context.onCommitted?.(address, definition.view(state, address.id))
+    announce(definition.view(state, address.id))
   }
 
   /** A defect in the actor: forget its state, and read it again after a pause; too often, set it aside. The message is its victim. */
@@ -301,21 +318,28 @@ export function createCell(context: CellContext, address: Address, definition: A
     env.log.error({ actor: key, method: message.command.method, error, failures: failures.length }, 'actor failed')
     if (judged.verdict.restart) {
       counters.restarts++
-      const pauseMs = backoffMs(env, judged.verdict.attempt, context.restart.backoffBaseMs, context.restart.backoffCapMs)
-      // The mailbox waits with us: nothing else is handled by this actor meanwhile.
-      await new Promise<void>(resolve => env.setTimer(pauseMs, resolve))
-      await reload()
+      await reload(judged.verdict.attempt)
     } else poison(error instanceof Error ? error.message : String(error))
     if (inbox[0] === message) rejectAll(1, toError(toFault(error)))
   }
 
-  /** Its work must go on even if nobody talks to it; while the journal is away the next message, or the next restart, tries again. */
-  async function reload(): Promise<void> {
-    if (retired) return
-    try {
-      restore(await context.load(address))
-    } catch (error) {
-      if (!(error instanceof BatonError)) poison(error instanceof Error ? error.message : String(error))
+  /**
+   * Its work must go on even if nobody talks to it, so while the journal is away it tries again. The mailbox waits with us: nothing
+   * else is handled by this actor meanwhile.
+   */
+  async function reload(firstAttempt: number): Promise<void> {
+    for (let attempt = firstAttempt; ; attempt++) {
+      const pauseMs = backoffMs(env, attempt, context.restart.backoffBaseMs, context.restart.backoffCapMs)
+      await new Promise<void>(resolve => env.setTimer(pauseMs, resolve))
+      if (retired) return
+      try {
+        restore(await context.load(address))
+        return
+      } catch (error) {
+        if (error instanceof BatonError) continue
+        poison(error instanceof Error ? error.message : String(error))
+        return
+      }
     }
   }
 

@@ -122,7 +122,8 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
   function decideTimer(state: OperationState, key: string, { id, now }: DecideContext): D {
     const running = state.phase === 'doing' || state.phase === 'undoing'
     if (key === 'deadline' && running) {
-      const message = `not finished by its deadline, ${Math.round((state.deadlineAt - state.startedAt) / 1000)} s after it was accepted, at step ${state.cursor}`
+      const seconds = Math.round((state.deadlineAt - state.startedAt) / 1000)
+      const message = `not finished by its deadline, ${seconds} s after it was accepted, at step ${state.cursor}`
       return accept([{ type: 'expired', fault: state.fault ?? { code: 'DeadlineExceeded', message } }])
     }
     if (key === 'forward' && state.phase === 'doing') {

@@ -24,10 +24,9 @@ function report(result: SimResult): void {
 async function one(seed: number): Promise<boolean> {
   const result = await runSeed(seed, values.trace ? line => console.log(line) : undefined)
   report(result)
-  const { steps, instances, commits, fenced, mix, digest } = result
-  console.log(
-    `seed ${seed}: ${result.violations.length} violations, ${(result.simulatedMs / 1000).toFixed(0)} s simulated, ${steps} steps, ${instances} instances, ${commits} commits, ${fenced} refused, faults: ${mix}`,
-  )
+  const { violations, simulatedMs, steps, instances, commits, fenced, mix, digest } = result
+  console.log(`seed ${seed}: ${violations.length} violations, ${(simulatedMs / 1000).toFixed(0)} s simulated, ${steps} steps`)
+  console.log(`${instances} instances, ${commits} commits, ${fenced} refused, faults: ${mix}`)
   console.log(`trace ${digest}`)
   return result.violations.length === 0
 }

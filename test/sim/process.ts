@@ -42,10 +42,7 @@ export function createProcess(name: string, loop: Loop, random: Random, log: (li
   const say =
     (level: string) =>
     (fields: object, message: string): void => {
-      if (alive)
-        log(
-          `${name} ${level}: ${message} ${JSON.stringify(fields, (key, value) => (key === 'error' && value instanceof Error ? value.message : value))}`,
-        )
+      if (alive) log(`${name} ${level}: ${message} ${JSON.stringify(fields, withoutStacks)}`)
     }
 
   return {
@@ -90,3 +87,5 @@ export function createProcess(name: string, loop: Loop, random: Random, log: (li
     },
   }
 }
+
+const withoutStacks = (_key: string, value: unknown): unknown => (value instanceof Error ? value.message : value)

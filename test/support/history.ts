@@ -41,7 +41,7 @@ export async function create(cluster: TestCluster, name: string, token: string =
   return body.server.id
 }
 
-const BUILD_MS = 90_000
+const BUILD_MS = 45_000
 
 /** Resolves when the instance is ACTIVE; rejects when it is in ERROR. */
 export async function active(cluster: TestCluster, id: string): Promise<void> {
