@@ -56,9 +56,11 @@ export interface JournalOptions {
   readonly incarnation: Incarnation
   /** Told once per loss of the connection and once per return. */
   readonly onConnection?: (state: { readonly connected: boolean; readonly why: string }) => void
+  /** Told when the fence refused a batch, with the number of its appends. */
+  readonly onFenced?: (appends: number) => void
 }
 
-export function createJournal({ connector, pool, incarnation, onConnection = () => {} }: JournalOptions): PgJournal {
+export function createJournal({ connector, pool, incarnation, onConnection = () => {}, onFenced = () => {} }: JournalOptions): PgJournal {
   const connection = createJournalConnection(connector, incarnation, () => void revive())
   const meter = createJournalMeter()
   let queue: Waiting[] = []
@@ -155,6 +157,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
         for (const w of batch) w.resolve()
         return
       }
+      onFenced(batch.length)
       const error = fencedError(incarnation)
       rejectAll(batch, error)
       end(error)

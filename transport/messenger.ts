@@ -26,7 +26,7 @@ export const MESSENGER_LIMITS = {
   /** First and longest pause between two sends of the same call, ms. */
   resendMs: 1000,
   resendCapMs: 3000,
-  /** How long an answer is kept after it was given, ms: ten times the longest pause between two sends. */
+  /** How long an answer is kept after it was given, and until the deadline of its call, ms: ten times the longest pause between two sends. */
   rememberMs: 30_000,
   /** Pause between two sweeps of forgotten answers, ms. */
   sweepMs: 5000,
@@ -154,6 +154,7 @@ export function createMessenger(options: MessengerOptions): Messenger {
 
   /** Sends the call along today's route, and plans the next send. */
   function attempt(p: Pending): void {
+    if (!pending.has(p.id)) return
     p.timer?.cancel()
     const now = env.monotonicMs()
     if (now >= p.deadlineMs) {
@@ -196,6 +197,8 @@ export function createMessenger(options: MessengerOptions): Messenger {
   }
 
   function answered(p: Pending, outcome: { ok: true; value: unknown } | { ok: false; fault: Fault }): void {
+    // Served here and elsewhere, while its actor moved: the first answer counts.
+    if (!pending.has(p.id)) return
     if (!outcome.ok && isTransient(outcome.fault) && outcome.fault.code !== 'DeadlineExceeded') {
       p.lastFault = outcome.fault
       if (outcome.fault.code === 'Moved') options.onMoved?.(outcome.fault)
@@ -256,7 +259,7 @@ export function createMessenger(options: MessengerOptions): Messenger {
       if (answer.t === 'no' && isTransient(answer.f)) remembered.delete(e.id)
       else {
         entry.answer = answer
-        entry.forgetAtMs = env.monotonicMs() + MESSENGER_LIMITS.rememberMs
+        entry.forgetAtMs = Math.max(env.monotonicMs() + MESSENGER_LIMITS.rememberMs, now + leftMs)
       }
       if (!closed) sessions.send(entry.peer, { ...answer, id: e.id, at: env.monotonicMs() })
     }

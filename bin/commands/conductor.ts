@@ -59,7 +59,12 @@ export async function run(options: Options): Promise<void> {
       link,
       membership: database.membership,
       journal(incarnation) {
-        const opened = database.journal(incarnation)
+        const opened = database.journal(incarnation, {
+          onFenced(appends) {
+            fencedCommits++
+            env.log.warn({ incarnation, appends }, 'refused by the fence: nothing of this batch was written')
+          },
+        })
         journal = opened
         return { ...opened, stats: () => journalLoad(opened) }
       },
@@ -67,11 +72,12 @@ export async function run(options: Options): Promise<void> {
       images: BUILT_IN_IMAGES,
       settings: settingsFor(config),
       gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
-      onFenced: () => {
-        fencedCommits++
-        rejoin()
-      },
+      onFenced: rejoin,
       onDrained: () => node.end('shutdown'),
+    }).catch(async error => {
+      // The next try listens at the same endpoint.
+      await link.close()
+      throw error
     })
     if (!journal) throw new Error('the conductor opened no journal')
     life = { conductor, link, journal }

@@ -15,6 +15,7 @@ interface State {
   readonly wanted: readonly string[]
   readonly heard: readonly string[]
   readonly done: boolean
+  readonly spoilt?: boolean
 }
 
 type Command =
@@ -24,11 +25,13 @@ type Command =
   | { readonly method: 'refuse'; readonly args: unknown }
   /** A defect in `decide`, as often as the test says. */
   | { readonly method: 'boom'; readonly args: unknown }
+  /** A defect in the reply, and one in the view, of which the state knows. */
+  | { readonly method: 'badReply' | 'badView'; readonly args: unknown }
   | { readonly method: 'finish'; readonly args: unknown }
   | { readonly method: '@result'; readonly args: { readonly key: string } }
   | { readonly method: '@timer'; readonly args: { readonly key: string } }
 
-type Event = { readonly type: 'added'; readonly n: number } | { readonly type: 'wanted' | 'heard'; readonly key: string } | { readonly type: 'finished' }
+type Event = { readonly type: 'added'; readonly n: number } | { readonly type: 'wanted' | 'heard'; readonly key: string } | { readonly type: 'finished' | 'spoilt' }
 
 /** Wants `timer-…` as a timer in one second, everything else as a call. */
 const workOf = (key: string): Work =>
@@ -44,6 +47,8 @@ export function counterActor(defects: { left: number }): AnyActor {
       get: {},
       refuse: {},
       boom: {},
+      badReply: {},
+      badView: {},
       finish: {},
     },
     initial: () => ({ sum: 0, wanted: [], heard: [], done: false }),
@@ -60,6 +65,12 @@ export function counterActor(defects: { left: number }): AnyActor {
         case 'boom':
           if (defects.left-- > 0) throw new TypeError('a planted defect')
           return accept([], s => s.sum)
+        case 'badReply':
+          return accept([{ type: 'added', n: 1 }], () => {
+            throw new TypeError('a planted defect in a reply')
+          })
+        case 'badView':
+          return accept([{ type: 'spoilt' }])
         case 'finish':
           return accept([{ type: 'finished' }])
         case '@result':
@@ -75,12 +86,17 @@ export function counterActor(defects: { left: number }): AnyActor {
           return { ...state, wanted: [...state.wanted, event.key] }
         case 'heard':
           return { ...state, wanted: state.wanted.filter(key => key !== event.key), heard: [...state.heard, event.key] }
+        case 'spoilt':
+          return { ...state, spoilt: true }
         case 'finished':
           return { ...state, done: true }
       }
     },
     work: state => state.wanted.map(workOf),
-    view: (state, id) => ({ table: 'flavor', id, columns: { name: id, deleted: false, created_at: 0, updated_at: 0 }, body: { id, sum: state.sum } }),
+    view(state, id) {
+      if (state.spoilt) throw new TypeError('a planted defect in a view')
+      return { table: 'flavor', id, columns: { name: id, deleted: false, created_at: 0, updated_at: 0 }, body: { id, sum: state.sum } }
+    },
     finished: state => state.done,
   })
 }
@@ -141,7 +157,7 @@ export async function hosted(
   const definitions = [counterActor(defects), ...(more.definitions ?? [])]
   const options: ActorHostOptions = {
     env: bench.env,
-    system: createActorSystem(node),
+    system: createActorSystem(`${node}-${incarnation}`),
     journal,
     definitions: new Map(definitions.map(d => [d.kind, d])),
     now: bench.now,
