@@ -1,5 +1,6 @@
 /** The entry of the CLI: parse, load the one command, run it, and turn what goes wrong into a message and an exit code. */
 import { enableCompileCache } from 'node:module'
+import type { NodeMessage } from '../supervisors/node-process.ts'
 
 enableCompileCache()
 
@@ -21,8 +22,20 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof Parsed) return error.exitCode
     const { report } = await import('./output/report.ts')
-    return report(error, { command, json, debug: process.env.BATON_DEBUG === '1' })
+    const code = report(error, { command, json, debug: process.env.BATON_DEBUG === '1' })
+    await tellSupervisor(error)
+    // A node that could not start has opened things that would keep it here.
+    process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+    return code
   }
+}
+
+/** Why a node, or a detached `up`, could not start, to whoever started it and waits. */
+async function tellSupervisor(error: unknown): Promise<void> {
+  if (!process.connected) return
+  const { toFault } = await import('../actors/kernel/errors.ts')
+  const message: NodeMessage = { type: 'failed', fault: toFault(error) }
+  await new Promise(resolve => process.send?.(message, resolve))
 }
 
 // A reader that went away (`baton instance list | head`) is no error.

@@ -106,7 +106,7 @@ export function createCell(context: CellContext, address: Address, definition: A
   let failures: number[] = []
   let poisoned: string | null = null
   let retired = false
-  let onIdle: (() => void) | null = null
+  const onIdle: (() => void)[] = []
   let usedMs = env.monotonicMs()
   let awake = false
   /** Commands to be handled one by one, because together the database refused them. */
@@ -141,7 +141,7 @@ export function createCell(context: CellContext, address: Address, definition: A
   function rest(): void {
     awake = false
     if (inbox.length > 0) rouse()
-    else onIdle?.()
+    else for (const resolve of onIdle.splice(0)) resolve()
   }
 
   async function loadFirst(): Promise<void> {
@@ -371,7 +371,7 @@ export function createCell(context: CellContext, address: Address, definition: A
     async retire() {
       retired = true
       work.reconcile([])
-      if (inbox.length > 0 || awake) await new Promise<void>(resolve => (onIdle = resolve))
+      if (inbox.length > 0 || awake) await new Promise<void>(resolve => onIdle.push(resolve))
     },
     retired: () => retired,
     drop,

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, copyFileSync, openSync, statSync, truncateSync } from 'node:fs'
+import type { Fault } from '../actors/kernel/errors.ts'
 import type { NodeMessage, SupervisorMessage } from './node-process.ts'
 
 export interface ChildSpec {
@@ -18,6 +19,8 @@ export interface ChildOptions {
   /** The script that takes `args`. */
   readonly script: string
   onReady(endpoint: string, note: string): void
+  /** It could not start, and says why; it ends now. */
+  onFailed(fault: Fault): void
   /** It ended without being asked to, and is started again after `againMs`. */
   onExit(how: { code: number | null; signal: string | null; againMs: number }): void
 }
@@ -58,6 +61,7 @@ export function keepAlive(spec: ChildSpec, options: ChildOptions): Child {
     closeSync(log)
     child = process_
     process_.on('message', (message: NodeMessage) => {
+      if (message?.type === 'failed') options.onFailed(message.fault)
       if (message?.type !== 'ready') return
       ready = true
       options.onReady(message.endpoint, message.note)

@@ -85,10 +85,10 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     ]
   }
 
-  async function serve({ to, method, args, from }: Received): Promise<unknown> {
+  async function serve({ to, method, args, from, deadlineMs }: Received): Promise<unknown> {
     if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `a compute host takes no commands from a ${from.role}`)
     if (to.kind !== 'compute' || to.id !== nodeId) throw new BatonError('NotFound', `this is ${nodeId}, not ${to.kind} ${to.id}`)
-    return method === 'queues' ? queues() : hypervisor.serve(method, args)
+    return method === 'queues' ? queues() : hypervisor.serve(method, args, deadlineMs)
   }
 
   const messenger: Messenger = createMessenger({

@@ -117,11 +117,17 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   function observe(host: string, watched: Watched, verdict: HostState, silentMs: number): void {
     watched.state = verdict
     env.log.warn({ host, silentMs: Math.round(silentMs) }, `host is ${verdict}`)
-    options.call('host', host, 'observe', { state: verdict }).catch(error => {
-      env.log.warn({ host, fault: toFault(error) }, 'a verdict about a host was not taken')
-      // Said again at the next tick.
-      watched.state = verdict === 'down' ? 'suspect' : 'up'
-    })
+    options.call('host', host, 'observe', { state: verdict }).then(
+      () => {
+        // The host came back while this was said, and may have been registered before it: then that must be said again.
+        if (watched.state === 'up') watched.info = null
+      },
+      error => {
+        env.log.warn({ host, fault: toFault(error) }, 'a verdict about a host was not taken')
+        // Said again at the next tick.
+        watched.state = verdict === 'down' ? 'suspect' : 'up'
+      },
+    )
   }
 
   /** Looks for differences between what the host reported and what the views say, and asks the owners about each. */

@@ -4,7 +4,7 @@
  */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { BatonError } from '../actors/kernel/errors.ts'
+import { BatonError, toError } from '../actors/kernel/errors.ts'
 import type { Embedded } from '../persistence/embedded.ts'
 import { type Child, type ChildSpec, keepAlive } from './child.ts'
 import type { Config } from './config.ts'
@@ -49,6 +49,8 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   let database: Embedded | null = null
   let unlock: (() => Promise<void>) | null = null
   let stopping = false
+  /** Until then cluster.json may be that of another cluster, which has the folder. */
+  let announced = false
 
   async function keepDatabase(): Promise<void> {
     database = await options.startDatabase(({ code, signal }) => {
@@ -78,7 +80,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     await Promise.all(children.filter(c => c.spec.role === 'conductor').map(c => c.stop('shutdown')))
     await database?.stop()
     await unlock?.()
-    await rm(join(folder, 'cluster.json'), { force: true })
+    if (announced) await rm(join(folder, 'cluster.json'), { force: true })
   }
 
   try {
@@ -96,6 +98,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     const endpoint = await startAll(specs)
     const file: ClusterFile = { endpoint, pid: process.pid, conductors: seeds }
     await writeAtomically(join(folder, 'cluster.json'), JSON.stringify(file, null, 2))
+    announced = true
     return { endpoint, file, stop }
   } catch (error) {
     await stop()
@@ -122,6 +125,10 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
               clearTimeout(late)
               say(`${spec.id.padEnd(13)} ready${note ? `, ${note}` : ''}`)
               resolveReady()
+            },
+            onFailed(fault) {
+              // Another try may find the port free; nothing else mends itself while a person waits at the terminal.
+              if (first && fault.code !== 'PortInUse') reject(toError(fault))
             },
             onExit({ code, signal }) {
               if (!stopping) say(`${spec.id.padEnd(13)} ended (${signal ?? `code ${code}`}); starting it again`)

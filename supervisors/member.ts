@@ -72,13 +72,15 @@ export function createMember(options: MemberOptions): ClusterMember {
   const takeOvers: TakeOver[] = []
   /** Those found dead here or by another, and when: for measuring take-overs. */
   const fallen = new Map<Incarnation, { silentMs: number; atMs: number; node: string }>()
+  /** Shards whose adoption was finished; one that failed half-way is tried again. */
+  const served = new Set<number>()
   let state: MembershipState | null = null
   let suspects: Incarnation[] = []
   let renewTimer: Timer | null = null
   let pingTimer: Timer | null = null
   let renewing = false
   let renewAgain = false
-  let balancing = false
+  let balancing: Promise<void> | null = null
   let balanceAgain = false
   let draining = false
   let stopped = false
@@ -179,43 +181,46 @@ export function createMember(options: MemberOptions): ClusterMember {
       })
   }
 
-  /** Brings the shards we own nearer to those we should own. Runs one at a time, and again when something changed meanwhile. */
-  function balance(): void {
-    if (stopped || !state) return
+  /**
+   * Brings the shards we own nearer to those we should own. Runs one at a time, and again when something changed meanwhile;
+   * resolves when that is over, also when it failed.
+   */
+  function balance(): Promise<void> {
+    if (stopped || !state) return Promise.resolve()
     if (balancing) {
       balanceAgain = true
-      return
+      return balancing
     }
-    balancing = true
-    balanceOnce()
+    balancing = balanceOnce()
       .catch(error => {
         if (!stopped) env.log.warn({ fault: toFault(error) }, 'shards could not be balanced; trying again with the next renewal')
       })
-      .finally(() => {
-        balancing = false
-        if (balanceAgain) {
-          balanceAgain = false
-          balance()
-        }
+      .then(() => {
+        balancing = null
+        if (!balanceAgain) return
+        balanceAgain = false
+        return balance()
       })
+    return balancing
   }
 
   async function balanceOnce(): Promise<void> {
     if (!state) return
     // Shards the database says are ours but that are not served yet: we got them from an owner that let go.
-    const given = shardsOf(state.map).filter(s => !actors.owns(s))
+    const given = shardsOf(state.map).filter(s => !served.has(s))
     if (given.length > 0) await adopt(given, null)
     const plan = planShards(incarnation, state.members, state.map)
     if (plan.claim.length > 0) {
       const before = state.map.owners
       await ask(() => membership.claim(incarnation, plan.claim))
-      const got = state ? shardsOf(state.map).filter(s => !actors.owns(s)) : []
+      const got = state ? shardsOf(state.map).filter(s => !served.has(s)) : []
       const victim = got.map(s => before[s] ?? 0).find(owner => owner !== 0) ?? null
       if (got.length > 0) await adopt(got, victim)
     }
     for (const [to, shards] of plan.release) {
       const ours = shards.filter(s => actors.owns(s))
       if (ours.length === 0) continue
+      for (const shard of ours) served.delete(shard)
       await actors.drain(ours)
       options.onReleased(ours)
       await ask(() => membership.release(incarnation, ours, to))
@@ -246,6 +251,20 @@ export function createMember(options: MemberOptions): ClusterMember {
       env.log.info({ takeOver }, 'took over shards')
     }
     await options.onAdopted(shards)
+    for (const shard of shards) served.add(shard)
+  }
+
+  async function handOver(): Promise<void> {
+    await membership.setState(incarnation, 'draining')
+    await ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
+    const heirs = () => others().filter(m => m.state === 'alive')
+    // With nobody to take them, the shards are simply left; their actors are loaded by whoever starts next.
+    while (!stopped && heirs().length > 0 && actors.owned().length > 0) {
+      await balance()
+      if (actors.owned().length > 0) await ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
+    }
+    await leave()
+    for (const other of heirs()) messenger.cast(address('node', other.nodeId), 'membershipChanged', {})
   }
 
   async function leave(): Promise<void> {
@@ -275,16 +294,13 @@ export function createMember(options: MemberOptions): ClusterMember {
     async drain() {
       if (draining) return
       draining = true
-      await membership.setState(incarnation, 'draining')
-      await ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
-      const heirs = () => others().filter(m => m.state === 'alive')
-      // With nobody to take them, the shards are simply left; their actors are loaded by whoever starts next.
-      while (!stopped && heirs().length > 0 && actors.owned().length > 0) {
-        await balanceOnce()
-        if (actors.owned().length > 0) await ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
+      try {
+        await handOver()
+      } catch (error) {
+        // The database is away: it can be asked for again.
+        draining = false
+        throw error
       }
-      await leave()
-      for (const other of heirs()) messenger.cast(address('node', other.nodeId), 'membershipChanged', {})
     },
     leave,
     stop() {

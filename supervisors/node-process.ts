@@ -3,12 +3,12 @@
  * it is gone, and ends. A node started by `baton up` has a channel to it; started by hand it has none, and nothing differs.
  */
 import type { Logger } from '../actors/kernel/env.ts'
-import { toFault } from '../actors/kernel/errors.ts'
+import { type Fault, toFault } from '../actors/kernel/errors.ts'
 
 /** From a node to its supervisor. */
 export type NodeMessage =
   | { readonly type: 'ready'; readonly endpoint: string; readonly note: string }
-  | { readonly type: 'failed'; readonly code: string; readonly message: string }
+  | { readonly type: 'failed'; readonly fault: Fault }
 
 /** From a supervisor to its node. `shutdown`: the whole cluster stops, nothing need be handed over. */
 export type SupervisorMessage = { readonly type: 'shutdown' }

@@ -12,8 +12,9 @@ import { type Address, addressKey, parseAddress } from '../actors/kernel/address
 import type { Sender } from '../actors/kernel/define.ts'
 import { backoffMs, type Env, type Timer } from '../actors/kernel/env.ts'
 import { BatonError, type Fault, isTransient, toError, toFault } from '../actors/kernel/errors.ts'
+import { type Answer, createAnswers } from './answers.ts'
 import type { Link, Peer } from './link.ts'
-import { decode, type Envelope, type NodeIdentity } from './protocol.ts'
+import { decode, type Envelope, encode, type NodeIdentity } from './protocol.ts'
 import { createSessions, type Session, type Sessions } from './sessions.ts'
 
 export const MESSENGER_LIMITS = {
@@ -26,15 +27,16 @@ export const MESSENGER_LIMITS = {
   /** First and longest pause between two sends of the same call, ms. */
   resendMs: 1000,
   resendCapMs: 3000,
-  /** How long an answer is kept after it was given, and until the deadline of its call, ms: ten times the longest pause between two sends. */
+  /** An answer is kept this long after it was given, and until the deadline of its call, ms: ten times the longest pause between two sends. */
   rememberMs: 30_000,
   /** Pause between two sweeps of forgotten answers, ms. */
   sweepMs: 5000,
 } as const
 
-export interface CallOptions {
-  readonly timeoutMs: number
-}
+/** Time a cast lives, ms. */
+const CAST_MS = 5000
+/** However soon a receiver wants a call again, it gets this pause, ms. */
+const LEAST_PAUSE_MS = 10
 
 /** Where a topic is served: here, at a node, or nowhere just now. */
 export type Route = { readonly at: 'here' } | { readonly at: 'node'; readonly node: string } | { readonly at: 'nowhere'; readonly why: string }
@@ -79,7 +81,7 @@ export interface MessengerStats {
 }
 
 export interface Messenger {
-  call(to: Address, method: string, args: unknown, options: CallOptions): Promise<unknown>
+  call(to: Address, method: string, args: unknown, options: { readonly timeoutMs: number }): Promise<unknown>
   cast(to: Address, method: string, args: unknown, ttlMs?: number): void
   /** Sends a cast over one session, for instance to whoever just said hello. */
   castTo(session: Session, to: Address, method: string, args: unknown): void
@@ -100,23 +102,19 @@ interface Pending {
   sends: number
   tries: number
   sentTo: string
+  /** Nodes whose answer counts: those it was ever sent to. */
+  readonly asked: Set<string>
   timer: Timer | null
   lastFault: Fault | null
   resolve(value: unknown): void
   reject(error: BatonError): void
 }
 
-interface Remembered {
-  forgetAtMs: number
-  answer: { t: 'ok'; r: unknown } | { t: 'no'; f: Fault } | null
-  peer: Peer
-}
-
 export function createMessenger(options: MessengerOptions): Messenger {
   const { env, link, self } = options
   const pending = new Map<string, Pending>()
-  const remembered = new Map<string, Remembered>()
-  const stats = { callsOut: 0, callsIn: 0, castsIn: 0, resends: 0, duplicates: 0, expired: 0, malformed: 0, refused: 0, running: 0 }
+  const answers = createAnswers(MESSENGER_LIMITS.remembered)
+  const stats = { callsOut: 0, callsIn: 0, castsIn: 0, resends: 0, duplicates: 0, expired: 0, malformed: 0, refused: 0 }
   const me: Sender = { role: self.role, node: self.node }
   let counter = 0
   let closed = false
@@ -146,10 +144,8 @@ export function createMessenger(options: MessengerOptions): Messenger {
   function expire(p: Pending): void {
     const why = p.lastFault ? `; the last answer was: ${p.lastFault.message}` : ''
     const waited = Math.round(env.monotonicMs() - p.startedMs)
-    settle(p, {
-      ok: false,
-      fault: { code: 'DeadlineExceeded', message: `no answer to ${p.method} of ${addressKey(p.to)} within ${waited} ms${why}` },
-    })
+    const message = `no answer to ${p.method} of ${addressKey(p.to)} within ${waited} ms${why}`
+    settle(p, { ok: false, fault: { code: 'DeadlineExceeded', message } })
   }
 
   /** Sends the call along today's route, and plans the next send. */
@@ -174,10 +170,15 @@ export function createMessenger(options: MessengerOptions): Messenger {
       if (session) {
         if (p.sends > 0) stats.resends++
         p.sends++
-        const to = addressKey(p.to)
-        const sent = sessions.send(session.peer, { t: 'call', id: p.id, to, m: p.method, a: p.args, ttl: p.deadlineMs - now, at: now, n: p.sends })
-        if (sent) p.tries++
-        else pauseMs = 50
+        p.asked.add(route.node)
+        const call = { t: 'call', id: p.id, to: addressKey(p.to), m: p.method, a: p.args, ttl: p.deadlineMs - now, at: now, n: p.sends } as const
+        try {
+          if (sessions.send(session.peer, call)) p.tries++
+          else pauseMs = 50
+        } catch (error) {
+          settle(p, { ok: false, fault: toFault(error) })
+          return
+        }
       } else {
         p.lastFault = { code: 'Unavailable', message: `there is no connection to ${route.node}` }
       }
@@ -204,7 +205,9 @@ export function createMessenger(options: MessengerOptions): Messenger {
       if (outcome.fault.code === 'Moved') options.onMoved?.(outcome.fault)
       p.tries++
       p.timer?.cancel()
-      const pauseMs = outcome.fault.retryAfterMs ?? (outcome.fault.code === 'Moved' && p.tries < 3 ? 1 : backoffMs(env, p.tries, 20, 1000))
+      const soonMs = outcome.fault.code === 'Moved' && p.tries < 3 ? 1 : backoffMs(env, p.tries, 20, 1000)
+      const hintMs = outcome.fault.retryAfterMs
+      const pauseMs = hintMs === undefined ? soonMs : Math.max(LEAST_PAUSE_MS, hintMs)
       const leftMs = p.deadlineMs - env.monotonicMs()
       if (leftMs <= 0 || pauseMs > leftMs) {
         settle(p, { ok: false, fault: { ...outcome.fault, code: outcome.fault.code === 'Moved' ? 'Unavailable' : outcome.fault.code } })
@@ -227,11 +230,13 @@ export function createMessenger(options: MessengerOptions): Messenger {
   function sweep(now: number): void {
     if (now < sweepAtMs) return
     sweepAtMs = now + MESSENGER_LIMITS.sweepMs
-    for (const [id, entry] of remembered) if (entry.answer && entry.forgetAtMs < now) remembered.delete(id)
+    answers.sweep(now)
   }
 
   function onCall(peer: Peer, session: Session, e: Envelope & { t: 'call' }, now: number): void {
-    const known = remembered.get(e.id)
+    // Ids are the sender's own: nobody can take another's.
+    const key = `${session.identity.node} ${e.id}`
+    const known = answers.find(key)
     if (known) {
       stats.duplicates++
       known.peer = peer
@@ -243,25 +248,29 @@ export function createMessenger(options: MessengerOptions): Messenger {
       stats.expired++
       return
     }
-    if (stats.running >= MESSENGER_LIMITS.running || remembered.size >= MESSENGER_LIMITS.remembered) {
+    if (answers.running() >= MESSENGER_LIMITS.running) {
       stats.refused++
-      const f: Fault = { code: 'Overloaded', message: `${self.node} runs ${stats.running} calls already`, retryAfterMs: 500 }
+      const f: Fault = { code: 'Overloaded', message: `${self.node} runs ${answers.running()} calls already`, retryAfterMs: 500 }
       sessions.send(peer, { t: 'no', id: e.id, f, at: now })
       return
     }
-    const entry: Remembered = { forgetAtMs: 0, answer: null, peer }
-    remembered.set(e.id, entry)
+    const call = answers.begin(key, peer)
     stats.callsIn++
-    stats.running++
-    const reply = (answer: NonNullable<Remembered['answer']>): void => {
-      stats.running--
-      // A refusal of the way is not an answer to keep: the same call may come again and must then be tried again.
-      if (answer.t === 'no' && isTransient(answer.f)) remembered.delete(e.id)
-      else {
-        entry.answer = answer
-        entry.forgetAtMs = Math.max(env.monotonicMs() + MESSENGER_LIMITS.rememberMs, now + leftMs)
+    const reply = (answer: Answer): void => {
+      const at = env.monotonicMs()
+      let told = answer
+      let bytes: Uint8Array
+      try {
+        bytes = encode({ ...told, id: e.id, at })
+      } catch (error) {
+        // The command was carried out; only its answer cannot travel, and that is the answer.
+        told = { t: 'no', f: toFault(error) }
+        bytes = encode({ ...told, id: e.id, at })
       }
-      if (!closed) sessions.send(entry.peer, { ...answer, id: e.id, at: env.monotonicMs() })
+      // A refusal of the way is not an answer to keep: the same call may come again and must then be tried again.
+      if (told.t === 'no' && isTransient(told.f)) answers.drop(key)
+      else answers.keep(key, told, Math.max(at + MESSENGER_LIMITS.rememberMs, now + leftMs))
+      if (!closed) link.send(call.peer, bytes)
     }
     const from: Sender = { role: session.identity.role, node: session.identity.node }
     let to: Address
@@ -275,6 +284,14 @@ export function createMessenger(options: MessengerOptions): Messenger {
       r => reply({ t: 'ok', r: r ?? null }),
       error => reply({ t: 'no', f: toFault(error) }),
     )
+  }
+
+  function castOver(session: Session, to: Address, method: string, args: unknown, ttlMs: number): void {
+    try {
+      sessions.send(session.peer, { t: 'cast', to: addressKey(to), m: method, a: args, ttl: ttlMs, at: env.monotonicMs() })
+    } catch (error) {
+      env.log.warn({ to: addressKey(to), method, fault: toFault(error) }, 'a cast could not be sent')
+    }
   }
 
   function onCast(session: Session, e: Envelope & { t: 'cast' }, now: number): void {
@@ -310,7 +327,7 @@ export function createMessenger(options: MessengerOptions): Messenger {
       case 'ok':
       case 'no': {
         const p = pending.get(e.id)
-        if (p) answered(p, e.t === 'ok' ? { ok: true, value: e.r } : { ok: false, fault: e.f })
+        if (p && session && p.asked.has(session.identity.node)) answered(p, e.t === 'ok' ? { ok: true, value: e.r } : { ok: false, fault: e.f })
         return
       }
       case 'call':
@@ -345,6 +362,7 @@ export function createMessenger(options: MessengerOptions): Messenger {
           sends: 0,
           tries: 0,
           sentTo: '',
+          asked: new Set(),
           timer: null,
           lastFault: null,
           resolve,
@@ -354,16 +372,14 @@ export function createMessenger(options: MessengerOptions): Messenger {
         attempt(p)
       })
     },
-    cast(to, method, args, ttlMs = 5000) {
+    cast(to, method, args, ttlMs = CAST_MS) {
       const route = options.route(to)
       if (route.at === 'here') options.take({ to, method, args, from: me, deadlineMs: env.monotonicMs() + ttlMs })
       if (route.at !== 'node') return
       const session = sessions.to(route.node)
-      if (session) sessions.send(session.peer, { t: 'cast', to: addressKey(to), m: method, a: args, ttl: ttlMs, at: env.monotonicMs() })
+      if (session) castOver(session, to, method, args, ttlMs)
     },
-    castTo(session, to, method, args) {
-      sessions.send(session.peer, { t: 'cast', to: addressKey(to), m: method, a: args, ttl: 5000, at: env.monotonicMs() })
-    },
+    castTo: (session, to, method, args) => castOver(session, to, method, args, CAST_MS),
     reroute,
     stats() {
       let oldest = 0
@@ -372,7 +388,7 @@ export function createMessenger(options: MessengerOptions): Messenger {
         oldest = now - p.startedMs
         break
       }
-      return { ...stats, pending: pending.size, remembered: remembered.size, oldestPendingMs: oldest }
+      return { ...stats, pending: pending.size, running: answers.running(), remembered: answers.size(), oldestPendingMs: oldest }
     },
     close() {
       closed = true

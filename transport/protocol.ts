@@ -6,6 +6,7 @@
 import { Packr } from 'msgpackr'
 import type { Sender } from '../actors/kernel/define.ts'
 import { BatonError, type Fault } from '../actors/kernel/errors.ts'
+import { LINK_LIMITS } from './link.ts'
 
 export const PROTOCOL = { min: 1, max: 1 } as const
 
@@ -49,7 +50,17 @@ export type Envelope =
 
 const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'number' })
 
-export const encode = (envelope: Envelope): Uint8Array => packr.pack(envelope)
+/** Throws `TooLarge` for a message that no link takes, `Internal` for one that cannot be written down (a circle, for instance). */
+export function encode(envelope: Envelope): Uint8Array {
+  let bytes: Uint8Array
+  try {
+    bytes = packr.pack(envelope)
+  } catch (cause) {
+    throw new BatonError('Internal', 'the message holds something that cannot travel', { cause })
+  }
+  if (bytes.length <= LINK_LIMITS.maxMessageBytes) return bytes
+  throw new BatonError('TooLarge', `the message has ${bytes.length} bytes, over the limit of ${LINK_LIMITS.maxMessageBytes}`)
+}
 
 const isText = (value: unknown, max: number): value is string => typeof value === 'string' && value.length > 0 && value.length <= max
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)

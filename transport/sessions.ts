@@ -41,6 +41,7 @@ export interface Sessions {
   /** Takes the envelopes that are about sessions; true when it did. Others need a session: `of(peer)`. */
   accept(peer: Peer, envelope: Envelope): boolean
   of(peer: Peer): Session | undefined
+  /** True when the link took it; throws what `encode` throws. */
   send(peer: Peer, envelope: Envelope): boolean
   close(): void
 }
@@ -143,7 +144,7 @@ export function createSessions(options: SessionsOptions): Sessions {
           return true
         }
         case 'welcome': {
-          if (![...endpoints.values()].includes(peer)) return true
+          if (![...endpoints.values()].includes(peer) || agree([envelope.v, envelope.v]) === null) return true
           open(peer, envelope.id, envelope.v, true).age.observe(envelope.at, env.monotonicMs())
           return true
         }

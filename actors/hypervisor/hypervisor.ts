@@ -9,7 +9,7 @@
  */
 import { checkObject, integer, text } from '../kernel/check.ts'
 import type { Env } from '../kernel/env.ts'
-import { BatonError, type ErrorCode } from '../kernel/errors.ts'
+import { BatonError, type ErrorCode, isTransient } from '../kernel/errors.ts'
 import type { HypervisorDriver, PowerState } from './driver.ts'
 
 export const HYPERVISOR_LIMITS = {
@@ -27,8 +27,8 @@ export interface GuestReport {
 }
 
 export interface Hypervisor {
-  /** Serves one command; rejects with `BatonError`. */
-  serve(method: string, args: unknown): Promise<unknown>
+  /** Serves one command; rejects with `BatonError`. It is not done after `deadlineMs` of the monotonic clock, also when it waited here. */
+  serve(method: string, args: unknown, deadlineMs?: number): Promise<unknown>
   /** What really runs here. */
   report(): Promise<GuestReport[]>
   stats(): { waiting: number; oldestMs: number; done: number; failed: number; stale: number }
@@ -92,7 +92,8 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
     }
   }
 
-  async function obey(method: string, command: Command): Promise<unknown> {
+  async function obey(method: string, command: Command, deadlineMs: number): Promise<unknown> {
+    if (env.monotonicMs() > deadlineMs) throw new BatonError('DeadlineExceeded', `${method} of ${command.instance} waited too long behind other commands`)
     const known = newest.get(command.instance)
     if (known && command.order < known.order) {
       counters.stale++
@@ -111,15 +112,18 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
       counters.failed++
       const code: ErrorCode = error instanceof BatonError ? error.code : 'DriverFault'
       const fault = new BatonError(code, error instanceof Error ? error.message : String(error))
-      remember(command.instance, command.order, null, fault)
+      // A fault of the moment says nothing about the next try.
+      if (!isTransient(fault)) remember(command.instance, command.order, null, fault)
       throw fault
     }
   }
 
   return {
-    async serve(method, args) {
-      const wrong = CHECKS[method] ? CHECKS[method](args) : `there is no method ${method}`
-      if (wrong) throw new BatonError(CHECKS[method] ? 'BadRequest' : 'UnknownMethod', `compute.${method}: ${wrong}`)
+    async serve(method, args, deadlineMs = Number.POSITIVE_INFINITY) {
+      const check = Object.hasOwn(CHECKS, method) ? CHECKS[method] : undefined
+      if (!check) throw new BatonError('UnknownMethod', `a hypervisor has no method ${method}`)
+      const wrong = check(args)
+      if (wrong) throw new BatonError('BadRequest', `compute.${method}: ${wrong}`)
       const command = args as Command
       if (method === 'consoleLog') return { output: await driver.consoleLog(command.instance, command.maxBytes as number) }
       const queue = waiting.get(command.instance) ?? []
@@ -129,7 +133,7 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
       waiting.set(command.instance, queue)
       counters.waiting++
       try {
-        return await perGuest(command.instance, () => obey(method, command))
+        return await perGuest(command.instance, () => obey(method, command, deadlineMs))
       } finally {
         counters.waiting--
         queue.shift()

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { BatonError } from '../../actors/kernel/errors.ts'
+import { BatonError, toError } from '../../actors/kernel/errors.ts'
 import { startEmbedded } from '../../persistence/embedded.ts'
 import { lockDataFolder, openDataFolder } from '../../persistence/embedded-files.ts'
 import { startLocalCluster } from '../../supervisors/local-cluster.ts'
@@ -61,6 +61,7 @@ async function detach(options: Options): Promise<void> {
     child.once('message', message => resolveReady(message as NodeMessage))
     child.once('exit', () => resolveReady(null))
   })
+  if (ready?.type === 'failed') throw toError(ready.fault)
   if (ready?.type !== 'ready') throw new BatonError('Unavailable', `the cluster did not start:\n${readFileSync(logFile, 'utf8').trim()}`)
   child.disconnect()
   child.unref()

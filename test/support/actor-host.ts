@@ -1,6 +1,6 @@
 /** An actor host over the memory database, with a small actor of its own and a hand on everything the host depends on. */
 import { address } from '../../actors/kernel/address.ts'
-import { accept, type AnyActor, defineActor, refuse, type Sender, type Work } from '../../actors/kernel/define.ts'
+import { type AnyActor, accept, defineActor, refuse, type Sender, type Work } from '../../actors/kernel/define.ts'
 import type { BatonError } from '../../actors/kernel/errors.ts'
 import type { Append, Incarnation, Journal } from '../../actors/kernel/ports.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../../persistence/memory.ts'
@@ -31,7 +31,10 @@ type Command =
   | { readonly method: '@result'; readonly args: { readonly key: string } }
   | { readonly method: '@timer'; readonly args: { readonly key: string } }
 
-type Event = { readonly type: 'added'; readonly n: number } | { readonly type: 'wanted' | 'heard'; readonly key: string } | { readonly type: 'finished' | 'spoilt' }
+type Event =
+  | { readonly type: 'added'; readonly n: number }
+  | { readonly type: 'wanted' | 'heard'; readonly key: string }
+  | { readonly type: 'finished' | 'spoilt' }
 
 /** Wants `timer-…` as a timer in one second, everything else as a call. */
 const workOf = (key: string): Work =>

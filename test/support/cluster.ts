@@ -52,6 +52,9 @@ export interface Answer {
   readonly body: any
 }
 
+/** For whoever still asks when the test is over. */
+const NOBODY: Answer = { status: 0, headers: new Headers(), text: 'the cluster was stopped', body: null }
+
 /** One request, as it is answered. Rejects when the connection fails or nobody answers. */
 export async function ask(url: string, method = 'GET', body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
   const payload = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }
@@ -215,6 +218,7 @@ export async function startCluster({ args = [], env = {}, folder: given }: Clust
   const file: unknown = JSON.parse(await readFile(join(folder, 'cluster.json'), 'utf8'))
   const endpoint = typeof file === 'object' && file !== null && 'endpoint' in file ? String(file.endpoint) : ''
   let expected = 0
+  let stopped = false
 
   const processes: TestCluster['processes'] = role =>
     descendantsOf(up.pid).flatMap(({ pid, command }) => {
@@ -231,6 +235,7 @@ export async function startCluster({ args = [], env = {}, folder: given }: Clust
     processes,
     async request(method, path, body, headers) {
       return until(`an answer to ${method} ${path}`, RETRY_MS, async () => {
+        if (stopped) return NOBODY
         const answer = await ask(`${endpoint}${path}`, method, body, headers)
         if (answer.status === 503) throw new Error(answer.text)
         return answer
@@ -258,6 +263,7 @@ export async function startCluster({ args = [], env = {}, folder: given }: Clust
     log: node => readLog(join(folder, 'logs', `${node}.log`)),
     baton: more => baton([...more, '--endpoint', endpoint]),
     async stop() {
+      stopped = true
       await up.stop('SIGINT')
       if (given === undefined) await rm(folder, { recursive: true, force: true })
     },

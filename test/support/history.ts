@@ -72,9 +72,8 @@ export async function buildMany(cluster: TestCluster, label: string, { count, at
   return ids
 }
 
-/** Builds until `enough` says so. */
-export async function buildWhile(cluster: TestCluster, label: string, atOnce: number, goesOn: () => boolean): Promise<string[]> {
-  const ids: string[] = []
+/** Builds as long as `goesOn`. Answers with the ids that were acknowledged, and puts each into `ids` as it comes. */
+export async function buildWhile(cluster: TestCluster, label: string, atOnce: number, goesOn: () => boolean, ids: string[] = []): Promise<string[]> {
   const builder = async () => {
     while (goesOn()) {
       const id = await create(cluster, `${label}-${ids.length}`)

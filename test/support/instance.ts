@@ -1,7 +1,7 @@
 /** An instance actor in a test's hand: commands go in, answers and work come out, and every event is folded twice. */
 import { isDeepStrictEqual } from 'node:util'
 import type { InstanceBody } from '../../actors/api.ts'
-import { instanceActor, type InstanceSpec } from '../../actors/instance/instance.ts'
+import { type InstanceSpec, instanceActor } from '../../actors/instance/instance.ts'
 import type { Work } from '../../actors/kernel/define.ts'
 import type { Fault } from '../../actors/kernel/errors.ts'
 
@@ -9,7 +9,12 @@ export type InstanceState = ReturnType<typeof instanceActor.initial>
 type Command = Parameters<typeof instanceActor.decide>[1]
 
 export const SPEC: InstanceSpec = {
-  name: 'web', project: 'p', flavor: { id: 'tiny', name: 'tiny', vcpus: 1, ramMb: 64, diskGb: 1 }, image: 'img', metadata: {}, reservation: 'r-1',
+  name: 'web',
+  project: 'p',
+  flavor: { id: 'tiny', name: 'tiny', vcpus: 1, ramMb: 64, diskGb: 1 },
+  image: 'img',
+  metadata: {},
+  reservation: 'r-1',
 }
 
 export interface Answer {

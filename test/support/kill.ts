@@ -19,7 +19,7 @@ const readOrEmpty = (path: string): string => {
 }
 
 /** Everything that runs on this machine; what has ended but was not yet reaped does not. */
-function allRunning(): Running[] {
+export function allRunning(): Running[] {
   return readdirSync('/proc').flatMap(name => {
     if (!/^\d+$/.test(name)) return []
     const stat = readOrEmpty(`/proc/${name}/stat`)

@@ -91,7 +91,11 @@ export function newRun(specs: ReadonlyMap<string, OperationSpec> = catalogue()):
     send(method, args) {
       const wrong = actor.methods[method]?.check?.(args)
       if (wrong) throw new Error(`${method}: ${wrong}`)
-      const decision = actor.decide(state, { method, args } as Parameters<typeof actor.decide>[1], { id: ID, now: run.now, from: { role: 'conductor', node: 'c1' } })
+      const decision = actor.decide(state, { method, args } as Parameters<typeof actor.decide>[1], {
+        id: ID,
+        now: run.now,
+        from: { role: 'conductor', node: 'c1' },
+      })
       if (!decision.ok) return { ok: false, fault: decision.fault, events: 0 }
       for (const event of decision.events) {
         const entry = { text: JSON.stringify(event), at: run.now }

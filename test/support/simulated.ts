@@ -3,7 +3,7 @@
  * time. Nothing here waits for real: a minute passes at once.
  */
 import type { Env } from '../../actors/kernel/env.ts'
-import { toFault, type Fault } from '../../actors/kernel/errors.ts'
+import { type Fault, toFault } from '../../actors/kernel/errors.ts'
 import { createLoop, type Loop } from '../sim/loop.ts'
 import { createProcess, type SimProcess } from '../sim/process.ts'
 import { createRandom } from '../sim/random.ts'

@@ -1,5 +1,6 @@
 /** Nodes with messengers over the memory network: every frame passes the test's hands and can be lost, delayed or repeated. */
 import { type Address, address } from '../../actors/kernel/address.ts'
+import type { Env } from '../../actors/kernel/env.ts'
 import type { Fault } from '../../actors/kernel/errors.ts'
 import type { Link, Peer } from '../../transport/link.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../transport/memory-link.ts'
@@ -11,6 +12,7 @@ export interface WireNode {
   readonly name: string
   readonly messenger: Messenger
   readonly link: Link
+  readonly env: Env
   /** What was served, in order. */
   readonly served: Received[]
   readonly casts: Received[]
@@ -19,6 +21,8 @@ export interface WireNode {
   readonly closed: string[]
   /** This node's own monotonic clock. */
   nowMs(): number
+  /** Called with every cast. */
+  take: (message: Received) => void
   /** What this node answers; by default the arguments. */
   serve: (message: Received) => Promise<unknown>
   /** Where it sends what is not for a node by name. */
@@ -79,7 +83,9 @@ export function createWire(bench: Bench): Wire {
         moved: [],
         opened: [],
         closed: [],
+        env,
         nowMs: () => env.monotonicMs(),
+        take: () => {},
         serve: async message => message.args,
         route: () => ({ at: 'nowhere', why: 'no route was given' }),
         messenger: createMessenger({
@@ -91,7 +97,10 @@ export function createWire(bench: Bench): Wire {
             node.served.push(message)
             return node.serve(message)
           },
-          take: message => void node.casts.push(message),
+          take(message) {
+            node.casts.push(message)
+            node.take(message)
+          },
           onMoved: fault => void node.moved.push(fault),
           onSession: session => void node.opened.push(session.identity.node),
           onSessionClosed: session => void node.closed.push(session.identity.node),

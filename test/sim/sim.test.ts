@@ -1,0 +1,54 @@
+/** The simulator itself: it finds nothing in 500 seeds, replays each exactly, and fails when there is something to find. */
+import { spawnSync } from 'node:child_process'
+import { resolve } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const PLANTED = ['--import', './test/fixtures/sim/planted.ts']
+
+function sim(args: readonly string[], nodeArgs: readonly string[] = []): { code: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...nodeArgs, 'test/sim/main.ts', ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    maxBuffer: 256 * 1024 * 1024,
+    timeout: 200_000,
+  })
+  return { code: status, output: stdout + stderr }
+}
+
+test('500 seeds: no violation', () => {
+  const { code, output } = sim(['--seeds', '500'])
+  assert.match(output, '500 seeds from 1: 0 with violations')
+  assert.is(code, 0, output)
+})
+
+test('the same seed gives the same trace, line by line, in another process', () => {
+  for (const seed of ['3', '46', '47', '2026']) {
+    const [first, second] = [sim(['--seed', seed, '--trace']), sim(['--seed', seed, '--trace'])]
+    assert.is(first.code, 0, first.output.slice(-2000))
+    assert.match(first.output, /^trace [0-9a-f]{64}$/m)
+    assert.ok(first.output.split('\n').length > 50, 'there is a trace')
+    assert.ok(first.output === second.output, `two runs of seed ${seed} differ`)
+  }
+})
+
+test('another seed gives another trace', () => {
+  const digests = ['1', '2', '3', '4'].map(seed => sim(['--seed', seed]).output.match(/^trace (.*)$/m)?.[1])
+  assert.is(new Set(digests).size, 4)
+})
+
+test('a violation is named with its seed, and the run fails', () => {
+  const { code, output } = sim(['--seed', '3'], PLANTED)
+  assert.is(code, 1)
+  assert.match(output, /^seed 3: an instance runs on at most one host: /m)
+})
+
+test('one violation among many seeds fails them all', () => {
+  const { code, output } = sim(['--seeds', '4', '--from', '3'], PLANTED)
+  assert.is(code, 1)
+  assert.match(output, /^seed \d+: an instance runs on at most one host: /m)
+  assert.match(output, /^4 seeds from 3: [1-4] with violations/m)
+})
+
+test.run()
