@@ -12,9 +12,11 @@ import { kill } from '../test/support/kill.ts'
 import { type BenchResult, percentile, result } from './result.ts'
 
 /** Builds under way all the time, and how long each takes: enough that every kill finds some in every conductor. */
-const AT_ONCE = 20
+const AT_ONCE = 40
 const SPAWN_MS = 400
 const TAKE_OVER_MS = 15_000
+/** From then on a conductor that resumed nothing had nothing to resume. */
+const IDLE_MS = 10_000
 /** After the first part of a take-over the others have so long to show theirs. */
 const PARTS_MS = 1000
 /** Goals in ms. */
@@ -63,6 +65,10 @@ async function measure(kills: number): Promise<TakeOverTime[]> {
       const killedAt = Date.now()
       kill(victim.pid)
       const time = summed(victim.id, killedAt, await partsOf(cluster, killedAt))
+      if (time === null) {
+        console.log(`     ${victim.id}  had nothing to do just then; not counted`)
+        continue
+      }
       times.push(time)
       console.log(`${String(times.length).padStart(3)}  ${time.victim}  first ${time.firstMs} ms, last ${time.lastMs} ms, ${time.actors} actors`)
     }
@@ -84,13 +90,17 @@ async function partsOf(cluster: TestCluster, sinceMs: number): Promise<Part[]> {
       msg === 'took over shards' && isPart(takeOver) && takeOver.firstAtWallMs >= sinceMs ? [takeOver] : [],
     )
   }
-  await until('a conductor that resumes what the killed one did', TAKE_OVER_MS, async () => (await look()).some(p => p.actors > 0))
+  await until('a conductor that resumes what the killed one did', TAKE_OVER_MS, async () => {
+    const parts = await look()
+    return parts.some(p => p.actors > 0) || (parts.length > 0 && Date.now() - sinceMs > IDLE_MS)
+  })
   const settledAt = performance.now() + PARTS_MS
   return until('the other parts', PARTS_MS * 2, async () => performance.now() >= settledAt && look(), 100)
 }
 
-function summed(victim: string, killedAt: number, parts: readonly Part[]): TakeOverTime {
+function summed(victim: string, killedAt: number, parts: readonly Part[]): TakeOverTime | null {
   const resumed = parts.filter(p => p.actors > 0)
+  if (resumed.length === 0) return null
   const ends = resumed.map(p => p.firstAtWallMs - killedAt)
   return { victim, firstMs: Math.min(...ends), lastMs: Math.max(...ends), actors: resumed.reduce((sum, p) => sum + p.actors, 0) }
 }

@@ -315,11 +315,14 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   async function drain(): Promise<void> {
+    if (stopped) return
     await member.drain()
     await stop()
   }
 
   async function leave(): Promise<void> {
+    // An operator's drain came first: there is nothing left to give up, and no membership to leave.
+    if (stopped) return
     await member.leave()
     await stop()
   }

@@ -44,7 +44,6 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   if (!(await portIsFree(config.http.port))) {
     throw new BatonError('PortInUse', `port ${config.http.port} is in use by another process; choose another with --port, or --port 0 for any`)
   }
-  await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 })
   const children: Child[] = []
   let database: Embedded | null = null
   let unlock: (() => Promise<void>) | null = null
@@ -91,6 +90,8 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
       url = (database as Embedded | null)?.url ?? ''
       say('database      ready')
     }
+    // Not before the folder is known to be ours and writable.
+    await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 })
     const seeds = await endpointsFor(folder, config.cluster.conductors)
     // Chosen once, so that a gateway that is started again is where clients knew it.
     const port = config.http.port === 0 ? await freePort() : config.http.port

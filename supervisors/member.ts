@@ -263,6 +263,8 @@ export function createMember(options: MemberOptions): ClusterMember {
       await balance()
       if (actors.owned().length > 0) await ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
     }
+    // A hand-over that began by itself may still wait for commits in hand.
+    await balance()
     await leave()
     for (const other of heirs()) messenger.cast(address('node', other.nodeId), 'membershipChanged', {})
   }

@@ -1,15 +1,18 @@
 /** From a method's name and arguments to a call of the cluster's interface; unknown names are refused. */
 import type { ClusterApi } from '../actors/api.ts'
-import { record } from '../actors/kernel/check.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
+import { API_CHECKS } from './api-checks.ts'
 
 export function serveApi(api: ClusterApi, method: string, args: unknown): Promise<unknown> {
-  const wrong = record(args)
-  if (wrong) return Promise.reject(new BatonError('BadRequest', `api.${method}: arguments ${wrong}`))
-  const handler = Object.hasOwn(api, method) ? (api[method as keyof ClusterApi] as (args: unknown) => Promise<unknown>) : undefined
-  if (!handler) return Promise.reject(new BatonError('UnknownMethod', `the API has no method ${method}`))
+  const known = isMethod(method) && Object.hasOwn(api, method)
+  if (!known) return Promise.reject(new BatonError('UnknownMethod', `the API has no method ${method}`))
+  const wrong = API_CHECKS[method](args)
+  if (wrong) return Promise.reject(new BatonError('BadRequest', `api.${method}: ${wrong}`))
+  const handler = api[method] as (args: unknown) => Promise<unknown>
   return handler(args)
 }
+
+const isMethod = (name: string): name is keyof ClusterApi => Object.hasOwn(API_CHECKS, name)
 
 /** The same interface on the other side: every method becomes a call. `affinity` names the actor a request is mostly about. */
 export function apiProxy(call: (method: string, args: Record<string, unknown>, affinity: string | null) => Promise<unknown>): ClusterApi {

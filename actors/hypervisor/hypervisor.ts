@@ -93,7 +93,8 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
   }
 
   async function obey(method: string, command: Command, deadlineMs: number): Promise<unknown> {
-    if (env.monotonicMs() > deadlineMs) throw new BatonError('DeadlineExceeded', `${method} of ${command.instance} waited too long behind other commands`)
+    if (env.monotonicMs() > deadlineMs)
+      throw new BatonError('DeadlineExceeded', `${method} of ${command.instance} waited too long behind other commands`)
     const known = newest.get(command.instance)
     if (known && command.order < known.order) {
       counters.stale++

@@ -48,7 +48,7 @@ export async function run(options: Options): Promise<void> {
 
 /** Starts the same command in the background, and waits until it says that it is ready or has ended. */
 async function detach(options: Options): Promise<void> {
-  const folder = resolve(settingsOf(options).data.folder)
+  const folder = await openDataFolder(settingsOf(options).data.folder)
   mkdirSync(join(folder, 'logs'), { recursive: true, mode: 0o700 })
   const logFile = join(folder, 'logs', 'up.log')
   const log = openSync(logFile, 'w', 0o600)

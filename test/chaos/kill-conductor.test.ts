@@ -5,7 +5,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startCluster, type TestCluster, telling } from '../support/cluster.ts'
-import { assertOneStory, buildMany } from '../support/history.ts'
+import { assertOneStory, buildWhile } from '../support/history.ts'
 import { anyOf, killEvery } from '../support/kill.ts'
 
 const BUILDS = 200
@@ -42,16 +42,17 @@ for (const { victim, choose, everyMs, kills, moves = false } of SCENARIOS) {
   const scenario = async () => {
     const begun = performance.now()
     const killing = killEvery(everyMs, kills.most, () => choose(cluster))
-    const ids = await buildMany(cluster, victim.replaceAll(' ', '-'), { count: BUILDS, atOnce: AT_ONCE }).finally(killing.stop)
+    const ids: string[] = []
+    const goesOn = () => ids.length < BUILDS || killing.victims.length < kills.least
+    await buildWhile(cluster, victim.replaceAll(' ', '-'), AT_ONCE, goesOn, ids).finally(killing.stop)
     const builtMs = performance.now() - begun
     await assertOneStory(cluster, ids, { moves })
     const { victims } = killing
     console.log(`${victim}: ${victims.length} kills (${victims.join(' ')}), ${ids.length} built in ${(builtMs / 1000).toFixed(1)} s`)
-    assert.is(ids.length, BUILDS)
-    assert.ok(victims.length >= kills.least, `${victims.length} kills are too few to mean anything`)
+    assert.ok(ids.length >= BUILDS && victims.length >= kills.least)
     await cluster.whole()
   }
-  storm(`${victim}: all ${BUILDS} builds end well, each spawned once`, () => telling(cluster, scenario))
+  storm(`${victim}: ${BUILDS} builds end well, each spawned once`, () => telling(cluster, scenario))
 }
 
 storm.run()

@@ -14,7 +14,10 @@ interface Sample {
 const samplesOf = (version: number): Sample[] => JSON.parse(readFileSync(resolve(import.meta.dirname, `protocol-${version}.json`), 'utf8'))
 
 /** Every type there is; the compiler refuses a list that lacks one. */
-const TYPES = { hello: true, welcome: true, who: true, ping: true, pong: true, call: true, cast: true, ok: true, no: true } satisfies Record<Envelope['t'], true>
+const TYPES = { hello: true, welcome: true, who: true, ping: true, pong: true, call: true, cast: true, ok: true, no: true } satisfies Record<
+  Envelope['t'],
+  true
+>
 
 test('every version spoken has its samples, and every file of samples a version', () => {
   const spoken = Array.from({ length: PROTOCOL.max - PROTOCOL.min + 1 }, (_, i) => `protocol-${PROTOCOL.min + i}.json`)

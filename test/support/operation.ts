@@ -65,7 +65,7 @@ export function newRun(specs: ReadonlyMap<string, OperationSpec> = catalogue()):
 
   function note(): void {
     const call = actor.work(state, ID).find(w => w.type === 'call')
-    if (!call || call.type !== 'call' || call.key === lastKey) return
+    if (call?.type !== 'call' || call.key === lastKey) return
     lastKey = call.key
     said.push(`${call.method} ${addressKey(call.to)}`)
     const order = (call.args as { order?: number }).order

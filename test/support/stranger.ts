@@ -1,5 +1,4 @@
 /** Somebody who dials a conductor and says what no node of ours would: over ZeroMQ in any bytes, or over TCP without ZeroMQ. */
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Dealer } from 'zeromq'
 import { decode, type Envelope, encode, PROTOCOL } from '../../transport/protocol.ts'
@@ -26,9 +25,11 @@ export interface Stranger {
   /** The first envelope heard that fits; rejects when none comes. */
   hears(what: string, fits: (envelope: Envelope) => boolean): Promise<Envelope>
   /** Says hello in this role, and waits to be welcomed. */
-  enter(role: 'gateway' | 'client' | 'compute', node: string): Promise<void>
+  enter(role: 'gateway' | 'client'): Promise<void>
   /** Resolves when all that was said before has been handled: what comes from one peer is handled in order. */
   handled(): Promise<void>
+  /** Resolves when the other side has closed the connection. */
+  disconnected(): Promise<void>
   close(): void
 }
 
@@ -36,6 +37,10 @@ export function dialAsStranger(endpoint: string): Stranger {
   const socket = new Dealer({ linger: 0, sendTimeout: HEARD_MS })
   const heard: Envelope[] = []
   let pings = 0
+  let broken = false
+  socket.events.on('disconnect', () => {
+    broken = true
+  })
   socket.connect(endpoint)
   const listen = async (): Promise<void> => {
     for await (const [bytes] of socket) if (bytes) unpack(bytes, message => heard.push(decode(message)))
@@ -46,8 +51,8 @@ export function dialAsStranger(endpoint: string): Stranger {
     send: (...parts) => socket.send(parts),
     say: (...envelopes) => socket.send(frame(...envelopes.map(encode))),
     hears: (what, fits) => until(`${what} after ${JSON.stringify(heard)}`, HEARD_MS, () => heard.find(fits), 5),
-    async enter(role, node) {
-      const id = { node, inc: 1, role, pid: 1, ver: 'stranger', eng: 'stranger' } as const
+    async enter(role) {
+      const id = { node: 'stranger', inc: performance.now(), role, pid: 1, ver: 'stranger', eng: 'stranger' } as const
       await stranger.say({ t: 'hello', vs: [PROTOCOL.min, PROTOCOL.max], id, at: performance.now() })
       await stranger.hears('a welcome', e => e.t === 'welcome')
     },
@@ -56,6 +61,9 @@ export function dialAsStranger(endpoint: string): Stranger {
       const whoBefore = heard.filter(e => e.t === 'who').length
       await stranger.say({ t: 'ping', at })
       await stranger.hears('an answer to a ping', e => (e.t === 'pong' && e.at === at) || heard.filter(h => h.t === 'who').length > whoBefore)
+    },
+    async disconnected() {
+      await until('the end of the connection', HEARD_MS, () => broken, 5)
     },
     close: () => socket.close(),
   }
@@ -77,8 +85,8 @@ export const ZMTP_HANDSHAKE: Buffer = (() => {
 export async function shout(endpoint: string, bytes: Uint8Array): Promise<void> {
   const { hostname, port } = new URL(endpoint)
   const socket = connect(Number(port), hostname)
-  socket.on('error', () => {}) // a reset is an end like any other
-  const closed = once(socket, 'close')
+  // A reset is an end like any other.
+  const closed = new Promise(resolve => socket.on('error', () => {}).once('close', resolve))
   socket.setTimeout(HEARD_MS, () => socket.destroy())
   socket.resume().end(bytes)
   await closed

@@ -5,7 +5,8 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Hosted, hosted, newDatabase, RESTART } from '../support/actor-host.ts'
 import { type Bench, simulated } from '../support/simulated.ts'
 
-const sumOf = async (bench: Bench, actors: Hosted, id: string): Promise<unknown> => (await bench.value(actors.send(id, 'get')) as { sum: number }).sum
+const sumOf = async (bench: Bench, actors: Hosted, id: string): Promise<unknown> =>
+  ((await bench.value(actors.send(id, 'get'))) as { sum: number }).sum
 
 test('an actor that crashes while deciding is read again from the journal, after a pause, with its state as it was', () =>
   simulated(async bench => {
@@ -84,7 +85,11 @@ test('the work of an actor stops when it fails and goes on when it is back', () 
     await bench.value(actors.send('a', 'want', { key: 'x' }))
     actors.defects.left = 1
     await bench.code(actors.send('a', 'boom'))
-    assert.equal(actors.calls.map(c => c.method), ['x', 'x'], 'asked for again')
+    assert.equal(
+      actors.calls.map(c => c.method),
+      ['x', 'x'],
+      'asked for again',
+    )
     actors.calls[0]?.resolve('of the life before')
     actors.calls[1]?.resolve(null)
     await bench.run(100)
@@ -100,10 +105,17 @@ test('with the journal away after a crash, it comes back by itself as soon as th
     const crashed = bench.code(actors.send('a', 'boom'), 100_000)
     actors.database.setDown(true)
     await bench.run(60_000)
-    assert.equal(actors.calls.map(c => c.method), ['x'])
+    assert.equal(
+      actors.calls.map(c => c.method),
+      ['x'],
+    )
     actors.database.setDown(false)
     await bench.run(RESTART.backoffCapMs + 100)
-    assert.equal(actors.calls.map(c => c.method), ['x', 'x'], 'nobody had to talk to it')
+    assert.equal(
+      actors.calls.map(c => c.method),
+      ['x', 'x'],
+      'nobody had to talk to it',
+    )
     assert.is(await crashed, 'Internal')
     assert.equal(actors.host.stats().poisoned, [], 'an absent journal is no failure of the actor')
     actors.stop()
@@ -138,12 +150,7 @@ test('of several commands that share a commit only the one to blame is refused',
   simulated(async bench => {
     const actors = await hosted(bench)
     await bench.value(actors.send('a', 'get'))
-    const answers = [
-      actors.send('a', 'add', { n: 1 }),
-      actors.send('a', 'badView'),
-      actors.send('a', 'add', { n: 2 }),
-      actors.send('a', 'get'),
-    ]
+    const answers = [actors.send('a', 'add', { n: 1 }), actors.send('a', 'badView'), actors.send('a', 'add', { n: 2 }), actors.send('a', 'get')]
     const codes = []
     for (const answer of answers) codes.push(await bench.code(answer))
     assert.equal(codes, ['ok', 'Internal', 'ok', 'ok'])

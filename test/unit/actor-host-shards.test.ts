@@ -28,7 +28,10 @@ test('adoption resumes every actor that has work, calls and timers, and none tha
     const resumed = await bench.value(second.host.adopt(ALL_SHARDS))
     assert.is(resumed.actors, 1)
     assert.is.not(resumed.firstMs, null)
-    assert.equal(second.calls.map(c => c.method), ['x'])
+    assert.equal(
+      second.calls.map(c => c.method),
+      ['x'],
+    )
     assert.is(second.host.stats().actors, 1)
     second.calls[0]?.resolve(null)
     await bench.run(100)
@@ -85,7 +88,10 @@ test('a message during adoption brings its actor to life once', () =>
     await bench.value(adopted)
     assert.is(await bench.value(asked), 1)
     assert.is(second.host.stats().actors, 1)
-    assert.equal(second.calls.map(c => c.method), ['x'])
+    assert.equal(
+      second.calls.map(c => c.method),
+      ['x'],
+    )
     second.stop()
   }))
 
@@ -131,6 +137,19 @@ test('from the moment draining begins no actor of the shards takes anything, wha
     actors.stop()
   }))
 
+test('draining twice at the same time ends twice', () =>
+  simulated(async bench => {
+    const actors = await hosted(bench)
+    actors.control.held = []
+    const inHand = actors.send('a', 'add', { n: 1 })
+    await bench.run(10)
+    const both = Promise.all([actors.host.drain(ALL_SHARDS), actors.host.drain(ALL_SHARDS)])
+    for (const letGo of actors.control.held.splice(0)) letGo()
+    assert.is(await bench.value(inHand), 1)
+    assert.is(await bench.code(both), 'ok')
+    actors.stop()
+  }))
+
 test('draining some shards leaves the others alone', () =>
   simulated(async bench => {
     const actors = await hosted(bench)
@@ -151,7 +170,10 @@ test('a shard given away and taken back goes on where it was', () =>
     await bench.value(actors.send('a', 'want', { key: 'x' }))
     await bench.value(actors.host.drain(shardsOf('a')))
     await bench.value(actors.host.adopt(shardsOf('a')))
-    assert.equal(actors.calls.map(c => c.method), ['x', 'x'])
+    assert.equal(
+      actors.calls.map(c => c.method),
+      ['x', 'x'],
+    )
     assert.is(await bench.value(actors.send('a', 'add', { n: 3 })), 3)
     actors.stop()
   }))
@@ -167,9 +189,10 @@ test('an actor let go while it is being read does not start its work any more', 
     if (!stored) throw new Error('nothing was stored')
     database.tables.actors.set('counter/a', { ...stored, awake: false })
     await bench.value(second.host.adopt(shardsOf('a')))
-    const asked = second.send('a', 'get')
+    const asked = bench.code(second.send('a', 'get'))
+    await bench.run(1)
     second.stop()
-    assert.is(await bench.code(asked), 'Moved')
+    assert.is(await asked, 'Moved')
     await bench.run(10_000)
     assert.equal(second.calls, [])
     assert.is(second.host.stats().waiting, 0)

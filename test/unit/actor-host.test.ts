@@ -29,7 +29,11 @@ test('commands of one actor are done in the order in which they came, each on th
     const actors = await hosted(bench)
     const answers = [1, 2, 3, 4].map(n => actors.send('a', 'add', { n }))
     assert.equal(await bench.value(Promise.all(answers)), [1, 3, 6, 10])
-    assert.equal(actors.trace.filter(t => t.startsWith('append')), ['append counter/a 1 2 3 4'], 'what waits together shares a commit')
+    assert.equal(
+      actors.trace.filter(t => t.startsWith('append')),
+      ['append counter/a 1 2 3 4'],
+      'what waits together shares a commit',
+    )
     actors.stop()
   }))
 
@@ -139,11 +143,17 @@ test('work is started once, kept while it is wanted, and its answer comes back a
     const actors = await hosted(bench)
     await bench.value(actors.send('a', 'want', { key: 'x' }))
     await bench.value(actors.send('a', 'want', { key: 'y' }))
-    assert.equal(actors.calls.map(c => c.method), ['x', 'y'])
+    assert.equal(
+      actors.calls.map(c => c.method),
+      ['x', 'y'],
+    )
     actors.calls[1]?.resolve(7)
     await bench.run(100)
     assert.equal(await bench.value(actors.send('a', 'get')), { sum: 0, wanted: ['x'], heard: ['y'], done: false })
-    assert.equal(actors.calls.map(c => c.method), ['x', 'y'])
+    assert.equal(
+      actors.calls.map(c => c.method),
+      ['x', 'y'],
+    )
     actors.stop()
   }))
 
@@ -157,7 +167,10 @@ test('an idle actor is let go and comes back as it was; one with work stays', ()
     assert.is(actors.host.stats().actors, 1)
     assert.is(await bench.value(actors.send('idle', 'add', { n: 1 })), 8)
     assert.is(actors.host.stats().actors, 2)
-    assert.equal(actors.calls.map(c => c.method), ['x'])
+    assert.equal(
+      actors.calls.map(c => c.method),
+      ['x'],
+    )
     actors.stop()
   }))
 

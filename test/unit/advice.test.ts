@@ -5,7 +5,10 @@ import { adviseScaling, SCALING } from '../../supervisors/advice.ts'
 const QUIET = { oldestMs: 3, lagMs: 2, cpu: 0.2, commitMs: 4 }
 
 test('short queues: no conductor is missing, and the numbers are said', () => {
-  assert.equal(adviseScaling([QUIET, { ...QUIET, oldestMs: 12 }]), { addConductor: false, because: 'queues are short: oldest message 12 ms, lag 2 ms, cpu 20 %' })
+  assert.equal(adviseScaling([QUIET, { ...QUIET, oldestMs: 12 }]), {
+    addConductor: false,
+    because: 'queues are short: oldest message 12 ms, lag 2 ms, cpu 20 %',
+  })
   assert.is(adviseScaling([]).addConductor, false)
   assert.is(adviseScaling([{}]).addConductor, false)
 })
@@ -26,7 +29,10 @@ test('several signs are all named', () => {
 })
 
 test('when commits are slow, another conductor would not help', () => {
-  const { addConductor, because } = adviseScaling([{ ...QUIET, oldestMs: 5000 }, { ...QUIET, commitMs: 300 }])
+  const { addConductor, because } = adviseScaling([
+    { ...QUIET, oldestMs: 5000 },
+    { ...QUIET, commitMs: 300 },
+  ])
   assert.is(addConductor, false)
   assert.match(because, 'commits take 300 ms: the database is the limit')
   assert.is(adviseScaling([{ ...QUIET, commitMs: 300 }]).because.startsWith('queues are short'), true, 'slow commits alone are no sign')

@@ -64,7 +64,13 @@ test('what never was is not there', () => {
 test('the built-in flavors pass the check at the door; nonsense does not', () => {
   const check = flavorActor.methods.create?.check
   for (const { id: _, ...flavor } of BUILTIN_FLAVORS) assert.is(check?.({ ...flavor, builtin: true }), null)
-  for (const [field, value] of [['vcpus', 0], ['ramMb', 0], ['diskGb', -1], ['name', ''], ['ramMb', '64']] as const) {
+  for (const [field, value] of [
+    ['vcpus', 0],
+    ['ramMb', 0],
+    ['diskGb', -1],
+    ['name', ''],
+    ['ramMb', '64'],
+  ] as const) {
     assert.match(check?.({ ...TINY, [field]: value }) ?? '', new RegExp(`^${field} `))
   }
 })

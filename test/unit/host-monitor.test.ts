@@ -212,7 +212,10 @@ test('a guest whose owner does not want it is destroyed here, with the rank the 
 
 test('a guest that its owner keeps, or that has no owner at all, is left alone', () =>
   simulated(async bench => {
-    for (const answer of [{ known: true, keep: true, order: 1 }, { known: false, keep: true }]) {
+    for (const answer of [
+      { known: true, keep: true, order: 1 },
+      { known: false, keep: true },
+    ]) {
       const { live, control, said, monitor } = start(bench)
       control.answer = async call => (call.startsWith('guestSeen') ? answer : null)
       await live(15_000, { guests: [GUEST] })

@@ -19,7 +19,11 @@ function newHost() {
     send(method: string, args: unknown): { ok?: unknown; fault?: Fault; events: number } {
       const wrong = actor.methods[method]?.check?.(args)
       if (wrong) return { fault: { code: 'BadRequest', message: wrong }, events: 0 }
-      const decision = actor.decide(state, { method, args } as Parameters<typeof actor.decide>[1], { id: 'h1', now: host.now, from: { role: 'conductor', node: 'c1' } })
+      const decision = actor.decide(state, { method, args } as Parameters<typeof actor.decide>[1], {
+        id: 'h1',
+        now: host.now,
+        from: { role: 'conductor', node: 'c1' },
+      })
       if (!decision.ok) return { fault: decision.fault, events: 0 }
       for (const event of decision.events) state = actor.evolve(state, JSON.parse(JSON.stringify(event)), host.now)
       return { ok: decision.reply?.(state) ?? null, events: decision.events.length }
@@ -155,7 +159,11 @@ test('a verdict is recorded once; about a host that never reported there is none
 })
 
 test('a host that never reported is not there', () => {
-  for (const [method, args] of [['get', {}], ['setEnabled', { enabled: false }]] as const) assert.is(newHost().send(method, args).fault?.code, 'NotFound')
+  for (const [method, args] of [
+    ['get', {}],
+    ['setEnabled', { enabled: false }],
+  ] as const)
+    assert.is(newHost().send(method, args).fault?.code, 'NotFound')
   assert.is(actor.view(newHost().state(), 'h1'), null)
 })
 
@@ -201,8 +209,15 @@ test('under any sequence, what is promised equals the claims held and never exce
         const body = host.body()
         const held = entries(host.state().claims).map(([, claim]) => claim)
         assert.is(body.claims, held.length)
-        for (const [used, key] of [[body.vcpusUsed, 'vcpus'], [body.ramMbUsed, 'ramMb'], [body.diskGbUsed, 'diskGb']] as const) {
-          assert.is(used, held.reduce((sum, h) => sum + h[key], 0))
+        for (const [used, key] of [
+          [body.vcpusUsed, 'vcpus'],
+          [body.ramMbUsed, 'ramMb'],
+          [body.diskGbUsed, 'diskGb'],
+        ] as const) {
+          assert.is(
+            used,
+            held.reduce((sum, h) => sum + h[key], 0),
+          )
         }
         assert.ok(body.vcpusUsed <= 8 && body.ramMbUsed <= 1024 && body.diskGbUsed <= 10)
       }

@@ -43,10 +43,18 @@ test('a report from before the newest command that was obeyed tells of the past'
 })
 
 test('a guest on another host, or of a deleted instance, must go, with a rank above everything so far', () => {
-  for (const [state, host] of [['active', 'h2'], ['error', 'h2'], ['deleted', 'h1']] as const) {
+  for (const [state, host] of [
+    ['active', 'h2'],
+    ['error', 'h2'],
+    ['deleted', 'h1'],
+  ] as const) {
     const instance = instanceIn(state)
     const before = instance.state()
-    assert.equal(instance.send('guestSeen', seen('running', host)).ok, { known: true, keep: false, order: commandOrder(before.operations + 1, 0) }, state)
+    assert.equal(
+      instance.send('guestSeen', seen('running', host)).ok,
+      { known: true, keep: false, order: commandOrder(before.operations + 1, 0) },
+      state,
+    )
     assert.is(instance.state(), before)
     const build = commandOrder(before.operations, 999_999)
     assert.ok(commandOrder(before.operations + 1, 0) > build, 'no command of an operation so far outranks it')
@@ -80,7 +88,10 @@ test('a guest missing on its host puts the instance in error; a stop, a delete o
 })
 
 test('a guest missing where it does not belong is no news', () => {
-  for (const [state, host] of [['active', 'h2'], ['deleted', 'h1']] as const) {
+  for (const [state, host] of [
+    ['active', 'h2'],
+    ['deleted', 'h1'],
+  ] as const) {
     const instance = instanceIn(state)
     const before = instance.state()
     instance.send('guestMissing', { host })

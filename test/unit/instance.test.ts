@@ -44,7 +44,7 @@ for (const [state = '', ...cells] of rows) {
       const allowed = statesFor(action)
       assert.is(answer.fault?.code, 'Conflict')
       assert.match(answer.fault?.message ?? '', `it must be ${allowed.join(' or ')} with no task under way`)
-      assert.equal([...(answer.fault?.details?.allowed as string[])].sort(), [...allowed].sort())
+      assert.equal(new Set(answer.fault?.details?.allowed as string[]), new Set(allowed))
       assert.is(answer.fault?.details?.vmState, state)
     })
   }
@@ -63,7 +63,11 @@ const ENDS: readonly (readonly [from: VmState, action: string, done: string, pow
 
 for (const [from, action, done, power] of ENDS) {
   test(`${action} from ${from}: done is ${done}, undone is ${from} again, failed is error`, () => {
-    for (const [outcome, expected] of [['done', done], ['undone', from], ['failed', 'error']] as const) {
+    for (const [outcome, expected] of [
+      ['done', done],
+      ['undone', from],
+      ['failed', 'error'],
+    ] as const) {
       const instance = instanceIn(from)
       instance.send('act', argsOf(action, 'req-act'))
       instance.end(outcome)
@@ -203,7 +207,10 @@ test('an operation that could not be started is asked for again, after a pause t
     instance.send('@result', { key, ok: false, fault: { code: 'Internal', message: 'crashed' } })
     assert.is(instance.state(), again, 'an answer to an earlier try is ignored')
   }
-  assert.equal(pauses, [...pauses].sort((a, b) => a - b))
+  assert.equal(
+    pauses,
+    [...pauses].sort((a, b) => a - b),
+  )
   assert.ok((pauses[0] ?? 0) > 0 && (pauses.at(-1) ?? 0) <= 15_000)
   assert.is(instance.body()?.taskState, 'scheduling')
 })
@@ -239,7 +246,11 @@ test('an operation that breaks after its instance was deleted does not bring it 
 
 test('nothing but create and a report of a guest is for an instance that never was', () => {
   for (const method of ['get', 'act', 'delete', 'ended', 'guestMissing', 'broken']) {
-    assert.is(newInstance().send(method, { requestId: 'r', action: 'stop', host: 'h1', operation: 'i1.1', reason: 'x' }).fault?.code, 'NotFound', method)
+    assert.is(
+      newInstance().send(method, { requestId: 'r', action: 'stop', host: 'h1', operation: 'i1.1', reason: 'x' }).fault?.code,
+      'NotFound',
+      method,
+    )
   }
 })
 

@@ -102,7 +102,10 @@ test('a call or cast without a session is not executed: who are you?', () =>
     stranger.say(CALL)
     stranger.say({ t: 'cast', to: 'node/b', m: 'map', a: {}, ttl: 1000, at: 0 })
     await bench.run(100)
-    assert.equal(stranger.heard.map(e => e.t), ['who', 'who'])
+    assert.equal(
+      stranger.heard.map(e => e.t),
+      ['who', 'who'],
+    )
     assert.equal([b.served.length, b.casts.length], [0, 0])
   }))
 
@@ -168,7 +171,10 @@ test('the memory for answers is bounded: the oldest answer goes first, a call th
     answers.begin(id, 'p')
     answers.keep(id, { t: 'ok', r: id }, 1000)
   }
-  assert.equal(['slow', 'a', 'b', 'c', 'd'].filter(id => answers.find(id)), ['slow', 'c', 'd'])
+  assert.equal(
+    ['slow', 'a', 'b', 'c', 'd'].filter(id => answers.find(id)),
+    ['slow', 'c', 'd'],
+  )
   assert.is(answers.find('slow'), slow)
   assert.equal([answers.running(), answers.size()], [1, 3])
   answers.drop('slow')

@@ -112,7 +112,10 @@ test('what waited in the queue of a receiver that was frozen is too old when it 
     await bench.run(1000)
     assert.is(b.served.length, 0)
     assert.is(await bench.code(a.messenger.call(to('b'), 'fresh', {}, { timeoutMs: 5000 })), 'ok')
-    assert.equal(b.served.map(m => m.method), ['fresh'])
+    assert.equal(
+      b.served.map(m => m.method),
+      ['fresh'],
+    )
   }))
 
 test('the receiver is told how long it may wait with it', () =>
@@ -231,8 +234,14 @@ test('a cast arrives once or not at all, and nobody waits for it', () =>
     a.messenger.cast(to('nobody'), 'note', { n: 3 })
     a.messenger.cast(to('a'), 'note', { n: 4 })
     await bench.run(10_000)
-    assert.equal(b.casts.map(m => m.args), [{ n: 1 }])
-    assert.equal(a.casts.map(m => m.args), [{ n: 4 }])
+    assert.equal(
+      b.casts.map(m => m.args),
+      [{ n: 1 }],
+    )
+    assert.equal(
+      a.casts.map(m => m.args),
+      [{ n: 4 }],
+    )
   }))
 
 test('closing answers everybody who waits, and takes nothing more', () =>

@@ -27,7 +27,13 @@ test('when all candidates have refused it asks for new ones, without those', () 
   assert.is(run.call().method, 'pick')
   assert.equal(avoided(run), ['h1', 'h2'])
   run.refuse('NoValidHost', 'no host of 2 fits')
-  assert.equal(run.reported(), { operation: ID, outcome: 'undone', host: null, claim: null, fault: { code: 'NoValidHost', message: 'no host of 2 fits' } })
+  assert.equal(run.reported(), {
+    operation: ID,
+    outcome: 'undone',
+    host: null,
+    claim: null,
+    fault: { code: 'NoValidHost', message: 'no host of 2 fits' },
+  })
 })
 
 test('a claim without an answer is tried again at the same host, not at another: it may have been taken', () => {

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { catalogue } from '../../actors/operation/catalogue/index.ts'
-import { advance, ARGS, ID, newRun, NOWHERE, started } from '../support/operation.ts'
+import { ARGS, advance, ID, NOWHERE, newRun, started } from '../support/operation.ts'
 
 /** The commands of each operation when all goes well. */
 const PLANS: Readonly<Record<string, readonly string[]>> = {
@@ -29,7 +29,10 @@ for (const [kind, plan] of Object.entries(PLANS)) {
     assert.is(run.body().fault, null)
     const left = kind === 'build' ? { host: 'h1', claim: ID } : kind === 'delete' ? { host: null, claim: null } : { host: 'h1', claim: 'i1.1' }
     assert.equal(run.reported(), { operation: ID, outcome: 'done', ...left, fault: null })
-    assert.equal(run.body().steps.map(s => `${s.name} ${s.direction} ${s.state}`), run.body().plan.map(name => `${name} do done`))
+    assert.equal(
+      run.body().steps.map(s => `${s.name} ${s.direction} ${s.state}`),
+      run.body().plan.map(name => `${name} do done`),
+    )
     run.answer()
     assert.is(run.phase(), 'ended')
     assert.equal(run.work(), [])
@@ -38,7 +41,10 @@ for (const [kind, plan] of Object.entries(PLANS)) {
   test(`${kind}: every command has a rank of its own, higher than the one before`, () => {
     const run = started(kind)
     advance(run, 'ended')
-    assert.equal(run.orders, [...new Set(run.orders)].sort((a, b) => a - b))
+    assert.equal(
+      run.orders,
+      [...new Set(run.orders)].sort((a, b) => a - b),
+    )
     assert.ok(run.orders.every(order => Math.floor(order / 1_000_000) === 7))
   })
 
@@ -109,8 +115,17 @@ for (const [kind, plan] of Object.entries(PLANS)) {
       }
       assert.ok(answer.ok)
       advance(run, 'ended')
-      assert.equal(run.said.slice(i + 1), [...['release host/h1'].slice(0, i), 'ended instance/i1'].toSpliced(0, 0, ...(i === 2 ? ['destroy compute/h1'] : [])))
-      assert.equal(run.reported(), { operation: ID, outcome: 'undone', host: null, claim: null, fault: { code: 'Cancelled', message: 'cancelled by request' } })
+      assert.equal(
+        run.said.slice(i + 1),
+        [...['release host/h1'].slice(0, i), 'ended instance/i1'].toSpliced(0, 0, ...(i === 2 ? ['destroy compute/h1'] : [])),
+      )
+      assert.equal(run.reported(), {
+        operation: ID,
+        outcome: 'undone',
+        host: null,
+        claim: null,
+        fault: { code: 'Cancelled', message: 'cancelled by request' },
+      })
       assert.is(run.body().cancelRequested, true)
     })
   }
@@ -129,7 +144,13 @@ for (const kind of SIMPLE) {
     assert.equal(pauses, [500, 1000])
     run.refuse('DriverFault', 'the third')
     assert.equal(run.said, [PLANS[kind]?.[0], PLANS[kind]?.[0], PLANS[kind]?.[0], 'ended instance/i1'])
-    assert.equal(run.reported(), { operation: ID, outcome: 'undone', host: 'h1', claim: 'i1.1', fault: { code: 'DriverFault', message: 'the third' } })
+    assert.equal(run.reported(), {
+      operation: ID,
+      outcome: 'undone',
+      host: 'h1',
+      claim: 'i1.1',
+      fault: { code: 'DriverFault', message: 'the third' },
+    })
   })
 
   test(`${kind}: silence counts like a fault, and the next attempt has a new rank`, () => {

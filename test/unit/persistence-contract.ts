@@ -136,7 +136,7 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
       append('column', [event(1)], { row: { ...instanceRow('column'), columns: { ...instanceRow('column').columns, colour: 'red' } } }),
       append('nulname', [event(1)], { row: instanceRow('nulname', { name: 'a\0b' }) }),
       append('shard', [event(1)], { shard: SHARD_COUNT }),
-      append('huge', [event(1, 'x'.repeat(2 * 1024 * 1024))]),
+      append('huge', [event(1, 'x'.repeat(17 * 1024 * 1024))]),
     ]
     const good = Array.from({ length: 40 }, (_, i) => append(`good${i}`, [event(1)], { row: instanceRow(`good${i}`) }))
     const mixed = good.flatMap((g, i) => (i % 4 === 0 && bad[i / 4] ? [bad[i / 4] ?? g, g] : [g]))

@@ -32,8 +32,14 @@ test('what is kept is bounded by what happened within the period', () => {
 
 test('backoff doubles, stays between half and all of its step, and is capped', () => {
   const at = (attempt: number, chance: number) => backoffMs({ random: () => chance }, attempt, 100, 2000)
-  assert.equal([0, 1, 2, 3].map(n => at(n, 0)), [50, 100, 200, 400])
-  assert.equal([0, 1, 2, 3].map(n => Math.round(at(n, 0.9999999))), [100, 200, 400, 800])
+  assert.equal(
+    [0, 1, 2, 3].map(n => at(n, 0)),
+    [50, 100, 200, 400],
+  )
+  assert.equal(
+    [0, 1, 2, 3].map(n => Math.round(at(n, 0.9999999))),
+    [100, 200, 400, 800],
+  )
   assert.is(at(1000, 0), 1000)
 })
 

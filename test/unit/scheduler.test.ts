@@ -5,14 +5,29 @@ import type { HostBody } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { FILTERS } from '../../actors/scheduler/filters.ts'
 import { createScheduler, type Scheduler } from '../../actors/scheduler/scheduler.ts'
-import { weigh, WEIGHERS } from '../../actors/scheduler/weighers.ts'
+import { WEIGHERS, weigh } from '../../actors/scheduler/weighers.ts'
 
 const RATIOS = { vcpu: 4, ram: 1, disk: 1 }
 const REQUEST = { vcpus: 1, ramMb: 100, diskGb: 1, avoid: [], driver: 'fake' }
 
 const host = (id: string, more: Partial<HostBody> = {}): HostBody => ({
-  id, state: 'up', enabled: true, disabledReason: null, driver: 'fake', vcpus: 4, ramMb: 1000, diskGb: 10, vcpusUsed: 0, ramMbUsed: 0, diskGbUsed: 0,
-  claims: 0, pid: 1, version: '0', createdAt: 0, stateSince: 0, ...more,
+  id,
+  state: 'up',
+  enabled: true,
+  disabledReason: null,
+  driver: 'fake',
+  vcpus: 4,
+  ramMb: 1000,
+  diskGb: 10,
+  vcpusUsed: 0,
+  ramMbUsed: 0,
+  diskGbUsed: 0,
+  claims: 0,
+  pid: 1,
+  version: '0',
+  createdAt: 0,
+  stateSince: 0,
+  ...more,
 })
 
 function schedulerOf(hosts: readonly HostBody[], random: () => number = () => 0): Scheduler {
@@ -45,7 +60,12 @@ test('each filter says no to what it is for, in words, and yes to the rest', () 
 })
 
 test('the freest host is first, the next ones are alternates, three at most', () => {
-  const scheduler = schedulerOf([host('full', { ramMbUsed: 800, vcpusUsed: 8 }), host('free'), host('half', { ramMbUsed: 500, vcpusUsed: 4 }), host('most', { ramMbUsed: 600, vcpusUsed: 5 })])
+  const scheduler = schedulerOf([
+    host('full', { ramMbUsed: 800, vcpusUsed: 8 }),
+    host('free'),
+    host('half', { ramMbUsed: 500, vcpusUsed: 4 }),
+    host('most', { ramMbUsed: 600, vcpusUsed: 5 }),
+  ])
   assert.equal(scheduler.pick(REQUEST).hosts, ['free', 'half', 'most'])
 })
 
@@ -68,7 +88,13 @@ test('what was only handed out refuses nobody: it may come free again', () => {
 })
 
 test('no valid host: the message counts the reasons and names what was wanted', () => {
-  const scheduler = schedulerOf([host('a', { state: 'down' }), host('b', { enabled: false }), host('c', { ramMbUsed: 950 }), host('d', { ramMbUsed: 999 }), host('e')])
+  const scheduler = schedulerOf([
+    host('a', { state: 'down' }),
+    host('b', { enabled: false }),
+    host('c', { ramMbUsed: 950 }),
+    host('d', { ramMbUsed: 999 }),
+    host('e'),
+  ])
   const fault = faultOf(() => scheduler.pick({ ...REQUEST, avoid: ['e'] }))
   assert.is(fault.code, 'NoValidHost')
   assert.match(fault.message, 'no host of 5 fits 1 vcpus, 100 MB ram, 1 GB disk')
@@ -87,35 +113,58 @@ test('a host that is forgotten is not chosen', () => {
   const scheduler = schedulerOf([host('a'), host('b')])
   scheduler.forget('a')
   assert.equal(scheduler.pick(REQUEST).hosts, ['b'])
-  assert.equal(scheduler.hosts().map(h => h.id), ['b'])
+  assert.equal(
+    scheduler.hosts().map(h => h.id),
+    ['b'],
+  )
 })
 
 test('weights are scaled over the candidates: best 1, worst 0 of each weigher, nothing when all are equal', () => {
-  const hosts = [host('a', { ramMbUsed: 0, vcpusUsed: 8 }), host('b', { ramMbUsed: 500, vcpusUsed: 0 }), host('c', { ramMbUsed: 1000, vcpusUsed: 16 })]
+  const hosts = [
+    host('a', { ramMbUsed: 0, vcpusUsed: 8 }),
+    host('b', { ramMbUsed: 500, vcpusUsed: 0 }),
+    host('c', { ramMbUsed: 1000, vcpusUsed: 16 }),
+  ]
   assert.equal(weigh(hosts, WEIGHERS, RATIOS), [1.5, 1.5, 0])
   assert.equal(weigh([host('a'), host('b')], WEIGHERS, RATIOS), [0, 0])
   assert.equal(weigh([], WEIGHERS, RATIOS), [])
 })
 
 const anyHost = fc.record({
-  n: fc.nat(30), state: fc.constantFrom('up' as const, 'up' as const, 'down' as const), enabled: fc.boolean(), ramMbUsed: fc.nat(1000), vcpusUsed: fc.nat(16), diskGbUsed: fc.nat(10),
+  n: fc.nat(30),
+  state: fc.constantFrom('up' as const, 'up' as const, 'down' as const),
+  enabled: fc.boolean(),
+  ramMbUsed: fc.nat(1000),
+  vcpusUsed: fc.nat(16),
+  diskGbUsed: fc.nat(10),
 })
 
 test('whatever the hosts, a pick holds only hosts that pass every filter, each once, and NoValidHost only when there is none', () => {
   fc.assert(
-    fc.property(fc.array(anyHost, { maxLength: 20 }), fc.array(fc.nat(30)), fc.double({ min: 0, max: 0.999, noNaN: true }), (drawn, avoided, chance) => {
-      const scheduler = schedulerOf(drawn.map(({ n, ...more }) => host(`h${n}`, more)), () => chance)
-      const request = { ...REQUEST, avoid: avoided.map(n => `h${n}`) }
-      const able = scheduler.hosts().filter(h => FILTERS.every(f => f.refuses(h, request, RATIOS) === null)).map(h => h.id)
-      if (able.length === 0) {
-        assert.is(faultOf(() => scheduler.pick(request)).code, 'NoValidHost')
-        return
-      }
-      const { hosts } = scheduler.pick(request)
-      assert.is(hosts.length, Math.min(3, able.length))
-      assert.is(new Set(hosts).size, hosts.length)
-      for (const id of hosts) assert.ok(able.includes(id))
-    }),
+    fc.property(
+      fc.array(anyHost, { maxLength: 20 }),
+      fc.array(fc.nat(30)),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (drawn, avoided, chance) => {
+        const scheduler = schedulerOf(
+          drawn.map(({ n, ...more }) => host(`h${n}`, more)),
+          () => chance,
+        )
+        const request = { ...REQUEST, avoid: avoided.map(n => `h${n}`) }
+        const able = scheduler
+          .hosts()
+          .filter(h => FILTERS.every(f => f.refuses(h, request, RATIOS) === null))
+          .map(h => h.id)
+        if (able.length === 0) {
+          assert.is(faultOf(() => scheduler.pick(request)).code, 'NoValidHost')
+          return
+        }
+        const { hosts } = scheduler.pick(request)
+        assert.is(hosts.length, Math.min(3, able.length))
+        assert.is(new Set(hosts).size, hosts.length)
+        for (const id of hosts) assert.ok(able.includes(id))
+      },
+    ),
   )
 })
 

@@ -47,7 +47,16 @@ test('older maps, the same map, and what is no map are ignored', () =>
   simulated(async bench => {
     const { directory } = await start(bench)
     directory.learn(mapOf(5, ['a']))
-    for (const other of [mapOf(4, ['b']), mapOf(5, ['b']), null, 7, {}, { version: 9 }, { version: 9, owners: [], members: [{}] }, { version: '9', owners: [], members: [] }]) {
+    for (const other of [
+      mapOf(4, ['b']),
+      mapOf(5, ['b']),
+      null,
+      7,
+      {},
+      { version: 9 },
+      { version: 9, owners: [], members: [{}] },
+      { version: '9', owners: [], members: [] },
+    ]) {
       directory.learn(other)
     }
     assert.equal(directory.map(), mapOf(5, ['a']))

@@ -36,7 +36,10 @@ test('the proxy names the actor a request is mostly about', async () => {
   await api.getInstance({ id: 'i1' })
   await api.createInstances({ ids: ['i2', 'i3'], name: 'n', project: 'p', flavor: 'f', image: 'g', metadata: {}, reservation: 'r', requestId: 'q' })
   await api.listHosts({})
-  assert.equal(calls.map(c => (c as unknown[])[2]), ['i1', 'i2', null])
+  assert.equal(
+    calls.map(c => (c as unknown[])[2]),
+    ['i1', 'i2', null],
+  )
   assert.equal(calls[0], ['getInstance', { id: 'i1' }, 'i1'])
 })
 

@@ -6,7 +6,15 @@ import { simulated } from '../support/simulated.ts'
 import { countOf, createWire, pair, to } from '../support/wire.ts'
 
 const FOR_A_MINUTE = { timeoutMs: 60_000 }
-const identity = (node: string, more: Partial<NodeIdentity> = {}): NodeIdentity => ({ node, inc: 1, role: 'conductor', pid: 1, ver: 'x', eng: 'x', ...more })
+const identity = (node: string, more: Partial<NodeIdentity> = {}): NodeIdentity => ({
+  node,
+  inc: 1,
+  role: 'conductor',
+  pid: 1,
+  ver: 'x',
+  eng: 'x',
+  ...more,
+})
 
 test('hello is answered with welcome, and both sides know each other', () =>
   simulated(async bench => {
@@ -130,7 +138,13 @@ test('silence closes a session', () =>
     assert.equal([a.closed, b.closed], [['b'], ['a']])
     wire.arrival = () => [1]
     await bench.run(1000)
-    assert.equal([a.opened, b.opened], [['b', 'b'], ['a', 'a']])
+    assert.equal(
+      [a.opened, b.opened],
+      [
+        ['b', 'b'],
+        ['a', 'a'],
+      ],
+    )
   }))
 
 test('when both have dialled, each uses the connection it dialled itself', () =>
@@ -166,7 +180,10 @@ test('a peer that speaks only other versions is told so, and has no session', ()
     await bench.run(10)
     const [answer] = stranger.heard
     assert.is(answer?.t === 'no' ? answer.f.code : answer?.t, 'VersionMismatch')
-    assert.match(answer?.t === 'no' ? answer.f.message : '', `we speak versions ${PROTOCOL.min} to ${PROTOCOL.max}, you ${PROTOCOL.max + 1} to ${PROTOCOL.max + 2}`)
+    assert.match(
+      answer?.t === 'no' ? answer.f.message : '',
+      `we speak versions ${PROTOCOL.min} to ${PROTOCOL.max}, you ${PROTOCOL.max + 1} to ${PROTOCOL.max + 2}`,
+    )
     assert.is(b.messenger.sessions.to('x'), undefined)
   }))
 

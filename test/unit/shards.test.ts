@@ -49,7 +49,16 @@ test('without conductors nobody is preferred', () => {
 })
 
 const member = (incarnation: Incarnation, state: Member['state'] = 'alive', nodeId = `n${incarnation}`): Member => ({
-  incarnation, nodeId, endpoint: `sim://${nodeId}`, state, pid: 1, version: '0', host: 'h', joinedAt: 0, leaseUntil: 0, load: {},
+  incarnation,
+  nodeId,
+  endpoint: `sim://${nodeId}`,
+  state,
+  pid: 1,
+  version: '0',
+  host: 'h',
+  joinedAt: 0,
+  leaseUntil: 0,
+  load: {},
 })
 const mapOf = (owners: readonly Incarnation[]): ShardMap => ({ version: 1, owners, members: [] })
 const owners = (of: (shard: number) => Incarnation): ShardMap => mapOf(SHARDS.map(of))
@@ -58,25 +67,46 @@ test('what nobody alive owns is claimed by whom it is preferred for, and by nobo
   const members = [member(1), member(2), member(3, 'dead')]
   const map = owners(shard => (shard % 2 ? 3 : 0))
   const claims = [1, 2].map(me => planShards(me, members, map).claim)
-  assert.equal([...(claims[0] ?? []), ...(claims[1] ?? [])].sort((a, b) => a - b), SHARDS)
+  assert.equal(
+    [...(claims[0] ?? []), ...(claims[1] ?? [])].sort((a, b) => a - b),
+    SHARDS,
+  )
   for (const shard of claims[0] ?? []) assert.is(preferred(shard, ['n1', 'n2']), 'n1')
 })
 
 test('nothing is claimed from the living, also when they are draining', () => {
   const members = [member(1), member(2, 'draining')]
-  assert.equal(planShards(1, members, owners(() => 2)).claim, [])
+  assert.equal(
+    planShards(
+      1,
+      members,
+      owners(() => 2),
+    ).claim,
+    [],
+  )
 })
 
 test('who drains gives everything away, evenly, and takes nothing', () => {
   const members = [member(1, 'draining'), member(2), member(3)]
-  const plan = planShards(1, members, owners(shard => (shard < 128 ? 1 : 0)))
+  const plan = planShards(
+    1,
+    members,
+    owners(shard => (shard < 128 ? 1 : 0)),
+  )
   assert.equal(plan.claim, [])
-  assert.equal([...plan.release.values()].flat().sort((a, b) => a - b), SHARDS.slice(0, 128))
+  assert.equal(
+    [...plan.release.values()].flat().sort((a, b) => a - b),
+    SHARDS.slice(0, 128),
+  )
   assert.equal([...plan.release.keys()].sort(), [2, 3])
 })
 
 test('with nobody to take them, shards stay where they are', () => {
-  const plan = planShards(1, [member(1, 'draining')], owners(() => 1))
+  const plan = planShards(
+    1,
+    [member(1, 'draining')],
+    owners(() => 1),
+  )
   assert.equal([plan.claim, [...plan.release]], [[], []])
 })
 
@@ -84,8 +114,15 @@ test('a newcomer is given its share by those who have it; a conductor that came 
   const before = owners(shard => (preferred(shard, ['n1', 'n2']) === 'n1' ? 1 : 2))
   const members = [member(1), member(2), member(3)]
   const given = [1, 2].flatMap(me => [...(planShards(me, members, before).release.get(3) ?? [])]).sort((a, b) => a - b)
-  assert.equal(given, SHARDS.filter(shard => preferred(shard, ['n1', 'n2', 'n3']) === 'n3'))
-  const back = planShards(9, [member(1), member(2), member(9, 'alive', 'n3')], owners(() => 0)).claim
+  assert.equal(
+    given,
+    SHARDS.filter(shard => preferred(shard, ['n1', 'n2', 'n3']) === 'n3'),
+  )
+  const back = planShards(
+    9,
+    [member(1), member(2), member(9, 'alive', 'n3')],
+    owners(() => 0),
+  ).claim
   assert.equal(back, given)
 })
 

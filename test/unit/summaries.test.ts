@@ -5,8 +5,22 @@ import { createSummaries } from '../../supervisors/summaries.ts'
 import { simulated } from '../support/simulated.ts'
 
 const host = (id: string, claims = 0): HostBody => ({
-  id, state: 'up', enabled: true, disabledReason: null, driver: 'fake', vcpus: 4, ramMb: 1000, diskGb: 10, vcpusUsed: 0, ramMbUsed: 0, diskGbUsed: 0,
-  claims, pid: 1, version: '0', createdAt: 0, stateSince: 0,
+  id,
+  state: 'up',
+  enabled: true,
+  disabledReason: null,
+  driver: 'fake',
+  vcpus: 4,
+  ramMb: 1000,
+  diskGb: 10,
+  vcpusUsed: 0,
+  ramMbUsed: 0,
+  diskGbUsed: 0,
+  claims,
+  pid: 1,
+  version: '0',
+  createdAt: 0,
+  stateSince: 0,
 })
 
 function record(env: Parameters<typeof createSummaries>[0]['env']) {
@@ -74,7 +88,10 @@ test('for a host of which another conductor speaks, this one no longer does', ()
     assert.equal(sent, [])
     summaries.changed(host('a', 6))
     await bench.run(1000)
-    assert.equal(sent.map(s => s.hosts), [['a:6']])
+    assert.equal(
+      sent.map(s => s.hosts),
+      [['a:6']],
+    )
   }))
 
 test('a summary carries the load of its host, and the load of a host elsewhere is remembered', () =>
@@ -83,7 +100,13 @@ test('a summary carries the load of its host, and the load of a host elsewhere i
     summaries.changed(host('a'))
     summaries.changed(host('b'))
     await bench.run(1000)
-    assert.equal([...loads], [['a', { instances: 3 }], ['b', {}]])
+    assert.equal(
+      [...loads],
+      [
+        ['a', { instances: 3 }],
+        ['b', {}],
+      ],
+    )
     summaries.take([{ ...host('c'), load: { instances: 9 } }])
     assert.equal([summaries.load('a'), summaries.load('b'), summaries.load('c')], [{ instances: 3 }, {}, { instances: 9 }])
   }))

@@ -6,7 +6,14 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { createWorkRunner } from '../../supervisors/work-runner.ts'
 import { type Bench, simulated } from '../support/simulated.ts'
 
-const call = (key: string, more: Partial<CallWork> = {}): CallWork => ({ type: 'call', key, to: address('host', 'h1'), method: 'claim', args: { key }, ...more })
+const call = (key: string, more: Partial<CallWork> = {}): CallWork => ({
+  type: 'call',
+  key,
+  to: address('host', 'h1'),
+  method: 'claim',
+  args: { key },
+  ...more,
+})
 const timer = (key: string, at: number): TimerWork => ({ type: 'timer', key, at })
 
 type Told = { readonly method: string; readonly args: unknown; readonly atMs: number }
@@ -40,10 +47,13 @@ test('what is new is started, what stays is left alone, what has gone is cancell
     assert.equal(keys(), ['a', 'b', 'c'], 'b was not sent twice')
     for (const c of calls) c.resolve(`${c.key} done`)
     await bench.run(10)
-    assert.equal(told.map(t => t.args), [
-      { key: 'b', ok: true, value: 'b done' },
-      { key: 'c', ok: true, value: 'c done' },
-    ])
+    assert.equal(
+      told.map(t => t.args),
+      [
+        { key: 'b', ok: true, value: 'b done' },
+        { key: 'c', ok: true, value: 'c done' },
+      ],
+    )
     assert.is(runner.busy(), true, 'until the actor no longer asks for it')
     runner.reconcile([])
     assert.is(runner.busy(), false)
@@ -55,7 +65,10 @@ test('a refusal is an answer; it is not tried again', () =>
     runner.reconcile([call('a')])
     calls[0]?.reject(new BatonError('HostRefused', 'no room', { details: { ramMb: 5 } }))
     await bench.run(60_000)
-    assert.equal(told.map(t => [t.method, t.args]), [['@result', { key: 'a', ok: false, fault: { code: 'HostRefused', message: 'no room', details: { ramMb: 5 } } }]])
+    assert.equal(
+      told.map(t => [t.method, t.args]),
+      [['@result', { key: 'a', ok: false, fault: { code: 'HostRefused', message: 'no room', details: { ramMb: 5 } } }]],
+    )
     assert.is(calls.length, 1)
   }))
 
@@ -78,7 +91,10 @@ test('a fault of the way is tried again, later and later, or when it says', () =
     assert.is(calls.length, count + 1)
     calls.at(-1)?.resolve('at last')
     await bench.run(10)
-    assert.equal(told.map(t => t.args), [{ key: 'a', ok: true, value: 'at last' }])
+    assert.equal(
+      told.map(t => t.args),
+      [{ key: 'a', ok: true, value: 'at last' }],
+    )
   }))
 
 test('notBefore holds a call back', () =>
@@ -103,8 +119,20 @@ test('a call held back can be cancelled before it is sent', () =>
 test('a call is given the time that is left, a minute at most, and none after its deadline', () =>
   simulated(async bench => {
     const { runner, calls, told } = start(bench)
-    runner.reconcile([call('short', { deadlineAt: bench.now() + 3000 }), call('long', { deadlineAt: bench.now() + 600_000 }), call('endless'), call('over', { deadlineAt: bench.now() })])
-    assert.equal(calls.map(c => [c.key, c.timeoutMs]), [['short', 3000], ['long', 60_000], ['endless', 60_000]])
+    runner.reconcile([
+      call('short', { deadlineAt: bench.now() + 3000 }),
+      call('long', { deadlineAt: bench.now() + 600_000 }),
+      call('endless'),
+      call('over', { deadlineAt: bench.now() }),
+    ])
+    assert.equal(
+      calls.map(c => [c.key, c.timeoutMs]),
+      [
+        ['short', 3000],
+        ['long', 60_000],
+        ['endless', 60_000],
+      ],
+    )
     await bench.run(2000)
     calls[0]?.reject(new BatonError('Unavailable', 'moving'))
     await bench.run(500)
@@ -148,11 +176,20 @@ test('a timer is delivered at its time; one in the past at once', () =>
     const { runner, told } = start(bench)
     runner.reconcile([timer('soon', bench.now() + 1000), timer('past', bench.now() - 5000)])
     await bench.run(10)
-    assert.equal(told.map(t => t.args), [{ key: 'past' }])
+    assert.equal(
+      told.map(t => t.args),
+      [{ key: 'past' }],
+    )
     await bench.run(980)
     assert.is(told.length, 1)
     await bench.run(20)
-    assert.equal(told.map(t => [t.method, t.args]), [['@timer', { key: 'past' }], ['@timer', { key: 'soon' }]])
+    assert.equal(
+      told.map(t => [t.method, t.args]),
+      [
+        ['@timer', { key: 'past' }],
+        ['@timer', { key: 'soon' }],
+      ],
+    )
     await bench.run(10_000)
     assert.is(told.length, 2, 'delivered once')
   }))
@@ -161,12 +198,23 @@ test('a timer further away than platform timers reach fires at its time and not 
   simulated(async bench => {
     const days = 86_400_000
     const longest: number[] = []
-    const env = { ...bench.env, setTimer: (delayMs: number, fn: () => void) => (longest.push(delayMs), bench.env.setTimer(delayMs, fn)) }
+    const setTimer = (delayMs: number, fn: () => void) => {
+      longest.push(delayMs)
+      return bench.env.setTimer(delayMs, fn)
+    }
     const told: number[] = []
-    const runner = createWorkRunner({ env, now: bench.now, call: () => new Promise(() => {}), answer: async () => told.push(bench.loop.nowMs()) })
+    const runner = createWorkRunner({
+      env: { ...bench.env, setTimer },
+      now: bench.now,
+      call: () => new Promise(() => {}),
+      answer: async () => told.push(bench.loop.nowMs()),
+    })
     runner.reconcile([timer('far', bench.now() + 40 * days)])
     await bench.run(41 * days)
-    assert.equal(told.map(at => Math.round(at / 1000)), [(40 * days) / 1000])
+    assert.equal(
+      told.map(at => Math.round(at / 1000)),
+      [(40 * days) / 1000],
+    )
     assert.ok(Math.max(...longest) < 2 ** 31)
   }))
 
@@ -177,7 +225,10 @@ test('a timer cancelled, or moved under a new key, does not fire at its old time
     runner.reconcile(work)
     runner.reconcile([timer('timeout:2', bench.now() + 3000), ...work.slice(1)])
     await bench.run(5000)
-    assert.equal(told.map(t => (t.args as { key: string }).key), ['deadline', 'timeout:2'])
+    assert.equal(
+      told.map(t => (t.args as { key: string }).key),
+      ['deadline', 'timeout:2'],
+    )
   }))
 
 test.run()

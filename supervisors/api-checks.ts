@@ -1,0 +1,55 @@
+/** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
+import type { ClusterApi } from '../actors/api.ts'
+import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
+
+const id = text(256)
+const requestId = text(128)
+const page = { limit: optional(integer(1, 10_000)), marker: optional(id) }
+const byId = checkObject({ id })
+const size = integer(0, 2 ** 31 - 1)
+
+export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
+  createInstances: checkObject({
+    ids: listOf(id, 10_000),
+    name: text(255),
+    project: text(64),
+    flavor: id,
+    image: id,
+    metadata: record,
+    reservation: text(64),
+    requestId,
+  }),
+  getInstance: byId,
+  listInstances: checkObject({
+    ...page,
+    name: optional(text(255)),
+    vmState: optional(text(32)),
+    host: optional(id),
+    project: optional(text(64)),
+    deleted: optional(flag),
+  }),
+  actOnInstance: checkObject({
+    id,
+    action: anyOf('start', 'stop', 'reboot', 'pause', 'unpause'),
+    mode: optional(anyOf('soft', 'hard')),
+    requestId,
+  }),
+  deleteInstance: checkObject({ id, requestId }),
+  consoleLog: checkObject({ id, maxBytes: integer(1, 4 * 1024 * 1024) }),
+  listFlavors: checkObject(page),
+  getFlavor: byId,
+  createFlavor: checkObject({ id, name: text(255), vcpus: size, ramMb: size, diskGb: size }),
+  deleteFlavor: byId,
+  listImages: checkObject(page),
+  getImage: byId,
+  listOperations: checkObject({ ...page, subject: optional(id), open: optional(flag), requestId: optional(requestId) }),
+  getOperation: byId,
+  cancelOperation: byId,
+  listHosts: checkObject(page),
+  getHost: byId,
+  setHostEnabled: checkObject({ id, enabled: flag, reason: optional(text(255)) }),
+  listNodes: record,
+  drainNode: byId,
+  listQueues: record,
+  status: record,
+}
