@@ -82,7 +82,7 @@ export function createMember(options: MemberOptions): ClusterMember {
   let renewAgain = false
   let balancing: Promise<void> | null = null
   let balanceAgain = false
-  let draining = false
+  let draining: Promise<void> | null = null
   let stopped = false
 
   const alive = (): readonly Member[] => (state?.members ?? []).filter(m => m.state === 'alive' || m.state === 'draining')
@@ -293,16 +293,13 @@ export function createMember(options: MemberOptions): ClusterMember {
     },
     disconnected: peer => detector.disconnected(peer, env.monotonicMs()),
     refresh: renew,
-    async drain() {
-      if (draining) return
-      draining = true
-      try {
-        await handOver()
-      } catch (error) {
-        // The database is away: it can be asked for again.
-        draining = false
+    drain() {
+      // Asked again while it runs, it is the same drain; after a failure (the database is away) it is another try.
+      draining ??= handOver().catch(error => {
+        draining = null
         throw error
-      }
+      })
+      return draining
     },
     leave,
     stop() {

@@ -57,22 +57,7 @@ export async function active(cluster: TestCluster, id: string): Promise<void> {
   assert.is(await until(`instance ${id} ACTIVE`, BUILD_MS, look, 150), 'ACTIVE', `instance ${id}`)
 }
 
-/** Builds instances, so many at a time, each to ACTIVE before the next is asked for. Answers with the ids that were acknowledged. */
-export async function buildMany(cluster: TestCluster, label: string, { count, atOnce }: { count: number; atOnce: number }): Promise<string[]> {
-  const ids: string[] = []
-  const names = Array.from({ length: count }, (_, i) => `${label}-${i}`).values()
-  const builder = async () => {
-    for (const name of names) {
-      const id = await create(cluster, name)
-      ids.push(id)
-      await active(cluster, id)
-    }
-  }
-  await Promise.all(Array.from({ length: atOnce }, builder))
-  return ids
-}
-
-/** Builds as long as `goesOn`. Answers with the ids that were acknowledged, and puts each into `ids` as it comes. */
+/** Builds as long as `goesOn`, so many at a time, each to ACTIVE before the next is asked for. Answers with the ids that were acknowledged, and puts each into `ids` as it comes. */
 export async function buildWhile(cluster: TestCluster, label: string, atOnce: number, goesOn: () => boolean, ids: string[] = []): Promise<string[]> {
   const builder = async () => {
     while (goesOn()) {
@@ -89,10 +74,9 @@ const SETTLE_MS = 30_000
 
 /**
  * The whole list: these instances are ACTIVE, each has one guest on the host the cluster names, each was spawned once, nothing was
- * done twice, no operation is open, and every host holds one claim per instance on it. `moved` instances may have been spawned on
- * another host before, if they were destroyed there first.
+ * done twice, no operation is open, and every host holds one claim per instance on it.
  */
-export async function assertOneStory(cluster: TestCluster, ids: readonly string[], { moves = false } = {}): Promise<void> {
+export async function assertOneStory(cluster: TestCluster, ids: readonly string[]): Promise<void> {
   assert.is(new Set(ids).size, ids.length, 'no id was given out twice')
   const open = await until('no operation open', SETTLE_MS, async () => {
     const operations = await cluster.openOperations()
@@ -126,20 +110,7 @@ export async function assertOneStory(cluster: TestCluster, ids: readonly string[
   )
   const wanted = new Set(ids)
   const spawns = countBy(effects.filter(e => e.method === 'spawn' && wanted.has(e.instance)).map(e => e.instance))
-  if (moves) assertNeverTwo(effects.filter(e => wanted.has(e.instance)))
-  else for (const id of ids) assert.is(spawns.get(id), 1, `spawns of ${id}`)
-}
-
-/** Goes through what was done in order of time: an instance is never spawned on a host while it is on another. */
-function assertNeverTwo(effects: readonly Done[]): void {
-  const at = new Map<string, string>()
-  for (const { instance, host, method } of effects) {
-    if (method === 'spawn') {
-      assert.ok((at.get(instance) ?? host) === host, `${instance} was spawned on ${host} while on ${at.get(instance)}`)
-      at.set(instance, host)
-    }
-    if (method === 'destroy') at.delete(instance)
-  }
+  for (const id of ids) assert.is(spawns.get(id), 1, `spawns of ${id}`)
 }
 
 async function allServers(cluster: TestCluster): Promise<Map<string, { status: string; host: string }>> {
