@@ -194,7 +194,8 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
         await call('host', id, 'setEnabled', { enabled: false, reason: 'drained' })
         return { state: 'disabled' }
       }
-      if (node.role === 'conductor' && options.members().filter(m => m.state === 'alive').length < 2) {
+      if (node.role === 'gateway') throw new BatonError('Conflict', `${id} is a gateway and has nothing to hand over; stop it with SIGTERM`)
+      if (options.members().filter(m => m.state === 'alive').length < 2) {
         throw new BatonError('Conflict', `${id} is the only conductor; start another before it is drained`)
       }
       await call('node', id, 'drain', {})

@@ -181,6 +181,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
         return monitor.beat(to.id, args as Beat, from)
       }
       case 'node':
+        if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `a node has no method ${method} for a ${from.role}`)
         return serveNode(method)
       default:
         return actors.deliver(to, { method, args }, from, deadlineMs).catch(error => {

@@ -80,7 +80,8 @@ test(`${AWAY_MS / 1000} s without a database: nothing acknowledged is lost, and 
         await assertOneStory(cluster, [...ids, ...taken])
         assert.equal(pidsOf(cluster), before, 'no node was started again')
         console.log(
-          `away for ${(AWAY_MS / 1000).toFixed(0)} s: ${acknowledged} built before, ${ids.length - acknowledged} after; ${answers.length} requests meanwhile, ` +
+          `away for ${(AWAY_MS / 1000).toFixed(0)} s: ${acknowledged} built before, ${ids.length - acknowledged} after; ` +
+            `${answers.length} requests meanwhile, ` +
             `${answers.filter(a => a.status === 503).length} answered 503, ${taken.length} taken once it was back`,
         )
       } finally {

@@ -72,7 +72,8 @@ test(`SIGSTOP for ${FROZEN_MS / 1000} s under load: its shards are taken, it wri
       assert.is(await eventsOf(url, incarnation), written, 'the old incarnation wrote nothing after the verdict')
       await assertOneStory(cluster, ids)
       console.log(
-        `dead after ${verdictMs.toFixed(0)} ms, shards served after ${takenMs.toFixed(0)} ms; ${written} events by incarnation ${incarnation} before and after; ` +
+        `dead after ${verdictMs.toFixed(0)} ms, shards served after ${takenMs.toFixed(0)} ms; ` +
+          `${written} events by incarnation ${incarnation} before and after; ` +
           `${ids.length} built; refused by the fence at ${refused.time}: ${refused.appends} appends; baton_journal_fenced_total ${counted}`,
       )
     } finally {

@@ -103,6 +103,7 @@ const REQUESTS: readonly Request[] = [
   { what: 'a limit that is no number', path: () => `${SERVERS}?limit=many`, status: 400, says: /limit/ },
   { what: 'an unknown status', path: () => `${SERVERS}?status=HAPPY`, status: 400, says: /HAPPY/ },
   { what: 'an unknown path', path: () => '/compute/v2.1/unknown', status: 404, says: /./ },
+  { what: 'a gateway to drain', method: 'POST', path: () => '/baton/v1/nodes/gateway-1/drain', status: 409, says: /nothing to hand over/ },
   { what: 'an unknown node to drain', method: 'POST', path: () => '/baton/v1/nodes/none/drain', status: 404, says: /no node none/ },
 ]
 
@@ -157,6 +158,7 @@ check('ZeroMQ: garbage, truncated and oversized frames are counted, and the clus
     framed(encode(call)),
     framed(encode({ ...call, id: 'stranger#1:2', to: 'no/such/place' })),
     framed(encode({ ...call, id: 'stranger#1:3', to: 'node/conductor-1', m: 'nothing' })),
+    ...['conductor-1', 'conductor-2'].map(id => framed(encode({ ...call, id: `stranger#1:${id}`, to: `node/${id}`, m: 'drain' }))),
     framed(encode({ ...call, id: 'stranger#1:4', ttl: -1 })),
     framed(encode({ ...call, id: 'stranger#1:1' })),
     framed(encode(call).subarray(0, 20)),

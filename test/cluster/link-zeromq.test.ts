@@ -54,10 +54,15 @@ async function withPair(body: (listener: Link, endpoint: string, exchange: (word
     listener.onMessage((peer, message) => listener.send(peer, message))
     const caller = net.open('caller')
     const answers = inbox(caller)
-    await body(listener, endpoint, async words => {
-      caller.send(caller.dial(endpoint), Buffer.from(words))
-      await until(`the answer to ${words}`, () => answers.at(-1)?.words === words)
-    }, net)
+    await body(
+      listener,
+      endpoint,
+      async words => {
+        caller.send(caller.dial(endpoint), Buffer.from(words))
+        await until(`the answer to ${words}`, () => answers.at(-1)?.words === words)
+      },
+      net,
+    )
   } finally {
     await net.close()
   }
@@ -79,7 +84,12 @@ async function attack(endpoint: string, garbage: Uint8Array): Promise<void> {
 /** The first bytes of a real ZeroMQ connection: signature, version 3.1, mechanism NULL, and READY of a DEALER. */
 const greeting = Buffer.concat([Buffer.from('ff00000000000000017f0301', 'hex'), Buffer.from('NULL'.padEnd(20, '\0')), Buffer.alloc(32)])
 const ready = Buffer.concat([
-  Buffer.from([4, 28, 5]), Buffer.from('READY'), Buffer.from([11]), Buffer.from('Socket-Type'), Buffer.from([0, 0, 0, 6]), Buffer.from('DEALER'),
+  Buffer.from([4, 28, 5]),
+  Buffer.from('READY'),
+  Buffer.from([11]),
+  Buffer.from('Socket-Type'),
+  Buffer.from([0, 0, 0, 6]),
+  Buffer.from('DEALER'),
 ])
 
 test('garbage on the port disturbs nobody', async () => {
@@ -177,7 +187,11 @@ test('a peer that does not read fills its own queue only', async () => {
         if (!frame) throw new Error(`only ${seen.length} of ${accepted} arrived`)
         assert.ok(unpack(frame, message => seen.push(Buffer.from(message).readUInt32BE())))
       }
-      assert.equal(seen, Array.from({ length: accepted }, (_, i) => i), 'in order, none lost')
+      assert.equal(
+        seen,
+        Array.from({ length: accepted }, (_, i) => i),
+        'in order, none lost',
+      )
       assert.is(listener.send(lazyPeer, numbered()), 'sent')
     } finally {
       lazy.close()

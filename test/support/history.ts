@@ -57,7 +57,10 @@ export async function active(cluster: TestCluster, id: string): Promise<void> {
   assert.is(await until(`instance ${id} ACTIVE`, BUILD_MS, look, 150), 'ACTIVE', `instance ${id}`)
 }
 
-/** Builds as long as `goesOn`, so many at a time, each to ACTIVE before the next is asked for. Answers with the ids that were acknowledged, and puts each into `ids` as it comes. */
+/**
+ * Builds as long as `goesOn`, so many at a time, each to ACTIVE before the next is asked for. Answers with the ids that were
+ * acknowledged, and puts each into `ids` as it comes.
+ */
 export async function buildWhile(cluster: TestCluster, label: string, atOnce: number, goesOn: () => boolean, ids: string[] = []): Promise<string[]> {
   const builder = async () => {
     while (goesOn()) {

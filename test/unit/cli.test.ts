@@ -25,6 +25,12 @@ const run = (command: string, args: readonly string[], env: Record<string, strin
 
 const baton = (args: string, env: Record<string, string> = {}) => run(BATON, args === '' ? [] : args.split(' '), env)
 
+/** What a client command has no business to load: the server's folders, and packages other than the CLI's own. */
+const SERVER_SIDE = new RegExp(
+  '/(supervisors|transport|persistence)/' +
+    '|node_modules/(?!commander|cli-table3|string-width|strip-ansi|ansi-regex|emoji-regex|is-fullwidth|@colors)',
+)
+
 test('the launcher always takes the packaged Node, also through links and with another node first in PATH', () => {
   const link = join(folder, 'baton')
   symlinkSync(BATON, link)
@@ -101,11 +107,7 @@ registerHooks({ load(url, context, next) { process.stderr.write('loaded ' + url 
   const loaded = [...stderr.matchAll(/^loaded (.*)$/gm)].map(m => m[1] ?? '')
   assert.ok(loaded.some(url => url.endsWith('/bin/commands/status.ts')))
   assert.equal(
-    loaded.filter(url =>
-      /\/(supervisors|transport|persistence)\/|node_modules\/(?!commander|cli-table3|string-width|strip-ansi|ansi-regex|emoji-regex|is-fullwidth|@colors)/.test(
-        url,
-      ),
-    ),
+    loaded.filter(url => SERVER_SIDE.test(url)),
     [],
   )
 })

@@ -60,11 +60,20 @@ export function linkContract(name: string, createHarness: () => LinkHarness): Re
     for (const words of sent) assert.is(a.send(peer, bytes(words)), 'sent')
     await net.until('all echoes are back', () => echoed.length === count)
     assert.equal(seen, sent)
-    assert.equal(echoed.map(e => e.words), sent)
-    assert.ok(echoed.every(e => e.peer === peer), 'answers come from the handle that was dialled')
+    assert.equal(
+      echoed.map(e => e.words),
+      sent,
+    )
+    assert.ok(
+      echoed.every(e => e.peer === peer),
+      'answers come from the handle that was dialled',
+    )
     const { messagesIn, messagesOut, bytesOut, queued } = a.stats()
     assert.equal([messagesIn, messagesOut, queued], [count, count, 0])
-    assert.is(bytesOut, sent.reduce((sum, words) => sum + words.length, 0))
+    assert.is(
+      bytesOut,
+      sent.reduce((sum, words) => sum + words.length, 0),
+    )
   })
 
   check('tells two diallers apart', async net => {
@@ -75,7 +84,11 @@ export function linkContract(name: string, createHarness: () => LinkHarness): Re
     hub.onMessage((from, message) => hub.send(from, bytes(`${text(message)} heard`)))
     for (const [i, link] of callers.entries()) for (let n = 0; n < 100; n++) link.send(link.dial(endpoint), bytes(`${i}.${n}`))
     await net.until('both have 100 answers', () => inboxes.every(seen => seen.length >= 100))
-    for (const [i, seen] of inboxes.entries()) assert.equal(seen.map(s => s.words), Array.from({ length: 100 }, (_, n) => `${i}.${n} heard`))
+    for (const [i, seen] of inboxes.entries())
+      assert.equal(
+        seen.map(s => s.words),
+        Array.from({ length: 100 }, (_, n) => `${i}.${n} heard`),
+      )
   })
 
   check('carries messages of one byte and of the largest size, unchanged', async net => {
@@ -235,7 +248,10 @@ export function linkContract(name: string, createHarness: () => LinkHarness): Re
     a.send(peer, bytes('one'))
     a.send(peer, bytes('two'))
     await net.until('both were handed over', () => heard === 2)
-    assert.equal(net.faults.map(f => f instanceof Error && f.message), ['handler failed'])
+    assert.equal(
+      net.faults.map(f => f instanceof Error && f.message),
+      ['handler failed'],
+    )
   })
 
   check('is silent after close', async net => {

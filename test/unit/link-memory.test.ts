@@ -70,7 +70,11 @@ async function pair(deliver: (words: string) => readonly number[]): Promise<{
   const seen = inbox(b)
   const peer = a.dial(endpoint)
   return {
-    net, time, a, b, endpoint,
+    net,
+    time,
+    a,
+    b,
+    endpoint,
     say: (...words) => {
       for (const w of words) a.send(peer, Buffer.from(w))
     },
@@ -116,7 +120,10 @@ test('what was under way to a crashed node is lost, what it had said still arriv
   say('too late')
   net.crash('b')
   time.runAll()
-  assert.equal(answers.map(s => s.words), ['last words'])
+  assert.equal(
+    answers.map(s => s.words),
+    ['last words'],
+  )
   assert.is(a.stats().droppedUnknown, 1)
 
   const second = net.link('b')
@@ -124,7 +131,10 @@ test('what was under way to a crashed node is lost, what it had said still arriv
   await second.listen(endpoint)
   say('hello again')
   time.runAll()
-  assert.equal(seen.map(s => s.words), ['hello again'])
+  assert.equal(
+    seen.map(s => s.words),
+    ['hello again'],
+  )
   assert.equal(heard(), [])
 })
 
