@@ -137,6 +137,7 @@ function settingsFor(config: Config): ConductorSettings {
       actionMs: config.operations.actionDeadlineMs,
       deleteMs: config.operations.deleteDeadlineMs,
     },
+    timers: config.instances,
   }
 }
 
