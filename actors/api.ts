@@ -6,7 +6,12 @@
 import type { PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
 
-export type VmState = 'building' | 'active' | 'stopped' | 'paused' | 'error' | 'deleted'
+/** Nova's vm states, in the order of a life. */
+export const VM_STATES = [
+  ...(['building', 'active', 'stopped', 'paused', 'suspended', 'rescued'] as const),
+  ...(['resized', 'shelved', 'shelved_offloaded', 'soft-delete', 'error', 'deleted'] as const),
+] as const
+export type VmState = (typeof VM_STATES)[number]
 /** Nova's task states, null when nothing is under way. */
 export type TaskState =
   | 'scheduling'
@@ -17,6 +22,20 @@ export type TaskState =
   | 'rebooting_hard'
   | 'pausing'
   | 'unpausing'
+  | 'suspending'
+  | 'resuming'
+  | 'rescuing'
+  | 'unrescuing'
+  | 'rebuilding'
+  | 'resize_prep'
+  | 'resize_confirming'
+  | 'resize_reverting'
+  | 'migrating'
+  | 'shelving'
+  | 'shelving_offloading'
+  | 'unshelving'
+  | 'soft-deleting'
+  | 'restoring'
   | 'deleting'
   | null
 
@@ -57,6 +76,11 @@ export interface InstanceBody {
   readonly fault: (Fault & { readonly at: number }) | null
   /** The operation under way. */
   readonly operation: string | null
+  /** Null when it is not locked. A locked instance refuses what changes it. */
+  readonly locked: { readonly reason: string | null } | null
+  readonly tags: readonly string[]
+  /** The other host that holds room for it, while a resize waits to be confirmed or reverted. */
+  readonly origin: { readonly host: string; readonly claim: string; readonly flavor: string } | null
 }
 
 export type OperationStatus = 'running' | 'undoing' | 'done' | 'undone' | 'failed'
@@ -148,7 +172,51 @@ export interface StatusBody {
   readonly poisoned: readonly string[]
 }
 
-export type InstanceAction = 'start' | 'stop' | 'reboot' | 'pause' | 'unpause'
+export type InstanceAction =
+  | 'start'
+  | 'stop'
+  | 'reboot'
+  | 'pause'
+  | 'unpause'
+  | 'suspend'
+  | 'resume'
+  | 'rescue'
+  | 'unrescue'
+  | 'rebuild'
+  | 'restore'
+  | 'resize'
+  | 'migrate'
+  | 'confirm-resize'
+  | 'revert-resize'
+  | 'evacuate'
+  | 'shelve'
+  | 'shelve-offload'
+  | 'unshelve'
+
+export interface ActOnInstance {
+  readonly id: string
+  readonly action: InstanceAction
+  /** Of a reboot. */
+  readonly mode?: 'soft' | 'hard'
+  /** Of a rebuild, and the one to boot for a rescue: default the instance's own. */
+  readonly image?: string
+  /** Of a resize. */
+  readonly flavor?: string
+  /** Where to, for a migrate, evacuate or unshelve; default: the scheduler chooses. */
+  readonly host?: string
+  readonly requestId: string
+}
+
+/** What may be changed of an instance at any time, whatever is under way. Each given part replaces what was there. */
+export interface UpdateInstance {
+  readonly id: string
+  readonly name?: string
+  readonly metadata?: Readonly<Record<string, string>>
+  /** Added to the metadata there is, or to the one given. */
+  readonly setMetadata?: Readonly<Record<string, string>>
+  readonly unsetMetadata?: readonly string[]
+  readonly tags?: readonly string[]
+}
 
 export interface CreateInstances {
   /** Ids chosen by the gateway; the same id asked for twice is the same instance. */
@@ -183,8 +251,16 @@ export interface ClusterApi {
   getInstance(args: { id: string }): Promise<InstanceBody>
   listInstances(args: ListInstances): Promise<InstanceBody[]>
   /** Rejects `Conflict` when the state does not allow it, naming the states that would. */
-  actOnInstance(args: { id: string; action: InstanceAction; mode?: 'soft' | 'hard'; requestId: string }): Promise<{ operation: string }>
-  deleteInstance(args: { id: string; requestId: string }): Promise<{ operation: string }>
+  actOnInstance(args: ActOnInstance): Promise<{ operation: string }>
+  /** Softly when the cluster keeps deleted instances for a while, unless `force`; see `instances.reclaimMs`. */
+  deleteInstance(args: { id: string; force?: boolean; requestId: string }): Promise<{ operation: string }>
+  updateInstance(args: UpdateInstance): Promise<InstanceBody>
+  lockInstance(args: { id: string; reason?: string }): Promise<InstanceBody>
+  unlockInstance(args: { id: string }): Promise<InstanceBody>
+  /** Says what an instance is, when what Baton believes is wrong. Changes nothing on its host. */
+  resetInstance(args: { id: string; state: 'active' | 'error' }): Promise<InstanceBody>
+  /** Never written down: it goes straight to the host. Rejects `DriverUnsupported` where the driver cannot. */
+  changePassword(args: { id: string; password: string }): Promise<Record<string, never>>
   consoleLog(args: { id: string; maxBytes: number }): Promise<{ output: string }>
 
   listFlavors(args: Page): Promise<FlavorBody[]>
@@ -202,6 +278,8 @@ export interface ClusterApi {
   getHost(args: { id: string }): Promise<HostBody>
   /** A disabled host keeps its instances and takes no new ones. */
   setHostEnabled(args: { id: string; enabled: boolean; reason?: string }): Promise<HostBody>
+  /** An operator's word that nothing runs on this host any more. Rejects `Conflict` unless the host is down. */
+  fenceHost(args: { id: string }): Promise<HostBody>
   listNodes(args: Record<string, never>): Promise<NodeBody[]>
   drainNode(args: { id: string }): Promise<{ state: string }>
   listQueues(args: Record<string, never>): Promise<QueueBody[]>

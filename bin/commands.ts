@@ -47,6 +47,16 @@ const instanceAction = (verb: string, about: string, load: CommandSpec['load'], 
   load,
 })
 
+const TO = option('--host <host>', 'the host to go to (default: the scheduler chooses)')
+
+const instanceChange = (verb: string, about: string, load: CommandSpec['load'], more: readonly OptionSpec[] = []): CommandSpec => ({
+  path: `instance ${verb}`,
+  args: '<instance>',
+  about,
+  options: [...more, ...CLIENT],
+  load,
+})
+
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: 'up',
@@ -150,6 +160,56 @@ export const COMMANDS: readonly CommandSpec[] = [
   ]),
   instanceAction('pause', 'freeze instances in memory', async () => (await import('./commands/instance-action.ts')).pause),
   instanceAction('unpause', 'let paused instances go on', async () => (await import('./commands/instance-action.ts')).unpause),
+  instanceAction('force-delete', 'delete instances for good, at once', async () => (await import('./commands/instance-action.ts')).forceDelete),
+  instanceAction('restore', 'take back a soft delete', async () => (await import('./commands/instance-action.ts')).restore),
+  instanceAction('suspend', 'save instances to disk and stop them', async () => (await import('./commands/instance-action.ts')).suspend),
+  instanceAction('resume', 'let suspended instances go on', async () => (await import('./commands/instance-action.ts')).resume),
+  instanceAction('rescue', 'boot instances from another image', async () => (await import('./commands/instance-action.ts')).rescue, [
+    option('--image <image>', 'image to boot (default: their own)'),
+  ]),
+  instanceAction(
+    'unrescue',
+    'boot rescued instances from their own disk again',
+    async () => (await import('./commands/instance-action.ts')).unrescue,
+  ),
+  instanceAction('rebuild', 'make instances anew from an image, in place', async () => (await import('./commands/instance-action.ts')).rebuild, [
+    option('--image <image>', 'image, by name or id'),
+  ]),
+  instanceAction(
+    'resize',
+    'move instances to a host with room for another size',
+    async () => (await import('./commands/instance-action.ts')).resize,
+    [option('--flavor <flavor>', 'the new size, by name or id')],
+  ),
+  instanceAction('migrate', 'stop instances and start them on another host', async () => (await import('./commands/instance-action.ts')).migrate, [
+    TO,
+  ]),
+  instanceAction('confirm', 'keep a resize or migration', async () => (await import('./commands/instance-action.ts')).confirm),
+  instanceAction('revert', 'take back a resize or migration', async () => (await import('./commands/instance-action.ts')).revert),
+  instanceAction('evacuate', 'make instances of a fenced host anew elsewhere', async () => (await import('./commands/instance-action.ts')).evacuate, [
+    TO,
+  ]),
+  instanceAction('shelve', 'stop instances and give back their room', async () => (await import('./commands/instance-action.ts')).shelve),
+  instanceAction('offload', 'give back the room of shelved instances now', async () => (await import('./commands/instance-action.ts')).offload),
+  instanceAction('unshelve', 'start shelved instances again', async () => (await import('./commands/instance-action.ts')).unshelve, [TO]),
+  instanceChange('lock', 'refuse what changes an instance', async () => (await import('./commands/instance-change.ts')).lock, [
+    option('--reason <text>', 'why, shown to whoever is refused'),
+  ]),
+  instanceChange('unlock', 'end a lock', async () => (await import('./commands/instance-change.ts')).unlock),
+  instanceChange('set', 'change name, metadata or tags', async () => (await import('./commands/instance-change.ts')).set, [
+    option('--name <name>', 'the new name'),
+    option('--metadata <items>', 'key=value, several separated by commas; others stay'),
+    option('--tags <tags>', 'all tags, separated by commas'),
+  ]),
+  instanceChange('password', 'change the password of the administrator', async () => (await import('./commands/instance-change.ts')).password, [
+    option('--password <text>', 'the new one'),
+  ]),
+  instanceChange(
+    'reset-state',
+    'say what an instance is, when Baton is wrong',
+    async () => (await import('./commands/instance-change.ts')).resetState,
+    [option('--state <state>', 'active or error')],
+  ),
   {
     path: 'operation list',
     about: 'list operations, newest first',
@@ -224,6 +284,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     about: 'take no new instances on a compute host; those it has stay',
     options: [option('--reason <text>', 'why, shown to whoever asks'), ...CLIENT],
     load: async () => (await import('./commands/host.ts')).disable,
+  },
+  {
+    path: 'host fenced',
+    args: '<host>',
+    about: 'say that nothing runs any more on a host that is down, so that its instances can be evacuated',
+    options: CLIENT,
+    load: async () => (await import('./commands/host.ts')).fenced,
   },
   { path: 'host show', args: '<host>', about: 'show one compute host', options: CLIENT, load: async () => (await import('./commands/host.ts')).show },
   {

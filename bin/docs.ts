@@ -1,7 +1,11 @@
-/** `npm run docs`: writes the reference tables into README.md. */
-import { readFileSync, writeFileSync } from 'node:fs'
+/** `npm run docs`: writes the reference tables into README.md, and docs/states.md. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { withReference } from './reference.ts'
+import { stateDocument } from './state-diagram.ts'
 
-const file = join(import.meta.dirname, '..', 'README.md')
+const root = join(import.meta.dirname, '..')
+const file = join(root, 'README.md')
 writeFileSync(file, withReference(readFileSync(file, 'utf8')))
+mkdirSync(join(root, 'docs'), { recursive: true })
+writeFileSync(join(root, 'docs', 'states.md'), stateDocument())

@@ -2,25 +2,27 @@
  * The cluster's interface as conductors serve it: writes go to actors, reads come from views, which changed in the same
  * transaction as the events behind them, so whoever was answered reads what he wrote.
  */
-import type {
-  ClusterApi,
-  FlavorBody,
-  HostBody,
-  ImageBody,
-  InstanceBody,
-  ListInstances,
-  NodeBody,
-  OperationBody,
-  Page,
-  QueueBody,
-  StatusBody,
-  VmState,
+import {
+  type ClusterApi,
+  type FlavorBody,
+  type HostBody,
+  type ImageBody,
+  type InstanceBody,
+  type ListInstances,
+  type NodeBody,
+  type OperationBody,
+  type Page,
+  type QueueBody,
+  type StatusBody,
+  VM_STATES,
+  type VmState,
 } from '../actors/api.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
+import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
 
 export interface ClusterApiOptions {
   readonly views: Views
@@ -31,6 +33,7 @@ export interface ClusterApiOptions {
   sessions(): readonly Session[]
   hostLoad(host: string): Readonly<Record<string, number>>
   readonly version: string
+  readonly timers?: InstanceTimers | undefined
 }
 
 /** Rows a list answers with when no limit is asked for, and at most. */
@@ -111,9 +114,8 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   }
 
   async function instanceCounts(): Promise<Record<VmState, number>> {
-    const states: VmState[] = ['building', 'active', 'stopped', 'paused', 'error', 'deleted']
-    const counts = await Promise.all(states.map(vm_state => views.count('instance', { where: { vm_state } })))
-    return Object.fromEntries(states.map((state, i) => [state, counts[i] ?? 0])) as Record<VmState, number>
+    const counts = await Promise.all(VM_STATES.map(vm_state => views.count('instance', { where: { vm_state } })))
+    return Object.fromEntries(VM_STATES.map((state, i) => [state, counts[i] ?? 0])) as Record<VmState, number>
   }
 
   return {
@@ -138,12 +140,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       if (args.project !== undefined) where.project = args.project
       return list('instance', where, args)
     },
-    async actOnInstance({ id, action, mode, requestId }) {
-      return (await call('instance', id, 'act', { action, requestId, ...(mode ? { mode } : {}) })) as { operation: string }
-    },
-    async deleteInstance({ id, requestId }) {
-      return (await call('instance', id, 'delete', { requestId })) as { operation: string }
-    },
+    ...instanceRequests({ ...options, image, get }),
     async consoleLog({ id, maxBytes }) {
       const body = await get<InstanceBody>('instance', id, 'instance')
       if (body.vmState === 'deleted') throw new BatonError('NotFound', `instance ${id} is deleted`)
@@ -185,6 +182,9 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     getHost: ({ id }) => get<HostBody>('host', id, 'host'),
     async setHostEnabled({ id, enabled, reason }) {
       return (await call('host', id, 'setEnabled', { enabled, ...(reason === undefined ? {} : { reason }) })) as HostBody
+    },
+    async fenceHost({ id }) {
+      return (await call('host', id, 'fence', {})) as HostBody
     },
     listNodes: nodes,
     async drainNode({ id }) {

@@ -24,6 +24,7 @@ import { createActorSystem } from './actor-system.ts'
 import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
 import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
+import type { InstanceTimers } from './instance-requests.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import type { RestartPolicy } from './restart.ts'
 import { serveApi } from './serve-api.ts'
@@ -36,6 +37,7 @@ export interface ConductorSettings {
   readonly restart: RestartPolicy
   readonly ratios: Ratios
   readonly deadlines?: Deadlines
+  readonly timers?: InstanceTimers
 }
 
 export interface ConductorOptions {
@@ -281,6 +283,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     sessions: () => messenger.sessions.all(),
     hostLoad: summaries.load,
     version: options.version,
+    timers: settings.timers,
   })
 
   function load(): Json {

@@ -9,6 +9,7 @@ import type { HostBody, HostState, InstanceBody } from '../actors/api.ts'
 import type { HostInfo } from '../actors/host/host.ts'
 import { HOST_ROW_LIMIT } from '../actors/host/limits.ts'
 import { compareGuests, type Question } from '../actors/host/reconcile.ts'
+import { POWER_STATES } from '../actors/hypervisor/driver.ts'
 import type { GuestReport } from '../actors/hypervisor/hypervisor.ts'
 import { address, shardOf } from '../actors/kernel/address.ts'
 import { anyOf, checkObject, integer, listOf, record, text } from '../actors/kernel/check.ts'
@@ -37,10 +38,7 @@ export const checkBeat = checkObject({
     diskGb: integer(0, 1e12),
   }),
   load: record,
-  guests: listOf(
-    checkObject({ instance: text(128), power: anyOf('running', 'paused', 'shutdown', 'crashed'), order: integer(0, Number.MAX_SAFE_INTEGER) }),
-    HOST_ROW_LIMIT,
-  ),
+  guests: listOf(checkObject({ instance: text(128), power: anyOf(...POWER_STATES), order: integer(0, Number.MAX_SAFE_INTEGER) }), HOST_ROW_LIMIT),
 })
 
 export interface HostMonitorOptions {

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import { ERRORS } from '../actors/kernel/errors.ts'
 import { COMMANDS } from '../bin/commands.ts'
 import { withReference } from '../bin/reference.ts'
+import { stateDocument } from '../bin/state-diagram.ts'
 import { CONFIG_KEYS } from '../supervisors/config-table.ts'
 import { databaseFreeNodes, deadFiles } from './tidy/imports.ts'
 import { layers, timeAndChance } from './tidy/layers.ts'
@@ -48,5 +49,7 @@ test('every error, command and key stands in the README', () =>
   ]))
 
 test('the tables of the README are those of the code (`npm run docs`)', () => assert.is(readme, withReference(readme)))
+
+test('docs/states.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/states.md')?.text, stateDocument()))
 
 test.run()

@@ -72,6 +72,10 @@ type HostCommand =
   | { readonly method: 'claim'; readonly args: { readonly claim: string; readonly order: number } & Claim }
   | { readonly method: 'release'; readonly args: { readonly claim: string; readonly order: number } }
   | { readonly method: 'setEnabled'; readonly args: { readonly enabled: boolean; readonly reason?: string } }
+  /** An operator's word that nothing runs there any more: powered off, or cut off for good. */
+  | { readonly method: 'fence'; readonly args: unknown }
+  /** Refused unless it is fenced. */
+  | { readonly method: 'requireFenced'; readonly args: unknown }
   | { readonly method: 'get'; readonly args: unknown }
   | { readonly method: 'claims'; readonly args: unknown }
 
@@ -118,6 +122,8 @@ export function hostActor(ratios: Ratios) {
         return accept(events)
       }
       case 'observe':
+        // Silence says less than an operator has said; only its own return ends a fence.
+        if (state.state === 'fenced') return accept([])
         return accept(state.registered && state.state !== command.args.state ? [{ type: 'observed', state: command.args.state }] : [])
       case 'claim': {
         const { claim, order, instance, vcpus, ramMb, diskGb } = command.args
@@ -139,6 +145,20 @@ export function hostActor(ratios: Ratios) {
       case 'setEnabled': {
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
         return accept([{ type: 'enabledSet', enabled: command.args.enabled, reason: command.args.reason ?? null }], s => bodyOf(s, id))
+      }
+      case 'fence': {
+        if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
+        if (state.state === 'fenced') return accept([], s => bodyOf(s, id))
+        if (state.state !== 'down') {
+          return refuse('Conflict', `host ${id} is ${state.state}; only a host that is down can be said to be fenced`, { allowed: ['down'] })
+        }
+        return accept([{ type: 'observed', state: 'fenced' }], s => bodyOf(s, id))
+      }
+      case 'requireFenced': {
+        if (state.state === 'fenced') return accept([])
+        const help =
+          state.state === 'down' ? 'if nothing runs there any more for certain, say so with `baton host fenced`' : 'move the instance instead'
+        return refuse('HostRefused', `host ${id} is ${state.state} and not said to be fenced, so its guests may still run; ${help}`)
       }
       case 'get':
         return state.registered ? accept([], s => bodyOf(s, id)) : refuse('NotFound', `there is no host ${id}`)
@@ -167,6 +187,8 @@ export function hostActor(ratios: Ratios) {
       },
       release: { check: checkObject({ claim: text(256), order: rank }) },
       setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
+      fence: {},
+      requireFenced: {},
       get: {},
       claims: { check: optional(record) },
     },

@@ -4,7 +4,9 @@
  */
 import type { Json } from '../kernel/define.ts'
 
-export type PowerState = 'running' | 'paused' | 'shutdown' | 'crashed'
+export type PowerState = 'running' | 'paused' | 'suspended' | 'shutdown' | 'crashed'
+
+export const POWER_STATES: readonly PowerState[] = ['running', 'paused', 'suspended', 'shutdown', 'crashed']
 
 export interface GuestSpec {
   readonly instance: string
@@ -46,6 +48,18 @@ export interface HypervisorDriver {
   reboot(instance: string, order: number, mode: 'soft' | 'hard'): Promise<void>
   pause(instance: string, order: number): Promise<void>
   unpause(instance: string, order: number): Promise<void>
+  /** What follows a driver may lack; it is then refused as `DriverUnsupported`. Saves memory to disk and stops. */
+  suspend?(instance: string, order: number): Promise<void>
+  resume?(instance: string, order: number): Promise<void>
+  /** Boots the guest from another image, its own disk beside it. */
+  rescue?(instance: string, order: number, image: string): Promise<void>
+  /** Back to its own image, running or off. A guest that is not in rescue is left alone. */
+  unrescue?(instance: string, order: number, running: boolean): Promise<void>
+  /** Throws the disk away and makes it anew from the image of `spec`; then it runs or is off. Makes a guest that has vanished. */
+  rebuild?(spec: GuestSpec, order: number, running: boolean): Promise<void>
+  /** Takes over a guest whose disk all hosts can reach, with the size `spec` says; then it runs or is off. The other host lets go of it later. */
+  receive?(spec: GuestSpec, order: number, running: boolean): Promise<void>
+  setPassword?(instance: string, password: string): Promise<void>
   /** The last `maxBytes` of the console as text. */
   consoleLog(instance: string, maxBytes: number): Promise<string>
   /** Lets go of watchers and descriptors; guests go on. */

@@ -7,10 +7,10 @@
  * being done again. What is remembered for that beyond the guests' own records is bounded and may be lost with the agent:
  * the connection a late command would have come over is lost with it.
  */
-import { checkObject, integer, text } from '../kernel/check.ts'
+import { checkObject, flag, integer, text } from '../kernel/check.ts'
 import type { Env } from '../kernel/env.ts'
 import { BatonError, type ErrorCode, isTransient } from '../kernel/errors.ts'
-import type { HypervisorDriver, PowerState } from './driver.ts'
+import type { GuestSpec, HypervisorDriver, PowerState } from './driver.ts'
 
 export const HYPERVISOR_LIMITS = {
   /** Guests whose newest rank is remembered after they are gone. */
@@ -44,18 +44,24 @@ interface Command {
 export type PerGuest = <T>(instance: string, task: () => Promise<T>) => Promise<T>
 
 const common = { instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER) }
+const guestSpec = checkObject({ name: text(255), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12), image: text(128) })
+
 const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
-  spawn: checkObject({
-    ...common,
-    spec: checkObject({ name: text(255), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12), image: text(128) }),
-  }),
+  spawn: checkObject({ ...common, spec: guestSpec }),
   destroy: checkObject(common),
   start: checkObject(common),
   stop: checkObject({ ...common, graceMs: integer(0, 600_000) }),
   reboot: checkObject({ ...common, mode: text(8) }),
   pause: checkObject(common),
+  suspend: checkObject(common),
+  resume: checkObject(common),
+  rescue: checkObject({ ...common, image: text(128) }),
+  unrescue: checkObject({ ...common, running: flag }),
+  rebuild: checkObject({ ...common, spec: guestSpec, running: flag }),
+  receive: checkObject({ ...common, spec: guestSpec, running: flag }),
   unpause: checkObject(common),
   consoleLog: checkObject({ instance: text(128), maxBytes: integer(1, 4 * 1024 * 1024) }),
+  setPassword: checkObject({ instance: text(128), password: text(255) }),
 }
 
 export function createHypervisor(options: { env: Env; driver: HypervisorDriver; perGuest: PerGuest }): Hypervisor {
@@ -71,10 +77,15 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
     if (newest.size > HYPERVISOR_LIMITS.remembered) for (const oldest of newest.keys()) return void newest.delete(oldest)
   }
 
+  const specOf = (c: Command): GuestSpec => ({ ...(c.spec as GuestSpec), instance: c.instance })
+
+  const unsupported = (method: string): Promise<never> =>
+    Promise.reject(new BatonError('DriverUnsupported', `the ${driver.name} driver cannot ${method} a guest`))
+
   function perform(method: string, c: Command): Promise<unknown> {
     switch (method) {
       case 'spawn':
-        return driver.spawn({ ...(c.spec as Parameters<HypervisorDriver['spawn']>[0]), instance: c.instance }, c.order)
+        return driver.spawn(specOf(c), c.order)
       case 'destroy':
         return driver.destroy(c.instance, c.order)
       case 'start':
@@ -87,6 +98,18 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
         return driver.pause(c.instance, c.order)
       case 'unpause':
         return driver.unpause(c.instance, c.order)
+      case 'suspend':
+        return driver.suspend?.(c.instance, c.order) ?? unsupported(method)
+      case 'resume':
+        return driver.resume?.(c.instance, c.order) ?? unsupported(method)
+      case 'rescue':
+        return driver.rescue?.(c.instance, c.order, String(c.image)) ?? unsupported(method)
+      case 'unrescue':
+        return driver.unrescue?.(c.instance, c.order, c.running === true) ?? unsupported(method)
+      case 'rebuild':
+        return driver.rebuild?.(specOf(c), c.order, c.running === true) ?? unsupported(method)
+      case 'receive':
+        return driver.receive?.(specOf(c), c.order, c.running === true) ?? unsupported(method)
       default:
         throw new BatonError('UnknownMethod', `a hypervisor has no method ${method}`)
     }
@@ -127,6 +150,8 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
       if (wrong) throw new BatonError('BadRequest', `compute.${method}: ${wrong}`)
       const command = args as Command
       if (method === 'consoleLog') return { output: await driver.consoleLog(command.instance, command.maxBytes as number) }
+      if (method === 'setPassword')
+        return (driver.setPassword?.(command.instance, String(command.password)) ?? unsupported('set a password of')).then(() => null)
       const queue = waiting.get(command.instance) ?? []
       if (queue.length >= HYPERVISOR_LIMITS.inbox)
         throw new BatonError('Overloaded', `${queue.length} commands wait for ${command.instance}`, { retryAfterMs: 1000 })

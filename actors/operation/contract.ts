@@ -1,6 +1,6 @@
 /** What an operation is given by its subject, and what it reports back. */
 
-import type { InstanceSpec } from '../instance/instance.ts'
+import type { Change, InstanceSpec } from '../instance/model.ts'
 import type { Fault } from '../kernel/errors.ts'
 
 export interface OperationArgs {
@@ -9,6 +9,19 @@ export interface OperationArgs {
   readonly host: string | null
   readonly claim: string | null
   readonly mode: 'soft' | 'hard' | null
+  /** The second host that holds room for the instance, if any. */
+  readonly origin?: End
+  readonly change?: Change
+  /** The host somebody asked for. */
+  readonly wanted?: string
+  /** Whether the guest is to run when the operation is over. */
+  readonly running?: boolean
+}
+
+/** A host, and the claim that holds room there. */
+export interface End {
+  readonly host: string
+  readonly claim: string
 }
 
 /** `done`: as asked. `undone`: as before. `failed`: neither could be reached by the deadline; host and claim say what is left. */
@@ -19,5 +32,6 @@ export interface OperationEnded {
   readonly outcome: Outcome
   readonly host: string | null
   readonly claim: string | null
+  readonly origin?: End
   readonly fault: Fault | null
 }

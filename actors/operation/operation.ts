@@ -15,7 +15,7 @@ import { type ActorDefinition, accept, type DecideContext, type Decision, define
 import type { Fault } from '../kernel/errors.ts'
 import type { OperationArgs, OperationEnded } from './contract.ts'
 import { evolve, INITIAL, type OperationEvent, type OperationState } from './progress.ts'
-import type { Found, OperationSpec, Step, StepContext } from './step.ts'
+import { END, type Found, type OperationSpec, type Step, type StepContext } from './step.ts'
 
 /** Part of the deadline kept for undoing: forward steps must be over by then. */
 const UNDO_SHARE = 0.25
@@ -98,6 +98,9 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     if (state.phase === 'reporting' || state.phase === 'ended') {
       return overtaken ? accept([]) : refuse('Conflict', `operation ${id} has ended: ${state.outcome}`)
     }
+    if (state.phase === 'doing' && currentStep(state).forwardOnly) {
+      return refuse('Conflict', `operation ${id} is past the point from which a ${state.kind} can be undone; it goes on to its end`)
+    }
     if (!specOf(state).cancellable) return refuse('Conflict', `a ${state.kind} cannot be cancelled; it ends by itself before its deadline`)
     const fault: Fault = { code: 'Cancelled', message: overtaken ? 'overtaken by a delete' : 'cancelled by request' }
     if (state.phase === 'doing') return accept([turnBack(state, id, fault, { to: firstStep(state), resume: false, found: {}, cancel: true })], reply)
@@ -126,7 +129,7 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       const message = `not finished by its deadline, ${seconds} s after it was accepted, at step ${state.cursor}`
       return accept([{ type: 'expired', fault: state.fault ?? { code: 'DeadlineExceeded', message } }])
     }
-    if (key === 'forward' && state.phase === 'doing') {
+    if (key === 'forward' && state.phase === 'doing' && !currentStep(state).forwardOnly) {
       const fault: Fault = { code: 'DeadlineExceeded', message: `step ${state.cursor} was not done in time; undoing` }
       return accept([turnBack(state, id, fault, { to: firstStep(state), resume: false, found: {}, cancel: false })])
     }
@@ -150,7 +153,13 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       const next = forward(spec, contextOf(state, id, { ...state.found, ...found }), index + 1)
       return accept([{ type: 'stepDone', found, irreversible: step.irreversible ?? false, next }])
     }
-    return accept([{ type: 'stepUndone', next: backward(spec, context, index - 1, named(spec, state.turn?.to ?? '')) }])
+    return accept([stepUndone(state, id)])
+  }
+
+  function stepUndone(state: OperationState, id: string): OperationEvent {
+    const spec = specOf(state)
+    const index = named(spec, state.cursor)
+    return { type: 'stepUndone', next: backward(spec, contextOf(state, id), index - 1, named(spec, state.turn?.to ?? '')) }
   }
 
   /** The subject waits for this report and for nothing else, so it is given until it is taken, or there is nobody to take it. */
@@ -162,9 +171,13 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
   function decideFault(state: OperationState, fault: Fault, id: string, now: number): D {
     const retryAt = now + retryPauseMs(state)
     // An undo is tried until the deadline: giving up on it would leave something behind.
-    if (state.phase === 'undoing') return accept([{ type: 'stepRetried', fault, notBefore: retryAt }])
+    if (state.phase === 'undoing') {
+      // What a driver cannot take back it cannot have done either.
+      if (fault.code === 'DriverUnsupported') return accept([stepUndone(state, id)])
+      return accept([{ type: 'stepRetried', fault, notBefore: retryAt }])
+    }
     const step = currentStep(state)
-    const verdict = step.onFault?.(contextOf(state, id), fault, state.attempt) ?? { next: 'retry' }
+    const verdict = step.onFault?.(contextOf(state, id), fault, state.attempt) ?? { next: fault.code === 'DriverUnsupported' ? 'giveUp' : 'retry' }
     switch (verdict.next) {
       case 'goBack':
         return accept([turnBack(state, id, fault, { to: verdict.to, resume: true, found: verdict.found, cancel: false })])
@@ -173,9 +186,10 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
         return accept([{ type: 'stepDone', found: {}, irreversible: false, next: forward(spec, contextOf(state, id), named(spec, step.name) + 1) }])
       }
       case 'retry':
-        if (state.attempt < step.attempts) return accept([{ type: 'stepRetried', fault, notBefore: retryAt }])
+        if (step.forwardOnly || state.attempt < step.attempts) return accept([{ type: 'stepRetried', fault, notBefore: retryAt }])
         break
       case 'giveUp':
+        if (step.forwardOnly) return accept([{ type: 'stepRetried', fault, notBefore: retryAt }])
         break
     }
     return accept([turnBack(state, id, fault, { to: firstStep(state), resume: false, found: {}, cancel: false })])
@@ -195,7 +209,7 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       { type: 'timer', key: `timeout:${state.serial}`, at: timeoutAt },
       { type: 'timer', key: 'deadline', at: state.deadlineAt },
     ]
-    if (state.phase === 'doing') items.push({ type: 'timer', key: 'forward', at: forwardUntil(state) })
+    if (state.phase === 'doing' && !step.forwardOnly) items.push({ type: 'timer', key: 'forward', at: forwardUntil(state) })
     if (request) items.push({ type: 'call', key: `${state.phase}:${state.serial}`, ...request, notBefore: state.notBefore, deadlineAt: timeoutAt })
     return items
   }
@@ -242,6 +256,9 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
 /** What the subject is told. Undone means that host and claim are as they were before. */
 function endedOf(state: OperationState, id: string, spec: OperationSpec): OperationEnded {
   const outcome = state.outcome ?? 'failed'
-  const { host, claim } = outcome === 'undone' ? state.args : spec.leaves({ operation: id, args: state.args, found: state.found, at: state.cursor })
-  return { operation: id, outcome, host, claim, fault: outcome === 'done' ? null : state.fault }
+  const { host, claim, origin } =
+    outcome === 'undone'
+      ? state.args
+      : spec.leaves({ operation: id, args: state.args, found: state.found, at: outcome === 'done' ? END : state.cursor })
+  return { operation: id, outcome, host, claim, ...(origin ? { origin } : {}), fault: outcome === 'done' ? null : state.fault }
 }

@@ -7,7 +7,7 @@ import { type Address, address } from '../kernel/address.ts'
 import type { Json } from '../kernel/define.ts'
 import { minutes, seconds } from '../kernel/env.ts'
 import type { Fault } from '../kernel/errors.ts'
-import type { OperationArgs } from './contract.ts'
+import type { End, OperationArgs } from './contract.ts'
 
 /** What the steps of one operation have found out so far. */
 export type Found = Readonly<Record<string, Json>>
@@ -49,6 +49,8 @@ export interface Step {
   readonly undo?: (c: StepContext) => Request | null
   /** Once done it cannot be taken back: an operation that turns back behind it has failed. */
   readonly irreversible?: boolean
+  /** Once it is begun there is no way back: it is tried until the deadline, or left out when its `onFault` says so. */
+  readonly forwardOnly?: boolean
   readonly onFault?: (c: StepContext, fault: Fault, attempt: number) => OnFault
   /** Time for one attempt, ms. */
   readonly timeoutMs: number
@@ -65,9 +67,15 @@ export interface OperationSpec {
   /**
    * Host and claim of the subject when all steps are done, or, at the deadline, what may be left of it while the step `at`
    * was being done or undone. A command without an answer may have been obeyed, so in doubt it is left.
+   * `origin` is the second host that still holds room for it. Of two hosts, `host` must be the one where a guest may run.
    */
-  readonly leaves: (c: Pick<StepContext, 'operation' | 'args' | 'found'> & { readonly at: string }) => { host: string | null; claim: string | null }
+  readonly leaves: (c: Left) => { host: string | null; claim: string | null; origin?: End | undefined }
 }
+
+/** `at` when all steps are done. */
+export const END = 'end'
+
+export type Left = Pick<StepContext, 'operation' | 'args' | 'found'> & { readonly at: string }
 
 export const step = (name: string, how: Omit<Step, 'name' | 'timeoutMs' | 'attempts'> & { timeoutMs?: number; attempts?: number }): Step => ({
   timeoutMs: seconds(30),
@@ -82,7 +90,7 @@ export const operation = (
 ): OperationSpec => ({
   deadlineMs: minutes(10),
   cancellable: false,
-  leaves: c => ({ host: c.args.host, claim: c.args.claim }),
+  leaves: c => ({ host: c.args.host, claim: c.args.claim, origin: c.args.origin }),
   ...how,
   kind,
 })
@@ -93,3 +101,12 @@ export const hypervisor = (c: StepContext, host: string, method: string, more: R
   method,
   args: { instance: c.subject, order: c.order, ...more },
 })
+
+/** Time a guest has to end by itself before it is ended, ms. */
+export const STOP_GRACE_MS = seconds(10)
+
+/** The guest as a hypervisor is told of it: with the image and the size this operation gives it. */
+export const guestSpec = ({ args: { spec, change } }: StepContext) => {
+  const { vcpus, ramMb, diskGb } = change?.flavor ?? spec.flavor
+  return { name: spec.name, image: change?.image ?? spec.image, metadata: spec.metadata, vcpus, ramMb, diskGb }
+}

@@ -43,7 +43,7 @@ export interface Instance {
 }
 
 /** Nova's numbers of power states; the others have no meaning here. */
-const POWER: Readonly<Record<number, PowerState>> = { 1: 'running', 3: 'paused', 4: 'shutdown', 6: 'crashed' }
+const POWER: Readonly<Record<number, PowerState>> = { 1: 'running', 3: 'paused', 4: 'shutdown', 6: 'crashed', 7: 'suspended' }
 
 const instanceOf = (server: Server): Instance => ({
   id: server.id,
@@ -153,17 +153,43 @@ export const ACTIONS = {
   'reboot-hard': { reboot: { type: 'HARD' } },
   pause: { pause: null },
   unpause: { unpause: null },
+  suspend: { suspend: null },
+  resume: { resume: null },
+  unrescue: { unrescue: null },
+  confirm: { confirmResize: null },
+  revert: { revertResize: null },
+  shelve: { shelve: null },
+  offload: { shelveOffload: null },
+  restore: { restore: null },
+  'force-delete': { forceDelete: null },
 } as const
 
 /** Rejects `NotFound`, or `Conflict` when the state does not allow it. Answers with the request's id. */
-export async function actOnInstance(client: Client, id: string, action: keyof typeof ACTIONS): Promise<string | null> {
-  const answer = await client.request('POST', `/compute/v2.1/servers/${encodeURIComponent(id)}/action`, isAnything, { body: ACTIONS[action] })
+export const actOnInstance = (client: Client, id: string, action: keyof typeof ACTIONS): Promise<string | null> =>
+  sendAction(client, id, ACTIONS[action])
+
+/** The same for an action that says more than its name, in Nova's words. */
+export async function sendAction(client: Client, id: string, action: object): Promise<string | null> {
+  const answer = await client.request('POST', `/compute/v2.1/servers/${encodeURIComponent(id)}/action`, isAnything, { body: action })
   return answer.requestId
 }
 
 export async function deleteInstance(client: Client, id: string): Promise<string | null> {
   const answer = await client.request('DELETE', `/compute/v2.1/servers/${encodeURIComponent(id)}`, isAnything)
   return answer.requestId
+}
+
+/** What can be changed at any time. Each part given replaces what was there. */
+export async function updateInstance(
+  client: Client,
+  id: string,
+  parts: { name?: string; metadata?: object; tags?: readonly string[] },
+): Promise<void> {
+  const path = `/compute/v2.1/servers/${encodeURIComponent(id)}`
+  if (parts.name !== undefined) await client.request('PUT', path, isAnything, { body: { server: { name: parts.name } }, repeatable: true })
+  if (parts.metadata !== undefined)
+    await client.request('POST', `${path}/metadata`, isAnything, { body: { metadata: parts.metadata }, repeatable: true })
+  if (parts.tags !== undefined) await client.request('PUT', `${path}/tags`, isAnything, { body: { tags: parts.tags }, repeatable: true })
 }
 
 /** The console as text; with `lines` only the last ones. */

@@ -143,6 +143,7 @@ function settingsFor(config: Config): ConductorSettings {
       actionMs: config.operations.actionDeadlineMs,
       deleteMs: config.operations.deleteDeadlineMs,
     },
+    timers: config.instances,
   }
 }
 

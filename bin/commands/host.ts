@@ -1,4 +1,4 @@
-/** `baton host list`, `show`, `enable` and `disable` */
+/** `baton host list`, `show`, `enable`, `disable` and `fenced` */
 import type { HostBody } from '../../actors/api.ts'
 import { argument, type Call, given, text } from '../call.ts'
 import { isHost } from '../client/bodies.ts'
@@ -40,9 +40,11 @@ export async function show(call: Call): Promise<void> {
 
 export const enable = (call: Call): Promise<void> => turn(call, 'enable')
 
+export const fenced = (call: Call): Promise<void> => turn(call, 'fenced')
+
 export const disable = (call: Call): Promise<void> => turn(call, 'disable', { reason: text(call.options, 'reason') ?? 'by an operator' })
 
-async function turn(call: Call, how: 'enable' | 'disable', body?: object): Promise<void> {
+async function turn(call: Call, how: 'enable' | 'disable' | 'fenced', body?: object): Promise<void> {
   const path = `/baton/v1/hosts/${encodeURIComponent(argument(call, 0))}/${how}`
   const { body: answer } = await httpClient(endpointOf(call.options)).request('POST', path, shape({ host: isHost }), {
     repeatable: true,

@@ -1,11 +1,11 @@
-/** `baton instance start`, `stop`, `reboot`, `pause`, `unpause` and `delete`: one request for each instance named. */
+/** `baton instance start`, `stop` and all else that starts an operation: one request for each instance named. */
 import type { OperationBody } from '../../actors/api.ts'
-import { type Call, given, type Handler } from '../call.ts'
+import { type Call, given, type Handler, required, text } from '../call.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { type Client, httpClient } from '../client/http.ts'
-import { type ACTIONS, actOnInstance, deleteInstance, type Instance } from '../client/nova.ts'
+import { type ACTIONS, actOnInstance, deleteInstance, type Instance, listFlavors, listImages, sendAction } from '../client/nova.ts'
 import { operationOf } from '../client/operations.ts'
-import { findInstance } from '../client/resolve.ts'
+import { findInstance, findNamed } from '../client/resolve.ts'
 import { failUnlessDone, inParallel, watchAll } from '../client/wait.ts'
 import { print } from '../output/table.ts'
 
@@ -46,3 +46,43 @@ export const pause = action('pause', 'pause')
 export const unpause = action('unpause', 'unpause')
 export const reboot: Handler = call => action('reboot', given(call.options, 'hard') ? 'reboot-hard' : 'reboot-soft')(call)
 export const remove: Handler = call => run(call, 'delete', deleteInstance)
+export const suspend = action('suspend', 'suspend')
+export const resume = action('resume', 'resume')
+export const unrescue = action('unrescue', 'unrescue')
+export const confirm = action('confirm', 'confirm')
+export const revert = action('revert', 'revert')
+export const shelve = action('shelve', 'shelve')
+export const offload = action('offload', 'offload')
+export const restore = action('restore', 'restore')
+export const forceDelete = action('force-delete', 'force-delete')
+
+/** An action that may name a host; without one the scheduler chooses. */
+const toHost =
+  (verb: 'migrate' | 'evacuate' | 'unshelve'): Handler =>
+  call => {
+    const host = text(call.options, 'host')
+    return run(call, verb, (client, id) => sendAction(client, id, { [verb]: host === undefined ? (verb === 'evacuate' ? {} : null) : { host } }))
+  }
+
+export const migrate = toHost('migrate')
+export const evacuate = toHost('evacuate')
+export const unshelve = toHost('unshelve')
+
+export const resize: Handler = async call => {
+  const flavor = findNamed('flavor', required(call.options, 'flavor'), await listFlavors(httpClient(endpointOf(call.options))))
+  await run(call, 'resize', (client, id) => sendAction(client, id, { resize: { flavorRef: flavor.id } }))
+}
+
+export const rebuild: Handler = async call => {
+  const imageRef = await imageOf(call, required(call.options, 'image'))
+  await run(call, 'rebuild', (client, id) => sendAction(client, id, { rebuild: { imageRef } }))
+}
+
+export const rescue: Handler = async call => {
+  const wanted = text(call.options, 'image')
+  const rescue = wanted === undefined ? null : { rescue_image_ref: await imageOf(call, wanted) }
+  await run(call, 'rescue', (client, id) => sendAction(client, id, { rescue }))
+}
+
+const imageOf = async (call: Call, reference: string): Promise<string> =>
+  findNamed('image', reference, await listImages(httpClient(endpointOf(call.options)))).id

@@ -28,6 +28,14 @@ const killOne =
 const FAULTS: Readonly<Record<string, Fault>> = {
   killConductor: killOne(w => w.conductors),
   killCompute: killOne(w => w.computes),
+  powerOff(world, random, later) {
+    const { name } = random.pick(world.computes)
+    // The others are where its instances go.
+    if (world.dark.size > 0) return
+    world.log(`FAULT power off ${name}`)
+    world.powerOff(name)
+    later(random.int(14_000, 30_000), () => world.start(name))
+  },
   killGateway: killOne(w => w.gateways),
   killAllConductors(world, random, later) {
     world.log('FAULT kill all conductors')

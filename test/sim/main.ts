@@ -44,6 +44,7 @@ async function many(first: number, count: number): Promise<boolean> {
   let violated = 0
   let done = 0
   let simulatedMs = 0
+  const ended = new Map<string, number>()
   await Promise.all(
     Array.from({ length: Math.min(availableParallelism(), count) }, async () => {
       const child = fork(import.meta.filename, ['--worker'], { stdio: ['pipe', 'inherit', 'inherit', 'ipc'] })
@@ -57,6 +58,7 @@ async function many(first: number, count: number): Promise<boolean> {
           report(result)
           done++
           simulatedMs += result.simulatedMs
+          for (const [what, count] of Object.entries(result.ended)) ended.set(what, (ended.get(what) ?? 0) + count)
           if (result.violations.length > 0) violated++
           hand()
         })
@@ -69,6 +71,12 @@ async function many(first: number, count: number): Promise<boolean> {
   const seconds = (performance.now() - started) / 1000
   console.log(
     `${done} seeds from ${first}: ${violated} with violations, ${seconds.toFixed(1)} s, ${(simulatedMs / 1000 / seconds).toFixed(0)}x real time`,
+  )
+  console.log(
+    [...ended]
+      .sort()
+      .map(([what, count]) => `${what} ${count}`)
+      .join(', '),
   )
   return violated === 0
 }

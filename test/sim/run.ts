@@ -1,11 +1,13 @@
 /** Runs one seed: a cluster, clients, faults, then rest; and says what the checkers saw. */
 import { createHash } from 'node:crypto'
+import type { OperationBody } from '../../actors/api.ts'
+import { bodies } from './checkers/checker.ts'
 import { CHECKERS } from './checkers/index.ts'
 import { startFaults } from './faults.ts'
 import { createLoop } from './loop.ts'
 import { createRandom } from './random.ts'
 import { startClients } from './workload.ts'
-import { createWorld } from './world.ts'
+import { createWorld, type World } from './world.ts'
 
 export interface SimResult {
   readonly seed: number
@@ -18,6 +20,8 @@ export interface SimResult {
   readonly commits: number
   readonly fenced: number
   readonly mix: string
+  /** Operations by kind and how they ended. */
+  readonly ended: Readonly<Record<string, number>>
 }
 
 const FAULTS_FROM_MS = 2500
@@ -73,8 +77,15 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
       commits: world.commits.length,
       fenced: world.commits.filter(c => !c.ok).length,
       mix: faults.mix,
+      ended: endedOf(world),
     }
   } finally {
     loop.uninstall()
   }
+}
+
+function endedOf(world: World): Record<string, number> {
+  const ended: Record<string, number> = {}
+  for (const { kind, status } of bodies<OperationBody>(world, 'operation')) ended[`${kind} ${status}`] = (ended[`${kind} ${status}`] ?? 0) + 1
+  return ended
 }

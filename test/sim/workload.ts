@@ -20,10 +20,26 @@ export interface History {
 }
 
 const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
-const ACTIONS: readonly InstanceAction[] = ['stop', 'start', 'reboot', 'pause', 'unpause']
+const ACTIONS: readonly InstanceAction[] = [
+  ...(['stop', 'start', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
+  ...(['resize', 'migrate', 'migrate', 'confirm-resize', 'revert-resize', 'shelve', 'shelve-offload', 'unshelve'] as const),
+]
+/** What is likely to be allowed after it, so that long ways are gone too. */
+const THEN: Readonly<Partial<Record<InstanceAction, readonly InstanceAction[]>>> = {
+  stop: ['start', 'resize', 'shelve', 'rebuild'],
+  suspend: ['resume', 'shelve'],
+  rescue: ['unrescue'],
+  resize: ['confirm-resize', 'revert-resize'],
+  migrate: ['confirm-resize', 'revert-resize'],
+  'revert-resize': ['migrate', 'stop'],
+  shelve: ['shelve-offload', 'unshelve'],
+  'shelve-offload': ['unshelve'],
+}
 /** A gateway answers within 20 s if it lives; a client gives up a little later and asks again. */
 const CLIENT_PATIENCE_MS = 25_000
-const EXPECTED = new Set(['Conflict', 'NotFound', 'NoValidHost'])
+/** A resize to the size it has is a bad request. */
+const EXPECTED = new Set(['Conflict', 'NotFound', 'NoValidHost', 'BadRequest'])
+const OPERATOR_EVERY_MS = 700
 
 export function startClients(loop: Loop, random: Random, world: World, count: number, untilMs: number): History {
   const history: History = { created: new Map(), deleted: new Map(), acted: new Map(), surprises: [], busy: count }
@@ -69,17 +85,23 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
       const answer = await insist('create', () => world.api().createInstances(create))
       if (answer instanceof BatonError) return
       history.created.set(id, loop.nowMs())
-      for (let i = own.int(0, 3); i > 0; i--) {
+      let likely: readonly InstanceAction[] = ACTIONS
+      for (let i = own.int(0, 5); i > 0; i--) {
         await pause(own.int(10, 1500))
         const requestId = `req-${env.uuid()}`
-        const action = own.pick(ACTIONS)
-        const acted = await insist(action, () => world.api().actOnInstance({ id, action, mode: own.chance(0.5) ? 'hard' : 'soft', requestId }))
-        if (!(acted instanceof BatonError)) history.acted.set(requestId, { instance: id, operation: acted.operation })
+        const action = own.pick(own.chance(0.7) ? likely : ACTIONS)
+        const details = action === 'resize' ? { flavor: own.pick(FLAVORS) } : action === 'rebuild' ? { image: FAKE_IMAGE.id } : {}
+        const request = { id, action, mode: own.chance(0.5) ? ('hard' as const) : ('soft' as const), ...details, requestId }
+        const acted = await insist(action, () => world.api().actOnInstance(request))
+        if (acted instanceof BatonError) continue
+        likely = THEN[action] ?? ACTIONS
+        history.acted.set(requestId, { instance: id, operation: acted.operation })
       }
       if (own.chance(0.6)) {
         await pause(own.int(0, 1500))
         const requestId = `req-${env.uuid()}`
-        const gone = await insist('delete', () => world.api().deleteInstance({ id, requestId }))
+        const force = own.chance(0.5)
+        const gone = await insist('delete', () => world.api().deleteInstance({ id, force, requestId }))
         if (!(gone instanceof BatonError)) history.deleted.set(id, loop.nowMs())
       }
     }
@@ -95,6 +117,38 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     live().catch(error => history.surprises.push(`a client failed: ${error instanceof Error ? error.stack : error}`))
   }
 
+  /** Sees machines without power, says so, and has their instances made anew elsewhere. */
+  function operator(): void {
+    const own = random.fork()
+    const { env } = createProcess('operator', loop, own, world.log)
+    const look = async (): Promise<void> => {
+      const api = world.api()
+      for (const { id: host, state } of await api.listHosts({})) {
+        if ((state !== 'down' && state !== 'fenced') || !world.dark.has(host)) continue
+        await api.fenceHost({ id: host })
+        for (const { id } of await api.listInstances({ host })) {
+          const requestId = `req-${env.uuid()}`
+          const { operation } = await api.actOnInstance({ id, action: 'evacuate', requestId })
+          history.acted.set(requestId, { instance: id, operation })
+        }
+      }
+    }
+    // Whatever is refused or lost is tried again at the next look.
+    const loopOn = (): void =>
+      void env.setTimer(
+        OPERATOR_EVERY_MS,
+        () =>
+          void (
+            loop.nowMs() < untilMs &&
+            look()
+              .catch(() => {})
+              .finally(loopOn)
+          ),
+      )
+    loopOn()
+  }
+
+  operator()
   for (let i = 1; i <= count; i++) client(i)
   return history
 }

@@ -23,6 +23,7 @@ export const SIM_SETTINGS: ConductorSettings = {
   actors: { inbox: 1000, total: 20_000, idleMs: 8000, snapshotEvery: 5 },
   restart: { limit: 5, periodMs: 60_000, backoffBaseMs: 50, backoffCapMs: 2000 },
   ratios: { vcpu: 4, ram: 1, disk: 1 },
+  timers: { reclaimMs: 3000, confirmResizeMs: 6000, shelvedOffloadMs: 1500 },
 }
 
 export interface NetworkFaults {
@@ -55,6 +56,10 @@ export interface World {
   /** Events written by a conductor that did not own their shard. */
   readonly trespasses: readonly string[]
   kill(node: string): void
+  /** The machine of a compute host loses power: agent and guests are gone, disks stay. */
+  powerOff(node: string): void
+  /** Machines without power. */
+  readonly dark: ReadonlySet<string>
   start(node: string): void
   freeze(node: string): void
   thaw(node: string): void
@@ -89,6 +94,7 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
   })
   const commits: World['commits'] = []
   const stores = new Map<string, MemoryStore<FakeGuest>>()
+  const dark = new Set<string>()
   let lives = 0
   let latestApi = 0
 
@@ -157,8 +163,8 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     if (!store) throw new Error(`no store for ${node.name}`)
     const driver = createFakeDriver(process.env, store, {
       capacity: CAPACITY,
-      latencyMs: { spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100] },
-      failure: { spawn: 0.02 },
+      latencyMs: { spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
+      failure: { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05 },
     })
     startCompute({
       env: process.env,
@@ -202,9 +208,21 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     node.running = null
   }
 
+  function powerOff(name: string): void {
+    const store = stores.get(name)
+    if (!store) throw new Error(`${name} is no compute host`)
+    kill(name)
+    dark.add(name)
+    // Without power nothing runs, and none of it is begun again by itself.
+    store.load().then(({ guests }) => {
+      for (const guest of guests) if (guest.power !== 'suspended') void store.put(guest.spec.instance, { ...guest, power: 'shutdown' })
+    })
+  }
+
   function start(name: string): void {
     const node = find(name)
     if (node.up) return
+    dark.delete(name)
     node.up = true
     node.process = createProcess(name, loop, random.fork(), log)
     if (name.startsWith('conductor')) conductor(node as Node<Conductor>)
@@ -224,6 +242,8 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     commits,
     trespasses,
     kill,
+    powerOff,
+    dark,
     start,
     log,
     freeze(name) {

@@ -73,6 +73,9 @@ export async function eventually<T>(what: string, ask: () => Promise<T | null | 
 export const guestIn = async (driver: HypervisorDriver, instance: string): Promise<Guest | undefined> =>
   (await driver.list()).find(guest => guest.instance === instance)
 
+/** What a driver lacks answers nothing here; its tests look first whether it is there. */
+const unsupported: Promise<void> = Promise.resolve()
+
 /** The same port, on a new driver object for every call. */
 function reopening(bench: DriverBench): HypervisorDriver {
   async function fresh<T>(use: (driver: HypervisorDriver) => Promise<T>): Promise<T> {
@@ -94,6 +97,12 @@ function reopening(bench: DriverBench): HypervisorDriver {
     reboot: (...args) => fresh(driver => driver.reboot(...args)),
     pause: (...args) => fresh(driver => driver.pause(...args)),
     unpause: (...args) => fresh(driver => driver.unpause(...args)),
+    suspend: (...args) => fresh(driver => driver.suspend?.(...args) ?? unsupported),
+    resume: (...args) => fresh(driver => driver.resume?.(...args) ?? unsupported),
+    rescue: (...args) => fresh(driver => driver.rescue?.(...args) ?? unsupported),
+    unrescue: (...args) => fresh(driver => driver.unrescue?.(...args) ?? unsupported),
+    rebuild: (...args) => fresh(driver => driver.rebuild?.(...args) ?? unsupported),
+    receive: (...args) => fresh(driver => driver.receive?.(...args) ?? unsupported),
     consoleLog: (...args) => fresh(driver => driver.consoleLog(...args)),
     close: async () => {},
   }
@@ -265,6 +274,58 @@ function register(check: Check, concurrent: boolean): void {
     await eventually('crashed again', async () => (await guestIn(driver, A))?.power === 'crashed')
     await driver.stop(A, 3, GRACE_MS)
     await expect(driver, A, 'shutdown', 3)
+  })
+
+  for (const method of ['rebuild', 'receive'] as const) {
+    check(`${method}: makes a guest anew once per order, running or off, whether it was there or not`, async (driver, bench) => {
+      const make = (order: number, running: boolean) => driver[method]?.(specOf(A, bench.image, { ramMb: 96 }), order, running) ?? Promise.resolve()
+      const probe = await bench.open()
+      if (!probe[method]) return
+      await make(1, false)
+      await expect(driver, A, 'shutdown', 1)
+      await driver.start(A, 2)
+      await expect(driver, A, 'running', 2)
+      await make(3, true)
+      await make(3, true)
+      await expect(driver, A, 'running', 3)
+      await make(4, false)
+      await expect(driver, A, 'shutdown', 4)
+      await rejects('StaleCommand', make(3, true))
+      await driver.destroy(A, 5)
+      await rejects('StaleCommand', make(4, true))
+      assert.equal(
+        (await bench.history()).map(effect => `${effect.method} ${effect.order}`),
+        [`${method} 1`, 'start 2', `${method} 3`, `${method} 4`, 'destroy 5'],
+      )
+    })
+  }
+
+  check('suspends and resumes, where it can', async (driver, bench) => {
+    if (!(await bench.open()).suspend) return
+    await driver.spawn(specOf(A, bench.image), 1)
+    for (const order of [2, 2, 3]) await driver.suspend?.(A, order)
+    await expect(driver, A, 'suspended', 3)
+    await driver.resume?.(A, 4)
+    await expect(driver, A, 'running', 4)
+    await driver.suspend?.(A, 5)
+    await driver.stop(A, 6, GRACE_MS)
+    await rejects('DriverFault', driver.resume?.(A, 7) ?? Promise.resolve())
+    await expect(driver, A, 'shutdown', 6)
+  })
+
+  check('rescues and goes back, where it can; what is not in rescue is left alone', async (driver, bench) => {
+    if (!(await bench.open()).rescue) return
+    await driver.spawn(specOf(A, bench.image), 1)
+    await driver.stop(A, 2, GRACE_MS)
+    await driver.unrescue?.(A, 3, true)
+    await expect(driver, A, 'shutdown', 3)
+    await driver.rescue?.(A, 4, bench.image)
+    await expect(driver, A, 'running', 4)
+    await driver.unrescue?.(A, 5, false)
+    await expect(driver, A, 'shutdown', 5)
+    await driver.rescue?.(A, 6, bench.image)
+    await driver.unrescue?.(A, 7, true)
+    await expect(driver, A, 'running', 7)
   })
 
   check('gives the tail of the console', async (driver, bench) => {

@@ -2,20 +2,21 @@
  * A cluster in memory behind `ClusterApi`, for tests of the faces (HTTP, CLI). Operations end when the test says so, with `finish`;
  * `fail` and `hang` make the next calls of a method go wrong.
  */
-import type {
-  ClusterApi,
-  CreateInstances,
-  FlavorBody,
-  HostBody,
-  ImageBody,
-  InstanceAction,
-  InstanceBody,
-  NodeBody,
-  OperationBody,
-  Page,
-  TaskState,
-  VmState,
+import {
+  type ClusterApi,
+  type CreateInstances,
+  type FlavorBody,
+  type HostBody,
+  type ImageBody,
+  type InstanceBody,
+  type NodeBody,
+  type OperationBody,
+  type Page,
+  type TaskState,
+  VM_STATES,
+  type VmState,
 } from '../../actors/api.ts'
+import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 
 type Method = keyof ClusterApi
@@ -38,29 +39,7 @@ export interface FakeApi {
 /** 2026-01-31T12:00:00.123Z; each event is a second later. */
 export const FAKE_START_MS = Date.UTC(2026, 0, 31, 12, 0, 0, 123)
 
-const OUTCOME: Readonly<Record<string, VmState>> = {
-  build: 'active',
-  start: 'active',
-  stop: 'stopped',
-  reboot: 'active',
-  pause: 'paused',
-  unpause: 'active',
-  delete: 'deleted',
-}
-const FROM: Readonly<Record<InstanceAction, readonly VmState[]>> = {
-  start: ['stopped'],
-  stop: ['active', 'error'],
-  reboot: ['active', 'stopped', 'paused', 'error'],
-  pause: ['active'],
-  unpause: ['paused'],
-}
-const TASK: Readonly<Record<InstanceAction, TaskState>> = {
-  start: 'powering-on',
-  stop: 'powering-off',
-  reboot: 'rebooting',
-  pause: 'pausing',
-  unpause: 'unpausing',
-}
+const NO_INSTANCES = Object.fromEntries(VM_STATES.map(state => [state, 0])) as Record<VmState, number>
 
 /** One page in the order given. Throws like the real views on an unknown marker. */
 function page<T extends { readonly id: string }>(rows: readonly T[], { limit, marker }: Page): T[] {
@@ -177,10 +156,19 @@ export function createFakeApi(): FakeApi {
         deletedAt: null,
         fault: null,
         operation: null,
+        locked: null,
+        tags: [],
+        origin: null,
       })
       begin(id, 'build', args.requestId, 'scheduling')
       return found(instances, 'Instance', id)
     })
+  }
+
+  function changed(id: string, change: Partial<InstanceBody>): InstanceBody {
+    const instance = { ...found(instances, 'Instance', id), ...change }
+    instances.set(id, instance)
+    return instance
   }
 
   const real: ClusterApi = {
@@ -201,19 +189,32 @@ export function createFakeApi(): FakeApi {
     actOnInstance: async ({ id, action, mode, requestId }) => {
       const instance = found(instances, 'Instance', id)
       if (instance.vmState === 'deleted') throw new BatonError('NotFound', `Instance ${id} could not be found.`)
-      if (!FROM[action].includes(instance.vmState) || instance.taskState !== null) {
+      if (!rowOf(action, mode).from.includes(instance.vmState) || instance.taskState !== null) {
         throw new BatonError(
           'Conflict',
-          `Cannot '${action}' instance ${id} while it is ${instance.vmState}; it must be ${FROM[action].join(' or ')}.`,
+          `Cannot '${action}' instance ${id} while it is ${instance.vmState}; it must be ${rowOf(action, mode).from.join(' or ')}.`,
         )
       }
-      return begin(id, action, requestId, mode === 'hard' ? 'rebooting_hard' : TASK[action])
+      return begin(id, action, requestId, rowOf(action, mode).task)
     },
     deleteInstance: async ({ id, requestId }) => {
       const instance = found(instances, 'Instance', id)
       if (instance.vmState === 'deleted') throw new BatonError('NotFound', `Instance ${id} could not be found.`)
       if (instance.taskState === 'deleting') throw new BatonError('Conflict', `Instance ${id} is being deleted already.`)
       return begin(id, 'delete', requestId, 'deleting')
+    },
+    updateInstance: async ({ id, ...parts }) => changed(id, parts),
+    lockInstance: async ({ id, reason }) => changed(id, { locked: { reason: reason ?? null } }),
+    unlockInstance: async ({ id }) => changed(id, { locked: null }),
+    resetInstance: async ({ id, state }) => changed(id, { vmState: state, taskState: null }),
+    changePassword: async ({ id }) => {
+      found(instances, 'Instance', id)
+      throw new BatonError('DriverUnsupported', 'the fake driver cannot set a password of a guest')
+    },
+    fenceHost: async ({ id }) => {
+      const host = { ...found(hosts, 'Host', id), state: 'fenced' as const }
+      hosts.set(id, host)
+      return host
     },
     consoleLog: async ({ id }) => {
       found(instances, 'Instance', id)
@@ -266,7 +267,7 @@ export function createFakeApi(): FakeApi {
     status: async () => ({
       version: '0.1.0',
       nodes: [...nodes.values()],
-      instances: { building: 0, active: instances.size, stopped: 0, paused: 0, error: 0, deleted: 0 },
+      instances: { ...NO_INSTANCES, active: instances.size },
       operationsOpen: [...operations.values()].filter(({ endedAt }) => endedAt === null).length,
       mapVersion: 7,
       database: { connected: true, waitingCommits: 0 },
@@ -295,7 +296,8 @@ export function createFakeApi(): FakeApi {
       const state = fault ? ('failed' as const) : ('done' as const)
       const steps = operation.steps.map(step => ({ ...step, state, endedAt: now, fault }))
       operations.set(operation.id, { ...operation, status: state, steps, endedAt: tick(), fault })
-      const vmState = fault ? 'error' : (OUTCOME[operation.kind] ?? 'error')
+      const [, row] = OPERATION_ROWS.find(([name]) => name === operation.kind) ?? []
+      const { vmState } = row ? settle(row[fault ? 'failed' : 'done'], { ...instance, kept: null }) : { vmState: 'error' as const }
       instances.set(instanceId, {
         ...instance,
         vmState,
@@ -317,6 +319,12 @@ export function createFakeApi(): FakeApi {
       listInstances: through('listInstances', real.listInstances),
       actOnInstance: through('actOnInstance', real.actOnInstance),
       deleteInstance: through('deleteInstance', real.deleteInstance),
+      updateInstance: through('updateInstance', real.updateInstance),
+      lockInstance: through('lockInstance', real.lockInstance),
+      unlockInstance: through('unlockInstance', real.unlockInstance),
+      resetInstance: through('resetInstance', real.resetInstance),
+      changePassword: through('changePassword', real.changePassword),
+      fenceHost: through('fenceHost', real.fenceHost),
       consoleLog: through('consoleLog', real.consoleLog),
       listFlavors: through('listFlavors', real.listFlavors),
       getFlavor: through('getFlavor', real.getFlavor),

@@ -17,6 +17,13 @@ export const SPEC: InstanceSpec = {
   reservation: 'r-1',
 }
 
+/** Where an operation has left the instance. */
+export interface Left {
+  readonly host: string | null
+  readonly claim: string | null
+  readonly origin?: { readonly host: string; readonly claim: string }
+}
+
 export interface Answer {
   readonly ok?: unknown
   readonly fault?: Fault
@@ -28,7 +35,7 @@ export interface Fixture {
   elapse(ms: number): void
   send(method: string, args: unknown): Answer
   /** The operation under way reports its end. */
-  end(outcome: 'done' | 'undone' | 'failed', left?: { host: string | null; claim: string | null }): void
+  end(outcome: 'done' | 'undone' | 'failed', left?: Left): void
   body(): InstanceBody | null
   work(): readonly Work[]
   workKeys(): string[]
@@ -70,9 +77,9 @@ export function newInstance(): Fixture {
       const operation = state.task?.operation
       if (!operation) throw new Error('no operation is under way')
       now += 1000
-      const { host, claim } = state.task?.kind === 'delete' && outcome === 'done' ? { host: null, claim: null } : left
+      const { host, claim, origin }: Left = state.task?.kind === 'delete' && outcome === 'done' ? { host: null, claim: null } : left
       const fault: Fault | null = outcome === 'done' ? null : { code: 'DriverFault', message: 'it did not go well' }
-      fixture.send('ended', { operation, outcome, host, claim, fault })
+      fixture.send('ended', { operation, outcome, host, claim, ...(origin ? { origin } : {}), fault })
     },
     body() {
       const { ok } = fixture.send('get', {})
@@ -93,10 +100,26 @@ export function instanceIn(vmState: string): Fixture {
     instance.send('act', { action, requestId: `req-${action}` })
     instance.end('done')
   }
+  const move = (action: string, left: Left): void => {
+    instance.send('act', { action, requestId: `req-${action}` })
+    instance.end('done', left)
+  }
   if (vmState === 'building') return instance
   instance.end(vmState === 'error' ? 'failed' : 'done')
   if (vmState === 'stopped') act('stop')
   if (vmState === 'paused') act('pause')
+  if (vmState === 'suspended') act('suspend')
+  if (vmState === 'rescued') act('rescue')
+  if (vmState === 'resized') move('resize', { host: 'h2', claim: 'i1.2', origin: { host: 'h1', claim: 'i1.1' } })
+  if (vmState === 'shelved') act('shelve')
+  if (vmState === 'shelved_offloaded') {
+    act('shelve')
+    move('shelve-offload', { host: null, claim: null })
+  }
+  if (vmState === 'soft-delete') {
+    instance.send('delete', { requestId: 'req-delete', reclaimMs: 60_000 })
+    instance.end('done')
+  }
   if (vmState === 'deleted') {
     instance.send('delete', { requestId: 'req-delete' })
     instance.end('done')

@@ -45,12 +45,24 @@ test('status by state and task, as in Nova', () => {
     ['paused', 'unpausing', 'PAUSED'],
     ['error', 'deleting', 'ERROR'],
     ['deleted', null, 'DELETED'],
+    ['active', 'resize_prep', 'RESIZE'],
+    ['stopped', 'rebuilding', 'REBUILD'],
+    ['resized', null, 'VERIFY_RESIZE'],
+    ['resized', 'resize_reverting', 'REVERT_RESIZE'],
+    ['paused', 'migrating', 'MIGRATING'],
+    ['rescued', null, 'RESCUE'],
+    ['suspended', null, 'SUSPENDED'],
+    ['shelved', null, 'SHELVED'],
+    ['shelved_offloaded', 'unshelving', 'SHELVED_OFFLOADED'],
+    ['soft-delete', 'restoring', 'SOFT_DELETED'],
   ]
   for (const [vmState, taskState, status] of rows) assert.is(serverStatus({ vmState, taskState }), status)
   assert.equal(statusFilter('shutoff'), { where: { vmState: 'stopped' }, task: null })
   assert.equal(statusFilter('REBOOT'), { where: { vmState: 'active' }, task: 'rebooting' })
   assert.equal(statusFilter('DELETED'), { where: { deleted: true }, task: null })
-  assert.is(statusFilter('VERIFY_RESIZE'), null)
+  assert.equal(statusFilter('VERIFY_RESIZE'), { where: { vmState: 'resized' }, task: null })
+  assert.equal(statusFilter('RESIZE'), { where: {}, task: 'resize_prep' })
+  assert.is(statusFilter('PASSWORD'), null)
   assert.throws(() => statusFilter('constructor'), /Invalid status/)
 })
 

@@ -10,6 +10,7 @@ const TABLE = `
   active    -     yes  yes         yes         yes   -
   stopped   yes   -    -           yes         -     -
   paused    -     -    -           yes         -     yes
+  suspended -     -    -           yes         -     -
   error     -     yes  -           yes         -     -
   deleted   -     -    -           -           -     -
 `

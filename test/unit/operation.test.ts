@@ -12,12 +12,22 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   reboot: ['reboot compute/h1'],
   pause: ['pause compute/h1'],
   unpause: ['unpause compute/h1'],
+  suspend: ['suspend compute/h1'],
+  resume: ['resume compute/h1'],
+  rescue: ['rescue compute/h1'],
+  unrescue: ['unrescue compute/h1'],
+  rebuild: ['rebuild compute/h1'],
+  shelve: ['stop compute/h1'],
+  'soft-delete': ['stop compute/h1'],
+  restore: ['start compute/h1'],
   delete: ['destroy compute/h1', 'release host/h1'],
 }
-const SIMPLE = ['start', 'stop', 'reboot', 'pause', 'unpause']
+const SIMPLE = ['start', 'stop', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'unrescue', 'rebuild', 'shelve', 'soft-delete', 'restore']
+/** Between hosts; see operation-moves.test.ts. */
+const MOVES = ['resize', 'migrate', 'confirm-resize', 'revert-resize', 'evacuate', 'shelve-offload', 'unshelve']
 
 test('every operation of the catalogue has its plan here', () => {
-  assert.equal([...catalogue().keys()].sort(), Object.keys(PLANS).sort())
+  assert.equal([...catalogue().keys()].sort(), [...Object.keys(PLANS), ...MOVES].sort())
 })
 
 for (const [kind, plan] of Object.entries(PLANS)) {
@@ -31,7 +41,10 @@ for (const [kind, plan] of Object.entries(PLANS)) {
     assert.equal(run.reported(), { operation: ID, outcome: 'done', ...left, fault: null })
     assert.equal(
       run.body().steps.map(s => `${s.name} ${s.direction} ${s.state}`),
-      run.body().plan.map(name => `${name} do done`),
+      run
+        .body()
+        .plan.filter(name => !name.endsWith('-second'))
+        .map(name => `${name} do done`),
     )
     run.answer()
     assert.is(run.phase(), 'ended')

@@ -48,6 +48,10 @@ export function batonRoutes(app: FastifyInstance, context: HttpContext): void {
     host: await api.setHostEnabled({ id: plainId('Host', request.params.id), enabled: false, reason: request.body.reason }),
   }))
 
+  app.post<{ Params: IdParams }>(`${BATON}/hosts/:id/fenced`, async request => ({
+    host: await api.fenceHost({ id: plainId('Host', request.params.id) }),
+  }))
+
   app.get<{ Querystring: OperationsQuery }>(`${BATON}/operations`, { schema: { querystring: OperationsQuery } }, async request => {
     const { subject, open, request_id: requestId } = request.query
     const where = {

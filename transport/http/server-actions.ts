@@ -1,11 +1,11 @@
 /** POST /servers/:id/action: a body with one key, the action. */
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import type { InstanceAction } from '../../actors/api.ts'
+import type { ActOnInstance, ClusterApi, InstanceAction } from '../../actors/api.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, printable } from './errors.ts'
 import { instanceId } from './request.ts'
-import type { IdParams } from './schemas.ts'
+import { Id, type IdParams } from './schemas.ts'
 
 const RebootType = Type.String({ pattern: '^(SOFT|Soft|soft|HARD|Hard|hard)$', description: "it must be 'SOFT' or 'HARD'" })
 
@@ -13,27 +13,81 @@ const Lines = Type.Union([Type.Integer({ minimum: -1, maximum: 2 ** 31 - 1 }), T
   description: 'it must be a number of lines, or -1 for all',
 })
 
+const nothing = Type.Optional(Type.Unknown())
+const only = { additionalProperties: false } as const
+const Host = Type.Optional(Type.Union([Id, Type.Null()], { description: 'it must be the name of a compute host' }))
+const Reason = Type.String({ minLength: 1, maxLength: 255, description: 'it must be a text of 1 to 255 characters' })
+
 export const ServerAction = Type.Object(
   {
-    'os-start': Type.Optional(Type.Unknown()),
-    'os-stop': Type.Optional(Type.Unknown()),
-    pause: Type.Optional(Type.Unknown()),
-    unpause: Type.Optional(Type.Unknown()),
-    reboot: Type.Optional(Type.Object({ type: RebootType }, { additionalProperties: false })),
-    'os-getConsoleOutput': Type.Optional(Type.Object({ length: Type.Optional(Lines) }, { additionalProperties: false })),
+    'os-start': nothing,
+    'os-stop': nothing,
+    pause: nothing,
+    unpause: nothing,
+    suspend: nothing,
+    resume: nothing,
+    unrescue: nothing,
+    confirmResize: nothing,
+    revertResize: nothing,
+    shelve: nothing,
+    shelveOffload: nothing,
+    restore: nothing,
+    forceDelete: nothing,
+    unlock: nothing,
+    reboot: Type.Optional(Type.Object({ type: RebootType }, only)),
+    rescue: Type.Optional(Type.Union([Type.Object({ rescue_image_ref: Type.Optional(Id) }, only), Type.Null()])),
+    rebuild: Type.Optional(Type.Object({ imageRef: Id }, only)),
+    resize: Type.Optional(Type.Object({ flavorRef: Id }, only)),
+    migrate: Type.Optional(Type.Union([Type.Object({ host: Host }, only), Type.Null()])),
+    evacuate: Type.Optional(Type.Object({ host: Host, onSharedStorage: Type.Optional(Type.Unknown()) }, only)),
+    unshelve: Type.Optional(Type.Union([Type.Object({ host: Host }, only), Type.Null()])),
+    lock: Type.Optional(Type.Union([Type.Object({ locked_reason: Type.Optional(Reason) }, only), Type.Null()])),
+    changePassword: Type.Optional(Type.Object({ adminPass: Reason }, only)),
+    'os-resetState': Type.Optional(
+      Type.Object({ state: Type.Union([Type.Literal('active'), Type.Literal('error')], { description: "it must be 'active' or 'error'" }) }, only),
+    ),
+    'os-getConsoleOutput': Type.Optional(Type.Object({ length: Type.Optional(Lines) }, only)),
   },
   { minProperties: 1, maxProperties: 1 },
 )
 export type ServerAction = Static<typeof ServerAction>
 
 /** Actions that start an operation and answer 202 with nothing. */
-const OPERATIONS: ReadonlyMap<string, InstanceAction> = new Map([
+const OPERATIONS: ReadonlyMap<string, InstanceAction> = new Map<string, InstanceAction>([
   ['os-start', 'start'],
   ['os-stop', 'stop'],
-  ['pause', 'pause'],
-  ['unpause', 'unpause'],
-  ['reboot', 'reboot'],
+  ['confirmResize', 'confirm-resize'],
+  ['revertResize', 'revert-resize'],
+  ['shelveOffload', 'shelve-offload'],
+  ...(['pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'reboot', 'rebuild', 'resize'] as const).map(same),
+  ...(['migrate', 'evacuate', 'shelve', 'unshelve', 'restore'] as const).map(same),
 ])
+
+function same(action: InstanceAction): [string, InstanceAction] {
+  return [action, action]
+}
+
+/** What an action says beside its name. */
+function detailsOf(body: ServerAction): Omit<ActOnInstance, 'id' | 'action' | 'requestId'> {
+  const image = body.rebuild?.imageRef ?? body.rescue?.rescue_image_ref
+  const host = body.migrate?.host ?? body.evacuate?.host ?? body.unshelve?.host
+  return {
+    ...(body.reboot ? { mode: body.reboot.type.toUpperCase() === 'HARD' ? 'hard' : 'soft' } : {}),
+    ...(image === undefined ? {} : { image }),
+    ...(body.resize ? { flavor: body.resize.flavorRef } : {}),
+    ...(host === undefined || host === null ? {} : { host }),
+  }
+}
+
+/** Actions that are over when they are answered. Resolves to false when the body asks for none of them. */
+async function actAtOnce(api: ClusterApi, id: string, body: ServerAction): Promise<boolean> {
+  if ('lock' in body) await api.lockInstance({ id, ...(body.lock?.locked_reason === undefined ? {} : { reason: body.lock.locked_reason }) })
+  else if ('unlock' in body) await api.unlockInstance({ id })
+  else if (body['os-resetState']) await api.resetInstance({ id, state: body['os-resetState'].state })
+  else if (body.changePassword) await api.changePassword({ id, password: body.changePassword.adminPass })
+  else return false
+  return true
+}
 
 /** The last `count` lines of `text`; all for null or -1. A line feed at the end ends a line and begins none. */
 export function lastLines(text: string, count: number | null): string {
@@ -61,10 +115,11 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
       const { length = null } = asksConsole
       return { output: lastLines(output, length === null ? null : Number(length)) }
     }
+    if (await actAtOnce(api, id, body)) return reply.code(202).send()
     const action = OPERATIONS.get(name)
-    if (action === undefined) throw badRequest(`There is no such action: ${printable(name)}`)
-    const mode = body.reboot ? { mode: body.reboot.type.toUpperCase() === 'HARD' ? ('hard' as const) : ('soft' as const) } : {}
-    await api.actOnInstance({ id, action, ...mode, requestId: request.id })
+    if (action !== undefined) await api.actOnInstance({ id, action, ...detailsOf(body), requestId: request.id })
+    else if ('forceDelete' in body) await api.deleteInstance({ id, force: true, requestId: request.id })
+    else throw badRequest(`There is no such action: ${printable(name)}`)
     return reply.code(202).send()
   })
 }

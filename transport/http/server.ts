@@ -23,6 +23,7 @@ import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
 import { watchRoutes } from './not-found.ts'
 import { serverActionRoutes } from './server-actions.ts'
+import { serverDetailRoutes } from './server-details.ts'
 import { serverRoutes } from './servers.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
@@ -110,6 +111,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   versionRoutes(app)
   serverRoutes(app, context)
   serverActionRoutes(app, context)
+  serverDetailRoutes(app, context)
   instanceActionRoutes(app, context)
   flavorRoutes(app, context)
   hypervisorRoutes(app, context)

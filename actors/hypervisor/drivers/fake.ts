@@ -30,13 +30,17 @@ export interface FakeDriver extends HypervisorDriver {
   crash(instance: string): Promise<void>
 }
 
+type Turn = 'start' | 'stop' | 'reboot' | 'pause' | 'unpause' | 'suspend' | 'resume'
+
 /** What each command makes of a guest's power; absent where it cannot be done. */
-const TURNS: Readonly<Record<Exclude<DriverMethod, 'spawn' | 'destroy'>, Readonly<Partial<Record<PowerState, PowerState>>>>> = {
-  start: { running: 'running', paused: 'running', shutdown: 'running', crashed: 'running' },
-  stop: { running: 'shutdown', paused: 'shutdown', shutdown: 'shutdown', crashed: 'shutdown' },
-  reboot: { running: 'running', paused: 'running', shutdown: 'running', crashed: 'running' },
+const TURNS: Readonly<Record<Turn, Readonly<Partial<Record<PowerState, PowerState>>>>> = {
+  start: { running: 'running', paused: 'running', suspended: 'running', shutdown: 'running', crashed: 'running' },
+  stop: { running: 'shutdown', paused: 'shutdown', suspended: 'shutdown', shutdown: 'shutdown', crashed: 'shutdown' },
+  reboot: { running: 'running', paused: 'running', suspended: 'running', shutdown: 'running', crashed: 'running' },
   pause: { running: 'paused', paused: 'paused' },
   unpause: { running: 'running', paused: 'running' },
+  suspend: { running: 'suspended', suspended: 'suspended' },
+  resume: { running: 'running', suspended: 'running' },
 }
 
 export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options: FakeOptions): FakeDriver {
@@ -67,7 +71,26 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
   const booted = (guest: FakeGuest): FakeGuest =>
     written(guest, 'running', `fake guest ${guest.spec.instance} boots with ${guest.spec.vcpus} vcpus, ${guest.spec.ramMb} MB`, 'login:')
 
-  function turn(method: keyof typeof TURNS, instance: string, order: number, how: string): Promise<void> {
+  const fresh = (spec: GuestSpec, order: number, method: DriverMethod): FakeGuest => ({
+    spec,
+    power: 'shutdown',
+    console: [],
+    begun: order,
+    order,
+    method,
+    effect: null,
+  })
+
+  /** A guest from nothing, whatever was there under its name; what the console said is kept. */
+  function made(method: 'rebuild' | 'receive', spec: GuestSpec, order: number, running: boolean): Promise<void> {
+    return ledger.command(method, spec.instance, order, async known => {
+      await endure(method, spec.metadata)
+      const guest = written({ ...fresh(spec, order, method), console: known?.console ?? [] }, 'shutdown', `${method}: made from image ${spec.image}`)
+      return { guest: running ? booted(guest) : guest, effect: true }
+    })
+  }
+
+  function turn(method: Turn, instance: string, order: number, how: string): Promise<void> {
     return ledger.command(method, instance, order, async guest => {
       if (!guest) throw noGuest(instance)
       const power = TURNS[method][guest.power]
@@ -75,7 +98,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       if (power === guest.power && method !== 'reboot') return { guest, effect: false }
       await endure(method, guest.spec.metadata)
       const told = written(guest, power, `power: ${how}`)
-      const boots = method === 'reboot' || (method === 'start' && guest.power !== 'paused')
+      const boots = method === 'reboot' || (method === 'start' && guest.power !== 'paused' && guest.power !== 'suspended')
       return { guest: boots ? booted(told) : told, effect: true }
     })
   }
@@ -92,8 +115,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       ledger.command('spawn', spec.instance, order, async known => {
         if (known?.power === 'running' || known?.power === 'paused') return { guest: known, effect: false }
         await endure('spawn', spec.metadata)
-        const fresh: FakeGuest = { spec, power: 'shutdown', console: [], begun: order, order, method: 'spawn', effect: null }
-        return { guest: booted(known ?? fresh), effect: true }
+        return { guest: booted(known ?? fresh(spec, order, 'spawn')), effect: true }
       }),
     destroy: (instance, order) =>
       ledger.destroy(instance, order, async guest => {
@@ -104,6 +126,25 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
     reboot: (instance, order, mode) => turn('reboot', instance, order, `${mode} reboot`),
     pause: (instance, order) => turn('pause', instance, order, 'paused'),
     unpause: (instance, order) => turn('unpause', instance, order, 'goes on'),
+    suspend: (instance, order) => turn('suspend', instance, order, 'saved to disk'),
+    resume: (instance, order) => turn('resume', instance, order, 'goes on from disk'),
+    rescue: (instance, order, image) =>
+      ledger.command('rescue', instance, order, async guest => {
+        if (!guest) throw noGuest(instance)
+        if (guest.rescued) return { guest, effect: false }
+        await endure('rescue', guest.spec.metadata)
+        return { guest: booted({ ...written(guest, 'running', `rescue: boots from image ${image}`), rescued: true }), effect: true }
+      }),
+    unrescue: (instance, order, running) =>
+      ledger.command('unrescue', instance, order, async guest => {
+        if (!guest) throw noGuest(instance)
+        if (!guest.rescued) return { guest, effect: false }
+        await endure('unrescue', guest.spec.metadata)
+        const own = { ...written(guest, 'shutdown', 'rescue: over'), rescued: false }
+        return { guest: running ? booted(own) : own, effect: true }
+      }),
+    rebuild: (spec, order, running) => made('rebuild', spec, order, running),
+    receive: (spec, order, running) => made('receive', spec, order, running),
     async consoleLog(instance, maxBytes) {
       checkInstanceId(instance)
       const guest = (await ledger.guests()).get(instance)

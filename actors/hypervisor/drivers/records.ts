@@ -1,6 +1,7 @@
 /** Schemas of what the drivers keep on disk. A record is never trusted to have the shape it was written in. */
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
+import { POWER_STATES } from '../driver.ts'
 import { EffectSchema } from './folder-store.ts'
 import { DRIVER_METHODS } from './rules.ts'
 
@@ -24,7 +25,9 @@ const StandingFields = {
 
 export const FakeGuestSchema = Type.Object({
   ...StandingFields,
-  power: Type.Union([Type.Literal('running'), Type.Literal('paused'), Type.Literal('shutdown'), Type.Literal('crashed')]),
+  power: Type.Enum([...POWER_STATES]),
+  /** Whether it was booted from another image than its own. */
+  rescued: Type.Optional(Type.Boolean()),
   /** Console lines, the newest last. */
   console: Type.Array(Type.String()),
 })

@@ -25,6 +25,8 @@ export interface GuestStore<G> {
 
 export interface MemoryStore<G> extends GuestStore<G> {
   readonly history: readonly Effect[]
+  /** The records as they are now. */
+  guests(): G[]
   /** Instances that have a record now. */
   instances(): string[]
 }
@@ -34,6 +36,7 @@ export function memoryStore<G>(): MemoryStore<G> {
   const history: Effect[] = []
   return {
     history,
+    guests: () => [...guests.values()],
     instances: () => [...guests.keys()],
     load: async () => ({ guests: [...guests.values()], recent: [...history] }),
     put: async (instance, guest) => {

@@ -1,5 +1,6 @@
 /** What hosts have promised equals what instances hold, never exceeds what there is, and guests are where they belong. */
 import type { HostBody, InstanceBody } from '../../../actors/api.ts'
+import { BUILTIN_FLAVORS } from '../../../actors/flavor/flavor.ts'
 import { SIM_SETTINGS } from '../world.ts'
 import { bodies, type Checker } from './checker.ts'
 
@@ -17,13 +18,17 @@ export const allocations: Checker = {
     const violations: string[] = []
     const instances = bodies<InstanceBody>(world, 'instance')
     for (const host of bodies<HostBody>(world, 'host')) {
-      const here = instances.filter(i => i.host === host.id && i.vmState !== 'deleted')
-      const ramMb = here.reduce((sum, i) => sum + i.flavor.ramMb, 0)
+      // Two claims for one instance, while a resize waits to be confirmed.
+      const here = instances.flatMap(i => {
+        if (i.vmState === 'deleted') return []
+        return i.host === host.id ? [i.flavor.id] : i.origin?.host === host.id ? [i.origin.flavor] : []
+      })
+      const ramMb = here.reduce((sum, flavor) => sum + (BUILTIN_FLAVORS.find(f => f.id === flavor)?.ramMb ?? 0), 0)
       if (host.claims !== here.length || host.ramMbUsed !== ramMb)
         violations.push(`${host.id} holds ${host.claims} claims of ${host.ramMbUsed} MB for ${here.length} instances of ${ramMb} MB`)
     }
     for (const [host, store] of world.stores) {
-      const wanted = new Set(instances.filter(i => i.host === host && i.vmState !== 'deleted').map(i => i.id))
+      const wanted = new Set(instances.filter(i => (i.host === host || i.origin?.host === host) && i.vmState !== 'deleted').map(i => i.id))
       for (const guest of store.instances()) if (!wanted.has(guest)) violations.push(`a guest of ${guest} is left on ${host}`)
       const there = new Set(store.instances())
       for (const i of instances) {

@@ -1,5 +1,7 @@
-/** An instance runs on at most one host. */
+/** An instance runs on at most one host; while it moves, another may hold a guest that does not run. */
 import type { Checker } from './checker.ts'
+
+const RUNS = new Set(['running', 'paused'])
 
 export const onePlace: Checker = {
   name: 'an instance runs on at most one host',
@@ -7,10 +9,11 @@ export const onePlace: Checker = {
     const where = new Map<string, string>()
     const violations: string[] = []
     for (const [host, store] of world.stores) {
-      for (const instance of store.instances()) {
-        const other = where.get(instance)
-        if (other) violations.push(`${instance} is on ${other} and on ${host}`)
-        where.set(instance, host)
+      for (const { spec, power } of store.guests()) {
+        if (!RUNS.has(power)) continue
+        const other = where.get(spec.instance)
+        if (other) violations.push(`${spec.instance} runs on ${other} and on ${host}`)
+        where.set(spec.instance, host)
       }
     }
     return violations

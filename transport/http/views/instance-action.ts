@@ -4,7 +4,13 @@ import { PROJECT, USER } from '../context.ts'
 import { isoMicros, isoMicrosOrNull } from './time.ts'
 
 /** Kinds of operations that Nova calls otherwise. */
-const ACTION_NAMES: Readonly<Record<string, string>> = { build: 'create' }
+const ACTION_NAMES: Readonly<Record<string, string>> = {
+  build: 'create',
+  'confirm-resize': 'confirmResize',
+  'revert-resize': 'revertResize',
+  'shelve-offload': 'shelveOffload',
+  'soft-delete': 'softDelete',
+}
 
 const RESULTS: Readonly<Record<StepRecord['state'], string | null>> = { running: null, done: 'Success', failed: 'Error' }
 

@@ -1,8 +1,11 @@
 /** Nova's table from vm_state and task_state to the one word people see, and back for the `status` filter. */
-import type { InstanceBody, ListInstances, TaskState, VmState } from '../../../actors/api.ts'
+import { type InstanceBody, type ListInstances, type TaskState, VM_STATES, type VmState } from '../../../actors/api.ts'
 import { badRequest, printable } from '../errors.ts'
 
-export type ServerStatus = 'BUILD' | 'ACTIVE' | 'SHUTOFF' | 'PAUSED' | 'ERROR' | 'DELETED' | 'REBOOT' | 'HARD_REBOOT'
+export type ServerStatus =
+  | ('BUILD' | 'ACTIVE' | 'SHUTOFF' | 'PAUSED' | 'SUSPENDED' | 'RESCUE' | 'VERIFY_RESIZE')
+  | ('SHELVED' | 'SHELVED_OFFLOADED' | 'SOFT_DELETED' | 'ERROR' | 'DELETED')
+  | ('REBOOT' | 'HARD_REBOOT' | 'REBUILD' | 'RESIZE' | 'REVERT_RESIZE' | 'MIGRATING')
 type Task = NonNullable<TaskState>
 
 interface StatusRow {
@@ -11,30 +14,25 @@ interface StatusRow {
   readonly during?: Partial<Record<Task, ServerStatus>>
 }
 
+const MOVES = { rebuilding: 'REBUILD', resize_prep: 'RESIZE' } as const
+
 export const SERVER_STATUS: Readonly<Record<VmState, StatusRow>> = {
   building: { status: 'BUILD' },
-  active: { status: 'ACTIVE', during: { rebooting: 'REBOOT', rebooting_hard: 'HARD_REBOOT' } },
-  stopped: { status: 'SHUTOFF' },
-  paused: { status: 'PAUSED' },
-  error: { status: 'ERROR' },
+  active: { status: 'ACTIVE', during: { ...MOVES, rebooting: 'REBOOT', rebooting_hard: 'HARD_REBOOT', migrating: 'MIGRATING' } },
+  stopped: { status: 'SHUTOFF', during: MOVES },
+  paused: { status: 'PAUSED', during: { migrating: 'MIGRATING' } },
+  suspended: { status: 'SUSPENDED' },
+  rescued: { status: 'RESCUE' },
+  resized: { status: 'VERIFY_RESIZE', during: { resize_reverting: 'REVERT_RESIZE' } },
+  shelved: { status: 'SHELVED' },
+  shelved_offloaded: { status: 'SHELVED_OFFLOADED' },
+  'soft-delete': { status: 'SOFT_DELETED' },
+  error: { status: 'ERROR', during: { rebuilding: 'REBUILD' } },
   deleted: { status: 'DELETED' },
 }
 
 /** States of Nova that no instance of Baton is in (yet): asking for them is right and finds nothing. */
-const NEVER = new Set([
-  'MIGRATING',
-  'PASSWORD',
-  'REBUILD',
-  'RESCUE',
-  'RESIZE',
-  'REVERT_RESIZE',
-  'SHELVED',
-  'SHELVED_OFFLOADED',
-  'SOFT_DELETED',
-  'SUSPENDED',
-  'UNKNOWN',
-  'VERIFY_RESIZE',
-])
+const NEVER = new Set(['PASSWORD', 'UNKNOWN'])
 
 export function serverStatus(instance: Pick<InstanceBody, 'vmState' | 'taskState'>): ServerStatus {
   const row = SERVER_STATUS[instance.vmState]
@@ -47,17 +45,28 @@ export interface StatusFilter {
   readonly task: Task | null
 }
 
+/** Tasks during which some state has another status. Each status stands for one of them. */
+const TASKS = ['rebooting', 'rebooting_hard', 'rebuilding', 'resize_prep', 'resize_reverting', 'migrating'] as const satisfies readonly Task[]
+
 const FILTERS: ReadonlyMap<string, StatusFilter> = new Map(tableRows())
 
 function* tableRows(): Generator<[string, StatusFilter]> {
-  for (const state of ['building', 'active', 'stopped', 'paused', 'error', 'deleted'] satisfies VmState[]) {
-    const { status, during } = SERVER_STATUS[state]
-    yield [status, { where: state === 'deleted' ? { deleted: true } : { vmState: state }, task: null }]
-    for (const task of ['rebooting', 'rebooting_hard'] satisfies Task[]) {
-      const special = during?.[task]
-      if (special) yield [special, { where: { vmState: state }, task }]
-    }
+  for (const state of VM_STATES) {
+    yield [SERVER_STATUS[state].status, { where: state === 'deleted' ? { deleted: true } : { vmState: state }, task: null }]
   }
+  const special = VM_STATES.flatMap(state => duringOf(state).map(([task, status]) => ({ state, task, status })))
+  for (const { state, task, status } of special) {
+    const elsewhere = special.some(other => other.status === status && other.state !== state)
+    yield [status, { where: elsewhere ? {} : { vmState: state }, task }]
+  }
+}
+
+function duringOf(state: VmState): [Task, ServerStatus][] {
+  const during = SERVER_STATUS[state].during ?? {}
+  return TASKS.flatMap((task): [Task, ServerStatus][] => {
+    const status = during[task]
+    return status ? [[task, status]] : []
+  })
 }
 
 /** How to find the servers of a status; null when there can be none. Throws 400 for a word that is no status. */

@@ -8,7 +8,7 @@ import { bookmark, links } from './links.ts'
 import { serverStatus } from './server-status.ts'
 import { isoMicrosOrNull, isoSeconds } from './time.ts'
 
-export const POWER_STATE: Readonly<Record<PowerState, number>> = { running: 1, paused: 3, shutdown: 4, crashed: 6 }
+export const POWER_STATE: Readonly<Record<PowerState, number>> = { running: 1, paused: 3, shutdown: 4, crashed: 6, suspended: 7 }
 const NO_POWER_STATE = 0
 
 /** Nova shows progress and fault only in these. */
@@ -29,9 +29,10 @@ const LATER_FIELDS: readonly { readonly since: number; fields(instance: Instance
       'OS-EXT-SRV-ATTR:user_data': null,
     }),
   },
-  { since: 9, fields: () => ({ locked: false }) },
+  { since: 9, fields: ({ locked }) => ({ locked: locked !== null }) },
   { since: 19, fields: () => ({ description: null }) },
-  { since: 26, fields: () => ({ tags: [] }) },
+  { since: 26, fields: ({ tags }) => ({ tags }) },
+  { since: 73, fields: ({ locked }) => ({ locked_reason: locked?.reason ?? null }) },
 ]
 
 /** Nova's rule: lower case, what a host name may not have becomes a dash or goes. */

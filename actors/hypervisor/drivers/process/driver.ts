@@ -86,6 +86,19 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
     })
   }
 
+  /** A guest from nothing, whatever was there under its name. One launched by an earlier agent for this very command is only waited for. */
+  function made(method: 'rebuild' | 'receive', spec: GuestSpec, order: number, running: boolean): Promise<void> {
+    checkSpec(spec)
+    return ledger.command(method, spec.instance, order, async known => {
+      const by: Cause = { method, order }
+      if (known && launchedBy(known, by)) return bootOnce(known, by)
+      if (known) await runs.kill(known)
+      const guest: Unlaunched = { ...known, spec, begun: order, order: -1, method, effect: known?.effect ?? null, stopped: true, paused: false }
+      if (running) return { guest: await boot(guest, by), effect: true }
+      return { guest: { ...guest, run: known?.run ?? NEVER_RUN }, effect: true }
+    })
+  }
+
   return {
     name: 'process',
     async inventory() {
@@ -147,6 +160,9 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
         await runs.freeze(guest, false)
         return { guest: { ...guest, paused: false }, effect: power === 'paused' }
       }),
+    // A process guest has no disk of its own: made anew, on this host or another, it begins with its image.
+    rebuild: (spec, order, running) => made('rebuild', spec, order, running),
+    receive: (spec, order, running) => made('receive', spec, order, running),
     async consoleLog(instance, maxBytes) {
       checkInstanceId(instance)
       if (!(await ledger.guests()).has(instance)) throw noGuest(instance)
@@ -156,6 +172,9 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
     async close() {},
   }
 }
+
+/** Of a guest that was made to be off. */
+const NEVER_RUN: ProcessGuest['run'] = { number: 0, method: 'receive', order: -1, bootId: '', pid: 0, startTicks: 0 }
 
 const launchedBy = ({ run }: ProcessGuest, { method, order }: Cause): boolean => run.method === method && run.order === order
 

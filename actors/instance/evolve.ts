@@ -1,0 +1,101 @@
+/** What each event makes of an instance. What it becomes when an operation has ended stands in the table of `states.ts`. */
+import { commandOrder, type FlavorSize, type InstanceEvent, type InstanceSpec, type InstanceState, type Origin, type Task } from './model.ts'
+import { INSTANCE_OPERATIONS, rowOf, settle } from './states.ts'
+
+/** Pause before what begins by itself is tried again when it could not be done, ms. */
+const DUE_AGAIN_MS = 60_000
+
+type Ended = InstanceEvent & { type: 'taskEnded' }
+
+export function evolve(state: InstanceState, event: InstanceEvent, at: number): InstanceState {
+  switch (event.type) {
+    case 'created': {
+      const { name, flavor, image } = event.spec
+      const asked = { name, flavor: flavor.id, image }
+      return { ...state, spec: event.spec, asked, vmState: 'building', task: event.task, operations: 1, createdAt: at, updatedAt: at }
+    }
+    case 'taskAccepted':
+      return { ...state, task: event.task, operations: state.operations + 1, updatedAt: at }
+    case 'deleteQueued':
+      return { ...state, next: event.task, operations: state.operations + 1, updatedAt: at }
+    case 'taskEnded':
+      return evolveEnded(state, event, at)
+    case 'startFailed':
+      return { ...state, startFailures: state.startFailures + 1, startAt: event.notBefore }
+    case 'powerObserved':
+      return {
+        ...state,
+        powerState: event.power,
+        vmState: event.vmState,
+        updatedAt: at,
+        fault: event.fault ? { ...event.fault, at } : state.fault,
+      }
+    case 'broke':
+      // A delete that waited was promised: it goes on.
+      return { ...over(state, at), vmState: 'error', fault: { ...event.fault, at }, task: promised(state, 'error', state.host) }
+    case 'locked':
+      return { ...state, locked: { reason: event.reason }, updatedAt: at }
+    case 'unlocked':
+      return { ...state, locked: null, updatedAt: at }
+    case 'updated':
+      return { ...state, spec: state.spec && { ...state.spec, ...event.spec }, tags: event.tags ?? state.tags, updatedAt: at }
+    case 'stateReset':
+      return { ...state, vmState: event.vmState, fault: event.vmState === 'active' ? null : state.fault, updatedAt: at }
+  }
+}
+
+/** The task is over. */
+const over = (state: InstanceState, at: number): InstanceState => ({
+  ...state,
+  task: null,
+  next: null,
+  last: state.task ?? state.last,
+  startFailures: 0,
+  startAt: 0,
+  updatedAt: at,
+})
+
+/** The delete that waited. What cannot be deleted softly any more (a build that was undone) is deleted for good. */
+function promised({ next }: InstanceState, vmState: InstanceState['vmState'], host: string | null): Task | null {
+  if (next?.kind !== 'soft-delete') return next
+  const softly = host !== null && INSTANCE_OPERATIONS['soft-delete'].from.includes(vmState)
+  return softly ? next : { operation: next.operation, kind: 'delete', requestId: next.requestId, mode: null }
+}
+
+function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceState {
+  const { task, spec } = state
+  if (!task || !spec) return state
+  const { outcome } = event
+  const settled = settle(rowOf(task.kind, task.mode)[outcome], state)
+  const base: InstanceState = {
+    ...over(state, at),
+    ...settled,
+    host: event.host,
+    claim: event.claim,
+    origin: originAfter(state, event, task, spec),
+    task: promised(state, settled.vmState, event.host),
+    spec: { ...spec, flavor: flavorOn(event.host, state, task, spec) },
+    fault: event.fault ? { ...event.fault, at } : outcome === 'done' ? null : state.fault,
+  }
+  if (outcome !== 'done') return { ...base, due: state.due && { ...state.due, at: at + DUE_AGAIN_MS } }
+  const { followUp, change } = task
+  return {
+    ...base,
+    spec: { ...(base.spec ?? spec), image: task.kind === 'rebuild' ? (change?.image ?? spec.image) : spec.image },
+    kept: settled.vmState === 'resized' ? { vmState: state.vmState, powerState: state.powerState } : null,
+    due: followUp ? { kind: followUp.kind, at: at + followUp.afterMs } : null,
+    obeyed: commandOrder(Number(task.operation.slice(task.operation.lastIndexOf('.') + 1)), 0),
+    launchedAt: task.kind === 'build' ? at : state.launchedAt,
+    deletedAt: settled.vmState === 'deleted' ? at : state.deletedAt,
+  }
+}
+
+/** Room was claimed with the size the instance has on that host: the old one where it was, the new one where it goes. */
+function flavorOn(host: string | null, { host: here, origin }: InstanceState, task: Task, spec: InstanceSpec): FlavorSize {
+  if (host === null || host === here) return spec.flavor
+  return host === origin?.host ? origin.flavor : (task.change?.flavor ?? spec.flavor)
+}
+
+function originAfter(state: InstanceState, { origin }: Ended, task: Task, spec: InstanceSpec): Origin | null {
+  return origin ? { host: origin.host, claim: origin.claim, flavor: flavorOn(origin.host, state, task, spec) } : null
+}

@@ -1,0 +1,149 @@
+/** What an instance remembers, the events that change it, and how others see it. */
+import type { FlavorBody, InstanceBody, TaskState, VmState } from '../api.ts'
+import type { PowerState } from '../hypervisor/driver.ts'
+import type { Fault } from '../kernel/errors.ts'
+import type { OperationEnded } from '../operation/contract.ts'
+import { type InstanceOperation, rowOf, type Standing } from './states.ts'
+
+export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation'>
+
+export type FlavorSize = Omit<FlavorBody, 'createdAt'>
+
+/** What an operation makes different when it is done. */
+export interface Change {
+  readonly image?: string
+  readonly flavor?: FlavorSize
+}
+
+export interface Task {
+  readonly operation: string
+  readonly kind: InstanceOperation
+  readonly requestId: string
+  readonly mode: 'soft' | 'hard' | null
+  readonly change?: Change
+  /** The host somebody asked for. */
+  readonly wanted?: string
+  /** What is to begin by itself, so long after this is done, ms. */
+  readonly followUp?: { readonly kind: InstanceOperation; readonly afterMs: number }
+}
+
+/** The other end of a move: room is held there, and a guest may be there that does not run. */
+export interface Origin {
+  readonly host: string
+  readonly claim: string
+  readonly flavor: FlavorSize
+}
+
+/** An operation that begins by itself at this cluster time, unless another has begun and was done before. */
+export interface Due {
+  readonly kind: InstanceOperation
+  readonly at: number
+}
+
+export interface InstanceState extends Standing {
+  readonly spec: InstanceSpec | null
+  /** What was asked for at first; by it a create that comes again is known. */
+  readonly asked: { readonly name: string; readonly flavor: string; readonly image: string } | null
+  readonly host: string | null
+  /** The claim that holds this instance's room on its host. */
+  readonly claim: string | null
+  readonly origin: Origin | null
+  /** Operations so far; also the number of the newest. */
+  readonly operations: number
+  /** Rank of the first command of the newest operation that was done. */
+  readonly obeyed: number
+  readonly task: Task | null
+  /** Times the task's operation could not be started, and the cluster time before which it is not tried again, ms. */
+  readonly startFailures: number
+  readonly startAt: number
+  readonly next: Task | null
+  /** The newest task that has ended, so that a repeated request is answered like the first. */
+  readonly last: Task | null
+  readonly due: Due | null
+  readonly locked: { readonly reason: string | null } | null
+  readonly tags: readonly string[]
+  readonly fault: (Fault & { readonly at: number }) | null
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly launchedAt: number | null
+  readonly deletedAt: number | null
+}
+
+export type InstanceEvent =
+  | { readonly type: 'created'; readonly spec: InstanceSpec; readonly task: Task }
+  | { readonly type: 'taskAccepted'; readonly task: Task }
+  /** The task's operation could not be started. */
+  | { readonly type: 'startFailed'; readonly notBefore: number }
+  /** A delete arrived while another operation ran. */
+  | { readonly type: 'deleteQueued'; readonly task: Task }
+  | {
+      readonly type: 'taskEnded'
+      readonly operation: string
+      readonly outcome: OperationEnded['outcome']
+      readonly host: string | null
+      readonly claim: string | null
+      readonly origin?: { readonly host: string; readonly claim: string }
+      readonly fault: Fault | null
+    }
+  | { readonly type: 'powerObserved'; readonly power: PowerState; readonly vmState: VmState; readonly fault: Fault | null }
+  | { readonly type: 'broke'; readonly fault: Fault }
+  | { readonly type: 'locked'; readonly reason: string | null }
+  | { readonly type: 'unlocked' }
+  | { readonly type: 'updated'; readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata'>>; readonly tags?: readonly string[] }
+  | { readonly type: 'stateReset'; readonly vmState: 'active' | 'error' }
+
+export const INITIAL: InstanceState = {
+  spec: null,
+  asked: null,
+  vmState: 'building',
+  powerState: null,
+  kept: null,
+  host: null,
+  claim: null,
+  origin: null,
+  operations: 0,
+  obeyed: 0,
+  task: null,
+  startFailures: 0,
+  startAt: 0,
+  next: null,
+  last: null,
+  due: null,
+  locked: null,
+  tags: [],
+  fault: null,
+  createdAt: 0,
+  updatedAt: 0,
+  launchedAt: null,
+  deletedAt: null,
+}
+
+/** Rank of a hypervisor command: newer operations outrank older ones, later commands of one outrank its earlier ones. */
+export const commandOrder = (operation: number, serial: number): number => operation * 1_000_000 + serial
+
+function taskStateOf({ task, next }: InstanceState): TaskState {
+  if (next) return rowOf(next.kind).task
+  return task ? rowOf(task.kind, task.mode).task : null
+}
+
+export function bodyOf(state: InstanceState, id: string): InstanceBody | null {
+  const { spec, origin } = state
+  if (!spec) return null
+  return {
+    id,
+    ...spec,
+    vmState: state.vmState,
+    taskState: taskStateOf(state),
+    powerState: state.powerState,
+    host: state.host,
+    createdAt: state.createdAt,
+    updatedAt: state.updatedAt,
+    launchedAt: state.launchedAt,
+    deletedAt: state.deletedAt,
+    fault: state.fault,
+    operation: state.task?.operation ?? null,
+    locked: state.locked,
+    tags: state.tags,
+    origin: origin && { host: origin.host, claim: origin.claim, flavor: origin.flavor.id },
+  }
+}

@@ -1,0 +1,170 @@
+/** What people may ask of an instance. The table of `states.ts` says when. */
+import type { InstanceAction, UpdateInstance } from '../api.ts'
+import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
+import { bodyOf, type Change, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
+import { INSTANCE_OPERATIONS, type InstanceOperation, type OperationRow, rowOf } from './states.ts'
+
+type D = Decision<InstanceState, InstanceEvent>
+
+export interface ActArgs {
+  readonly action: InstanceAction
+  readonly mode?: 'soft' | 'hard'
+  readonly change?: Change
+  /** The host to go to. */
+  readonly host?: string
+  /** What is to begin by itself, so long after this is done, ms. */
+  readonly followUp?: Task['followUp']
+  readonly requestId: string
+}
+
+export interface DeleteArgs {
+  readonly requestId: string
+  /** For how long it can be restored, ms; absent or 0: not at all. */
+  readonly reclaimMs?: number
+}
+
+export type UpdateArgs = Omit<UpdateInstance, 'id'>
+
+const nextId = (state: InstanceState, id: string): string => `${id}.${state.operations + 1}`
+
+const deleted = (id: string): D => refuse('NotFound', `instance ${id} is deleted`)
+
+export function decideCreate(state: InstanceState, args: InstanceSpec & { requestId: string }, { id }: DecideContext): D {
+  const { requestId, ...spec } = args
+  const reply = (s: InstanceState) => bodyOf(s, id)
+  if (!state.spec) return accept([{ type: 'created', spec, task: { operation: `${id}.1`, kind: 'build', requestId, mode: null } }], reply)
+  const { asked } = state
+  const same = asked?.name === spec.name && asked.flavor === spec.flavor.id && asked.image === spec.image
+  return same ? accept([], reply) : refuse('Conflict', `instance ${id} was created already with other arguments; use another client token`)
+}
+
+/** Why the operation may not begin now, or null. */
+export function refusal(state: InstanceState, kind: InstanceOperation, row: OperationRow, id: string): D | null {
+  const { vmState, task } = state
+  if (!row.from.includes(vmState) || task) {
+    const now = task ? `${vmState} (${rowOf(task.kind, task.mode).task})` : vmState
+    const must = `it must be ${row.from.join(' or ')} with no task under way`
+    return refuse('Conflict', `cannot ${kind} instance ${id} while it is ${now}; ${must}`, { allowed: row.from, vmState })
+  }
+  if (row.second === 'needs' && !state.origin) {
+    return refuse('Conflict', `cannot ${kind} instance ${id}: it holds room on no second host; it must be resized`, { allowed: ['resized'], vmState })
+  }
+  if (row.second === 'never' && state.origin) {
+    const help = 'confirm the resize to free the second one, or delete the instance'
+    return refuse('Conflict', `cannot ${kind} instance ${id}: it holds room on two hosts, ${state.host} and ${state.origin.host}; ${help}`)
+  }
+  if (row.onHost && !state.host) return refuse('Conflict', `cannot ${kind} instance ${id}: it is on no host; delete it and create it again`)
+  return null
+}
+
+const lockedBy = ({ locked }: InstanceState, kind: string, id: string): D =>
+  refuse('Conflict', `cannot ${kind} instance ${id}: it is locked${locked?.reason ? ` (${locked.reason})` : ''}; unlock it first`)
+
+export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
+  const { action, mode, change, host, followUp, requestId } = args
+  const repeated = [state.task, state.last].find(t => t?.requestId === requestId)
+  if (repeated) return accept([], () => ({ operation: repeated.operation }))
+  if (state.vmState === 'deleted') return deleted(id)
+  const row = rowOf(action, mode)
+  if (row.locks && state.locked) return lockedBy(state, action, id)
+  const refused = refusal(state, action, row, id)
+  if (refused) return refused
+  if (host !== undefined && host === state.host) return refuse('Conflict', `cannot ${action} instance ${id} to ${host}: it is there already`)
+  if (change?.flavor && change.flavor.id === state.spec?.flavor.id) {
+    return refuse('BadRequest', `instance ${id} has flavor ${change.flavor.name} already; choose another`)
+  }
+  const task: Task = {
+    operation: nextId(state, id),
+    kind: action,
+    requestId,
+    mode: mode ?? null,
+    ...(change ? { change } : {}),
+    ...(host === undefined ? {} : { wanted: host }),
+    ...(followUp ? { followUp } : {}),
+  }
+  return accept([{ type: 'taskAccepted', task }], () => ({ operation: task.operation }))
+}
+
+export function decideDelete(state: InstanceState, { requestId, reclaimMs = 0 }: DeleteArgs, id: string): D {
+  const underWay = state.task?.kind === 'delete' || state.task?.kind === 'soft-delete' ? state.task : null
+  const deleting = state.next ?? underWay
+  if (deleting) {
+    if (deleting.requestId === requestId) return accept([], () => ({ operation: deleting.operation }))
+    // Who asks for a delete for good while it is deleted softly, gets it when that is over.
+    if (state.next || deleting.kind === 'delete' || reclaimMs > 0)
+      return refuse('Conflict', `instance ${id} is being deleted already, by operation ${deleting.operation}`)
+  }
+  const { last } = state
+  if (last?.requestId === requestId) return accept([], () => ({ operation: last.operation }))
+  if (state.vmState === 'deleted') return deleted(id)
+  if (state.locked) return lockedBy(state, 'delete', id)
+  if (state.vmState === 'soft-delete' && reclaimMs > 0) {
+    return refuse('Conflict', `instance ${id} is deleted softly already; restore it, or delete it with force`)
+  }
+  const softly = reclaimMs > 0 && state.host !== null && !state.origin && INSTANCE_OPERATIONS['soft-delete'].from.includes(state.vmState)
+  const task: Task = {
+    operation: nextId(state, id),
+    kind: softly ? 'soft-delete' : 'delete',
+    requestId,
+    mode: null,
+    ...(softly ? { followUp: { kind: 'delete', afterMs: reclaimMs } } : {}),
+  }
+  return accept([state.task ? { type: 'deleteQueued', task } : { type: 'taskAccepted', task }], () => ({ operation: task.operation }))
+}
+
+/** A timer of the instance's own. Who set it has the right to it, so a lock does not hold it up. */
+export function decideDue(state: InstanceState, key: string, id: string): D {
+  const { due } = state
+  if (!due || key !== dueKey(due) || state.task || refusal(state, due.kind, rowOf(due.kind), id)) return accept([])
+  const operation = nextId(state, id)
+  return accept([{ type: 'taskAccepted', task: { operation, kind: due.kind, requestId: `req-due-${operation}`, mode: null } }])
+}
+
+export const dueKey = ({ kind, at }: { kind: string; at: number }): string => `due:${kind}:${at}`
+
+export function decideLock(state: InstanceState, reason: string | null, id: string): D {
+  const reply = (s: InstanceState) => bodyOf(s, id)
+  if (state.vmState === 'deleted') return deleted(id)
+  return accept(state.locked && state.locked.reason === reason ? [] : [{ type: 'locked', reason }], reply)
+}
+
+export function decideUnlock(state: InstanceState, id: string): D {
+  if (state.vmState === 'deleted') return deleted(id)
+  return accept(state.locked ? [{ type: 'unlocked' }] : [], s => bodyOf(s, id))
+}
+
+export function decideUpdate(state: InstanceState, args: UpdateArgs, id: string): D {
+  const { name, tags } = args
+  if (state.vmState === 'deleted') return deleted(id)
+  // As in Nova, a lock holds metadata, but neither name nor tags.
+  const metadata = metadataAfter(state.spec?.metadata ?? {}, args)
+  if (metadata && state.locked) return lockedBy(state, 'change the metadata of', id)
+  const spec = { ...(name === undefined ? {} : { name }), ...(metadata ? { metadata } : {}) }
+  return accept([{ type: 'updated', spec, ...(tags ? { tags: [...new Set(tags)] } : {}) }], s => bodyOf(s, id))
+}
+
+/** Null when nothing was asked about it. */
+function metadataAfter(before: InstanceSpec['metadata'], { metadata, setMetadata, unsetMetadata }: UpdateArgs): InstanceSpec['metadata'] | null {
+  if (!metadata && !setMetadata && !unsetMetadata) return null
+  const items = Object.entries({ ...(metadata ?? before), ...setMetadata })
+  return Object.fromEntries(items.filter(([key]) => !unsetMetadata?.includes(key)))
+}
+
+/** States from which an operator may say what an instance is: those in which it is on one host, or on none at all and in error. */
+const RESET_FROM = ['active', 'stopped', 'paused', 'suspended', 'rescued', 'error']
+
+export function decideReset(state: InstanceState, vmState: 'active' | 'error', id: string): D {
+  if (state.vmState === 'deleted') return deleted(id)
+  if (state.task) {
+    return refuse('Conflict', `operation ${state.task.operation} of instance ${id} is under way; cancel it, or wait for its deadline`)
+  }
+  if (!RESET_FROM.includes(state.vmState)) {
+    return refuse('Conflict', `cannot reset instance ${id} while it is ${state.vmState}; it must be ${RESET_FROM.join(' or ')}`, {
+      allowed: RESET_FROM,
+    })
+  }
+  if (vmState === 'active' && !state.host) return refuse('Conflict', `instance ${id} is on no host, so it cannot be active`)
+  if (vmState === 'active' && state.origin)
+    return refuse('Conflict', `instance ${id} holds room on two hosts; confirm the resize first, or delete it`)
+  return accept([{ type: 'stateReset', vmState }], s => bodyOf(s, id))
+}

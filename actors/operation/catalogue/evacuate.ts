@@ -1,0 +1,32 @@
+/**
+ * Evacuate: make the guest anew on another host, because its own has died. Only from a host that is down and that an operator
+ * has said to be fenced: of a host that is merely silent nobody knows whether its guests still run. What is left on it is
+ * destroyed when it comes back.
+ */
+import { address } from '../../kernel/address.ts'
+import { minutes } from '../../kernel/env.ts'
+import { type Left, operation, step } from '../step.ts'
+import { placeAndClaim, receive, release, targetOf } from './ends.ts'
+
+function leaves(c: Left) {
+  const source = { host: c.args.host, claim: c.args.claim }
+  if (c.at === 'fenced' || c.at === 'place') return source
+  const there = { host: targetOf(c), claim: c.operation }
+  const here = source.host && source.claim ? { host: source.host, claim: source.claim } : undefined
+  return { ...there, origin: c.at === 'end' ? undefined : here }
+}
+
+export const evacuate = operation('evacuate', {
+  deadlineMs: minutes(30),
+  cancellable: true,
+  steps: [
+    step('fenced', {
+      do: c => ({ to: address('host', c.args.host ?? ''), method: 'requireFenced', args: {} }),
+      onFault: (_, fault) => ({ next: fault.code === 'DeadlineExceeded' ? 'retry' : 'giveUp' }),
+    }),
+    ...placeAndClaim(),
+    receive(c => c.args.running ?? true),
+    release('release', c => c.args),
+  ],
+  leaves,
+})

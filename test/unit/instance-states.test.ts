@@ -1,0 +1,113 @@
+/** Every cell of the state table: what is allowed begins, what is refused says which states would allow it. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { VM_STATES, type VmState } from '../../actors/api.ts'
+import { OPERATION_ROWS, type OperationRow } from '../../actors/instance/states.ts'
+import { type Answer, type Fixture, instanceIn } from '../support/instance.ts'
+
+/** Asks as people would. A build is not asked for; it begins with its instance. */
+function ask(instance: Fixture, name: string): Answer {
+  const requestId = 'req-cell'
+  if (name === 'delete') return instance.send('delete', { requestId })
+  if (name === 'soft-delete') return instance.send('delete', { requestId, reclaimMs: 60_000 })
+  const [action = '', mode] = name === 'reboot (hard)' ? ['reboot', 'hard'] : [name]
+  return instance.send('act', { action, requestId, ...(mode ? { mode } : {}) })
+}
+
+/** The table says when an operation may begin; an instance in error holds no second host here, so nothing is to be confirmed. */
+const allows = (name: string, row: OperationRow, state: VmState): boolean =>
+  row.from.includes(state) && !(name === 'confirm-resize' && state === 'error')
+
+for (const [name, row] of OPERATION_ROWS) {
+  if (name === 'build' || name === 'soft-delete') continue
+  for (const state of VM_STATES) {
+    test(`${state} x ${name}: ${allows(name, row, state) ? 'allowed' : 'refused'}`, () => {
+      const instance = instanceIn(state)
+      const before = instance.state()
+      const answer = ask(instance, name)
+      if (state === 'deleted') {
+        assert.is(answer.fault?.code, 'NotFound')
+      } else if (allows(name, row, state)) {
+        assert.equal(answer, { ok: { operation: `i1.${before.operations + 1}` } })
+        assert.is(instance.body()?.taskState, row.task)
+        assert.is(instance.state().vmState, state, 'it changes when the operation has ended, not before')
+        return
+      } else {
+        assert.is(answer.fault?.code, 'Conflict')
+        const must = name === 'confirm-resize' ? ['resized'] : row.from
+        for (const allowed of must) assert.match(answer.fault?.message ?? '', allowed)
+        assert.is(answer.fault?.details?.vmState, state)
+      }
+      assert.is(instance.state(), before)
+    })
+  }
+}
+
+test('a delete with a time to reclaim is soft where the table allows it, and for good elsewhere', () => {
+  const soft = OPERATION_ROWS.find(([name]) => name === 'soft-delete')?.[1].from ?? []
+  for (const state of VM_STATES) {
+    if (state === 'deleted') continue
+    const instance = instanceIn(state)
+    const answer = ask(instance, 'soft-delete')
+    if (state === 'soft-delete') assert.is(answer.fault?.code, 'Conflict', 'it has not asked for less time')
+    else assert.is((instance.state().next ?? instance.state().task)?.kind, soft.includes(state) ? 'soft-delete' : 'delete', state)
+  }
+})
+
+/** What an instance is after each operation has ended, by where it began. Moves report where they have put it. */
+const ENDS: readonly (readonly [from: VmState, name: string, done: string, undone: VmState])[] = [
+  ['stopped', 'start', 'active/running', 'stopped'],
+  ['active', 'suspend', 'suspended/suspended', 'active'],
+  ['suspended', 'resume', 'active/running', 'suspended'],
+  ['active', 'rescue', 'rescued/running', 'active'],
+  ['stopped', 'rescue', 'rescued/running', 'stopped'],
+  ['rescued', 'unrescue', 'active/running', 'rescued'],
+  ['active', 'rebuild', 'active/running', 'error'],
+  ['stopped', 'rebuild', 'stopped/shutdown', 'error'],
+  ['error', 'rebuild', 'active/running', 'error'],
+  ['active', 'resize', 'resized/running', 'active'],
+  ['stopped', 'migrate', 'resized/shutdown', 'stopped'],
+  ['resized', 'confirm-resize', 'active/running', 'resized'],
+  ['resized', 'revert-resize', 'active/running', 'resized'],
+  ['stopped', 'evacuate', 'stopped/shutdown', 'stopped'],
+  ['error', 'evacuate', 'active/running', 'error'],
+  ['paused', 'shelve', 'shelved/shutdown', 'paused'],
+  ['shelved', 'shelve-offload', 'shelved_offloaded/shutdown', 'shelved'],
+  ['shelved_offloaded', 'unshelve', 'active/running', 'shelved_offloaded'],
+  ['soft-delete', 'restore', 'active/running', 'soft-delete'],
+]
+
+for (const [from, name, done, undone] of ENDS) {
+  test(`${name} from ${from}: done is ${done}, undone is ${undone}, failed is error`, () => {
+    for (const [outcome, expected] of [
+      ['done', done.split('/')[0]],
+      ['undone', undone],
+      ['failed', 'error'],
+    ] as const) {
+      const instance = instanceIn(from)
+      ask(instance, name)
+      instance.end(outcome)
+      const body = instance.body()
+      assert.is(body?.vmState, expected, outcome)
+      assert.is(body?.taskState, null)
+      if (outcome === 'done') assert.is(`${body?.vmState}/${body?.powerState}`, done)
+      assert.is(body?.fault === null, outcome === 'done')
+    }
+  })
+}
+
+test('a locked instance refuses what the table says, with the reason, and lets the rest begin', () => {
+  for (const [name, row] of OPERATION_ROWS) {
+    const [from] = row.from
+    if (!from || name === 'build' || name === 'soft-delete') continue
+    const instance = instanceIn(name === 'delete' ? 'active' : from)
+    instance.send('lock', { reason: 'audit' })
+    const answer = ask(instance, name)
+    if (row.locks) assert.match(answer.fault?.message ?? '', /locked \(audit\); unlock it first/, name)
+    else assert.ok(answer.ok, name)
+    instance.send('unlock', {})
+    if (row.locks) assert.ok(ask(instance, name).ok, name)
+  }
+})
+
+test.run()
