@@ -46,9 +46,13 @@ const SOCKET_OPTIONS = {
   maxMessageSize: MAX_FRAME_BYTES,
   sendHighWaterMark: LIMITS.framesInside,
   receiveHighWaterMark: LIMITS.framesInside,
-  heartbeatInterval: 1000,
-  heartbeatTimeout: 3000,
-  heartbeatTimeToLive: 3000,
+  // ZMTP heartbeats stay off: in a process that stands still while its input is full and its peer hangs up, they end it with
+  // `Assertion failed: !_io_error` (libzmq issues 4364, 4767). Sessions ping by themselves; dead machines are noticed by the kernel.
+  tcpKeepalive: 1,
+  tcpKeepaliveIdle: 3,
+  tcpKeepaliveInterval: 1,
+  tcpKeepaliveCount: 3,
+  tcpMaxRetransmitTimeout: 6000,
   handshakeInterval: 5000,
 } as const
 

@@ -160,7 +160,7 @@ test('the process driver: a real guest outlives its agent, stops, starts, and le
     await cli('instance', 'stop', 'real', '--wait')
     await until('no process of the guest', 5000, () => guestsOf(id).length === 0)
     await cli('instance', 'start', 'real', '--wait')
-    assert.ok(initOf(id) > 0 && initOf(id) !== before, 'another process runs')
+    await until('another process of the guest', 5000, () => initOf(id) > 0 && initOf(id) !== before)
     await cli('instance', 'delete', 'real', '--wait')
     await until('nothing left', 5000, () => guestsOf(id).length === 0)
   } finally {
