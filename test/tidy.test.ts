@@ -50,7 +50,6 @@ test('every error, command and key stands in the README', () =>
 
 test('the tables of the README are those of the code (`npm run docs`)', () => assert.is(readme, withReference(readme)))
 
-test('docs/states.md is that of the code (`npm run docs`)', () =>
-  assert.is(files.find(f => f.path === 'docs/states.md')?.text, stateDocument()))
+test('docs/states.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/states.md')?.text, stateDocument()))
 
 test.run()
