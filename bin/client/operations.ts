@@ -14,6 +14,9 @@ const GRACE_MS = 60_000
 /** A stream that says nothing for so long is opened again, in case the other end is gone without a word. */
 const QUIET_MS = 30_000
 const RECONNECT_MS = 250
+/** How long an operation may take to begin after its request was answered, and how often it is looked for. */
+const BEGIN_MS = 10_000
+const LOOK_MS = 50
 
 export interface OperationFilter {
   /** Id of the instance. */
@@ -40,12 +43,19 @@ export async function cancelOperation(client: Client, id: string): Promise<Opera
   return (await client.request('POST', `${pathOf(id)}/cancel`, shape({ operation: isOperation }))).body.operation
 }
 
-/** The operation that a request began on an instance; without a request id the newest. */
+/**
+ * The operation that a request began on an instance; without a request id the newest. An operation is begun just after its
+ * request was answered, and a delete waits for the operation before it, so it is looked for a while.
+ */
 export async function operationOf(client: Client, subject: string, requestId: string | null): Promise<OperationBody> {
-  const operations = await listOperations(client, { subject })
-  const found = operations.find(o => o.requestId === requestId) ?? operations[0]
-  if (found === undefined) throw new BatonError('NotFound', `instance ${subject} has no operation`)
-  return found
+  const until = Date.now() + (requestId === null ? 0 : BEGIN_MS)
+  while (true) {
+    const operations = await listOperations(client, { subject })
+    const found = operations.find(o => o.requestId === requestId) ?? (Date.now() >= until ? operations[0] : undefined)
+    if (found !== undefined) return found
+    if (Date.now() >= until) throw new BatonError('NotFound', `instance ${subject} has no operation`)
+    await delay(LOOK_MS)
+  }
 }
 
 export const hasEnded = (operation: OperationBody): boolean => operation.endedAt !== null

@@ -6,6 +6,8 @@ import type { Loop } from './loop.ts'
 import type { Random } from './random.ts'
 import type { World } from './world.ts'
 
+const DARK_MS = 18_000
+
 export interface Faults {
   /** Ends all faults: everything runs, hears and is heard again. */
   heal(): void
@@ -58,6 +60,13 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     world.log(`FAULT cut off ${name}`)
     world.network.cutOff.add(name)
     later(random.int(200, 8000), () => world.network.cutOff.delete(name))
+  },
+  /** Long enough to be taken for down, with guests that go on running. */
+  silence(world, random, later) {
+    const { name } = random.pick(world.computes)
+    world.log(`FAULT silence ${name}`)
+    world.network.cutOff.add(name)
+    later(random.int(12_000, 18_000), () => world.network.cutOff.delete(name))
   },
   lossy(world, random, later) {
     world.network.drop = random.next() * 0.2
@@ -116,7 +125,9 @@ export function startFaults(loop: Loop, random: Random, world: World, fromMs: nu
       world.database.setDown(false)
       for (const node of nodesOf(world)) {
         if (node.process.frozen()) world.thaw(node.name)
-        world.start(node.name)
+        // A machine without power stays so long enough to be found, fenced and evacuated.
+        if (world.dark.has(node.name)) loop.schedule(DARK_MS, () => world.start(node.name))
+        else world.start(node.name)
       }
     },
   }

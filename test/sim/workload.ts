@@ -40,6 +40,8 @@ const CLIENT_PATIENCE_MS = 25_000
 /** A resize to the size it has is a bad request. */
 const EXPECTED = new Set(['Conflict', 'NotFound', 'NoValidHost', 'BadRequest'])
 const OPERATOR_EVERY_MS = 700
+/** The operator goes on longer than the clients. */
+const OPERATOR_MORE_MS = 25_000
 
 export function startClients(loop: Loop, random: Random, world: World, count: number, untilMs: number): History {
   const history: History = { created: new Map(), deleted: new Map(), acted: new Map(), surprises: [], busy: count }
@@ -117,15 +119,16 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     live().catch(error => history.surprises.push(`a client failed: ${error instanceof Error ? error.stack : error}`))
   }
 
-  /** Sees machines without power, says so, and has their instances made anew elsewhere. */
+  /** Looks after silent hosts: sees which have no power, says so, and has their instances made anew elsewhere. */
   function operator(): void {
     const own = random.fork()
     const { env } = createProcess('operator', loop, own, world.log)
     const look = async (): Promise<void> => {
       const api = world.api()
       for (const { id: host, state } of await api.listHosts({})) {
-        if ((state !== 'down' && state !== 'fenced') || !world.dark.has(host)) continue
-        await api.fenceHost({ id: host })
+        if (state !== 'down' && state !== 'fenced') continue
+        // Of a host that is merely silent the operator says nothing, and asks all the same: it must be refused.
+        if (world.dark.has(host)) await api.fenceHost({ id: host })
         for (const { id } of await api.listInstances({ host })) {
           const requestId = `req-${env.uuid()}`
           const { operation } = await api.actOnInstance({ id, action: 'evacuate', requestId })
@@ -134,17 +137,14 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
       }
     }
     // Whatever is refused or lost is tried again at the next look.
-    const loopOn = (): void =>
-      void env.setTimer(
-        OPERATOR_EVERY_MS,
-        () =>
-          void (
-            loop.nowMs() < untilMs &&
-            look()
-              .catch(() => {})
-              .finally(loopOn)
-          ),
-      )
+    const loopOn = (): void => {
+      env.setTimer(OPERATOR_EVERY_MS, () => {
+        if (loop.nowMs() >= untilMs + OPERATOR_MORE_MS) return
+        look()
+          .catch(() => {})
+          .finally(loopOn)
+      })
+    }
     loopOn()
   }
 

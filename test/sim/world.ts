@@ -23,7 +23,7 @@ export const SIM_SETTINGS: ConductorSettings = {
   actors: { inbox: 1000, total: 20_000, idleMs: 8000, snapshotEvery: 5 },
   restart: { limit: 5, periodMs: 60_000, backoffBaseMs: 50, backoffCapMs: 2000 },
   ratios: { vcpu: 4, ram: 1, disk: 1 },
-  timers: { reclaimMs: 3000, confirmResizeMs: 6000, shelvedOffloadMs: 1500 },
+  timers: { reclaimMs: 3000, confirmResizeMs: 14_000, shelvedOffloadMs: 1500 },
 }
 
 export interface NetworkFaults {

@@ -1,18 +1,20 @@
 /** What hosts have promised equals what instances hold, never exceeds what there is, and guests are where they belong. */
 import type { HostBody, InstanceBody } from '../../../actors/api.ts'
 import { BUILTIN_FLAVORS } from '../../../actors/flavor/flavor.ts'
-import { SIM_SETTINGS } from '../world.ts'
+import { SIM_SETTINGS, type World } from '../world.ts'
 import { bodies, type Checker } from './checker.ts'
 
 export const allocations: Checker = {
   name: 'allocations equal instances and fit their hosts',
   always(world) {
     const { ratios } = SIM_SETTINGS
-    return bodies<HostBody>(world, 'host').flatMap(h =>
-      h.vcpusUsed > h.vcpus * ratios.vcpu || h.ramMbUsed > h.ramMb * ratios.ram || h.diskGbUsed > h.diskGb * ratios.disk
-        ? [`${h.id} has promised ${h.vcpusUsed} vcpus, ${h.ramMbUsed} MB, ${h.diskGbUsed} GB`]
-        : [],
-    )
+    return bodies<HostBody>(world, 'host')
+      .flatMap(h =>
+        h.vcpusUsed > h.vcpus * ratios.vcpu || h.ramMbUsed > h.ramMb * ratios.ram || h.diskGbUsed > h.diskGb * ratios.disk
+          ? [`${h.id} has promised ${h.vcpusUsed} vcpus, ${h.ramMbUsed} MB, ${h.diskGbUsed} GB`]
+          : [],
+      )
+      .concat(missingOrigins(world))
   },
   atRest(world) {
     const violations: string[] = []
@@ -38,4 +40,12 @@ export const allocations: Checker = {
     }
     return violations
   },
+}
+
+/** While a resize waits, the source keeps the guest that a revert would start. */
+function missingOrigins(world: World): string[] {
+  return bodies<InstanceBody>(world, 'instance').flatMap(({ id, vmState, operation, origin }) => {
+    const kept = vmState !== 'resized' || operation !== null || !origin || world.stores.get(origin.host)?.instances().includes(id)
+    return kept ? [] : [`${id} waits for a confirm or a revert, but has no guest on ${origin?.host} any more`]
+  })
 }
