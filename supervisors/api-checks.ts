@@ -1,5 +1,6 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
 import type { ClusterApi } from '../actors/api.ts'
+import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
 
 const id = text(256)
@@ -30,7 +31,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   }),
   actOnInstance: checkObject({
     id,
-    action: text(32),
+    action: anyOf(...ACTIONS),
     mode: optional(anyOf('soft', 'hard')),
     image: optional(id),
     flavor: optional(id),

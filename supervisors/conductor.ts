@@ -343,8 +343,13 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     await journal.close()
   }
 
-  for (const row of await options.views.list('host', { limit: 10_000 })) scheduler.learn(row.body as HostBody)
-  await member.start(joined)
+  try {
+    for (const row of await options.views.list('host', { limit: 10_000 })) scheduler.learn(row.body as HostBody)
+    await member.start(joined)
+  } catch (error) {
+    await stop()
+    throw error
+  }
   plantFlavors()
 
   /** Every new cluster has a few flavors; the actors see to it that a deleted one does not come back. */

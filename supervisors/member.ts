@@ -115,11 +115,14 @@ export function createMember(options: MemberOptions): ClusterMember {
     balance()
   }
 
+  /** Nothing for one that was never heard: its first term lies in the future. */
+  const silenceOf = (peer: Incarnation, nowMs: number): number => Math.max(0, nowMs - (detector.lastHeardMs(peer) ?? nowMs))
+
   function noteFallen(next: MembershipState): void {
     const nowMs = env.monotonicMs()
     const living = new Set(next.members.filter(m => m.state === 'alive' || m.state === 'draining').map(m => m.incarnation))
     for (const { incarnation: gone, nodeId } of others()) {
-      if (!living.has(gone)) fallen.set(gone, { silentMs: nowMs - (detector.lastHeardMs(gone) ?? nowMs), atMs: nowMs, node: nodeId })
+      if (!living.has(gone)) fallen.set(gone, { silentMs: silenceOf(gone, nowMs), atMs: nowMs, node: nodeId })
     }
     for (const oldest of fallen.keys()) if (fallen.size > TAKE_OVERS_KEPT) fallen.delete(oldest)
   }
@@ -157,7 +160,7 @@ export function createMember(options: MemberOptions): ClusterMember {
 
   async function declare(member: Member, onlyIfExpired: boolean): Promise<void> {
     const nowMs = env.monotonicMs()
-    const silentMs = nowMs - (detector.lastHeardMs(member.incarnation) ?? nowMs)
+    const silentMs = silenceOf(member.incarnation, nowMs)
     if (!(await membership.declareDead(incarnation, member.incarnation, onlyIfExpired))) return
     env.log.warn({ victim: member.nodeId, incarnation: member.incarnation, silentMs: Math.round(silentMs) }, 'declared a conductor dead')
     for (const other of others()) messenger.cast(address('node', other.nodeId), 'membershipChanged', { dead: member.incarnation })

@@ -165,16 +165,12 @@ test('a folder that cannot be used is a fault of the data folder', () =>
     await rejects('DataFolder', driver.list(), /cannot use/)
   }))
 
-test('spawns more than 1,000 guests per second on a folder', () =>
+test('two thousand spawns at once on a folder each take effect once', () =>
   inFolder(async folder => {
     const driver = createFakeDriver(realEnv, storeIn(folder), { capacity })
     const count = 2_000
-    const startMs = performance.now()
     await Promise.all(Array.from({ length: count }, (_, i) => driver.spawn(specOf(`${i}`, FAKE_IMAGE.id), 1)))
-    const perSecond = (count / (performance.now() - startMs)) * 1000
     assert.is((await readHistory(folder)).length, count)
-    console.log(`  fake driver on a folder: ${perSecond.toFixed(0)} spawns/s`)
-    assert.ok(perSecond > 1_000, `${perSecond.toFixed(0)} spawns/s`)
   }))
 
 for (const contract of [...inMemory, ...onDisk]) contract.run()
