@@ -12,14 +12,7 @@ import { openDatabase } from '../persistence/database.ts'
 import { removeEmbedded, startEmbedded } from '../persistence/embedded.ts'
 import { createConnector, parseDatabaseUrl } from '../persistence/hosts.ts'
 import { JOURNAL_LIMITS } from '../persistence/journal.ts'
-
-export interface BenchResult {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  readonly reference: number
-  readonly ratio: number
-}
+import type { BenchResult } from './result.ts'
 
 const WRITERS = [1, 10, 100, 1000] as const
 const ROUNDS = 3

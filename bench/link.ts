@@ -15,16 +15,7 @@ import { Packr } from 'msgpackr'
 import { Dealer, Router } from 'zeromq'
 import type { Peer } from '../transport/link.ts'
 import { createZeromqLink } from '../transport/zeromq-link.ts'
-
-export interface BenchResult {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  /** The same figure of the reference. */
-  readonly reference: number
-  /** value / reference. */
-  readonly ratio: number
-}
+import type { BenchResult } from './result.ts'
 
 const IN_FLIGHT = 500
 const CALLS = 60_000

@@ -29,7 +29,12 @@ const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0)
 test(`SIGSTOP for ${FROZEN_MS / 1000} s under load: its shards are taken, it writes nothing more, and it joins again`, () =>
   withCluster({ env: { BATON_DRIVER_FAKE_LATENCY_MS: String(SPAWN_MS) } }, async cluster => {
     const url = cluster.databaseUrl()
-    const victim = (await cluster.nodes()).find(n => n.role === 'conductor')
+    // Who has just joined has not yet said what it is busy with, and where its metrics are.
+    const conductors = await until('conductors that say their load', 20_000, async () => {
+      const all = (await cluster.nodes()).filter(n => n.role === 'conductor')
+      return all.length > 0 && all.every(n => n.load.metricsPort) && all
+    })
+    const [victim] = conductors
     if (!victim) throw new Error('no conductor runs')
     const [life] = await livesOf(url, victim.id)
     const incarnation = life?.incarnation ?? 0
