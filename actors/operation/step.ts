@@ -95,6 +95,9 @@ export const operation = (
   kind,
 })
 
+/** A refusal is final; that nobody answered in time is not: the database may have been away for longer than a step may take. */
+export const giveUpWhenRefused = (_c: StepContext, fault: Fault): OnFault => ({ next: fault.code === 'DeadlineExceeded' ? 'retry' : 'giveUp' })
+
 /** A command to the hypervisor of a host about this operation's subject. */
 export const hypervisor = (c: StepContext, host: string, method: string, more: Record<string, unknown> = {}): Request => ({
   to: address('compute', host),

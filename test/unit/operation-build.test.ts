@@ -36,6 +36,15 @@ test('when all candidates have refused it asks for new ones, without those', () 
   })
 })
 
+test('a scheduler that does not answer, while the database is away, is asked again; only its no is final', () => {
+  const run = started('build')
+  run.timeout()
+  run.timeout()
+  assert.equal(run.said, ['pick scheduler/local', 'pick scheduler/local', 'pick scheduler/local'])
+  pick(run, 'h1')
+  assert.is(run.call().method, 'claim')
+})
+
 test('a claim without an answer is tried again at the same host, not at another: it may have been taken', () => {
   const run = started('build')
   pick(run, 'h1', 'h2')

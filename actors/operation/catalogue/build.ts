@@ -2,7 +2,7 @@
 import { address } from '../../kernel/address.ts'
 import type { Json } from '../../kernel/define.ts'
 import { minutes } from '../../kernel/env.ts'
-import { hypervisor, type OnFault, operation, type StepContext, step } from '../step.ts'
+import { giveUpWhenRefused, hypervisor, type OnFault, operation, type StepContext, step } from '../step.ts'
 
 /** Hosts on which a spawn may fail before the build gives up. */
 const SPAWN_FAILURES = 3
@@ -30,7 +30,8 @@ export const build = operation('build', {
     step('place', {
       do: c => ({ to: address('scheduler', 'local'), method: 'pick', args: { ...resources(c), image: c.args.spec.image, avoid: refusedBy(c) } }),
       save: (_, answer) => ({ candidates: (answer as { hosts: string[] }).hosts }),
-      onFault: () => ({ next: 'giveUp' }),
+      onFault: giveUpWhenRefused,
+      attempts: 20,
     }),
     step('claim', {
       do: c => ({

@@ -7,7 +7,7 @@ import { address } from '../../kernel/address.ts'
 import type { Json } from '../../kernel/define.ts'
 import { minutes, seconds } from '../../kernel/env.ts'
 import type { Fault } from '../../kernel/errors.ts'
-import { guestSpec, hypervisor, type Left, type OnFault, type Request, type StepContext, step } from '../step.ts'
+import { giveUpWhenRefused, guestSpec, hypervisor, type Left, type OnFault, type Request, type StepContext, step } from '../step.ts'
 
 /** Attempts before a host is left to clean up when it comes back. */
 const LET_GO_ATTEMPTS = 3
@@ -41,7 +41,8 @@ export const placeAndClaim = (needed: (c: StepContext) => boolean = () => true) 
       return { to: address('scheduler', 'local'), method: 'pick', args: { ...sizeOf(c), image: c.args.spec.image, avoid } }
     },
     save: (_, answer) => ({ candidates: (answer as { hosts: string[] }).hosts }),
-    onFault: () => ({ next: 'giveUp' }),
+    onFault: giveUpWhenRefused,
+    attempts: 20,
   }),
   step('claim', {
     do: c =>

@@ -5,7 +5,7 @@
  */
 import { address } from '../../kernel/address.ts'
 import { minutes } from '../../kernel/env.ts'
-import { type Left, operation, step } from '../step.ts'
+import { giveUpWhenRefused, type Left, operation, step } from '../step.ts'
 import { placeAndClaim, receive, release, targetOf } from './ends.ts'
 
 function leaves(c: Left) {
@@ -22,7 +22,7 @@ export const evacuate = operation('evacuate', {
   steps: [
     step('fenced', {
       do: c => ({ to: address('host', c.args.host ?? ''), method: 'requireFenced', args: {} }),
-      onFault: (_, fault) => ({ next: fault.code === 'DeadlineExceeded' ? 'retry' : 'giveUp' }),
+      onFault: giveUpWhenRefused,
     }),
     ...placeAndClaim(),
     receive(c => c.args.running ?? true),
