@@ -11,7 +11,7 @@ import { HOST_ROW_LIMIT } from '../actors/host/limits.ts'
 import { compareGuests, type Question } from '../actors/host/reconcile.ts'
 import { POWER_STATES } from '../actors/hypervisor/driver.ts'
 import type { GuestReport } from '../actors/hypervisor/hypervisor.ts'
-import { address, shardOf } from '../actors/kernel/address.ts'
+import { shardOf } from '../actors/kernel/address.ts'
 import { anyOf, checkObject, integer, listOf, record, text } from '../actors/kernel/check.ts'
 import type { Sender } from '../actors/kernel/define.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
@@ -213,6 +213,3 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     },
   }
 }
-
-/** The monitor of a host, wherever its shard lives. */
-export const monitorOf = (host: string) => address('monitor', host)
