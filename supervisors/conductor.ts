@@ -26,6 +26,7 @@ import { createClusterClock } from './cluster-clock.ts'
 import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
 import type { InstanceTimers } from './instance-requests.ts'
 import { type ClusterMember, createMember } from './member.ts'
+import { createPicks } from './picks.ts'
 import type { RestartPolicy } from './restart.ts'
 import { serveApi } from './serve-api.ts'
 import { createSummaries, type HostSummary } from './summaries.ts'
@@ -102,14 +103,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const self = { role: 'conductor', node: nodeId } as const
   const identity: NodeIdentity = { node: nodeId, inc: incarnation, role: 'conductor', pid: options.pid, ver: options.version, eng: options.engine }
 
-  /** Picks go through an actor of their own: one decision at a time, each seeing the one before. */
-  const picks = system.spawn<{ request: PickRequest; resolve(hosts: { hosts: string[] }): void; reject(error: unknown): void }>(pick => {
-    try {
-      pick.resolve(scheduler.pick(pick.request))
-    } catch (error) {
-      pick.reject(error)
-    }
-  })
+  const recordedHosts = async () => (await options.views.list('host', { limit: 10_000 })).map(row => row.body as HostBody)
+  const pick = createPicks({ env, system, scheduler, recorded: recordedHosts })
 
   function onFenced(error: BatonError): void {
     if (fenced || stopped) return
@@ -171,7 +166,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'scheduler':
         if (method !== 'pick' || from.role !== 'conductor')
           throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
-        return new Promise((resolve, reject) => picks.tell({ request: pickRequest(args), resolve, reject }))
+        return pick(pickRequest(args))
       case 'api':
         if (from.role !== 'gateway' && from.role !== 'client') throw new BatonError('UnknownMethod', `the API is not for a ${from.role}`)
         return serveApi(api, method, args)
@@ -240,8 +235,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       if (session.identity.role === 'conductor' && session.dialled) member.disconnected(session.identity.inc)
     },
     onSession(session) {
-      if (session.identity.role === 'conductor') member.met(session.identity.inc)
-      else messenger.castTo(session, address('node', session.identity.node), 'map', member.map())
+      if (session.identity.role === 'conductor') {
+        member.met(session.identity.inc)
+        summaries.greet(session.identity.node)
+      } else messenger.castTo(session, address('node', session.identity.node), 'map', member.map())
     },
   })
 
@@ -249,9 +246,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     env,
     learn: scheduler.learn,
     loadOf: host => monitor.load(host),
-    send: bodies => {
-      for (const m of member.members()) if (m.incarnation !== incarnation) messenger.cast(address('node', m.nodeId), 'summaries', bodies)
-    },
+    others: () => member.members().flatMap(m => (m.incarnation === incarnation ? [] : [m.nodeId])),
+    send: (node, bodies) => messenger.cast(address('node', node), 'summaries', bodies),
   })
 
   const monitor = createHostMonitor({ env, now: clock.now, views: options.views, call, timing: settings.heartbeat })
@@ -344,7 +340,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   try {
-    for (const row of await options.views.list('host', { limit: 10_000 })) scheduler.learn(row.body as HostBody)
+    for (const host of await recordedHosts()) scheduler.learn(host)
     await member.start(joined)
   } catch (error) {
     await stop()

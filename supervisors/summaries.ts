@@ -1,6 +1,6 @@
 /**
  * Carries the newest summary of each host to every conductor's scheduler: what changed is gathered and sent a few times a
- * second, and all of it now and then, so that a lost message is made good.
+ * second, all of it to a conductor that is met, and to everybody now and then, so that a lost message is made good.
  */
 import type { HostBody } from '../actors/api.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
@@ -14,6 +14,8 @@ export type HostSummary = HostBody & { readonly load: Readonly<Record<string, nu
 export interface Summaries {
   /** A host whose actor lives here has changed. */
   changed(host: HostBody): void
+  /** A conductor was met, which may know nothing yet. */
+  greet(node: string): void
   /** Summaries from another conductor. */
   take(hosts: readonly HostSummary[]): void
   /** By host, as far as it is known here. */
@@ -25,9 +27,11 @@ export function createSummaries(options: {
   env: Env
   learn(host: HostBody): void
   loadOf(host: string): HostSummary['load'] | undefined
-  send(hosts: readonly HostSummary[]): void
+  /** The other conductors that are members. */
+  others(): readonly string[]
+  send(node: string, hosts: readonly HostSummary[]): void
 }): Summaries {
-  const { env, learn, loadOf, send } = options
+  const { env, learn, loadOf, others, send } = options
   const own = new Map<string, HostBody>()
   const dirty = new Set<string>()
   const loads = new Map<string, HostSummary['load']>()
@@ -43,13 +47,16 @@ export function createSummaries(options: {
   function flush(): void {
     timer?.cancel()
     timer = null
-    const bodies = [...dirty].flatMap(id => {
+    const bodies = summariesOf(dirty)
+    dirty.clear()
+    if (bodies.length > 0) for (const node of others()) send(node, bodies)
+  }
+
+  const summariesOf = (ids: Iterable<string>): HostSummary[] =>
+    [...ids].flatMap(id => {
       const host = own.get(id)
       return host ? { ...host, load: loadOf(id) ?? {} } : []
     })
-    dirty.clear()
-    if (bodies.length > 0) send(bodies)
-  }
 
   return {
     changed(host) {
@@ -57,6 +64,9 @@ export function createSummaries(options: {
       own.set(host.id, host)
       dirty.add(host.id)
       timer ??= env.setTimer(FLUSH_MS, flush)
+    },
+    greet(node) {
+      if (own.size > 0) send(node, summariesOf(own.keys()))
     },
     take(hosts) {
       for (const host of hosts) {

@@ -10,7 +10,7 @@ import { CONFIG_KEYS } from '../supervisors/config-table.ts'
 import { databaseFreeNodes, deadFiles } from './tidy/imports.ts'
 import { layers, timeAndChance } from './tidy/layers.ts'
 import { undocumented, unknownErrors, unusedErrors, unusedKeys } from './tidy/registers.ts'
-import { longFiles, longLines, onlyTests, printing, unfinished } from './tidy/style.ts'
+import { longFiles, longLines, onlyTests, printing, silentHooks, unfinished } from './tidy/style.ts'
 import { readTree, type Violation } from './tidy/tree.ts'
 
 const files = readTree(resolve(import.meta.dirname, '..'))
@@ -33,6 +33,7 @@ test('no line is long', () => none(longLines(files)))
 test('nothing is left unfinished', () => none(unfinished(files)))
 test('only the CLI prints', () => none(printing(files)))
 test('no test runs alone', () => none(onlyTests(files)))
+test('every hook says what it throws', () => none(silentHooks(files)))
 test('every error raised is in the table', () => none(unknownErrors(files, codes)))
 test('every error of the table is raised', () => none(unusedErrors(files, codes)))
 test('every configuration key is read', () => none(unusedKeys(files, keys)))

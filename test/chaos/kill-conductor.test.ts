@@ -6,6 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startCluster, type TestCluster, telling } from '../support/cluster.ts'
 import { assertOneStory, buildWhile } from '../support/history.ts'
+import { shown } from '../support/hooks.ts'
 import { anyOf, killEvery } from '../support/kill.ts'
 
 const BUILDS = 200
@@ -31,10 +32,12 @@ const SCENARIOS: readonly Scenario[] = [
 const storm = suite('kill -9 under load')
 let cluster: TestCluster
 
-storm.before(async () => {
-  cluster = await startCluster({ env: { BATON_DRIVER_FAKE_LATENCY_MS: String(SPAWN_MS) } })
-})
-storm.after(() => cluster?.stop())
+storm.before(
+  shown(async () => {
+    cluster = await startCluster({ env: { BATON_DRIVER_FAKE_LATENCY_MS: String(SPAWN_MS) } })
+  }),
+)
+storm.after(shown(() => cluster?.stop()))
 
 for (const { victim, choose, everyMs, kills } of SCENARIOS) {
   const scenario = async () => {

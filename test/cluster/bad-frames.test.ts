@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import type { Envelope } from '../../transport/protocol.ts'
 import { ask, startCluster, type TestCluster, telling } from '../support/cluster.ts'
 import { active, create } from '../support/history.ts'
+import { shown } from '../support/hooks.ts'
 import { dialAsStranger, frame, type Stranger, shout, ZMTP_HANDSHAKE } from '../support/stranger.ts'
 
 const test = suite('bad frames')
@@ -26,14 +27,16 @@ const pidsNow = (): string[] =>
     .map(p => `${p.id} ${p.pid}`)
     .toSorted()
 
-test.before(async () => {
-  cluster = await startCluster({ args: ['--conductors', '1', '--computes', '1'] })
-  pids = pidsNow()
-  const node = (await cluster.whole()).find(n => n.role === 'conductor')
-  conductor = node?.endpoint ?? ''
-  metricsPort = node?.load.metricsPort ?? 0
-})
-test.after(() => cluster?.stop())
+test.before(
+  shown(async () => {
+    cluster = await startCluster({ args: ['--conductors', '1', '--computes', '1'] })
+    pids = pidsNow()
+    const node = (await cluster.whole()).find(n => n.role === 'conductor')
+    conductor = node?.endpoint ?? ''
+    metricsPort = node?.load.metricsPort ?? 0
+  }),
+)
+test.after(shown(() => cluster?.stop()))
 
 /** A test with a stranger in it. */
 function check(name: string, body: (stranger: Stranger) => Promise<void>): void {

@@ -15,6 +15,7 @@ import { encode } from '../../transport/protocol.ts'
 import { type Answer, ask, baton, FAKE_IMAGE, newFolder, SERVERS, startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
 import { runSql } from '../support/database.ts'
 import { active, create } from '../support/history.ts'
+import { shown } from '../support/hooks.ts'
 
 const test = suite('bad input')
 const FLAVORS = '/compute/v2.1/flavors'
@@ -33,16 +34,20 @@ const pidsNow = () =>
     .map(p => `${p.id} ${p.pid}`)
     .toSorted()
 
-test.before(async () => {
-  cluster = await startCluster({ args: ['--conductors', '2', '--computes', '1'] })
-  pids = pidsNow()
-  active1 = await create(cluster, 'someone')
-  deleted = await create(cluster, 'gone')
-  for (const id of [active1, deleted]) await active(cluster, id)
-  await cluster.request('DELETE', `${SERVERS}/${deleted}`)
-  await until('the delete', 10_000, async () => (await cluster.request('GET', `${SERVERS}/${deleted}`)).status === 404)
-})
-test.after(() => cluster?.stop())
+test.before(
+  shown(async () => {
+    cluster = await startCluster({ args: ['--conductors', '2', '--computes', '1'] })
+    await telling(cluster, async () => {
+      pids = pidsNow()
+      active1 = await create(cluster, 'someone')
+      deleted = await create(cluster, 'gone')
+      for (const id of [active1, deleted]) await active(cluster, id)
+      await cluster.request('DELETE', `${SERVERS}/${deleted}`)
+      await until('the delete', 10_000, async () => (await cluster.request('GET', `${SERVERS}/${deleted}`)).status === 404)
+    })
+  }),
+)
+test.after(shown(() => cluster?.stop()))
 
 const server = (more: object = {}) => ({ server: { name: 'x', flavorRef: 'tiny', imageRef: FAKE_IMAGE, networks: 'none', ...more } })
 const flavor = (more: object = {}) => ({ flavor: { name: randomUUID(), vcpus: 1, ram: 64, disk: 1, ...more } })

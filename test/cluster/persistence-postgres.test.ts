@@ -7,6 +7,7 @@ import { MIGRATIONS } from '../../persistence/migrations/index.ts'
 import { openOrm } from '../../persistence/orm.ts'
 import { VIEW_COLUMNS, VIEW_TABLES } from '../../persistence/view-tables.ts'
 import { runSql, startProxy, startTestServer, urlOf } from '../support/database.ts'
+import { shown } from '../support/hooks.ts'
 import { persistenceContract } from '../unit/persistence-contract.ts'
 import { append, event, instanceRow, node, rejectsWith } from '../unit/persistence-fixtures.ts'
 
@@ -19,7 +20,7 @@ persistenceContract('postgres', async () => {
 
 const test = suite('postgres database')
 
-test.after(() => server.close())
+test.after(shown(() => server.close()))
 
 /** The connections of the test's own database. */
 const OURS = "pg_stat_activity where application_name = 'baton test' and datname = current_database()"

@@ -10,6 +10,7 @@ import { MIGRATION_TABLE } from '../../persistence/orm.ts'
 import { ask, baton, newFolder, SERVERS, startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
 import { runSql, urlOf } from '../support/database.ts'
 import { active, create } from '../support/history.ts'
+import { shown } from '../support/hooks.ts'
 import { allRunning, isAlive, kill } from '../support/kill.ts'
 
 const test = suite('up, refused and killed')
@@ -30,36 +31,40 @@ const pidsNow = (): string[] =>
     .map(p => `${p.id} ${p.pid}`)
     .toSorted()
 
-test.before(async () => {
-  folder = await newFolder()
-  cluster = await startCluster({ folder: join(folder, 'data'), args: ['--conductors', '2', '--computes', '1'] })
-  pids = pidsNow()
-  const [conductor] = (await cluster.whole()).filter(n => n.role === 'conductor')
-  const right = cluster.databaseUrl()
-  const newer = urlOf(right, 'newer')
-  await runSql(urlOf(right, 'postgres'), 'create database newer')
-  await runSql(newer, `create table ${MIGRATION_TABLE} (id serial primary key, name text, executed_at timestamptz default now())`)
-  await runSql(newer, `insert into ${MIGRATION_TABLE} (name) values ('9999-from-the-future')`)
-  await mkdir(join(folder, 'old', 'postgres', 'cluster'), { recursive: true })
-  await writeFile(join(folder, 'old', 'postgres', 'cluster', 'PG_VERSION'), '12\n')
-  await writeFile(join(folder, 'open.yaml'), 'http:\n  host: 0.0.0.0\n')
-  words = {
-    right,
-    newer,
-    wrong: right.replace(/:[^:@/]+@/, `:${PASSWORD}@`),
-    fresh: join(folder, 'fresh'),
-    old: join(folder, 'old'),
-    data: cluster.folder,
-    open: join(folder, 'open.yaml'),
-    port: new URL(cluster.endpoint).port,
-    conductor: conductor?.endpoint ?? '',
-  }
-})
+test.before(
+  shown(async () => {
+    folder = await newFolder()
+    cluster = await startCluster({ folder: join(folder, 'data'), args: ['--conductors', '2', '--computes', '1'] })
+    pids = pidsNow()
+    const [conductor] = (await cluster.whole()).filter(n => n.role === 'conductor')
+    const right = cluster.databaseUrl()
+    const newer = urlOf(right, 'newer')
+    await runSql(urlOf(right, 'postgres'), 'create database newer')
+    await runSql(newer, `create table ${MIGRATION_TABLE} (id serial primary key, name text, executed_at timestamptz default now())`)
+    await runSql(newer, `insert into ${MIGRATION_TABLE} (name) values ('9999-from-the-future')`)
+    await mkdir(join(folder, 'old', 'postgres', 'cluster'), { recursive: true })
+    await writeFile(join(folder, 'old', 'postgres', 'cluster', 'PG_VERSION'), '12\n')
+    await writeFile(join(folder, 'open.yaml'), 'http:\n  host: 0.0.0.0\n')
+    words = {
+      right,
+      newer,
+      wrong: right.replace(/:[^:@/]+@/, `:${PASSWORD}@`),
+      fresh: join(folder, 'fresh'),
+      old: join(folder, 'old'),
+      data: cluster.folder,
+      open: join(folder, 'open.yaml'),
+      port: new URL(cluster.endpoint).port,
+      conductor: conductor?.endpoint ?? '',
+    }
+  }),
+)
 
-test.after(async () => {
-  await cluster?.stop()
-  await rm(folder, { recursive: true, force: true })
-})
+test.after(
+  shown(async () => {
+    await cluster?.stop()
+    await rm(folder, { recursive: true, force: true })
+  }),
+)
 
 const REFUSED: readonly { readonly what: string; readonly args: string; readonly code: number; readonly says: RegExp }[] = [
   { what: 'a data folder in use', args: 'up --data $data --port 0', code: 1, says: /in use by process \d+.*\[DataFolder\]/ },

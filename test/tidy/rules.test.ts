@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { databaseFreeNodes, deadFiles, importsOf, wayTo } from './imports.ts'
 import { layers, timeAndChance } from './layers.ts'
 import { undocumented, unknownErrors, unusedErrors, unusedKeys } from './registers.ts'
-import { longFiles, longLines, onlyTests, printing, unfinished } from './style.ts'
+import { longFiles, longLines, onlyTests, printing, silentHooks, unfinished } from './style.ts'
 import { type SourceFile, type Violation, without } from './tree.ts'
 
 const file = (path: string, text: string): SourceFile => ({ path, text })
@@ -148,6 +148,8 @@ test('printing outside the CLI, and tests that run alone', () => {
   ])
   assert.equal(printing([file('actors/a.ts', '// console.log')]), [])
   assert.equal(found(onlyTests([file('test/a.test.ts', "test.only('x', f)"), file('test/b.test.ts', "'.only('")])), ['test/a.test.ts:1'])
+  const hooks = [file('test/a.test.ts', 'test.before(() => x)'), file('test/b.test.ts', 'test.after.each(shown(() => x))')]
+  assert.equal(found(silentHooks(hooks)), ['test/a.test.ts:1'])
 })
 
 test('errors that are raised but unknown, or known but never raised', () => {

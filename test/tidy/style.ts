@@ -57,3 +57,11 @@ function inCode(files: readonly SourceFile[], pattern: RegExp, what: string): Vi
     [...without(text, 'comment', 'string').matchAll(pattern)].map(m => ({ path, line: lineAt(text, m.index), what })),
   )
 }
+
+/** What a hook throws is swallowed by uvu. */
+export const silentHooks = (files: readonly SourceFile[]): Violation[] =>
+  inCode(
+    files.filter(f => isTest(f.path) && !f.path.startsWith('test/fixtures/')),
+    /\.(?:before|after)(?:\.each)?\((?!shown\()/g,
+    'has a hook that says nothing when it throws; put it in `shown`',
+  )

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { shown } from '../support/hooks.ts'
 import { createFace, type TestFace } from '../support/http.ts'
 
 const BATON = resolve(import.meta.dirname, '../../bin/baton')
@@ -14,15 +15,17 @@ const folder = mkdtempSync(join(tmpdir(), 'baton-cli-'))
 let face: TestFace
 let endpoint = ''
 
-test.before.each(async () => {
-  face = createFace({ watchPollMs: 20 })
-  await face.app.listen({ host: '127.0.0.1', port: 0 })
-  const address = face.app.server.address()
-  assert.ok(typeof address === 'object' && address !== null)
-  endpoint = `http://127.0.0.1:${address.port}`
-})
-test.after.each(() => face.app.close())
-test.after(() => rmSync(folder, { recursive: true }))
+test.before.each(
+  shown(async () => {
+    face = createFace({ watchPollMs: 20 })
+    await face.app.listen({ host: '127.0.0.1', port: 0 })
+    const address = face.app.server.address()
+    assert.ok(typeof address === 'object' && address !== null)
+    endpoint = `http://127.0.0.1:${address.port}`
+  }),
+)
+test.after.each(shown(() => face.app.close()))
+test.after(shown(() => rmSync(folder, { recursive: true })))
 
 interface Outcome {
   readonly code: number | null
@@ -31,9 +34,11 @@ interface Outcome {
 }
 
 const children = new Set<ChildProcess>()
-test.after(() => {
-  for (const child of children) child.kill('SIGKILL')
-})
+test.after(
+  shown(() => {
+    for (const child of children) child.kill('SIGKILL')
+  }),
+)
 
 async function baton(args: string, env: Record<string, string> = {}): Promise<Outcome> {
   const clean = { ...process.env, BATON_DATA: undefined, BATON_DEBUG: undefined }

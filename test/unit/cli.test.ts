@@ -15,10 +15,11 @@ import { SHELLS } from '../../bin/output/completion.ts'
 import { operationLine, progress, summaryLine } from '../../bin/output/progress.ts'
 import { faultText } from '../../bin/output/report.ts'
 import { duration, table } from '../../bin/output/table.ts'
+import { shown } from '../support/hooks.ts'
 
 const BATON = resolve(import.meta.dirname, '../../bin/baton')
 const folder = mkdtempSync(join(tmpdir(), 'baton-cli-'))
-test.after(() => rmSync(folder, { recursive: true }))
+test.after(shown(() => rmSync(folder, { recursive: true })))
 
 const run = (command: string, args: readonly string[], env: Record<string, string> = {}) =>
   spawnSync(command, args, { cwd: folder, encoding: 'utf8', timeout: 30_000, env: { PATH: process.env.PATH ?? '', ...env } })

@@ -8,10 +8,11 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Config, type ConfigSources, loadConfig, sampleConfig, valueAt } from '../../supervisors/config.ts'
 import { readConfigText } from '../../supervisors/config-file.ts'
 import { CONFIG_KEYS, configEntries, environmentName } from '../../supervisors/config-table.ts'
+import { shown } from '../support/hooks.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'baton-config-'))
 const file = join(folder, 'baton.yaml')
-test.after(() => rmSync(folder, { recursive: true }))
+test.after(shown(() => rmSync(folder, { recursive: true })))
 
 const withFile = (text: string, more: ConfigSources = {}): Config => {
   writeFileSync(file, text)

@@ -24,7 +24,7 @@ const host = (id: string, claims = 0): HostBody => ({
 })
 
 function record(env: Parameters<typeof createSummaries>[0]['env']) {
-  const sent: { atMs: number; hosts: string[] }[] = []
+  const sent: { to: string; atMs: number; hosts: string[] }[] = []
   const learned: string[] = []
   const loads = new Map<string, unknown>()
   const startMs = env.monotonicMs()
@@ -32,8 +32,9 @@ function record(env: Parameters<typeof createSummaries>[0]['env']) {
     env,
     loadOf: id => (id === 'a' ? { instances: 3 } : undefined),
     learn: h => learned.push(`${h.id}:${h.claims}`),
-    send: hosts => {
-      sent.push({ atMs: env.monotonicMs() - startMs, hosts: hosts.map(h => `${h.id}:${h.claims}`) })
+    others: () => ['conductor-2'],
+    send: (to, hosts) => {
+      sent.push({ to, atMs: env.monotonicMs() - startMs, hosts: hosts.map(h => `${h.id}:${h.claims}`) })
       for (const h of hosts) loads.set(h.id, h.load)
     },
   })
@@ -52,6 +53,22 @@ test('changes are learned at once here, and sent together, the newest of each ho
     assert.is(sent.length, 1)
     assert.equal(sent[0]?.hosts.sort(), ['a:2', 'b:1'])
     assert.ok((sent[0]?.atMs ?? 0) <= 100)
+  }))
+
+test('a conductor that is met is told all there is, and nobody else is', () =>
+  simulated(async bench => {
+    const { summaries, sent } = record(bench.env)
+    summaries.greet('conductor-3')
+    assert.equal(sent, [])
+    summaries.changed(host('a', 1))
+    summaries.changed(host('b', 1))
+    summaries.greet('conductor-3')
+    assert.equal(sent, [{ to: 'conductor-3', atMs: 0, hosts: ['a:1', 'b:1'] }])
+    await bench.run(1000)
+    assert.equal(
+      sent.slice(1).map(s => s.to),
+      ['conductor-2'],
+    )
   }))
 
 test('however many changes, a few messages a second', () =>

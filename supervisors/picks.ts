@@ -1,0 +1,48 @@
+/**
+ * The conductor's scheduler as an actor: one decision at a time, each seeing the one before.
+ *
+ * The scheduler works from summaries that other conductors send, and one may not have arrived yet: a host's first, or any at a
+ * conductor that has just joined. So "no valid host" is never said without a look at the record itself, a moment ago at most.
+ */
+import type { HostBody } from '../actors/api.ts'
+import type { Env } from '../actors/kernel/env.ts'
+import { BatonError } from '../actors/kernel/errors.ts'
+import type { PickRequest } from '../actors/scheduler/filters.ts'
+import type { Scheduler } from '../actors/scheduler/scheduler.ts'
+import type { ActorSystem } from './actor-system.ts'
+
+/** For so long a look at the record holds, ms: a thousand builds that fit nowhere are not a thousand looks. */
+const LOOK_HOLDS_MS = 1000
+
+type Hosts = ReturnType<Scheduler['pick']>
+
+export interface PicksOptions {
+  readonly env: Env
+  readonly system: ActorSystem
+  readonly scheduler: Scheduler
+  /** All hosts, from the record. */
+  recorded(): Promise<readonly HostBody[]>
+}
+
+/** Answers with the scheduler's choice. Rejects `NoValidHost`, or as `recorded` does. */
+export function createPicks({ env, system, scheduler, recorded }: PicksOptions): (request: PickRequest) => Promise<Hosts> {
+  let lookedMs = Number.NEGATIVE_INFINITY
+
+  async function decide(request: PickRequest): Promise<Hosts> {
+    try {
+      return scheduler.pick(request)
+    } catch (error) {
+      const none = error instanceof BatonError && error.code === 'NoValidHost'
+      if (!none || env.monotonicMs() - lookedMs < LOOK_HOLDS_MS) throw error
+    }
+    for (const host of await recorded()) scheduler.learn(host)
+    lookedMs = env.monotonicMs()
+    return scheduler.pick(request)
+  }
+
+  const mailbox = system.spawn<() => Promise<void>>(run => run())
+  return request =>
+    new Promise((resolve, reject) => {
+      mailbox.tell(() => decide(request).then(resolve, reject))
+    })
+}
