@@ -62,6 +62,6 @@ function inCode(files: readonly SourceFile[], pattern: RegExp, what: string): Vi
 export const silentHooks = (files: readonly SourceFile[]): Violation[] =>
   inCode(
     files.filter(f => isTest(f.path) && !f.path.startsWith('test/fixtures/')),
-    /\.(?:before|after)(?:\.each)?\((?!shown\()/g,
+    /\.(?:before|after)(?:\.each)?\((?!\s*shown\()/g,
     'has a hook that says nothing when it throws; put it in `shown`',
   )
