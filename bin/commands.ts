@@ -75,6 +75,22 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   { path: 'down', about: 'stop the cluster of the data folder', options: [DATA], load: server(() => import('./commands/down.ts')) },
   {
+    path: 'chaos',
+    about: 'kill, freeze and cut off the nodes of a cluster made for it, and judge what came of it; exit code 1 on a violation',
+    options: [
+      option('--minutes <n>', 'how long (default 1)'),
+      option('--seconds <n>', 'how long, in seconds'),
+      option('--faults <names>', 'only these, separated by commas'),
+      option('--seed <n>', 'makes the same choices again'),
+      option('--conductors <n>', 'conductors of the cluster (default 3)'),
+      option('--computes <n>', 'compute hosts of the cluster (default 4)'),
+      option('--clients <n>', 'clients at work (default 12)'),
+      option('--report <file>', 'write the story of the run as an HTML page'),
+      JSON_OUT,
+    ],
+    load: async () => (await import('./commands/chaos.ts')).chaos,
+  },
+  {
     path: 'conductor',
     about: 'run one conductor node',
     options: [ID, option('--listen <endpoint>', 'ZeroMQ endpoint to listen on, tcp://ADDRESS:PORT'), DATABASE, CONFIG],
