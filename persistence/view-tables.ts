@@ -43,9 +43,19 @@ export const VIEW_COLUMNS: Readonly<Record<ViewTable, readonly Column[]>> = {
   ],
   host: [column('state', 'text'), column('enabled', 'boolean'), ...TIMES],
   flavor: [column('name', 'text'), column('deleted', 'boolean'), ...TIMES],
+  image: [
+    column('name', 'text'),
+    column('project', 'text'),
+    column('status', 'text'),
+    column('instance', 'text', true),
+    column('backup_type', 'text', true),
+    column('deleted', 'boolean'),
+    ...TIMES,
+  ],
+  disk: [column('host', 'text'), column('instance', 'text', true), column('deleted', 'boolean'), ...TIMES],
 }
 
-export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor']
+export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor', 'image', 'disk']
 
 export const VIEW_LIMITS = { defaultLimit: 1000, maxLimit: 10_000 } as const
 

@@ -3,8 +3,10 @@
  * this very function with a simulated world. `bin/` gives it the real one.
  */
 import type { HostBody, ImageBody, QueueBody } from '../actors/api.ts'
+import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor, type Ratios } from '../actors/host/host.ts'
+import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, rootOf, shardOf } from '../actors/kernel/address.ts'
 import { checkObject, integer, listOf } from '../actors/kernel/check.ts'
@@ -29,6 +31,7 @@ import { type ClusterMember, createMember } from './member.ts'
 import { createPicks } from './picks.ts'
 import type { RestartPolicy } from './restart.ts'
 import { serveApi } from './serve-api.ts'
+import { createStorage } from './storage.ts'
 import { createSummaries, type HostSummary } from './summaries.ts'
 
 export interface ConductorSettings {
@@ -113,7 +116,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     options.onFenced(error)
   }
 
-  const definitions: AnyActor[] = [instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(settings.ratios), flavorActor]
+  const definitions: AnyActor[] = [
+    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(settings.ratios)],
+    ...[flavorActor, imageActor, diskActor],
+  ]
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -140,6 +146,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   function route(to: Address): Route {
     switch (to.kind) {
       case 'scheduler':
+      case 'storage':
       case 'api':
         return { at: 'here' }
       case 'compute':
@@ -166,7 +173,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'scheduler':
         if (method !== 'pick' || from.role !== 'conductor')
           throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
-        return pick(pickRequest(args))
+        return pick(await pickRequest(args))
+      case 'storage':
+        if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `storage has no method ${method} for a ${from.role}`)
+        return storage(method, args)
       case 'api':
         if (from.role !== 'gateway' && from.role !== 'client') throw new BatonError('UnknownMethod', `the API is not for a ${from.role}`)
         return serveApi(api, method, args)
@@ -187,10 +197,11 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     }
   }
 
-  /** A pick names the image; the scheduler needs to know what can run it. */
-  function pickRequest(args: unknown): PickRequest {
-    const { image, ...request } = args as Omit<PickRequest, 'driver'> & { image: string }
-    return { ...request, driver: options.images.find(i => i.id === image)?.driver ?? null }
+  /** A pick names the image; the scheduler needs to know what can run it and, when it is to be booted, which hosts have it. */
+  async function pickRequest(args: unknown): Promise<PickRequest> {
+    const { image, boots, ...request } = args as Omit<PickRequest, 'driver'> & { image: string; boots?: boolean }
+    const found = options.images.find(i => i.id === image) ?? ((await options.views.get('image', image))?.body as ImageBody | undefined)
+    return { ...request, driver: found?.driver ?? null, imageHosts: boots ? (found?.hosts ?? null) : null }
   }
 
   const movedWithMap = (shard: number): BatonError =>
@@ -270,9 +281,11 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onFenced,
   })
 
+  const storage = createStorage({ views: options.views, call })
+
   const api = createClusterApi({
     views: options.views,
-    images: () => usableImages(options.images, scheduler.hosts()),
+    builtIn: () => usableImages(options.images, scheduler.hosts()),
     call,
     members: member.members,
     map: member.map,

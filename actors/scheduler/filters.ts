@@ -7,6 +7,8 @@ export interface PickRequest extends Resources {
   readonly avoid: readonly string[]
   /** The driver that can run the image; null when the image is unknown, and then no host refuses it for that. */
   readonly driver: string | null
+  /** The hosts that have the image, when it is to be booted and not all hosts have it. */
+  readonly imageHosts?: readonly string[] | null
 }
 
 export interface Filter {
@@ -22,8 +24,10 @@ export const FILTERS: readonly Filter[] = [
   { name: 'up', refuses: host => (host.state === 'up' ? null : `is ${host.state}`) },
   {
     name: 'image',
-    refuses: (host, request) =>
-      request.driver === null || request.driver === host.driver ? null : `runs ${host.driver}, the image needs ${request.driver}`,
+    refuses: (host, { driver, imageHosts }) => {
+      if (driver !== null && driver !== host.driver) return `runs ${host.driver}, the image needs ${driver}`
+      return imageHosts && !imageHosts.includes(host.id) ? `does not have the image; it is on ${imageHosts.join(', ')}` : null
+    },
   },
   { name: 'retry', refuses: (host, request) => (request.avoid.includes(host.id) ? 'refused or failed already' : null) },
   { name: 'capacity', refuses: (host, request, ratios) => lacks(host, usedOf(host), request, ratios) },

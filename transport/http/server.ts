@@ -24,6 +24,7 @@ import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
 import { watchRoutes } from './not-found.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
+import { serverDeviceRoutes } from './server-devices.ts'
 import { serverRoutes } from './servers.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
@@ -112,6 +113,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serverRoutes(app, context)
   serverActionRoutes(app, context)
   serverDetailRoutes(app, context)
+  serverDeviceRoutes(app, context)
   instanceActionRoutes(app, context)
   flavorRoutes(app, context)
   hypervisorRoutes(app, context)

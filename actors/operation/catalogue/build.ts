@@ -28,7 +28,11 @@ export const build = operation('build', {
   cancellable: true,
   steps: [
     step('place', {
-      do: c => ({ to: address('scheduler', 'local'), method: 'pick', args: { ...resources(c), image: c.args.spec.image, avoid: refusedBy(c) } }),
+      do: c => ({
+        to: address('scheduler', 'local'),
+        method: 'pick',
+        args: { ...resources(c), image: c.args.spec.image, boots: true, avoid: refusedBy(c) },
+      }),
       save: (_, answer) => ({ candidates: (answer as { hosts: string[] }).hosts }),
       onFault: giveUpWhenRefused,
       attempts: 20,
