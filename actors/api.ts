@@ -3,7 +3,7 @@
  * A gateway holds a proxy of it whose calls travel over links to a conductor; a conductor holds the implementation.
  * Every method may reject with a `BatonError` of the table in `kernel/errors.ts`.
  */
-import type { AttachedDisk, Devices, PowerState } from './hypervisor/driver.ts'
+import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
 
 /** Nova's vm states, in the order of a life. */
@@ -283,6 +283,7 @@ export interface Accepted {
   readonly operation: string
   /** What is attached, as it will be. */
   readonly disk?: AttachedDisk
+  readonly interface?: Interface
 }
 
 /** What may be changed of an instance at any time, whatever is under way. Each given part replaces what was there. */

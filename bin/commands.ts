@@ -3,34 +3,14 @@
  * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
  */
 import type { Handler, Options } from './call.ts'
+import { CLIENT, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, WAIT } from './command-spec.ts'
+import { DEVICE_COMMANDS } from './commands-devices.ts'
 
-export interface OptionSpec {
-  /** As commander reads it: `--count <n>`, `--wait`. */
-  readonly flags: string
-  readonly about: string
-}
-
-export interface CommandSpec {
-  /** `status`, or group and verb: `instance create`. */
-  readonly path: string
-  /** As commander reads it: `<name>`, `<instances...>`. */
-  readonly args?: string
-  readonly about: string
-  readonly options: readonly OptionSpec[]
-  readonly load: () => Promise<Handler>
-}
-
-const option = (flags: string, about: string): OptionSpec => ({ flags, about })
-
-const DATA = option('--data <folder>', 'data folder (default .baton, or BATON_DATA)')
 const CONFIG = option('--config <file>', 'configuration file (default baton.yaml here, or BATON_CONFIG)')
 const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the embedded one')
 const DRIVER = option('--driver <name>', 'auto, fake or process')
 const PORT = option('--port <port>', 'port of the REST API (default 8774)')
 const ID = option('--id <id>', 'name of the node in the cluster')
-const JSON_OUT = option('--json', 'print JSON with stable field names')
-const CLIENT = [JSON_OUT, option('--endpoint <url>', 'the API (default BATON_ENDPOINT, or the cluster of the data folder)'), DATA]
-const WAIT = option('--wait', 'wait until the operation has ended, showing its steps')
 const PAGE = [option('--limit <n>', 'at most so many'), option('--marker <id>', 'begin after this id')]
 
 /** A command that starts a node or the cluster: its file exports `run(options)`. */
@@ -208,6 +188,21 @@ export const COMMANDS: readonly CommandSpec[] = [
   instanceAction('shelve', 'stop instances and give back their room', async () => (await import('./commands/instance-action.ts')).shelve),
   instanceAction('offload', 'give back the room of shelved instances now', async () => (await import('./commands/instance-action.ts')).offload),
   instanceAction('unshelve', 'start shelved instances again', async () => (await import('./commands/instance-action.ts')).unshelve, [TO]),
+  instanceChange('snapshot', 'copy the disk of an instance into an image', async () => (await import('./commands/snapshot.ts')).snapshot, [
+    option('--name <name>', 'name of the image (default: made from the name of the instance)'),
+    WAIT,
+  ]),
+  instanceChange(
+    'backup',
+    'snapshot an instance, and delete the oldest backups of the same type',
+    async () => (await import('./commands/snapshot.ts')).backup,
+    [
+      option('--type <type>', 'the series it belongs to, such as daily'),
+      option('--rotation <n>', 'how many of the series to keep, this one included'),
+      option('--name <name>', 'name of the image (default: made from name and type)'),
+      WAIT,
+    ],
+  ),
   instanceChange('lock', 'refuse what changes an instance', async () => (await import('./commands/instance-change.ts')).lock, [
     option('--reason <text>', 'why, shown to whoever is refused'),
   ]),
@@ -280,7 +275,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: CLIENT,
     load: async () => (await import('./commands/flavor.ts')).remove,
   },
-  { path: 'image list', about: 'list images', options: CLIENT, load: async () => (await import('./commands/image.ts')).list },
+  ...DEVICE_COMMANDS,
   {
     path: 'host list',
     about: 'list compute hosts with what they have and use',
@@ -350,6 +345,8 @@ export const GROUPS: Readonly<Record<string, string>> = {
   operation: 'long-running operations and their steps',
   flavor: 'sizes of instances',
   image: 'what instances start from',
+  disk: 'disks beside those that instances boot from',
+  interface: 'network interfaces of instances',
   host: 'compute hosts',
   queue: 'queues of messages',
   config: 'the configuration file',

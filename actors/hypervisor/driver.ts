@@ -83,7 +83,7 @@ export interface HypervisorDriver {
   rebuild?(spec: GuestSpec, order: number, running: boolean): Promise<void>
   /** Takes over a guest whose disk all hosts can reach, with the size `spec` says; then it runs or is off. The other host lets go of it later. */
   receive?(spec: GuestSpec, order: number, running: boolean): Promise<void>
-  /** Makes these the guest's devices, whatever it had before, running or not. A disk that is not there yet is made; one taken away stays on the host. */
+  /** Makes these the guest's devices, whatever it had, running or not. A disk that is not there yet is made; one taken away stays on the host. */
   setDevices?(instance: string, order: number, devices: Devices): Promise<void>
   /** Copies the guest's own disk into an image of that id on this host. The guest goes on meanwhile. */
   snapshot?(instance: string, order: number, image: string): Promise<{ readonly sizeBytes: number }>

@@ -1,5 +1,5 @@
 /** Devices of an instance: what an attach or detach makes of those it has. Pure. */
-import type { DiskRequest, InstanceAction, InterfaceRequest } from '../api.ts'
+import type { Accepted, DiskRequest, InstanceAction, InterfaceRequest } from '../api.ts'
 import { MAX_DISK_GB } from '../disk/disk.ts'
 import type { Devices } from '../hypervisor/driver.ts'
 import { hash32 } from '../kernel/address.ts'
@@ -12,7 +12,7 @@ import type { Change } from './model.ts'
 const DEVICE_NAMES = [...'bcdefghijklmnopq'].map(letter => `/dev/vd${letter}`)
 const MAX_INTERFACES = 8
 /** Until there is a network service every host has this one, connected to nothing outside it. */
-export const LOCAL_NETWORK = 'local'
+const LOCAL_NETWORK = 'local'
 
 export const checkDisk = checkObject({ id: text(64), sizeGb: optional(integer(1, MAX_DISK_GB)), device: optional(text(32)) })
 export const checkInterface = checkObject({ id: text(64), network: optional(text(64)) })
@@ -25,11 +25,18 @@ interface Asked {
 /** The change an action makes of the devices, null when it is about something else; or why it cannot be. `id` is the instance's. */
 export function deviceChange(action: InstanceAction, now: Devices, asked: Asked, id: string): { readonly change: Change | null } | Fault {
   const { disk, interface: port } = asked
-  if (action === 'attach-disk' && disk) return attachDisk(now, disk, id)
-  if (action === 'detach-disk' && disk) return detachDisk(now, disk, id)
-  if (action === 'attach-interface' && port) return attachInterface(now, port, id)
-  if (action === 'detach-interface' && port) return detachInterface(now, port, id)
-  return { change: null }
+  switch (action) {
+    case 'attach-disk':
+      return disk ? attachDisk(now, disk, id) : badRequest('it does not say which disk')
+    case 'detach-disk':
+      return disk ? detachDisk(now, disk, id) : badRequest('it does not say which disk')
+    case 'attach-interface':
+      return port ? attachInterface(now, port, id) : badRequest('it does not say which interface')
+    case 'detach-interface':
+      return port ? detachInterface(now, port, id) : badRequest('it does not say which interface')
+    default:
+      return { change: null }
+  }
 }
 
 function attachDisk(now: Devices, { id, sizeGb = 1, device }: DiskRequest, instance: string) {
@@ -53,16 +60,23 @@ function attachInterface(now: Devices, { id, network = LOCAL_NETWORK }: Interfac
   if (now.interfaces.some(i => i.id === id)) return conflict(`interface ${id} is attached to instance ${instance} already`)
   if (now.interfaces.length >= MAX_INTERFACES)
     return forbidden(`instance ${instance} has ${now.interfaces.length} interfaces already, which is the most it can have`)
-  return { change: { devices: { ...now, interfaces: [...now.interfaces, { id, network, mac: macOf(id) }] } } }
+  return { change: { interface: id, devices: { ...now, interfaces: [...now.interfaces, { id, network, mac: macOf(id) }] } } }
 }
 
 function detachInterface(now: Devices, { id }: InterfaceRequest, instance: string) {
   if (!now.interfaces.some(i => i.id === id)) return notFound(`interface ${id} is not attached to instance ${instance}`)
-  return { change: { devices: { ...now, interfaces: now.interfaces.filter(i => i.id !== id) } } }
+  return { change: { interface: id, devices: { ...now, interfaces: now.interfaces.filter(i => i.id !== id) } } }
+}
+
+/** The device that an attach brings, as it will be. */
+export function attachedBy(change: Change | undefined): Pick<Accepted, 'disk' | 'interface'> {
+  const disk = change?.devices?.disks.find(d => d.id === change.disk?.id)
+  const port = change?.devices?.interfaces.find(i => i.id === change.interface)
+  return { ...(disk ? { disk } : {}), ...(port ? { interface: port } : {}) }
 }
 
 /** A locally administered address (its first byte is 02), the same for the same interface: 40 bits of its id's hash. */
-export function macOf(id: string): string {
+function macOf(id: string): string {
   const hex = hash32(id).toString(16).padStart(8, '0') + (hash32(`${id}/`) & 0xff).toString(16).padStart(2, '0')
   return ['02', ...(hex.match(/../g) ?? [])].join(':')
 }

@@ -13,9 +13,10 @@ export type FlavorSize = Omit<FlavorBody, 'createdAt'>
 export interface Change {
   readonly image?: string
   readonly flavor?: FlavorSize
-  /** All its devices, and the disk among them that comes or goes. */
+  /** All its devices, and the one that comes or goes: a disk, or an interface by its id. */
   readonly devices?: Devices
   readonly disk?: { readonly id: string; readonly sizeGb: number }
+  readonly interface?: string
   /** The image it makes, and the driver that can run it. */
   readonly snapshot?: SnapshotRequest & { readonly driver: string }
 }

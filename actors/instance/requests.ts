@@ -2,7 +2,7 @@
 import type { Accepted, DiskRequest, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
-import { deviceChange } from './devices.ts'
+import { attachedBy, deviceChange } from './devices.ts'
 import { bodyOf, type Change, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, type InstanceOperation, type OperationRow, rowOf } from './states.ts'
 
@@ -99,10 +99,7 @@ export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
 }
 
 /** What is answered, the first time and again. */
-function acceptedBody({ operation, change }: Task): Accepted {
-  const disk = change?.devices?.disks.find(d => d.id === change.disk?.id)
-  return disk ? { operation, disk } : { operation }
-}
+const acceptedBody = ({ operation, change }: Task): Accepted => ({ operation, ...attachedBy(change) })
 
 export function decideDelete(state: InstanceState, { requestId, reclaimMs = 0 }: DeleteArgs, id: string): D {
   const underWay = state.task?.kind === 'delete' || state.task?.kind === 'soft-delete' ? state.task : null

@@ -18,7 +18,7 @@ import {
   type VmState,
 } from '../../actors/api.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
-import { deviceChange } from '../../actors/instance/devices.ts'
+import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 
@@ -213,8 +213,7 @@ export function createFakeApi(): FakeApi {
       }
       if (action === 'detach-disk' && disk) disks.set(disk.id, { ...found(disks, 'Disk', disk.id), status: 'available', instance: null })
       const begun = begin(id, action, requestId, rowOf(action, mode).task, change ? { devices: change } : {})
-      const attached = change?.disks.find(d => d.id === disk?.id)
-      return attached ? { ...begun, disk: attached } : begun
+      return { ...begun, ...attachedBy(devices.change ?? undefined) }
     },
     deleteInstance: async ({ id, requestId }) => {
       const instance = found(instances, 'Instance', id)

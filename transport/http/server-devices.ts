@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { AttachedDisk, Interface } from '../../actors/hypervisor/driver.ts'
-import { LOCAL_NETWORK, macOf } from '../../actors/instance/devices.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import { BATON, COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound } from './errors.ts'
 import { pageOf } from './paging.ts'
@@ -89,7 +89,8 @@ export function serverDeviceRoutes(app: FastifyInstance, context: HttpContext): 
     const named = device === undefined || device === null || device === 'auto' ? {} : { device }
     const asked = { id: volumeId, ...named, ...(size === undefined ? {} : { sizeGb: size }) }
     const { disk } = await api.actOnInstance({ id, action: 'attach-disk', disk: asked, requestId: request.id })
-    return { volumeAttachment: disk ? attachment(id, disk) : { id: volumeId, volumeId, serverId: id, device: null } }
+    if (!disk) throw new BatonError('Internal', 'an attach was accepted without a disk')
+    return { volumeAttachment: attachment(id, disk) }
   })
 
   app.delete<{ Params: DeviceParams }>(`${volumes}/:device`, async (request, reply) => {
@@ -118,9 +119,11 @@ export function serverDeviceRoutes(app: FastifyInstance, context: HttpContext): 
   app.post<{ Params: IdParams; Body: Static<typeof AttachInterface> }>(ports, { schema: { body: AttachInterface } }, async request => {
     const { net_id, port_id } = request.body.interfaceAttachment ?? {}
     if (net_id !== undefined && port_id !== undefined) throw badRequest('Invalid input for interfaceAttachment: give net_id or port_id, not both.')
-    const port = { id: port_id ?? randomUUID(), network: net_id ?? LOCAL_NETWORK }
-    await api.actOnInstance({ id: instanceId(request.params.id), action: 'attach-interface', interface: port, requestId: request.id })
-    return { interfaceAttachment: portView({ ...port, mac: macOf(port.id) }, 'BUILD') }
+    const id = instanceId(request.params.id)
+    const asked = { id: port_id ?? randomUUID(), ...(net_id === undefined ? {} : { network: net_id }) }
+    const begun = await api.actOnInstance({ id, action: 'attach-interface', interface: asked, requestId: request.id })
+    if (!begun.interface) throw new BatonError('Internal', 'an attach was accepted without an interface')
+    return { interfaceAttachment: portView(begun.interface, 'BUILD') }
   })
 
   app.delete<{ Params: DeviceParams }>(`${ports}/:device`, async (request, reply) => {

@@ -16,6 +16,9 @@ function definition(c: StepContext) {
   return { name, properties, driver, backupType, project: spec.project, instance: c.subject, operation: c.operation, host: hostOf(c) }
 }
 
+const sizeIn = (answer: unknown): number =>
+  typeof answer === 'object' && answer !== null && 'sizeBytes' in answer && typeof answer.sizeBytes === 'number' ? answer.sizeBytes : 0
+
 export const makeImage = [
   step('image', {
     do: c => told(c, 'create', definition(c)),
@@ -24,7 +27,7 @@ export const makeImage = [
   }),
   step('save', {
     do: c => hypervisor(c, hostOf(c), 'snapshot', { image: imageOf(c) }),
-    save: (_, answer) => ({ sizeBytes: (answer as { sizeBytes: number }).sizeBytes }),
+    save: (_, answer) => ({ sizeBytes: sizeIn(answer) }),
     undo: c => hypervisor(c, hostOf(c), 'discardSnapshot', { image: imageOf(c) }),
     timeoutMs: minutes(5),
   }),
