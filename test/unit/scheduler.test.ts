@@ -46,6 +46,16 @@ function faultOf(fn: () => unknown): BatonError {
   throw new Error('nothing was thrown')
 }
 
+test('an image that only some hosts have is booted on those', () => {
+  const refuses = (imageHosts: readonly string[] | null) =>
+    FILTERS.find(f => f.name === 'image')?.refuses(host('a'), { ...REQUEST, imageHosts }, RATIOS)
+  assert.is(refuses(['b', 'c']), 'does not have the image; it is on b, c')
+  for (const hosts of [null, ['a', 'b']]) assert.is(refuses(hosts), null)
+  const scheduler = schedulerOf([host('a'), host('b'), host('c')], () => 0.99)
+  assert.equal(scheduler.pick({ ...REQUEST, imageHosts: ['b'] }), { hosts: ['b'] })
+  assert.is(faultOf(() => scheduler.pick({ ...REQUEST, imageHosts: ['gone'] })).details?.image, 3)
+})
+
 test('each filter says no to what it is for, in words, and yes to the rest', () => {
   const says = (name: string, body: HostBody, avoid: string[] = []): string | null | undefined =>
     FILTERS.find(f => f.name === name)?.refuses(body, { ...REQUEST, avoid }, RATIOS)
