@@ -245,7 +245,7 @@ test('tables and JSON of what Nova has no words for', async () => {
 test('snapshots, backups, disks and interfaces', async () => {
   const id = await face.newServer({ name: 'web' })
   face.fake.finish(id)
-  const made = json(await baton('instance snapshot web --json'))
+  const made = json(await baton('instance snapshot web --json')) as Record<string, string>
   assert.equal([made.instance, made.name, made.operation, made.status], [id, 'web-snapshot', `${id}.2`, 'running'])
   face.fake.finish(id)
   assert.match((await baton('image show web-snapshot')).out, new RegExp(`^ID +${made.image}$`, 'm'))
@@ -261,7 +261,7 @@ test('snapshots, backups, disks and interfaces', async () => {
   assert.is((await baton('disk delete data')).code, 4)
   assert.match((await baton('disk detach web data')).out, /detach disk data: running/)
   face.fake.finish(id)
-  const port = json(await baton('interface attach web --json'))
+  const port = json(await baton('interface attach web --json')) as Record<string, string>
   face.fake.finish(id)
   assert.match((await baton('interface list web')).out, new RegExp(`^${port.interface} +local +${port.mac} +ACTIVE$`, 'm'))
   assert.is((await baton(`interface detach web ${port.interface}`)).code, 0)

@@ -1,4 +1,4 @@
-/** The devices of an instance: what is refused before anything is begun, what it has when an operation has ended, and what it may not do with them. */
+/** The devices of an instance: what is refused before anything is begun, what it has afterwards, and what it may not do with them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { NO_DEVICES } from '../../actors/hypervisor/driver.ts'
