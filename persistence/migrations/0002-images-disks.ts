@@ -1,4 +1,4 @@
-/** The views of images that were made here, and of disks. */
+/** The views of images that were made here, and of disks; instances that are there already have no devices. */
 import { Migration } from '@mikro-orm/migrations'
 
 const TABLES = `
@@ -28,6 +28,8 @@ create table disk (
 );
 create index disk_created on disk (created_at, id) where not deleted;
 create index disk_instance on disk (instance) where instance is not null;
+
+update instance set body = body || '{"devices": {"disks": [], "interfaces": []}}'::jsonb where body -> 'devices' is null;
 `
 
 export class Migration0002 extends Migration {
