@@ -95,6 +95,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/status.ts')).status,
   },
   {
+    path: 'doctor',
+    about: 'list what differs between what is believed and what is there; exit 0 nothing, 1 something, 2 could not look',
+    options: [
+      option('--repair', 'repair what is seen twice, each through its owner'),
+      option('--instance <id>', 'only what is about this instance, by id'),
+      option('--host <host>', 'only what is about this host'),
+      ...CLIENT,
+    ],
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
     path: 'node list',
     about: 'list conductors, compute hosts and gateways',
     options: CLIENT,

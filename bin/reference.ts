@@ -1,4 +1,5 @@
 /** The reference tables of the README, made from the tables in the code. `bin/docs.ts` writes them, the tidy test compares. */
+import { FINDINGS } from '../actors/doctor/codes.ts'
 import { ERRORS } from '../actors/kernel/errors.ts'
 import { configEntries, environmentName, expected } from '../supervisors/config-table.ts'
 import { COMMANDS } from './commands.ts'
@@ -40,7 +41,13 @@ const exitTable = (): string =>
     Object.values(EXIT).map(e => [e.code, e.meaning]),
   )
 
-const SECTIONS = { commands: commandTable, configuration: configTable, errors: errorTable, exits: exitTable } as const
+const findingTable = (): string =>
+  markdown(
+    ['code', 'severity', 'meaning', 'by itself', '`--repair`'],
+    Object.entries(FINDINGS).map(([code, f]) => [`\`${code}\``, f.severity, f.meaning, f.byItself, f.repair ?? 'nothing']),
+  )
+
+const SECTIONS = { findings: findingTable, commands: commandTable, configuration: configTable, errors: errorTable, exits: exitTable } as const
 
 /** The README with every table between `<!-- NAME:begin -->` and `<!-- NAME:end -->` made anew. Throws when a mark is missing. */
 export function withReference(readme: string): string {

@@ -56,6 +56,10 @@ export interface ActorHost {
    * after `deadlineMs` of the monotonic clock.
    */
   deliver(to: Address, command: Command, from: Sender, deadlineMs?: number): Promise<unknown>
+  /** Has an actor's view row written again. Rejects `Moved` when its shard is not served here. */
+  rewrite(to: Address): Promise<unknown>
+  /** Forgets that an actor was set aside, and loads it anew. */
+  revive(to: Address): Promise<unknown>
   owns(shard: number): boolean
   owned(): readonly number[]
   /**
@@ -98,6 +102,14 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
     return cell
   }
 
+  /** The living actor of this address, made if need be. */
+  function served(to: Address): Cell {
+    const definition = options.definitions.get(to.kind)
+    if (stopped || !shards.has(shardOf(to.id))) throw moved(shardOf(to.id))
+    if (!definition) throw new BatonError('NotFound', `there are no actors of kind ${to.kind}`)
+    return cells.get(addressKey(to)) ?? spawn(to, definition)
+  }
+
   function forget(cell: Cell): void {
     if (cells.get(cell.key) === cell) cells.delete(cell.key)
     cell.drop()
@@ -133,6 +145,12 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
         return Promise.reject(new BatonError('Overloaded', message, { retryAfterMs: 250 }))
       }
       return (cell ?? spawn(to, definition)).deliver(command, from, deadlineMs ?? Number.POSITIVE_INFINITY)
+    },
+    rewrite: async to => served(to).rewrite(),
+    async revive(to) {
+      const old = cells.get(addressKey(to))
+      if (old?.poisoned() != null) forget(old)
+      return served(to).rewrite()
     },
     owns: shard => shards.has(shard),
     owned: () => [...shards],

@@ -8,6 +8,7 @@ const id = text(256)
 const requestId = text(128)
 const page = { limit: optional(integer(1, 10_000)), marker: optional(id) }
 const byId = checkObject({ id })
+const doctorScope = checkObject({ instance: optional(id), host: optional(id) })
 const size = integer(0, 2 ** 31 - 1)
 
 export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
@@ -85,4 +86,6 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   drainNode: byId,
   listQueues: record,
   status: record,
+  diagnose: doctorScope,
+  repair: doctorScope,
 }

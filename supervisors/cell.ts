@@ -45,6 +45,8 @@ export interface Cell {
   /** Takes a state from the journal, and starts the work it asks for. Throws when the events do not fit. */
   restore(loaded: Loaded): void
   poison(reason: string): void
+  /** Writes its view row again, as it should be by its state. Resolves after the commit. */
+  rewrite(): Promise<unknown>
   poisoned(): string | null
   waiting(): number
   /** Monotonic time at which the oldest waiting command came. */
@@ -77,6 +79,8 @@ type Outcome =
 interface Batch {
   readonly outcomes: readonly Outcome[]
   readonly events: readonly ActorEvent[]
+  /** Whether there is anything to commit. */
+  readonly writes: boolean
   readonly state: unknown
   readonly now: number
 }
@@ -84,6 +88,8 @@ interface Batch {
 /** Commands that share a commit, at most. */
 const BATCH = 100
 const WAKE = null
+/** A command of the runtime's own: decides nothing, but has the row committed. */
+const REWRITE: Command = { method: '@rewrite', args: null }
 
 export function createCell(context: CellContext, address: Address, definition: AnyActor): Cell {
   const { env, journal, counters } = context
@@ -133,7 +139,7 @@ export function createCell(context: CellContext, address: Address, definition: A
     if (!loaded && !retired && poisoned === null) return loadFirst()
     const batch = plan()
     const defect = batch.outcomes.at(-1)
-    if (batch.events.length > 0 || (defect && 'defect' in defect)) return carryOut(batch)
+    if (batch.writes || (defect && 'defect' in defect)) return carryOut(batch)
     settle(batch.outcomes)
     rest()
   }
@@ -178,7 +184,8 @@ export function createCell(context: CellContext, address: Address, definition: A
         break
       }
     }
-    return { outcomes, events, state: next, now }
+    const writes = events.length > 0 || outcomes.some(o => o.message.command === REWRITE && 'decision' in o && o.decision.ok && seq > 0)
+    return { outcomes, events, writes, state: next, now }
   }
 
   /** Why a command is not even looked at, or null. */
@@ -193,12 +200,13 @@ export function createCell(context: CellContext, address: Address, definition: A
 
   function decide(current: unknown, { command, from }: Message, now: number): AnyDecision {
     counters.commands++
+    if (command === REWRITE) return { ok: true, events: [] }
     return definition.decide(current, command, { id: address.id, now, from })
   }
 
   async function carryOut(batch: Batch): Promise<void> {
     try {
-      if (batch.events.length > 0) await commit(batch)
+      if (batch.writes) await commit(batch)
     } catch (error) {
       await refused(batch, error)
       rest()
@@ -229,7 +237,7 @@ export function createCell(context: CellContext, address: Address, definition: A
     const row = definition.view(next, address.id)
     const outstanding = definition.work(next, address.id)
     // A snapshot costs as much as its size, so a large state is snapshotted less often: the cost per event stays the same.
-    const due = unsnapshotted + events.length >= Math.max(context.snapshotEvery, snapshotBytes / 200)
+    const due = events.length > 0 && unsnapshotted + events.length >= Math.max(context.snapshotEvery, snapshotBytes / 200)
     await journal.append({
       actor: address,
       shard,
@@ -364,6 +372,7 @@ export function createCell(context: CellContext, address: Address, definition: A
     deliver,
     restore,
     poison,
+    rewrite: () => deliver(REWRITE, context.self, Number.POSITIVE_INFINITY),
     poisoned: () => poisoned,
     waiting: () => inbox.length,
     oldestMs: () => inbox[0]?.queuedMs ?? null,

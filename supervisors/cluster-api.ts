@@ -24,6 +24,7 @@ import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
 import { diskRequests } from './disk-requests.ts'
 import { createImages } from './image-requests.ts'
+import { createDoctor, type DoctorOptions } from './doctor.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
 
 export interface ClusterApiOptions {
@@ -37,6 +38,7 @@ export interface ClusterApiOptions {
   hostLoad(host: string): Readonly<Record<string, number>>
   readonly version: string
   readonly timers?: InstanceTimers | undefined
+  readonly doctor: Omit<DoctorOptions, 'views' | 'call' | 'nodes' | 'members' | 'map' | 'version'>
 }
 
 /** Rows a list answers with when no limit is asked for, and at most. */
@@ -142,6 +144,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     ...images.requests,
     ...diskRequests(options),
     ...instanceRequests({ ...options, bootable: images.bootable, get }),
+    ...createDoctor({ ...options, ...options.doctor, nodes }),
     async consoleLog({ id, maxBytes }) {
       const body = await get<InstanceBody>('instance', id, 'instance')
       if (body.vmState === 'deleted') throw new BatonError('NotFound', `instance ${id} is deleted`)

@@ -7,9 +7,10 @@ import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor, type Ratios } from '../actors/host/host.ts'
 import { imageActor } from '../actors/image/image.ts'
+import { RECONCILE_DEFAULTS, type ReconcilePolicy } from '../actors/host/policies.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
-import { type Address, address, addressKey, rootOf, shardOf } from '../actors/kernel/address.ts'
-import { checkObject, integer, listOf } from '../actors/kernel/check.ts'
+import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
+import { checkObject, integer, listOf, text } from '../actors/kernel/check.ts'
 import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
@@ -30,9 +31,12 @@ import type { InstanceTimers } from './instance-requests.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createPicks } from './picks.ts'
 import type { RestartPolicy } from './restart.ts'
+import { createSelfReport } from './self-report.ts'
 import { serveApi } from './serve-api.ts'
 import { createStorage } from './storage.ts'
+import { createSubjectTeller } from './subject-teller.ts'
 import { createSummaries, type HostSummary } from './summaries.ts'
+import type { TreatmentOptions } from './treatments.ts'
 
 export interface ConductorSettings {
   readonly membership: { readonly leaseMs: number; readonly renewMs: number; readonly pingMs: number; readonly suspectMs: number }
@@ -42,6 +46,7 @@ export interface ConductorSettings {
   readonly ratios: Ratios
   readonly deadlines?: Deadlines
   readonly timers?: InstanceTimers
+  readonly reconcile?: ReconcilePolicy
 }
 
 export interface ConductorOptions {
@@ -136,12 +141,20 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onFenced,
     onPoisoned(actor, reason) {
       env.log.error({ actor: addressKey(actor), reason }, 'an actor was set aside')
-      if (actor.kind !== 'operation') return
-      messenger.call(address('instance', rootOf(actor.id)), 'broken', { operation: actor.id, reason }, { timeoutMs: CALL_MS }).catch(error => {
-        env.log.error({ actor: addressKey(actor), fault: toFault(error) }, 'the subject of a broken operation could not be told')
-      })
+      tellSubject(actor, reason)
     },
   })
+
+  const tellSubject = createSubjectTeller({
+    env,
+    owns: shard => !stopped && actors.owns(shard),
+    call: (to, method, args) => messenger.call(to, method, args, { timeoutMs: CALL_MS }),
+  })
+
+  function ownerOf(shard: number) {
+    const map = member.map()
+    return map.members.find(m => m.incarnation === map.owners[shard])
+  }
 
   function route(to: Address): Route {
     switch (to.kind) {
@@ -156,8 +169,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       default: {
         const shard = shardOf(to.id)
         if (actors.owns(shard)) return { at: 'here' }
-        const map = member.map()
-        const owner = map.members.find(m => m.incarnation === map.owners[shard])
+        const owner = ownerOf(shard)
         if (!owner) return { at: 'nowhere', why: `shard ${shard} has no owner just now` }
         // Ours by the map, but not served yet or any more: it will be in a moment.
         return owner.nodeId === nodeId ? { at: 'nowhere', why: `shard ${shard} is being taken over` } : { at: 'node', node: owner.nodeId }
@@ -182,6 +194,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
         return serveApi(api, method, args)
       case 'monitor': {
         if (!actors.owns(shardOf(to.id))) throw movedWithMap(shardOf(to.id))
+        if (method === 'reported' && from.role === 'conductor') return monitor.reported(to.id)
         if (method !== 'beat') throw new BatonError('UnknownMethod', `a monitor has no method ${method}`)
         const wrong = checkBeat(args)
         if (wrong) throw new BatonError('BadRequest', `monitor.beat: ${wrong}`)
@@ -189,7 +202,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       }
       case 'node':
         if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `a node has no method ${method} for a ${from.role}`)
-        return serveNode(method)
+        return serveNode(method, args)
       default:
         return actors.deliver(to, { method, args }, from, deadlineMs).catch(error => {
           throw error instanceof BatonError && error.code === 'Moved' ? movedWithMap(shardOf(to.id)) : error
@@ -207,8 +220,11 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const movedWithMap = (shard: number): BatonError =>
     new BatonError('Moved', `shard ${shard} is not served by ${nodeId}`, { details: { map: member.map() } })
 
-  async function serveNode(method: string): Promise<unknown> {
+  async function serveNode(method: string, args: unknown): Promise<unknown> {
     if (method === 'queues') return queues()
+    if ((method === 'revive' || method === 'rewrite') && checkActor(args) === null) {
+      return actors[method](parseAddress((args as { actor: string }).actor))
+    }
     if (method === 'drain') {
       env.setTimer(0, () => drain().then(() => options.onDrained?.()))
       return { state: 'draining' }
@@ -217,6 +233,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const checkPing = checkObject({ incarnation: integer(1, Number.MAX_SAFE_INTEGER), suspects: listOf(integer(1, Number.MAX_SAFE_INTEGER), 1000) })
+
+  const checkActor = checkObject({ actor: text(256) })
 
   const checkVersion = checkObject({ version: integer(0, Number.MAX_SAFE_INTEGER) })
 
@@ -261,7 +279,19 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     send: (node, bodies) => messenger.cast(address('node', node), 'summaries', bodies),
   })
 
-  const monitor = createHostMonitor({ env, now: clock.now, views: options.views, call, timing: settings.heartbeat })
+  const treatments: TreatmentOptions = {
+    views: options.views,
+    policy: settings.reconcile ?? RECONCILE_DEFAULTS,
+    log: env.log,
+    call,
+    async tellOwner(actor, method) {
+      const owner = ownerOf(shardOf(parseAddress(actor).id))
+      if (!owner) throw new BatonError('Unavailable', `the shard of ${actor} has no owner just now`)
+      return call('node', owner.nodeId, method, { actor })
+    },
+  }
+
+  const monitor = createHostMonitor({ env, now: clock.now, views: options.views, call, treatments, timing: settings.heartbeat })
 
   const member: ClusterMember = createMember({
     env,
@@ -291,40 +321,26 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     map: member.map,
     sessions: () => messenger.sessions.all(),
     hostLoad: summaries.load,
+    doctor: { env, now: clock.now, treatments, confirmMs: settings.heartbeat.intervalMs * 1.5, freshMs: settings.heartbeat.suspectMs },
     version: options.version,
     timers: settings.timers,
   })
 
+  const selfReport = createSelfReport({
+    nodeId,
+    engine: options.engine,
+    link: options.link,
+    messenger,
+    actors,
+    journal,
+    total: settings.actors.total,
+  })
   function load(): Json {
-    const a = actors.stats()
-    const j = journal.stats()
-    const m = messenger.stats()
-    return {
-      node: options.engine,
-      actors: a.actors,
-      inbox: a.waiting,
-      oldestMs: Math.round(Math.max(a.oldestMs, j.oldestMs)),
-      commitsWaiting: j.queued,
-      commitMs: Math.round(j.commitMs * 10) / 10,
-      calls: m.pending,
-      restarts: a.restarts,
-      deadLetters: a.deadLetters,
-      poisoned: [...a.poisoned].slice(0, 100),
-      ...options.gauges?.(),
-    }
+    return { ...selfReport.load(), ...options.gauges?.() }
   }
 
   function queues(): QueueBody[] {
-    const a = actors.stats()
-    const j = journal.stats()
-    const m = messenger.stats()
-    const l = options.link.stats()
-    return [
-      { node: nodeId, queue: 'inboxes', depth: a.waiting, limit: settings.actors.total, oldestMs: Math.round(a.oldestMs), busiest: a.busiest },
-      { node: nodeId, queue: 'journal', depth: j.queued, limit: settings.actors.total, oldestMs: Math.round(j.oldestMs), busiest: null },
-      { node: nodeId, queue: 'calls', depth: m.pending, limit: 20_000, oldestMs: Math.round(m.oldestPendingMs), busiest: null },
-      { node: nodeId, queue: 'links', depth: l.queued, limit: 10_000, oldestMs: 0, busiest: null },
-    ]
+    return selfReport.queues()
   }
 
   async function drain(): Promise<void> {

@@ -4,6 +4,7 @@
  * described once. A key appears in the environment as `BATON_` and its path in capitals: `http.port` is
  * `BATON_HTTP_PORT`, `driver.fake.latencyMs` is `BATON_DRIVER_FAKE_LATENCY_MS`.
  */
+import { CLAIMS, UNKNOWN_GUESTS, VANISHED_GUESTS } from '../actors/host/policies.ts'
 
 export interface NumberKey {
   readonly kind: 'integer' | 'number'
@@ -109,6 +110,14 @@ export const CONFIG_KEYS = {
   'instances.reclaimMs': integer(0, 'ms', [0, 3650 * DAY], 'For how long a deleted instance can be restored; 0 deletes at once.'),
   'instances.confirmResizeMs': integer(0, 'ms', [0, 3650 * DAY], 'Time after which a resize or migration is confirmed by itself; 0 never.'),
   'instances.shelvedOffloadMs': integer(0, 'ms', [-1, 3650 * DAY], 'How long a shelved instance stays on its host; -1 until it is offloaded.'),
+  'reconcile.auditMs': integer(30_000, 'ms', [1000, DAY], 'How often each host is compared with what is believed of it.'),
+  'reconcile.unknownGuests': choice('keep', UNKNOWN_GUESTS, 'What becomes of a guest that no instance owns.'),
+  'reconcile.vanishedGuests': choice(
+    'error',
+    VANISHED_GUESTS,
+    'What becomes of an instance without its guest; rebuild makes it anew from its image and loses its disk.',
+  ),
+  'reconcile.claims': choice('repair', CLAIMS, 'Room held for nobody, or not held: corrected at each audit, or only reported by `baton doctor`.'),
   'limits.maxInstancesPerRequest': integer(1000, 'instances', [1, 10_000], 'Instances that one create may ask for.'),
   'scheduler.vcpuRatio': number(4, 'ratio', [0.01, 1000], 'Virtual CPUs promised per CPU of a host.'),
   'scheduler.ramRatio': number(1, 'ratio', [0.01, 1000], 'Memory promised per memory of a host.'),

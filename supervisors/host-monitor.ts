@@ -5,18 +5,20 @@
  *
  * A host whose shard has just been taken over gets a full term before any verdict: its silence may have been ours.
  */
-import type { HostBody, HostState, InstanceBody } from '../actors/api.ts'
+import type { HostBody, HostState } from '../actors/api.ts'
+import type { Difference } from '../actors/doctor/difference.ts'
 import type { HostInfo } from '../actors/host/host.ts'
 import { HOST_ROW_LIMIT } from '../actors/host/limits.ts'
-import { compareGuests, type Question } from '../actors/host/reconcile.ts'
 import { POWER_STATES } from '../actors/hypervisor/driver.ts'
 import type { GuestReport } from '../actors/hypervisor/hypervisor.ts'
 import { shardOf } from '../actors/kernel/address.ts'
 import { anyOf, checkObject, integer, listOf, record, text } from '../actors/kernel/check.ts'
 import type { Sender } from '../actors/kernel/define.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
-import { BatonError, toFault } from '../actors/kernel/errors.ts'
+import { BatonError, isTransient, toFault } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
+import { lookAtHost } from './host-look.ts'
+import { type TreatmentOptions, treat, treatsByItself } from './treatments.ts'
 
 export interface Beat {
   readonly seq: number
@@ -46,6 +48,7 @@ export interface HostMonitorOptions {
   now(): number
   readonly views: Views
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
+  readonly treatments: TreatmentOptions
   readonly timing: { readonly intervalMs: number; readonly suspectMs: number; readonly downMs: number; readonly auditMs: number }
 }
 
@@ -54,9 +57,16 @@ export interface HostMonitor {
   beat(host: string, beat: Beat, from: Sender): Promise<{ intervalMs: number }>
   adopt(shards: readonly number[]): Promise<void>
   release(shards: readonly number[]): void
+  /** What a host said last of its guests, and how long ago, ms; null when it was not heard here yet. */
+  reported(host: string): Reported | null
   /** What a host heard here said of its load. */
   load(host: string): Readonly<Record<string, number>> | undefined
   stop(): void
+}
+
+export interface Reported {
+  readonly ageMs: number
+  readonly guests: readonly GuestReport[]
 }
 
 interface Watched {
@@ -128,13 +138,12 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     )
   }
 
-  /** Looks for differences between what the host reported and what the views say, and asks the owners about each. */
+  /** Looks for differences between what the host reported and what is believed, and puts each to its owner. */
   async function audit(host: string, watched: Watched): Promise<void> {
     watched.auditing = true
-    const { guests } = watched
     try {
-      const rows = await rowsOf(host, guests)
-      for (const question of compareGuests(host, guests, rows, options.now())) await ask(host, question)
+      const { differences } = await lookAtHost(options, host, watched.guests)
+      for (const difference of differences) if (treatsByItself(difference, options.treatments.policy)) await treatOne(host, difference)
     } catch (error) {
       env.log.warn({ host, fault: toFault(error) }, 'an audit was not finished')
     }
@@ -142,32 +151,14 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     watched.auditAtMs = env.monotonicMs() + timing.auditMs
   }
 
-  async function rowsOf(host: string, guests: readonly GuestReport[]): Promise<InstanceBody[]> {
-    const here = await options.views.list('instance', { where: { host, deleted: false }, limit: HOST_ROW_LIMIT })
-    const rows = new Map(here.map(row => [row.id, row.body as InstanceBody]))
-    for (const guest of guests) {
-      if (rows.has(guest.instance)) continue
-      const row = await options.views.get('instance', guest.instance)
-      if (row) rows.set(row.id, row.body as InstanceBody)
-    }
-    return [...rows.values()]
-  }
-
-  async function ask(host: string, question: Question): Promise<void> {
-    if (question.ask === 'guestMissing') {
-      await options.call('instance', question.instance, 'guestMissing', { host })
-      return
-    }
-    const { power, order } = question.guest
-    const answer = (await options.call('instance', question.instance, 'guestSeen', { host, power, order })) as {
-      known: boolean
-      keep: boolean
-      order?: number
-    }
-    if (!answer.known) env.log.warn({ host, instance: question.instance }, 'a guest that no instance owns was reported; it is left alone')
-    if (answer.known && !answer.keep && answer.order !== undefined) {
-      env.log.info({ host, instance: question.instance }, 'destroying a guest that its owner gave up')
-      await options.call('compute', host, 'destroy', { instance: question.instance, order: answer.order })
+  async function treatOne(host: string, difference: Difference): Promise<void> {
+    try {
+      await treat(options.treatments, difference)
+    } catch (error) {
+      const fault = toFault(error)
+      // Who does not answer now will not answer about the others either.
+      if (isTransient(fault)) throw error
+      env.log.warn({ host, code: difference.code, subject: difference.subject, fault }, 'a difference could not be treated')
     }
   }
 
@@ -205,6 +196,10 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     release(shards) {
       const given = new Set(shards)
       for (const host of [...hosts.keys()]) if (given.has(shardOf(host))) hosts.delete(host)
+    },
+    reported(host) {
+      const watched = hosts.get(host)
+      return watched?.info ? { ageMs: env.monotonicMs() - watched.heardMs, guests: watched.guests } : null
     },
     load: host => hosts.get(host)?.load,
     stop() {

@@ -13,6 +13,7 @@ import type { Inventory } from '../hypervisor/driver.ts'
 import { type BucketMap, emptyMap, entries, get, remove, set } from '../kernel/bucket-map.ts'
 import { anyOf, checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
+import { decideRestore, type RestoreArgs } from './restore.ts'
 
 export interface Resources {
   readonly vcpus: number
@@ -24,9 +25,11 @@ export interface Claim extends Resources {
   readonly instance: string
 }
 
-interface HeldClaim extends Claim {
+export interface HeldClaim extends Claim {
   /** Cluster time, ms. */
   readonly since: number
+  /** Rank of the command that made it; a release of a lower rank is of the past. */
+  readonly order?: number
 }
 
 interface Mark {
@@ -50,7 +53,7 @@ export interface HostInfo extends Inventory {
   readonly version: string
 }
 
-interface HostActorState {
+export interface HostActorState {
   readonly registered: boolean
   readonly info: HostInfo
   readonly state: HostState
@@ -71,6 +74,8 @@ type HostCommand =
   | { readonly method: 'observe'; readonly args: { readonly state: HostState } }
   | { readonly method: 'claim'; readonly args: { readonly claim: string; readonly order: number } & Claim }
   | { readonly method: 'release'; readonly args: { readonly claim: string; readonly order: number } }
+  /** Holds room again that an instance has by its owner's word; makes a claim the size its owner says. */
+  | { readonly method: 'restore'; readonly args: RestoreArgs }
   | { readonly method: 'setEnabled'; readonly args: { readonly enabled: boolean; readonly reason?: string } }
   /** An operator's word that nothing runs there any more: powered off, or cut off for good. */
   | { readonly method: 'fence'; readonly args: unknown }
@@ -79,16 +84,16 @@ type HostCommand =
   | { readonly method: 'get'; readonly args: unknown }
   | { readonly method: 'claims'; readonly args: unknown }
 
-type HostEvent =
+export type HostEvent =
   | { readonly type: 'registered'; readonly info: HostInfo }
   | { readonly type: 'observed'; readonly state: HostState }
-  | { readonly type: 'claimed'; readonly claim: string; readonly of: Claim }
+  | { readonly type: 'claimed'; readonly claim: string; readonly of: Claim; readonly order?: number }
   | { readonly type: 'released'; readonly claim: string; readonly order: number }
   | { readonly type: 'enabledSet'; readonly enabled: boolean; readonly reason: string | null }
 
 const NOTHING: Resources = { vcpus: 0, ramMb: 0, diskGb: 0 }
 
-const plus = (a: Resources, b: Resources, sign: 1 | -1): Resources => ({
+export const plus = (a: Resources, b: Resources, sign: 1 | -1): Resources => ({
   vcpus: a.vcpus + sign * b.vcpus,
   ramMb: a.ramMb + sign * b.ramMb,
   diskGb: a.diskGb + sign * b.diskGb,
@@ -112,8 +117,23 @@ const sameInfo = (a: HostInfo, b: HostInfo): boolean =>
 
 const rank = integer(0, Number.MAX_SAFE_INTEGER)
 
+const claimArgs = checkObject({
+  claim: text(256),
+  order: rank,
+  instance: text(128),
+  vcpus: integer(0, 1e6),
+  ramMb: integer(0, 1e12),
+  diskGb: integer(0, 1e12),
+})
+
+/** Whether this claim was released by a newer command a short while ago, so that this may be a late copy of it. */
+export function isMarked(state: HostActorState, claim: string, order: number, now: number): boolean {
+  const mark = get(state.released, claim)
+  return mark !== undefined && order <= mark.order && now - mark.at < MARK_MS
+}
+
 export function hostActor(ratios: Ratios) {
-  function decide(state: HostActorState, command: HostCommand, { id }: DecideContext): Decision<HostActorState, HostEvent> {
+  function decide(state: HostActorState, command: HostCommand, { id, now }: DecideContext): Decision<HostActorState, HostEvent> {
     switch (command.method) {
       case 'register': {
         const events: HostEvent[] = []
@@ -128,20 +148,23 @@ export function hostActor(ratios: Ratios) {
       case 'claim': {
         const { claim, order, instance, vcpus, ramMb, diskGb } = command.args
         if (get(state.claims, claim)) return accept([])
-        if (order <= (get(state.released, claim)?.order ?? -1))
-          return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
+        if (isMarked(state, claim, order, now)) return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
         if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)
         if (!state.enabled) return refuse('HostRefused', `host ${id} is disabled${state.disabledReason ? `: ${state.disabledReason}` : ''}`)
         if (state.state !== 'up') return refuse('HostRefused', `host ${id} is ${state.state}`)
         const lacking = lacks(state.info, state.used, command.args, ratios)
         if (lacking) return refuse('HostRefused', `host ${id} has no room: ${lacking}`)
-        return accept([{ type: 'claimed', claim, of: { instance, vcpus, ramMb, diskGb } }])
+        return accept([{ type: 'claimed', claim, of: { instance, vcpus, ramMb, diskGb }, order }])
       }
       case 'release': {
         const { claim, order } = command.args
-        const known = get(state.claims, claim) || order > (get(state.released, claim)?.order ?? -1)
-        return accept(known ? [{ type: 'released', claim, order }] : [])
+        const held = get(state.claims, claim)
+        // A copy of an earlier release, after which the room was claimed again, must not take it.
+        const applies = held ? order >= (held.order ?? 0) : order > (get(state.released, claim)?.order ?? -1)
+        return accept(applies ? [{ type: 'released', claim, order }] : [])
       }
+      case 'restore':
+        return decideRestore(state, command.args, id, now, ratios)
       case 'setEnabled': {
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
         return accept([{ type: 'enabledSet', enabled: command.args.enabled, reason: command.args.reason ?? null }], s => bodyOf(s, id))
@@ -175,16 +198,8 @@ export function hostActor(ratios: Ratios) {
         check: checkObject({ driver: text(64), pid: integer(0, 2 ** 31), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }),
       },
       observe: { check: checkObject({ state: anyOf('up', 'suspect', 'down', 'fenced', 'gone') }) },
-      claim: {
-        check: checkObject({
-          claim: text(256),
-          order: rank,
-          instance: text(128),
-          vcpus: integer(0, 1e6),
-          ramMb: integer(0, 1e12),
-          diskGb: integer(0, 1e12),
-        }),
-      },
+      claim: { check: claimArgs },
+      restore: { check: claimArgs },
       release: { check: checkObject({ claim: text(256), order: rank }) },
       setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
       fence: {},
@@ -225,8 +240,12 @@ function evolve(state: HostActorState, event: HostEvent, at: number): HostActorS
     }
     case 'observed':
       return { ...state, state: event.state, stateSince: at, updatedAt: at }
-    case 'claimed':
-      return { ...state, claims: set(state.claims, event.claim, { ...event.of, since: at }), used: plus(state.used, event.of, 1), updatedAt: at }
+    case 'claimed': {
+      const before = get(state.claims, event.claim)
+      const used = plus(before ? plus(state.used, before, -1) : state.used, event.of, 1)
+      const held = { ...event.of, since: before?.since ?? at, order: event.order ?? 0 }
+      return { ...state, claims: set(state.claims, event.claim, held), used, updatedAt: at }
+    }
     case 'released': {
       const held = get(state.claims, event.claim)
       const released = marks(state.released, event, held, at)

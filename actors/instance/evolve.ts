@@ -1,7 +1,7 @@
 /** What each event makes of an instance. What it becomes when an operation has ended stands in the table of `states.ts`. */
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { commandOrder, type FlavorSize, type InstanceEvent, type InstanceSpec, type InstanceState, type Origin, type Task } from './model.ts'
-import { INSTANCE_OPERATIONS, rowOf, settle } from './states.ts'
+import { INSTANCE_OPERATIONS, isToRun, rowOf, settle } from './states.ts'
 
 /** Pause before what begins by itself is tried again when it could not be done, ms. */
 const DUE_AGAIN_MS = 60_000
@@ -63,6 +63,13 @@ function promised({ next }: InstanceState, vmState: InstanceState['vmState'], ho
   return softly ? next : { operation: next.operation, kind: 'delete', requestId: next.requestId, mode: null }
 }
 
+/**
+ * Whether the guest that is left was told something by this operation. A confirm speaks to the other host, and a revert leaves a
+ * guest alone that is to be off: their ranks must not make later reports of that guest look like reports of the past.
+ */
+const commandsGuest = (task: Task, state: InstanceState): boolean =>
+  task.kind !== 'confirm-resize' && (task.kind !== 'revert-resize' || isToRun(state))
+
 function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceState {
   const { task, spec } = state
   if (!task || !spec) return state
@@ -86,7 +93,7 @@ function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceSt
     spec: { ...(base.spec ?? spec), image: task.kind === 'rebuild' ? (change?.image ?? spec.image) : spec.image },
     kept: settled.vmState === 'resized' ? { vmState: state.vmState, powerState: state.powerState } : null,
     due: followUp ? { kind: followUp.kind, at: at + followUp.afterMs } : null,
-    obeyed: commandOrder(Number(task.operation.slice(task.operation.lastIndexOf('.') + 1)), 0),
+    obeyed: commandsGuest(task, state) ? commandOrder(Number(task.operation.slice(task.operation.lastIndexOf('.') + 1)), 0) : state.obeyed,
     launchedAt: task.kind === 'build' ? at : state.launchedAt,
     deletedAt: settled.vmState === 'deleted' ? at : state.deletedAt,
   }

@@ -1,9 +1,12 @@
 /** What an instance makes of the reports about its guest. */
 import type { VmState } from '../api.ts'
+import type { ReconcilePolicy } from '../host/policies.ts'
 import type { PowerState } from '../hypervisor/driver.ts'
 import { accept, type Decision } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
-import { commandOrder, type InstanceEvent, type InstanceState } from './model.ts'
+import { commandOrder, type InstanceEvent, type InstanceState, sizeOf } from './model.ts'
+import { refusal } from './requests.ts'
+import { rowOf } from './states.ts'
 
 type D = Decision<InstanceState, InstanceEvent>
 
@@ -12,16 +15,60 @@ const FOLLOWS: ReadonlySet<VmState> = new Set(['active', 'stopped', 'paused', 's
 /** States in which there need not be a guest on the host. */
 const MAY_MISS: ReadonlySet<VmState> = new Set(['deleted', 'error'])
 
-export function decideGuestSeen(state: InstanceState, seen: { host: string; power: PowerState; order: number }, id: string): D {
-  // A guest nobody knows is reported, never destroyed: it may belong to something older than this journal.
-  if (!state.spec) return accept([], () => ({ known: false, keep: true }))
+export interface SeenGuest {
+  readonly host: string
+  readonly power: PowerState
+  readonly order: number
+  /** The policy about guests that no instance owns. */
+  readonly unknown?: ReconcilePolicy['unknownGuests']
+}
+
+export interface MissingGuest {
+  readonly host: string
+  readonly vanished?: ReconcilePolicy['vanishedGuests']
+}
+
+/** The owner's word about a guest. `order` outranks all that was said about it so far, and nothing that will be. */
+export interface GuestVerdict {
+  readonly known: boolean
+  readonly keep: boolean
+  /** It is kept for a revert, and must not run. */
+  readonly stop?: boolean
+  readonly order?: number
+}
+
+/** Which room an instance holds, by its owner's word. */
+export interface Holdings {
+  /** An operation is under way: it knows what it has claimed. */
+  readonly changing: boolean
+  readonly claims: readonly {
+    readonly host: string
+    readonly claim: string
+    readonly vcpus: number
+    readonly ramMb: number
+    readonly diskGb: number
+  }[]
+  /** Outranks what its operations have said so far, and nothing that a later one will. */
+  readonly order: number
+}
+
+const RUNS: ReadonlySet<PowerState> = new Set(['running', 'paused'])
+
+const orderNow = (state: InstanceState): number => commandOrder(state.operations + 1, 0)
+
+const verdict = (events: readonly InstanceEvent[], said: GuestVerdict): D => accept(events, () => said)
+
+export function decideGuestSeen(state: InstanceState, seen: SeenGuest, id: string): D {
+  // It may belong to something older than this journal.
+  if (!state.spec) return verdict([], { known: false, keep: seen.unknown !== 'destroy', order: seen.order + 1 })
   // While an operation runs, the guest is the operation's business: it knows where it has put what.
-  if (state.task || state.next) return accept([], () => ({ known: true, keep: true }))
+  if (state.task || state.next) return verdict([], { known: true, keep: true })
   const here = state.host === seen.host
-  const keep = state.vmState !== 'deleted' && (here || state.origin?.host === seen.host)
+  const kept = state.vmState !== 'deleted' && state.origin?.host === seen.host
+  const keep = kept || (state.vmState !== 'deleted' && here)
   // A report from before the newest command that was obeyed tells of the past.
   const events = keep && here && seen.order >= state.obeyed ? observedPower(state, seen.power, id) : []
-  return accept(events, () => ({ known: true, keep, order: commandOrder(state.operations + 1, 0) }))
+  return verdict(events, { known: true, keep, stop: kept && !here && RUNS.has(seen.power), order: orderNow(state) })
 }
 
 /** The guest's power state as the host sees it, against what we believe. Nova's rule: a guest that ended by itself is stopped. */
@@ -47,8 +94,21 @@ function following(vmState: VmState, power: PowerState): VmState {
   }
 }
 
-export function decideMissing(state: InstanceState, host: string): D {
-  if (state.task || state.next || state.host !== host || MAY_MISS.has(state.vmState)) return accept([])
+export function decideHolds(state: InstanceState): D {
+  const { spec, host, claim, origin } = state
+  const first = spec && host && claim ? [{ host, claim, ...sizeOf(spec.flavor) }] : []
+  const second = origin ? [{ host: origin.host, claim: origin.claim, ...sizeOf(origin.flavor) }] : []
+  const claims = state.vmState === 'deleted' ? [] : [...first, ...second]
+  const holdings: Holdings = { changing: state.task !== null || state.next !== null, claims, order: orderNow(state) }
+  return accept([], () => holdings)
+}
+
+export function decideMissing(state: InstanceState, { host, vanished = 'error' }: MissingGuest, id: string): D {
+  if (state.task || state.next || state.host !== host || MAY_MISS.has(state.vmState) || vanished === 'ignore') return accept([])
+  if (vanished === 'rebuild' && !refusal(state, 'rebuild', rowOf('rebuild'), id)) {
+    const operation = `${id}.${state.operations + 1}`
+    return accept([{ type: 'taskAccepted', task: { operation, kind: 'rebuild', requestId: `req-vanished-${operation}`, mode: null } }])
+  }
   const message = `the guest has vanished from host ${host}; delete the instance or rebuild it`
   return accept([{ type: 'broke', fault: { code: 'DriverFault', message } }])
 }

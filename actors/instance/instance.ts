@@ -7,7 +7,8 @@
  * whatever is under way: it waits as `next` while the running operation is asked to cancel. What is to begin by itself one
  * day (`due`) is a timer among its work.
  */
-import type { Devices, PowerState } from '../hypervisor/driver.ts'
+import type { Devices } from '../hypervisor/driver.ts'
+import { UNKNOWN_GUESTS, VANISHED_GUESTS } from '../host/policies.ts'
 import { POWER_STATES } from '../hypervisor/driver.ts'
 import { address } from '../kernel/address.ts'
 import { anyOf, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'
@@ -15,7 +16,7 @@ import { accept, type DecideContext, type Decision, defineActor, refuse, type Wo
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
 import { checkDisk, checkInterface } from './devices.ts'
 import { evolve } from './evolve.ts'
-import { decideGuestSeen, decideMissing } from './guests.ts'
+import { decideGuestSeen, decideHolds, decideMissing, type MissingGuest, type SeenGuest } from './guests.ts'
 import { bodyOf, INITIAL, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import {
   type ActArgs,
@@ -51,9 +52,11 @@ type InstanceCommand =
   /** An operation reports its end. Reported until taken, so it may come twice. */
   | { readonly method: 'ended'; readonly args: OperationEnded }
   /** A host says that this guest is there; the owner says whether it may stay. */
-  | { readonly method: 'guestSeen'; readonly args: { readonly host: string; readonly power: PowerState; readonly order: number } }
+  | { readonly method: 'guestSeen'; readonly args: SeenGuest }
   /** A host that should have this guest does not. */
-  | { readonly method: 'guestMissing'; readonly args: { readonly host: string } }
+  | { readonly method: 'guestMissing'; readonly args: MissingGuest }
+  /** Which claims it holds; the truth about room is compared with this. */
+  | { readonly method: 'holds'; readonly args: unknown }
   /** The runtime had to set an operation of this instance aside. */
   | { readonly method: 'broken'; readonly args: { readonly operation: string; readonly reason: string } }
   | { readonly method: 'get'; readonly args: unknown }
@@ -66,6 +69,7 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
   const { id } = context
   if (command.method === 'create') return decideCreate(state, command.args, context)
   if (command.method === 'guestSeen') return decideGuestSeen(state, command.args, id)
+  if (command.method === 'holds') return decideHolds(state)
   if (!state.spec) return refuse('NotFound', `there is no instance ${id}`)
   switch (command.method) {
     case 'get':
@@ -85,7 +89,7 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
     case 'ended':
       return decideEnded(state, command.args)
     case 'guestMissing':
-      return decideMissing(state, command.args.host)
+      return decideMissing(state, command.args, id)
     case 'broken':
       return decideBroken(state, command.args.operation, command.args.reason)
     case '@result':
@@ -193,8 +197,16 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     },
     reset: { check: checkObject({ state: anyOf('active', 'error') }) },
     ended: { check: checkObject({ operation: text(256), outcome: anyOf('done', 'undone', 'failed') }) },
-    guestSeen: { check: checkObject({ host: text(128), power: anyOf(...POWER_STATES), order: integer(0, Number.MAX_SAFE_INTEGER) }) },
-    guestMissing: { check: checkObject({ host: text(128) }) },
+    guestSeen: {
+      check: checkObject({
+        host: text(128),
+        power: anyOf(...POWER_STATES),
+        order: integer(0, Number.MAX_SAFE_INTEGER),
+        unknown: optional(anyOf(...UNKNOWN_GUESTS)),
+      }),
+    },
+    guestMissing: { check: checkObject({ host: text(128), vanished: optional(anyOf(...VANISHED_GUESTS)) }) },
+    holds: {},
     broken: { check: checkObject({ operation: text(256), reason: text(4096) }) },
     get: {},
   },

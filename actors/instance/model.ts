@@ -134,6 +134,8 @@ function taskStateOf({ task, next }: InstanceState): TaskState {
   return task ? rowOf(task.kind, task.mode).task : null
 }
 
+export const sizeOf = ({ vcpus, ramMb, diskGb }: FlavorSize) => ({ vcpus, ramMb, diskGb })
+
 export function bodyOf(state: InstanceState, id: string): InstanceBody | null {
   const { spec, origin } = state
   if (!spec) return null
@@ -144,6 +146,7 @@ export function bodyOf(state: InstanceState, id: string): InstanceBody | null {
     taskState: taskStateOf(state),
     powerState: state.powerState,
     host: state.host,
+    claim: state.claim,
     createdAt: state.createdAt,
     updatedAt: state.updatedAt,
     launchedAt: state.launchedAt,
@@ -154,6 +157,6 @@ export function bodyOf(state: InstanceState, id: string): InstanceBody | null {
     tags: state.tags,
     // States of yesterday have none.
     devices: state.devices ?? NO_DEVICES,
-    origin: origin && { host: origin.host, claim: origin.claim, flavor: origin.flavor.id },
+    origin: origin && { host: origin.host, claim: origin.claim, flavor: origin.flavor.id, ...sizeOf(origin.flavor) },
   }
 }

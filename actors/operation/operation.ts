@@ -29,6 +29,8 @@ type OperationCommand =
     }
   | { readonly method: 'cancel'; readonly args: { readonly overtaken?: boolean } }
   | { readonly method: 'get'; readonly args: unknown }
+  /** What its subject was told, or is to be told. */
+  | { readonly method: 'outcome'; readonly args: unknown }
   | { readonly method: '@result'; readonly args: WorkResult }
   | { readonly method: '@timer'; readonly args: { readonly key: string } }
 
@@ -82,6 +84,9 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       }
       case 'get':
         return state.phase === 'new' ? refuse('NotFound', `there is no operation ${id}`) : accept([], reply)
+      case 'outcome':
+        if (state.phase !== 'ended') return refuse(state.phase === 'new' ? 'NotFound' : 'Conflict', `operation ${id} has not ended`)
+        return accept([], s => endedOf(s, id, specOf(s)))
       case 'cancel':
         return decideCancel(state, command.args.overtaken === true, id)
       case '@timer':
@@ -221,6 +226,7 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       start: { check: checkObject({ kind: text(64), subject: text(128), requestId: text(128), args: record }) },
       cancel: { check: record },
       get: {},
+      outcome: {},
     },
     initial: () => INITIAL,
     decide,

@@ -20,8 +20,6 @@ import { VERSION } from '../version.ts'
 
 const RETENTION_EVERY_MS = 10 * 60_000
 const DAY_MS = 86_400_000
-/** How often an audit compares a host's guests with what should be there, ms. */
-const AUDIT_MS = 30_000
 
 interface Life {
   readonly conductor: Conductor
@@ -129,13 +127,14 @@ export async function run(options: Options): Promise<void> {
 function settingsFor(config: Config): ConductorSettings {
   return {
     membership: config.membership,
-    heartbeat: { ...config.heartbeat, auditMs: AUDIT_MS },
+    heartbeat: { ...config.heartbeat, auditMs: config.reconcile.auditMs },
     actors: {
       inbox: config.actors.inbox,
       total: config.actors.inbox * 20,
       idleMs: config.actors.idleMs,
       snapshotEvery: config.journal.snapshotEvery,
     },
+    reconcile: config.reconcile,
     restart: { limit: config.actors.restartLimit, periodMs: config.actors.restartPeriodMs, backoffBaseMs: 100, backoffCapMs: 10_000 },
     ratios: { vcpu: config.scheduler.vcpuRatio, ram: config.scheduler.ramRatio, disk: config.scheduler.diskRatio },
     deadlines: {

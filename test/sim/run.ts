@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { OperationBody } from '../../actors/api.ts'
 import { bodies } from './checkers/checker.ts'
+import { doctorAtRest } from './checkers/doctor.ts'
 import { CHECKERS } from './checkers/index.ts'
 import { startFaults } from './faults.ts'
 import { createLoop } from './loop.ts'
@@ -64,6 +65,7 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
     }
     if (history.busy > 0) violations.add(`liveness: ${history.busy} clients still wait for an answer`)
     for (const v of atRest()) violations.add(v)
+    for (const v of await doctorAtRest(loop, world)) violations.add(`the doctor finds nothing at rest: ${v}`)
     for (const v of history.surprises) violations.add(`a client was surprised: ${v}`)
     for (const { incarnation, entry, ok } of world.commits)
       hash.update(`${incarnation} ${entry.actor.kind}/${entry.actor.id} ${ok} ${JSON.stringify(entry.events)}`)

@@ -24,6 +24,8 @@ export const SIM_SETTINGS: ConductorSettings = {
   actors: { inbox: 1000, total: 20_000, idleMs: 8000, snapshotEvery: 5 },
   restart: { limit: 5, periodMs: 60_000, backoffBaseMs: 50, backoffCapMs: 2000 },
   ratios: { vcpu: 4, ram: 1, disk: 1 },
+  // What leaks room is a bug that the checkers must see: the reconciler must not tidy up behind it.
+  reconcile: { unknownGuests: 'keep', vanishedGuests: 'error', claims: 'report' },
   timers: { reclaimMs: 3000, confirmResizeMs: 14_000, shelvedOffloadMs: 1500 },
 }
 
@@ -75,9 +77,15 @@ const LATENCY_MS: FakeOptions['latencyMs'] = {
   ...{ spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
   ...{ snapshot: [5, 800], setDevices: [1, 200] },
 }
+export interface WorldSize {
+  readonly conductors: number
+  readonly computes: number
+  readonly settings?: ConductorSettings
+}
+
 const CAPACITY = { vcpus: 4, ramMb: 1024, diskGb: 100 }
 
-export function createWorld(loop: Loop, random: Random, size: { conductors: number; computes: number }, log: (line: string) => void): World {
+export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
   const network: NetworkFaults = { drop: 0, duplicate: 0, delay: [0.1, 1], cutOff: new Set() }
   const net = random.fork()
   const links = createMemoryNetwork({
@@ -139,7 +147,7 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
         membership: process.guardAll(database.membership),
         views: process.guardAll(database.views),
         images: [FAKE_IMAGE],
-        settings: SIM_SETTINGS,
+        settings: size.settings ?? SIM_SETTINGS,
         journal(incarnation) {
           const journal = database.journal(incarnation)
           return {

@@ -6,6 +6,8 @@ import {
   type ClusterApi,
   type CreateInstances,
   type DiskBody,
+  type DoctorBody,
+  type FindingBody,
   type FlavorBody,
   type HostBody,
   type ImageBody,
@@ -35,6 +37,8 @@ export interface FakeApi {
   heal(method: Method): void
   /** Ends the operation under way on an instance, well or with a fault. */
   finish(instanceId: string, fault?: OperationBody['fault']): void
+  /** What the doctor finds until it repairs it. */
+  readonly findings: FindingBody[]
   setInstance(id: string, change: Partial<InstanceBody>): void
   setOperation(id: string, change: Partial<OperationBody>): void
 }
@@ -59,6 +63,7 @@ function found<T>(rows: ReadonlyMap<string, T>, what: string, id: string): T {
 
 export function createFakeApi(): FakeApi {
   let now = FAKE_START_MS
+  const findings: FindingBody[] = []
   const tick = () => (now += 1_000)
   const instances = new Map<string, InstanceBody>()
   const operations = new Map<string, OperationBody>()
@@ -154,6 +159,7 @@ export function createFakeApi(): FakeApi {
         taskState: 'scheduling',
         powerState: null,
         host: null,
+        claim: null,
         createdAt: tick(),
         updatedAt: now,
         launchedAt: null,
@@ -175,6 +181,9 @@ export function createFakeApi(): FakeApi {
     instances.set(id, instance)
     return instance
   }
+
+  const looked = { hosts: 2, guests: 0, claims: 0, instances: 0, operations: 0, actors: 0 }
+  const healthy: DoctorBody = { at: now, tookMs: 3, findings: [], leftOff: 0, unseen: [], looked, repairs: [] }
 
   const real: ClusterApi = {
     createInstances: async args => create(args),
@@ -298,6 +307,11 @@ export function createFakeApi(): FakeApi {
       return { state: 'draining' }
     },
     listQueues: async () => [{ node: 'n1', queue: 'journal', depth: 3, limit: 10_000, oldestMs: 12, busiest: null }],
+    diagnose: async scope => ({ ...healthy, findings: findings.filter(f => scope.host === undefined || f.host === scope.host) }),
+    repair: async () => ({
+      ...healthy,
+      repairs: findings.splice(0).map(finding => ({ finding, outcome: 'repaired' as const, detail: 'it was done' })),
+    }),
     status: async () => ({
       version: '0.1.0',
       nodes: [...nodes.values()],
@@ -345,6 +359,7 @@ export function createFakeApi(): FakeApi {
         fault: fault ? { ...fault, at: now } : null,
       })
     },
+    findings,
     setInstance: (id, change) => instances.set(id, { ...found(instances, 'Instance', id), ...change }),
     setOperation: (id, change) => operations.set(id, { ...found(operations, 'Operation', id), ...change }),
     api: {
@@ -380,6 +395,8 @@ export function createFakeApi(): FakeApi {
       drainNode: through('drainNode', real.drainNode),
       listQueues: through('listQueues', real.listQueues),
       status: through('status', real.status),
+      diagnose: through('diagnose', real.diagnose),
+      repair: through('repair', real.repair),
     },
   }
 }

@@ -2,13 +2,16 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { HostBody, InstanceBody } from '../../actors/api.ts'
+import type { HeldClaim } from '../../actors/host/host.ts'
+import { RECONCILE_DEFAULTS, type ReconcilePolicy } from '../../actors/host/policies.ts'
 import { SETTLE_MS } from '../../actors/host/reconcile.ts'
 import type { GuestReport } from '../../actors/hypervisor/hypervisor.ts'
 import { shardOf } from '../../actors/kernel/address.ts'
 import type { ViewRow } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import type { Views } from '../../actors/kernel/ports.ts'
+import type { ViewQuery, Views } from '../../actors/kernel/ports.ts'
 import { type Beat, checkBeat, createHostMonitor } from '../../supervisors/host-monitor.ts'
+import type { TreatmentOptions } from '../../supervisors/treatments.ts'
 import { instanceIn } from '../support/instance.ts'
 import { type Bench, simulated } from '../support/simulated.ts'
 
@@ -19,10 +22,24 @@ const GUEST: GuestReport = { instance: 'i1', power: 'running', order: 5 }
 
 const hostRow = (id: string, state: HostBody['state']): ViewRow => ({ table: 'host', id, columns: {}, body: { id, state } })
 
-function start(bench: Bench, rows: { hosts?: readonly ViewRow[]; instances?: readonly InstanceBody[] } = {}) {
+const claimOf = ({ id, flavor: { vcpus, ramMb, diskGb } }: InstanceBody): HeldClaim => ({ instance: id, vcpus, ramMb, diskGb, since: 0 })
+
+function matches(instance: InstanceBody, where: ViewQuery['where']): boolean {
+  const ids = where?.id
+  return Array.isArray(ids) ? ids.includes(instance.id) : instance.host === where?.host
+}
+
+interface Given {
+  readonly hosts?: readonly ViewRow[]
+  readonly instances?: readonly InstanceBody[]
+  readonly policy?: Partial<ReconcilePolicy>
+}
+
+function start(bench: Bench, rows: Given = {}) {
   const calls: string[] = []
-  const control: { answer: (call: string) => Promise<unknown>; instances: readonly InstanceBody[] } = {
+  const control: { answer: (call: string) => Promise<unknown>; instances: readonly InstanceBody[]; claims: Record<string, HeldClaim> } = {
     answer: async () => null,
+    claims: Object.fromEntries((rows.instances ?? []).flatMap(i => (i.host === 'h1' && i.claim ? [[i.claim, claimOf(i)]] : []))),
     instances: rows.instances ?? [],
   }
   const rowOf = (body: InstanceBody): ViewRow => ({ table: 'instance', id: body.id, columns: {}, body })
@@ -31,20 +48,18 @@ function start(bench: Bench, rows: { hosts?: readonly ViewRow[]; instances?: rea
       const body = control.instances.find(i => i.id === id)
       return body ? rowOf(body) : null
     },
-    list: async (table, { where }) => (table === 'host' ? [...(rows.hosts ?? [])] : control.instances.filter(i => i.host === where?.host).map(rowOf)),
+    list: async (table, { where }) => (table === 'host' ? [...(rows.hosts ?? [])] : control.instances.filter(i => matches(i, where)).map(rowOf)),
     count: async () => 0,
   }
-  const monitor = createHostMonitor({
-    env: bench.env,
-    now: bench.now,
-    views,
-    timing: TIMING,
-    call(kind, id, method, args) {
-      const call = `${method} ${kind}/${id}${method === 'register' ? '' : ` ${JSON.stringify(args)}`}`
-      calls.push(call)
-      return control.answer(call)
-    },
-  })
+  const call: TreatmentOptions['call'] = (kind, id, method, args) => {
+    const text = `${method} ${kind}/${id}${method === 'register' ? '' : ` ${JSON.stringify(args)}`}`
+    // Looking is no act.
+    if (method !== 'claims') calls.push(text)
+    return method === 'claims' ? Promise.resolve(control.claims) : control.answer(text)
+  }
+  const tellOwner = () => Promise.reject(new Error('no audit asks for this'))
+  const treatments: TreatmentOptions = { views, call, policy: { ...RECONCILE_DEFAULTS, ...rows.policy }, log: bench.env.log, tellOwner }
+  const monitor = createHostMonitor({ env: bench.env, now: bench.now, views, timing: TIMING, call, treatments })
   let seq = 0
   const beat = (more: Partial<Beat> = {}, host = 'h1') =>
     monitor.beat(host, { seq: seq++, bootId: 'b1', info: INFO, load: { cpu: 0.5 }, guests: [], ...more }, { ...COMPUTE, node: host })
@@ -195,7 +210,7 @@ test('a missing guest is asked about, in every audit again', () =>
   simulated(async bench => {
     const { live, said, monitor } = start(bench, { instances: [settledInstance(bench)] })
     await live(45_000)
-    assert.is(said('guestMissing')[0], 'guestMissing instance/i1 {"host":"h1"}')
+    assert.is(said('guestMissing')[0], 'guestMissing instance/i1 {"host":"h1","vanished":"error"}')
     assert.ok(said('guestMissing').length >= 3)
     monitor.stop()
   }))
@@ -205,7 +220,7 @@ test('a guest whose owner does not want it is destroyed here, with the rank the 
     const { live, control, said, monitor } = start(bench, { instances: [settledInstance(bench, { host: 'h2' })] })
     control.answer = async call => (call.startsWith('guestSeen') ? { known: true, keep: false, order: 9_000_000 } : null)
     await live(15_000, { guests: [GUEST] })
-    assert.is(said('guestSeen')[0], 'guestSeen instance/i1 {"host":"h1","power":"running","order":5}')
+    assert.is(said('guestSeen')[0], 'guestSeen instance/i1 {"host":"h1","power":"running","order":5,"unknown":"keep"}')
     assert.is(said('destroy')[0], 'destroy compute/h1 {"instance":"i1","order":9000000}')
     monitor.stop()
   }))

@@ -40,6 +40,8 @@ async function conductor(bench: Bench, wire: Wire, database: MemoryDatabase, nam
     deliver: () => Promise.reject(new BatonError('UnknownMethod', 'no actors here')),
     owns: shard => owned.has(shard),
     owned: () => [...owned],
+    rewrite: () => Promise.reject(new BatonError('UnknownMethod', 'no actors here')),
+    revive: () => Promise.reject(new BatonError('UnknownMethod', 'no actors here')),
     async adopt(shards) {
       for (const shard of shards) owned.add(shard)
       await control.adopt()

@@ -60,5 +60,7 @@ export function withDeadlines(api: ClusterApi, timeoutMs: number): ClusterApi {
     drainNode: bound(args => api.drainNode(args)),
     listQueues: bound(args => api.listQueues(args)),
     status: bound(args => api.status(args)),
+    diagnose: bound(args => api.diagnose(args)),
+    repair: bound(args => api.repair(args)),
   }
 }

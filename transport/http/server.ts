@@ -13,6 +13,7 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { batonRoutes } from './baton.ts'
 import { COMPUTE, type HttpContext, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
+import { doctorRoutes } from './doctor.ts'
 import { faultBody, HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
 import { flavorRoutes } from './flavors.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
@@ -119,6 +120,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   hypervisorRoutes(app, context)
   imageRoutes(app, context)
   batonRoutes(app, context)
+  doctorRoutes(app, context)
   healthRoutes(app, context)
   return app
 }
