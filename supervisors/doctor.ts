@@ -6,6 +6,7 @@
  * It reads in pages and looks at a few hosts at a time, so its memory is bounded by the guests and claims of those.
  */
 import type { ClusterApi, DoctorBody, DoctorScope, HostBody, InstanceBody, NodeBody, OperationBody, RepairBody } from '../actors/api.ts'
+import { FINDINGS } from '../actors/doctor/codes.ts'
 import { lostTask, noSuchHost, otherVersion, overdue, poisoned, silentHost, staleView, unownedShards } from '../actors/doctor/diagnose.ts'
 import { bySeverity, type Difference, findingOf, isWithin, keyOf } from '../actors/doctor/difference.ts'
 import type { Env } from '../actors/kernel/env.ts'
@@ -186,10 +187,16 @@ export function createDoctor(options: DoctorOptions): Pick<ClusterApi, 'diagnose
       await pause()
       const twice = (await look(scope)).differences.filter(d => first.has(keyOf(d))).slice(0, LISTED)
       const treated: { difference: Difference; result: Treatment | { done: 'refused'; detail: string } }[] = []
-      await inParallel(twice, async difference => {
+      const one = async (difference: Difference): Promise<void> => {
         const result = await treat(options.treatments, difference).catch(error => ({ done: 'refused' as const, detail: refusalText(error) }))
         treated.push({ difference, result })
-      })
+      }
+      // What may begin an operation comes last: behind it, everything else about its instance would have to wait.
+      await inParallel(
+        twice.filter(d => !mayBegin(d)),
+        one,
+      )
+      await inParallel(twice.filter(mayBegin), one)
       if (treated.some(t => t.result.done === 'acted')) await pause()
       const begunMs = env.monotonicMs()
       const last = await look(scope)
@@ -206,6 +213,8 @@ export function createDoctor(options: DoctorOptions): Pick<ClusterApi, 'diagnose
     },
   }
 }
+
+const mayBegin = ({ code }: Difference): boolean => FINDINGS[code].remedy === 'guestMissing'
 
 const add = (differences: Difference[], difference: Difference | null): void => {
   if (difference) differences.push(difference)

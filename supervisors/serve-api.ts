@@ -19,12 +19,16 @@ export function apiProxy(call: (method: string, args: Record<string, unknown>, a
   return new Proxy({} as ClusterApi, {
     get: (_, method) => {
       if (typeof method !== 'string' || method === 'then') return undefined
-      return (args: Record<string, unknown>) => call(method, args, affinityOf(args))
+      return (args: Record<string, unknown>) => call(method, args, affinityOf(method, args))
     },
   })
 }
 
-function affinityOf(args: Record<string, unknown>): string | null {
+/** A repair takes seconds, so its call is sent again meanwhile: always to the same conductor, which knows it already. */
+const REPAIR_AFFINITY = 'doctor'
+
+function affinityOf(method: string, args: Record<string, unknown>): string | null {
+  if (method === 'repair') return REPAIR_AFFINITY
   if (typeof args.id === 'string') return args.id
   return Array.isArray(args.ids) && typeof args.ids[0] === 'string' ? args.ids[0] : null
 }

@@ -60,7 +60,8 @@ const verdict = (events: readonly InstanceEvent[], said: GuestVerdict): D => acc
 
 export function decideGuestSeen(state: InstanceState, seen: SeenGuest, id: string): D {
   // It may belong to something older than this journal.
-  if (!state.spec) return verdict([], { known: false, keep: seen.unknown !== 'destroy', order: seen.order + 1 })
+  if (!state.spec)
+    return verdict([], seen.unknown === 'destroy' ? { known: false, keep: false, order: seen.order + 1 } : { known: false, keep: true })
   // While an operation runs, the guest is the operation's business: it knows where it has put what.
   if (state.task || state.next) return verdict([], { known: true, keep: true })
   const here = state.host === seen.host
@@ -68,7 +69,8 @@ export function decideGuestSeen(state: InstanceState, seen: SeenGuest, id: strin
   const keep = kept || (state.vmState !== 'deleted' && here)
   // A report from before the newest command that was obeyed tells of the past.
   const events = keep && here && seen.order >= state.obeyed ? observedPower(state, seen.power, id) : []
-  return verdict(events, { known: true, keep, stop: kept && !here && RUNS.has(seen.power), order: orderNow(state) })
+  const stop = kept && !here && RUNS.has(seen.power) ? { stop: true } : {}
+  return verdict(events, { known: true, keep, ...stop, order: orderNow(state) })
 }
 
 /** The guest's power state as the host sees it, against what we believe. Nova's rule: a guest that ended by itself is stopped. */

@@ -189,7 +189,28 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     loopOn()
   }
 
+  /** In some runs somebody repairs all the time, whatever goes on: it must do no harm. (It hides what leaks, so not in all.) */
+  function repairer(): void {
+    const own = random.fork()
+    if (!own.chance(0.25)) return
+    const { env } = createProcess('repairer', loop, own, world.log)
+    const loopOn = (): void => {
+      env.setTimer(own.int(200, 6000), () => {
+        if (loop.nowMs() >= untilMs + OPERATOR_MORE_MS) return
+        repair()
+          .catch(() => {})
+          .finally(loopOn)
+      })
+    }
+    const repair = async (): Promise<void> => {
+      const { repairs } = await world.api().repair({})
+      for (const { outcome, finding, detail } of repairs) world.log(`repair: ${outcome} ${finding.code} ${finding.subject}: ${detail}`)
+    }
+    loopOn()
+  }
+
   operator()
+  repairer()
   for (let i = 1; i <= count; i++) client(i)
   return history
 }

@@ -1,6 +1,7 @@
 /** Actors that fail: restarted from the journal, set aside when they fail too often, and never at the cost of others. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { address } from '../../actors/kernel/address.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Hosted, hosted, newDatabase, RESTART } from '../support/actor-host.ts'
 import { type Bench, simulated } from '../support/simulated.ts'
@@ -63,6 +64,35 @@ test('an actor that fails too often is set aside, and the others go on', () =>
     assert.is(await bench.value(actors.send('b', 'add', { n: 1 })), 2)
     await bench.run(60_000)
     assert.is(await bench.code(actors.send('a', 'get')), 'Poisoned', 'it is not let go and forgotten for idleness')
+    actors.stop()
+  }))
+
+test('an actor that was set aside is loaded again when somebody says so, with its state as it was', () =>
+  simulated(async bench => {
+    const actors = await hosted(bench)
+    await bench.value(actors.send('a', 'add', { n: 7 }))
+    actors.defects.left = RESTART.limit + 1
+    for (let i = 0; i <= RESTART.limit; i++) await bench.code(actors.send('a', 'boom'))
+    assert.equal(actors.host.stats().poisoned, ['counter/a'])
+    await bench.value(actors.host.revive(address('counter', 'a')))
+    assert.equal(actors.host.stats().poisoned, [])
+    assert.is(await sumOf(bench, actors, 'a'), 7)
+    actors.stop()
+  }))
+
+test('a row is written again as the state has it, without an event; of an actor that never was, none', () =>
+  simulated(async bench => {
+    const actors = await hosted(bench)
+    await bench.value(actors.send('a', 'add', { n: 7 }))
+    const row = actors.database.tables.views.flavor.get('a')
+    assert.ok(row)
+    if (row) actors.database.tables.views.flavor.set('a', { ...row, body: '{"id":"a","sum":99}' })
+    await bench.value(actors.host.rewrite(address('counter', 'a')))
+    assert.equal(JSON.parse(actors.database.tables.views.flavor.get('a')?.body ?? ''), { id: 'a', sum: 7 })
+    assert.is(actors.database.tables.actors.get('counter/a')?.seq, 1)
+    await bench.value(actors.host.rewrite(address('counter', 'never')))
+    assert.is(actors.database.tables.actors.get('counter/never'), undefined)
+    assert.is(await bench.value(actors.send('a', 'add', { n: 1 })), 8)
     actors.stop()
   }))
 

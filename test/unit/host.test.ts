@@ -29,6 +29,7 @@ function newHost() {
       return { ok: decision.reply?.(state) ?? null, events: decision.events.length }
     },
     claim: (claim: string, order = 1, size = SMALL) => host.send('claim', { claim, order, instance: claim.split('.')[0], ...size }),
+    restore: (claim: string, order = 1, size = SMALL) => host.send('restore', { claim, order, instance: claim.split('.')[0], ...size }),
     release: (claim: string, order = 2) => host.send('release', { claim, order }),
     body: () => host.send('get', {}).ok as HostBody,
   }
@@ -187,6 +188,7 @@ const commands = fc.array(
   fc.oneof(
     { weight: 5, arbitrary: fc.record({ do: fc.constant('claim' as const), claim: claims, order: fc.nat(20), size }) },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('release' as const), claim: claims, order: fc.nat(20) }) },
+    fc.record({ do: fc.constant('restore' as const), claim: claims, order: fc.nat(20), size }),
     fc.record({ do: fc.constant('observe' as const), state: fc.constantFrom('up', 'suspect', 'down') }),
     fc.record({ do: fc.constant('register' as const) }),
     fc.record({ do: fc.constant('setEnabled' as const), enabled: fc.boolean() }),
@@ -195,6 +197,50 @@ const commands = fc.array(
   { maxLength: 80 },
 )
 
+test('a copy of an older release does not take room that was claimed again', () => {
+  const host = registered()
+  host.claim('i1.1', 2)
+  host.release('i1.1', 4)
+  host.claim('i1.1', 6)
+  assert.is(host.release('i1.1', 4).events, 0, 'late')
+  assert.is(host.body().claims, 1)
+  assert.is(host.release('i1.1', 7).events, 1)
+  assert.is(host.body().claims, 0)
+})
+
+test('a claim of a state that was written before claims had ranks is released by any', () => {
+  const host = registered()
+  const old = JSON.parse(JSON.stringify(actor.evolve(host.state(), { type: 'claimed', claim: 'i1.1', of: { instance: 'i1', ...SMALL } }, 1)))
+  const decision = actor.decide(
+    old,
+    { method: 'release', args: { claim: 'i1.1', order: 1 } },
+    { id: 'h1', now: 2, from: { role: 'conductor', node: 'c' } },
+  )
+  assert.ok(decision.ok && decision.events.length === 1)
+})
+
+test('room is held again for a guest that is there: on a host that is disabled or silent too, but not beyond what there is', () => {
+  const host = registered()
+  host.send('setEnabled', { enabled: false })
+  host.send('observe', { state: 'down' })
+  assert.is(host.restore('i1.1').events, 1)
+  assert.is(host.restore('i1.1').events, 0, 'once')
+  assert.is(host.restore('i1.1', 1, { ...SMALL, ramMb: 1024 }).events, 1, 'another size, without counting it twice')
+  assert.equal([host.body().claims, host.body().ramMbUsed], [1, 1024])
+  const refused = host.restore('i2.1')
+  assert.is(refused.fault?.code, 'HostRefused')
+  assert.match(refused.fault?.message ?? '', 'no room for what i2 uses already: ram (MB): 256 wanted, 0 free of 1024')
+  assert.is(newHost().restore('i1.1').fault?.code, 'HostRefused')
+})
+
+test('room that a newer command let go of meanwhile is not held again', () => {
+  const host = registered()
+  host.release('i1.1', 9)
+  assert.is(host.restore('i1.1', 8).fault?.code, 'StaleCommand')
+  assert.is(host.restore('i1.1', 10).events, 1)
+  assert.is(host.restore('i1.1', 9, { ...SMALL, ramMb: 300 }).fault?.code, 'StaleCommand')
+})
+
 test('under any sequence, what is promised equals the claims held and never exceeds what there is', () => {
   fc.assert(
     fc.property(commands, script => {
@@ -202,9 +248,12 @@ test('under any sequence, what is promised equals the claims held and never exce
       for (const c of script) {
         if (c.do === 'wait') host.now += c.ms
         else if (c.do === 'claim') host.claim(c.claim, c.order, c.size)
+        else if (c.do === 'restore') host.restore(c.claim, c.order, c.size)
         else if (c.do === 'release') {
+          const before = get(host.state().claims, c.claim)
           host.release(c.claim, c.order)
-          assert.is(get(host.state().claims, c.claim), undefined)
+          const kept = before !== undefined && c.order < (before.order ?? 0)
+          assert.is(get(host.state().claims, c.claim), kept ? before : undefined)
         } else host.send(c.do, c.do === 'register' ? INFO : c)
         const body = host.body()
         const held = entries(host.state().claims).map(([, claim]) => claim)

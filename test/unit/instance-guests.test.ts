@@ -1,6 +1,7 @@
 /** What an instance makes of the reports about its guest. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Holdings } from '../../actors/instance/guests.ts'
 import { commandOrder } from '../../actors/instance/instance.ts'
 import { instanceIn, newInstance, SPEC } from '../support/instance.ts'
 
@@ -74,6 +75,52 @@ test('a guest nobody knows is kept: it may belong to something older than the jo
   const instance = newInstance()
   assert.equal(instance.send('guestSeen', seen('running')).ok, { known: false, keep: true })
   assert.is(instance.state().spec, null)
+})
+
+test('a guest nobody knows goes when the policy says so, with a rank above its own', () => {
+  assert.equal(newInstance().send('guestSeen', { ...seen('running', 'h1', 7), unknown: 'destroy' }).ok, { known: false, keep: false, order: 8 })
+})
+
+test('the guest that is kept for a revert must not run', () => {
+  const instance = instanceIn('resized')
+  const source = instance.body()?.origin?.host ?? ''
+  const order = commandOrder(instance.state().operations + 1, 0)
+  assert.equal(instance.send('guestSeen', seen('running', source)).ok, { known: true, keep: true, stop: true, order })
+  assert.equal(instance.send('guestSeen', seen('shutdown', source)).ok, { known: true, keep: true, order })
+})
+
+test('after a confirm the guest is still heard: it was told nothing, so its rank is older than the confirm', () => {
+  const instance = instanceIn('resized')
+  const host = instance.body()?.host ?? ''
+  const told = commandOrder(instance.state().operations, 4)
+  instance.send('act', { action: 'confirm-resize', requestId: 'req-confirm' })
+  instance.end('done', { host, claim: instance.body()?.claim ?? '' })
+  assert.is(instance.body()?.vmState, 'active')
+  instance.send('guestSeen', seen('crashed', host, told))
+  assert.is(instance.body()?.vmState, 'stopped')
+})
+
+test('which room it holds: its own, and that of the source while a resize waits; none when it is deleted', () => {
+  const hosts = (state: string) => (instanceIn(state).send('holds', {}).ok as Holdings).claims.map(c => `${c.host} ${c.ramMb}`)
+  assert.equal(hosts('active'), ['h1 64'])
+  assert.is(hosts('resized').length, 2)
+  assert.equal(hosts('deleted'), [])
+  const busy = instanceIn('active')
+  busy.send('act', { action: 'stop', requestId: 'req-stop' })
+  assert.is((busy.send('holds', {}).ok as Holdings).changing, true)
+  assert.equal(newInstance().send('holds', {}).ok, { changing: false, claims: [], order: commandOrder(1, 0) })
+})
+
+test('a vanished guest, by policy: the instance is in error, is rebuilt, or stays as it is', () => {
+  const after = (vanished: string, state = 'active') => {
+    const instance = instanceIn(state)
+    instance.send('guestMissing', { host: 'h1', vanished })
+    return `${instance.body()?.vmState} ${instance.body()?.taskState}`
+  }
+  assert.is(after('error'), 'error null')
+  assert.is(after('ignore'), 'active null')
+  assert.is(after('rebuild'), 'active rebuilding')
+  assert.is(after('rebuild', 'paused'), 'error null', 'it cannot be rebuilt from there')
 })
 
 test('a guest missing on its host puts the instance in error; a stop, a delete or a reboot can still be asked for', () => {
