@@ -45,15 +45,18 @@ export async function cancelOperation(client: Client, id: string): Promise<Opera
 
 /**
  * The operation that a request began on an instance; without a request id the newest. An operation is begun just after its
- * request was answered, and a delete waits for the operation before it, so it is looked for a while.
+ * request was answered, so it is looked for a while; and a delete waits for the operation before it, however long that takes.
+ * Never another request's operation. Rejects `NotFound`.
  */
 export async function operationOf(client: Client, subject: string, requestId: string | null): Promise<OperationBody> {
-  const until = Date.now() + (requestId === null ? 0 : BEGIN_MS)
+  let until = Date.now() + (requestId === null ? 0 : BEGIN_MS)
   while (true) {
     const operations = await listOperations(client, { subject })
-    const found = operations.find(o => o.requestId === requestId) ?? (Date.now() >= until ? operations[0] : undefined)
+    const found = requestId === null ? operations[0] : operations.find(o => o.requestId === requestId)
     if (found !== undefined) return found
-    if (Date.now() >= until) throw new BatonError('NotFound', `instance ${subject} has no operation`)
+    if (operations.some(o => !hasEnded(o))) until = Date.now() + BEGIN_MS
+    if (Date.now() >= until)
+      throw new BatonError('NotFound', `instance ${subject} has no operation${requestId === null ? '' : ` of request ${requestId}`}`)
     await delay(LOOK_MS)
   }
 }

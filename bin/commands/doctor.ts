@@ -1,18 +1,28 @@
 /** `baton doctor` and `baton doctor --repair` */
 import type { DoctorBody, FindingBody, RepairBody } from '../../actors/api.ts'
+import { toFault } from '../../actors/kernel/errors.ts'
 import { type Call, given, text } from '../call.ts'
 import { isDoctor } from '../client/doctor.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { shape } from '../client/guards.ts'
 import { httpClient } from '../client/http.ts'
+import { EXIT, exitCodeOf } from '../exit.ts'
+import { report } from '../output/report.ts'
 import { type Column, card, duration, print, table, timeText } from '../output/table.ts'
 
 /** 0: nothing differs. 1: something does. 2: it could not look, or not everywhere. */
 const UNSEEN = 2
 
 export async function doctor(call: Call): Promise<void> {
-  const body = await ask(call)
-  print(given(call.options, 'json'), body, () => doctorText(body))
+  const json = given(call.options, 'json')
+  const body = await ask(call).catch(error => {
+    if (exitCodeOf(toFault(error).code) !== EXIT.unreachable.code) throw error
+    process.exitCode = UNSEEN
+    report(error, { command: 'doctor', json, debug: process.env.BATON_DEBUG === '1' })
+    return null
+  })
+  if (!body) return
+  print(json, body, () => doctorText(body))
   process.exitCode = body.findings.length > 0 ? 1 : body.unseen.length > 0 ? UNSEEN : 0
 }
 

@@ -1,6 +1,7 @@
 /** Clients: they create instances, act on them and delete them, retry what is transient, and remember what they were promised. */
 import type { ActOnInstance, InstanceAction } from '../../actors/api.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
+import { address } from '../../actors/kernel/address.ts'
 import { BatonError, isTransient } from '../../actors/kernel/errors.ts'
 import type { Loop } from './loop.ts'
 import { createProcess } from './process.ts'
@@ -197,12 +198,21 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     const loopOn = (): void => {
       env.setTimer(own.int(200, 6000), () => {
         if (loop.nowMs() >= untilMs + OPERATOR_MORE_MS) return
-        repair()
+        // A gateway that dies answers nothing.
+        Promise.race([repair(), new Promise<void>(resolve => env.setTimer(CLIENT_PATIENCE_MS, resolve))])
           .catch(() => {})
           .finally(loopOn)
       })
     }
+    let strays = 0
+    /** Room for nobody: it must be gone in the end, whatever happens to those who are to release it. */
+    const leak = async (): Promise<void> => {
+      const conductor = own.pick(world.conductors).running
+      const args = { claim: `stray.${++strays}`, instance: 'stray', order: 1_000_000, vcpus: 1, ramMb: 16, diskGb: 1 }
+      await conductor?.messenger.call(address('host', own.pick(world.computes).name), 'claim', args, { timeoutMs: 5000 })
+    }
     const repair = async (): Promise<void> => {
+      if (loop.nowMs() < untilMs) await leak().catch(() => {})
       const { repairs } = await world.api().repair({})
       for (const { outcome, finding, detail } of repairs) world.log(`repair: ${outcome} ${finding.code} ${finding.subject}: ${detail}`)
     }

@@ -1,6 +1,7 @@
 /** Flavors, images, hypervisors, services, versions and Baton's own resources. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import { createFace, FLAVORS, SERVERS, tiny } from '../support/http.ts'
 
 const V21 = '/compute/v2.1'
@@ -192,6 +193,23 @@ test("Baton's own: status, nodes, drain, queues, hosts", async () => {
   assert.equal(ids((await ask('GET', '/baton/v1/hosts')).body.hosts), ['c1', 'c2'])
   assert.is((await ask('GET', '/baton/v1/hosts/c1')).body.host.ramMb, 8192)
   assert.is((await ask('GET', '/baton/v1/hosts/nope')).status, 404)
+})
+
+test('the doctor: a look, one host, a repair; a scope that is none is refused', async () => {
+  const { ask, fake } = createFace()
+  const finding = { code: 'ClaimOfNobody', severity: 'warning', subject: 'instance/i9', instance: 'i9', host: 'c2', since: 7 } as const
+  fake.findings.push({ ...finding, believed: 'no such instance', seen: 'claim x', byItself: 'b', repair: 'r', command: null })
+  const codes = (body: { doctor: { findings: { code: string }[] } }) => body.doctor.findings.map(f => f.code)
+  assert.equal(codes((await ask('GET', '/baton/v1/doctor')).body), ['ClaimOfNobody'])
+  assert.equal(codes((await ask('GET', '/baton/v1/doctor?host=c1')).body), [])
+  assert.is((await ask('GET', '/baton/v1/doctor?hots=c1')).status, 400)
+  assert.is((await ask('POST', '/baton/v1/doctor/repair', { instance: 7 })).status, 400)
+  const repaired = await ask('POST', '/baton/v1/doctor/repair')
+  assert.is(repaired.body.doctor.repairs[0].outcome, 'repaired')
+  assert.equal((await ask('POST', '/baton/v1/doctor/repair', { host: 'c1' })).body.doctor.repairs, [])
+  assert.equal(fake.calls.at(-1), { method: 'repair', args: { host: 'c1' } })
+  fake.fail('diagnose', new BatonError('NotFound', 'there is no host c9'))
+  assert.is((await ask('GET', '/baton/v1/doctor?host=c9')).status, 404)
 })
 
 test('operations: list with filters and pages, show, cancel', async () => {
