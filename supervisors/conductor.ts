@@ -249,7 +249,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       member.heard(ping.incarnation, ping.suspects)
     }
     if (to.kind === 'node' && method === 'membershipChanged') member.refresh()
-    if (to.kind === 'node' && method === 'summaries') summaries.take(args as HostSummary[])
+    // A late word of a former owner says nothing against ours.
+    if (to.kind === 'node' && method === 'summaries') summaries.take((args as HostSummary[]).filter(host => !actors.owns(shardOf(host.id))))
   }
 
   const messenger: Messenger = createMessenger({
@@ -307,7 +308,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       await monitor.adopt(shards)
       messenger.reroute()
     },
-    onReleased: shards => monitor.release(shards),
+    onReleased(shards) {
+      monitor.release(shards)
+      summaries.release(shards)
+    },
     onFenced,
   })
 

@@ -3,6 +3,7 @@
  * second, all of it to a conductor that is met, and to everybody now and then, so that a lost message is made good.
  */
 import type { HostBody } from '../actors/api.ts'
+import { shardOf } from '../actors/kernel/address.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 
 const FLUSH_MS = 100
@@ -18,6 +19,8 @@ export interface Summaries {
   greet(node: string): void
   /** Summaries from another conductor. */
   take(hosts: readonly HostSummary[]): void
+  /** Shards that are served elsewhere from now on: their hosts are others' to speak of. */
+  release(shards: readonly number[]): void
   /** By host, as far as it is known here. */
   load(host: string): Readonly<Record<string, number>>
   stop(): void
@@ -75,6 +78,10 @@ export function createSummaries(options: {
         loads.set(host.id, host.load)
         learn(host)
       }
+    },
+    release(shards) {
+      const given = new Set(shards)
+      for (const id of [...own.keys()]) if (given.has(shardOf(id))) own.delete(id)
     },
     load: host => loadOf(host) ?? loads.get(host) ?? {},
     stop() {

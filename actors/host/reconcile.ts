@@ -114,7 +114,7 @@ function claims({ host, claims: held, rows: all, now }: HostFacts, rows: Rows, s
   for (const row of all) {
     const expected = expectedOn(host, row)
     if (!expected || !settled(row)) continue
-    const there = expected.claim === null ? holders.has(row.id) : Object.hasOwn(held, expected.claim)
+    const there = expected.claim === null ? holders.has(row.id) : held[expected.claim]?.instance === row.id
     const claim = expected.claim === null ? {} : { claim: expected.claim }
     if (!there)
       differences.push({

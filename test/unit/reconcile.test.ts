@@ -66,6 +66,7 @@ test('room held for an instance that does not exist, is deleted, or has its room
 
 test('room that is not held, or of another size', () => {
   assert.equal(claims({}, [row()]), ['NoClaim i1 c1'])
+  assert.equal(claims({ c1: held({ instance: 'i2' }) }, [row()]), ['ClaimOfNobody i2 c1', 'NoClaim i1 c1'], 'the same name, for another')
   assert.equal(claims({}, [row(RESIZED)]), ['NoClaim i1 c0'])
   assert.equal(claims({ c1: held({ ramMb: 128 }) }, [row()]), ['ClaimSize i1 c1'])
   assert.equal(claims({ c0: held({ diskGb: 7 }) }, [row(RESIZED)]), ['ClaimSize i1 c0'])

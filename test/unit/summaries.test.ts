@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { HostBody } from '../../actors/api.ts'
+import { shardOf } from '../../actors/kernel/address.ts'
 import { createSummaries } from '../../supervisors/summaries.ts'
 import { simulated } from '../support/simulated.ts'
 
@@ -53,6 +54,22 @@ test('changes are learned at once here, and sent together, the newest of each ho
     assert.is(sent.length, 1)
     assert.equal(sent[0]?.hosts.sort(), ['a:2', 'b:1'])
     assert.ok((sent[0]?.atMs ?? 0) <= 100)
+  }))
+
+test('of a host whose shard is served elsewhere from now on nothing more is said', () =>
+  simulated(async bench => {
+    const { summaries, sent } = record(bench.env)
+    summaries.changed(host('a', 1))
+    summaries.changed(host('b', 1))
+    await bench.run(1000)
+    summaries.release([shardOf('a')])
+    await bench.run(15_000)
+    assert.equal(
+      sent.slice(1).map(s => s.hosts),
+      [['b:1']],
+      'the refresh',
+    )
+    summaries.stop()
   }))
 
 test('a conductor that is met is told all there is, and nobody else is', () =>
