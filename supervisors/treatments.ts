@@ -39,13 +39,13 @@ export const treatsByItself = ({ code }: Difference, { claims }: ReconcilePolicy
 /** Rejects with the refusal of the owner, or when it does not answer. */
 export async function treat(options: TreatmentOptions, difference: Difference): Promise<Treatment> {
   const { call, policy } = options
-  const { subject, host = '', instance = '', operation = '' } = difference
+  const { subject, host = '', instance = '', operation = '', asOf } = difference
   switch (FINDINGS[difference.code].remedy) {
     case 'guestSeen':
       return treatGuest(options, difference)
     case 'guestMissing':
       if (policy.vanishedGuests === 'ignore') return left('reconcile.vanishedGuests is ignore')
-      await call('instance', instance, 'guestMissing', { host, vanished: policy.vanishedGuests })
+      await call('instance', instance, 'guestMissing', { host, vanished: policy.vanishedGuests, ...(asOf === undefined ? {} : { asOf }) })
       return acted(policy.vanishedGuests === 'rebuild' ? 'the instance was told, and is rebuilt' : 'the instance was told, and is in ERROR')
     case 'holds':
       return treatClaim(options, difference)

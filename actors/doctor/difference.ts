@@ -16,6 +16,8 @@ export interface Difference {
   readonly operation?: string
   /** Cluster time, ms. */
   readonly since?: number
+  /** When the instance had last changed, as it was looked at; cluster time, ms. */
+  readonly asOf?: number
 }
 
 /** The same for the same difference at another look. */

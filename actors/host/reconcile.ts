@@ -57,7 +57,7 @@ function guests({ host, guests: reported, rows: all }: HostFacts, rows: Rows, se
   for (const row of all) {
     if (there.has(row.id) || !settled(row)) continue
     const common = { ...about(row.id, host), believed: belief(row), seen: `no guest on ${host}` }
-    if (row.host === host && !MAY_MISS.has(row.vmState)) differences.push({ code: 'VanishedGuest', ...common })
+    if (row.host === host && !MAY_MISS.has(row.vmState)) differences.push({ code: 'VanishedGuest', ...common, asOf: row.updatedAt })
     if (row.origin?.host === host && row.vmState === 'resized') differences.push({ code: 'VanishedSource', ...common })
   }
   return differences

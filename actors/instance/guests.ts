@@ -25,6 +25,8 @@ export interface SeenGuest {
 
 export interface MissingGuest {
   readonly host: string
+  /** When the instance had last changed, as the sender knew it: what has changed since may have its guest. Cluster time, ms. */
+  readonly asOf?: number
   readonly vanished?: ReconcilePolicy['vanishedGuests']
 }
 
@@ -105,7 +107,8 @@ export function decideHolds(state: InstanceState): D {
   return accept([], () => holdings)
 }
 
-export function decideMissing(state: InstanceState, { host, vanished = 'error' }: MissingGuest, id: string): D {
+export function decideMissing(state: InstanceState, { host, vanished = 'error', asOf }: MissingGuest, id: string): D {
+  if (asOf !== undefined && state.updatedAt > asOf) return accept([])
   if (state.task || state.next || state.host !== host || MAY_MISS.has(state.vmState) || vanished === 'ignore') return accept([])
   if (vanished === 'rebuild' && !refusal(state, 'rebuild', rowOf('rebuild'), id)) {
     const operation = `${id}.${state.operations + 1}`

@@ -205,7 +205,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         unknown: optional(anyOf(...UNKNOWN_GUESTS)),
       }),
     },
-    guestMissing: { check: checkObject({ host: text(128), vanished: optional(anyOf(...VANISHED_GUESTS)) }) },
+    guestMissing: { check: checkObject({ host: text(128), asOf: optional(INTEGER_MS), vanished: optional(anyOf(...VANISHED_GUESTS)) }) },
     holds: {},
     broken: { check: checkObject({ operation: text(256), reason: text(4096) }) },
     get: {},

@@ -134,6 +134,17 @@ test('a guest missing on its host puts the instance in error; a stop, a delete o
   assert.ok(instance.send('delete', { requestId: 'req-del' }).ok)
 })
 
+test('that a guest was missing before the instance last changed is no news', () => {
+  const instance = instanceIn('active')
+  const asOf = instance.body()?.updatedAt ?? 0
+  instance.elapse(1000)
+  instance.send('lock', {})
+  instance.send('guestMissing', { host: 'h1', asOf })
+  assert.is(instance.body()?.vmState, 'active')
+  instance.send('guestMissing', { host: 'h1', asOf: instance.body()?.updatedAt ?? 0 })
+  assert.is(instance.body()?.vmState, 'error')
+})
+
 test('a guest missing where it does not belong is no news', () => {
   for (const [state, host] of [
     ['active', 'h2'],
