@@ -64,7 +64,7 @@ test('a resize: both ends and both sizes, until it is confirmed by itself', () =
   instance.end('done', { host: 'h2', claim: 'i1.3', origin: { host: 'h1', claim: 'i1.1' } })
   const body = instance.body()
   assert.equal([body?.vmState, body?.powerState, body?.flavor.id, body?.host], ['resized', 'shutdown', 'big', 'h2'])
-  assert.equal(body?.origin, { host: 'h1', claim: 'i1.1', flavor: 'tiny' })
+  assert.equal(body?.origin, { host: 'h1', claim: 'i1.1', flavor: 'tiny', vcpus: 1, ramMb: 64, diskGb: 1 })
   fire(instance)
   const [start] = instance.work()
   assert.equal(start?.type === 'call' ? (start.args as { args: object }).args : null, {
