@@ -23,8 +23,8 @@ import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.
 import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
 import { diskRequests } from './disk-requests.ts'
-import { createImages } from './image-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
+import { createImages } from './image-requests.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
 
 export interface ClusterApiOptions {

@@ -6,8 +6,8 @@ import type { HostBody, ImageBody, QueueBody } from '../actors/api.ts'
 import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor, type Ratios } from '../actors/host/host.ts'
-import { imageActor } from '../actors/image/image.ts'
 import { RECONCILE_DEFAULTS, type ReconcilePolicy } from '../actors/host/policies.ts'
+import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import { checkObject, integer, listOf, text } from '../actors/kernel/check.ts'
@@ -221,7 +221,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     new BatonError('Moved', `shard ${shard} is not served by ${nodeId}`, { details: { map: member.map() } })
 
   async function serveNode(method: string, args: unknown): Promise<unknown> {
-    if (method === 'queues') return queues()
+    if (method === 'queues') return selfReport.queues()
     if ((method === 'revive' || method === 'rewrite') && checkActor(args) === null) {
       return actors[method](parseAddress((args as { actor: string }).actor))
     }
@@ -343,10 +343,6 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     return { ...selfReport.load(), ...options.gauges?.() }
   }
 
-  function queues(): QueueBody[] {
-    return selfReport.queues()
-  }
-
   async function drain(): Promise<void> {
     if (stopped) return
     await member.drain()
@@ -391,7 +387,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     }
   }
 
-  return { incarnation, actors, messenger, member, queues, drain, leave, stop }
+  return { incarnation, actors, messenger, member, queues: selfReport.queues, drain, leave, stop }
 }
 
 /** Images that some host here can run; all of them as long as no host has reported. */

@@ -5,10 +5,11 @@
  *
  * It reads in pages and looks at a few hosts at a time, so its memory is bounded by the guests and claims of those.
  */
-import type { ClusterApi, DoctorBody, DoctorScope, HostBody, InstanceBody, NodeBody, OperationBody, RepairBody } from '../actors/api.ts'
+import type { ClusterApi, HostBody, InstanceBody, NodeBody, OperationBody } from '../actors/api.ts'
 import { FINDINGS } from '../actors/doctor/codes.ts'
 import { lostTask, noSuchHost, otherVersion, overdue, poisoned, silentHost, staleView, unownedShards } from '../actors/doctor/diagnose.ts'
 import { bySeverity, type Difference, findingOf, isWithin, keyOf } from '../actors/doctor/difference.ts'
+import type { DoctorBody, DoctorScope, RepairBody } from '../actors/doctor/report.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'

@@ -1,7 +1,8 @@
 /** A difference as it is found: what is compared here, what is shown of it, and what is needed to treat it. */
-import type { DoctorScope, FindingBody } from '../api.ts'
+
 import type { GuestReport } from '../hypervisor/hypervisor.ts'
 import { FINDINGS, type FindingCode } from './codes.ts'
+import type { DoctorScope, FindingBody } from './report.ts'
 
 export interface Difference {
   readonly code: FindingCode

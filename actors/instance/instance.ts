@@ -7,8 +7,9 @@
  * whatever is under way: it waits as `next` while the running operation is asked to cancel. What is to begin by itself one
  * day (`due`) is a timer among its work.
  */
-import type { Devices } from '../hypervisor/driver.ts'
+
 import { UNKNOWN_GUESTS, VANISHED_GUESTS } from '../host/policies.ts'
+import type { Devices } from '../hypervisor/driver.ts'
 import { POWER_STATES } from '../hypervisor/driver.ts'
 import { address } from '../kernel/address.ts'
 import { anyOf, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'

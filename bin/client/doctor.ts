@@ -1,6 +1,7 @@
 /** Guards for what the doctor says. */
-import type { DoctorBody, FindingBody, RepairBody } from '../../actors/api.ts'
+
 import { FINDINGS, type FindingCode } from '../../actors/doctor/codes.ts'
+import type { DoctorBody, FindingBody, RepairBody } from '../../actors/doctor/report.ts'
 import { type Guard, isNumber, isText, listOf, nullable, oneOf, shape } from './guards.ts'
 
 const isCode: Guard<FindingCode> = (value): value is FindingCode => isText(value) && Object.hasOwn(FINDINGS, value)

@@ -1,5 +1,5 @@
 /** `baton doctor` and `baton doctor --repair` */
-import type { DoctorBody, FindingBody, RepairBody } from '../../actors/api.ts'
+import type { DoctorBody, FindingBody, RepairBody } from '../../actors/doctor/report.ts'
 import { toFault } from '../../actors/kernel/errors.ts'
 import { type Call, given, text } from '../call.ts'
 import { isDoctor } from '../client/doctor.ts'

@@ -6,8 +6,6 @@ import {
   type ClusterApi,
   type CreateInstances,
   type DiskBody,
-  type DoctorBody,
-  type FindingBody,
   type FlavorBody,
   type HostBody,
   type ImageBody,
@@ -19,6 +17,7 @@ import {
   VM_STATES,
   type VmState,
 } from '../../actors/api.ts'
+import type { DoctorBody, FindingBody } from '../../actors/doctor/report.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
@@ -37,8 +36,7 @@ export interface FakeApi {
   heal(method: Method): void
   /** Ends the operation under way on an instance, well or with a fault. */
   finish(instanceId: string, fault?: OperationBody['fault']): void
-  /** What the doctor finds until it repairs it. */
-  readonly findings: FindingBody[]
+  readonly findings: FindingBody[] // until they are repaired
   setInstance(id: string, change: Partial<InstanceBody>): void
   setOperation(id: string, change: Partial<OperationBody>): void
 }
@@ -46,6 +44,7 @@ export interface FakeApi {
 /** 2026-01-31T12:00:00.123Z; each event is a second later. */
 export const FAKE_START_MS = Date.UTC(2026, 0, 31, 12, 0, 0, 123)
 
+const NOTHING_SEEN = { hosts: 2, guests: 0, claims: 0, instances: 0, operations: 0, actors: 0 }
 const NO_INSTANCES = Object.fromEntries(VM_STATES.map(state => [state, 0])) as Record<VmState, number>
 
 /** One page in the order given. Throws like the real views on an unknown marker. */
@@ -182,8 +181,7 @@ export function createFakeApi(): FakeApi {
     return instance
   }
 
-  const looked = { hosts: 2, guests: 0, claims: 0, instances: 0, operations: 0, actors: 0 }
-  const healthy: DoctorBody = { at: now, tookMs: 3, findings: [], leftOff: 0, unseen: [], looked, repairs: [] }
+  const healthy: DoctorBody = { at: now, tookMs: 3, findings: [], leftOff: 0, unseen: [], looked: NOTHING_SEEN, repairs: [] }
 
   const real: ClusterApi = {
     createInstances: async args => create(args),

@@ -1,7 +1,8 @@
 /** Each kind of difference, planted in a whole cluster on simulated time: found, explained, repaired, and then gone. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { ClusterApi, DoctorBody, InstanceBody } from '../../actors/api.ts'
+import type { ClusterApi, InstanceBody } from '../../actors/api.ts'
+import type { DoctorBody } from '../../actors/doctor/report.ts'
 import type { ReconcilePolicy } from '../../actors/host/policies.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { commandOrder } from '../../actors/instance/instance.ts'

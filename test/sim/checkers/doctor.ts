@@ -1,5 +1,5 @@
 /** When all is quiet, `baton doctor` sees everything and finds nothing. It looks through a gateway, as anybody would. */
-import type { DoctorBody } from '../../../actors/api.ts'
+import type { DoctorBody } from '../../../actors/doctor/report.ts'
 import type { Loop } from '../loop.ts'
 import type { World } from '../world.ts'
 
