@@ -5,6 +5,11 @@
  */
 import type { PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
+import type { HostPlacement } from './placement/amounts.ts'
+import type { Placement, PlacementApi } from './placement/bodies.ts'
+
+export type { HostPlacement, Ratios } from './placement/amounts.ts'
+export * from './placement/bodies.ts'
 
 /** Nova's vm states, in the order of a life. */
 export const VM_STATES = [
@@ -45,6 +50,8 @@ export interface FlavorBody {
   readonly vcpus: number
   readonly ramMb: number
   readonly diskGb: number
+  /** Nova's extra specs: custom resources, traits, aggregate metadata and whatever else. Absent when there never were any. */
+  readonly extraSpecs?: Readonly<Record<string, string>>
   readonly createdAt: number
 }
 
@@ -52,6 +59,8 @@ export interface ImageBody {
   readonly id: string
   readonly name: string
   readonly driver: string
+  /** `trait:…` as in a flavor's extra specs. */
+  readonly properties?: Readonly<Record<string, string>>
   readonly sizeBytes: number
   readonly createdAt: number
 }
@@ -81,6 +90,8 @@ export interface InstanceBody {
   readonly tags: readonly string[]
   /** The other host that holds room for it, while a resize waits to be confirmed or reverted. */
   readonly origin: { readonly host: string; readonly claim: string; readonly flavor: string } | null
+  /** Where it was asked to be; absent when it may be anywhere. */
+  readonly placement?: Placement
 }
 
 export type OperationStatus = 'running' | 'undoing' | 'done' | 'undone' | 'failed'
@@ -133,6 +144,8 @@ export interface HostBody {
   readonly version: string
   readonly createdAt: number
   readonly stateSince: number
+  /** Absent in rows of before hosts had any. */
+  readonly placement?: HostPlacement
 }
 
 export interface NodeBody {
@@ -229,6 +242,7 @@ export interface CreateInstances {
   readonly metadata: Readonly<Record<string, string>>
   readonly reservation: string
   readonly requestId: string
+  readonly placement?: Placement
 }
 
 export interface Page {
@@ -245,8 +259,11 @@ export interface ListInstances extends Page {
   readonly deleted?: boolean
 }
 
-export interface ClusterApi {
-  /** Resolves when every one of them is durable. Rejects `NotFound` for flavor or image, before anything is created. */
+export interface ClusterApi extends PlacementApi {
+  /**
+   * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
+   * host that takes nothing, before anything is created.
+   */
   createInstances(args: CreateInstances): Promise<InstanceBody[]>
   getInstance(args: { id: string }): Promise<InstanceBody>
   listInstances(args: ListInstances): Promise<InstanceBody[]>

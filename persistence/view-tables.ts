@@ -43,9 +43,11 @@ export const VIEW_COLUMNS: Readonly<Record<ViewTable, readonly Column[]>> = {
   ],
   host: [column('state', 'text'), column('enabled', 'boolean'), ...TIMES],
   flavor: [column('name', 'text'), column('deleted', 'boolean'), ...TIMES],
+  server_group: [column('name', 'text'), column('project', 'text'), column('deleted', 'boolean'), ...TIMES],
+  aggregates: [...TIMES],
 }
 
-export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor']
+export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor', 'server_group', 'aggregates']
 
 export const VIEW_LIMITS = { defaultLimit: 1000, maxLimit: 10_000 } as const
 

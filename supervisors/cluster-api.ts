@@ -23,6 +23,8 @@ import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.
 import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
+import type { PlacementService } from './placement.ts'
+import { placementRequests } from './placement-requests.ts'
 
 export interface ClusterApiOptions {
   readonly views: Views
@@ -32,6 +34,7 @@ export interface ClusterApiOptions {
   map(): ShardMap
   sessions(): readonly Session[]
   hostLoad(host: string): Readonly<Record<string, number>>
+  readonly explain: PlacementService['explain']
   readonly version: string
   readonly timers?: InstanceTimers | undefined
 }
@@ -118,12 +121,17 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     return Object.fromEntries(VM_STATES.map((state, i) => [state, counts[i] ?? 0])) as Record<VmState, number>
   }
 
+  const { admitPlacement, ...placement } = placementRequests({ views, call, explain: options.explain, image, get, list })
+
   return {
+    ...placement,
     async createInstances(args) {
       image(args.image)
       const { createdAt: _, ...flavor } = (await call('flavor', args.flavor, 'get', {})) as FlavorBody
       const { project, metadata, reservation, requestId } = args
-      const common = { project, metadata, reservation, requestId, flavor, image: args.image }
+      if (args.placement) await admitPlacement(args.placement, args.ids)
+      const where = args.placement ? { placement: args.placement } : {}
+      const common = { project, metadata, reservation, requestId, flavor, image: args.image, ...where }
       const several = args.ids.length > 1
       return Promise.all(
         args.ids.map(

@@ -4,7 +4,7 @@
  */
 import type { HostBody, ImageBody, QueueBody } from '../actors/api.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
-import { hostActor, type Ratios } from '../actors/host/host.ts'
+import { hostActor } from '../actors/host/host.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, rootOf, shardOf } from '../actors/kernel/address.ts'
 import { checkObject, integer, listOf } from '../actors/kernel/check.ts'
@@ -13,9 +13,13 @@ import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
 import { catalogue, type Deadlines } from '../actors/operation/catalogue/index.ts'
+import type { PickArgs } from '../actors/operation/catalogue/placing.ts'
 import { operationActor } from '../actors/operation/operation.ts'
-import type { PickRequest } from '../actors/scheduler/filters.ts'
+import { aggregatesActor } from '../actors/placement/aggregates.ts'
+import { NOTHING, type Ratios, type Resources } from '../actors/placement/amounts.ts'
+import { groupActor } from '../actors/placement/group.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
+import { type SchedulerSettings, schedulerSettings } from '../actors/scheduler/settings.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger, type Received, type Route } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
@@ -26,7 +30,7 @@ import { createClusterClock } from './cluster-clock.ts'
 import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
 import type { InstanceTimers } from './instance-requests.ts'
 import { type ClusterMember, createMember } from './member.ts'
-import { createPicks } from './picks.ts'
+import { createPlacement } from './placement.ts'
 import type { RestartPolicy } from './restart.ts'
 import { serveApi } from './serve-api.ts'
 import { createSummaries, type HostSummary } from './summaries.ts'
@@ -37,6 +41,10 @@ export interface ConductorSettings {
   readonly actors: { readonly inbox: number; readonly total: number; readonly idleMs: number; readonly snapshotEvery: number }
   readonly restart: RestartPolicy
   readonly ratios: Ratios
+  /** Kept back on every host of which no operator has said otherwise; nothing by default. */
+  readonly reserved?: Resources
+  /** Default: the built-in filters and weighers. */
+  readonly scheduler?: Omit<SchedulerSettings, 'defaults'>
   readonly deadlines?: Deadlines
   readonly timers?: InstanceTimers
 }
@@ -99,12 +107,14 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   let fenced = false
   const journal = options.journal(incarnation)
   const system = createActorSystem(`${nodeId}-${incarnation}`)
-  const scheduler = createScheduler({ random: () => env.random(), ratios: settings.ratios })
+  const defaults = { ratios: settings.ratios, reserved: settings.reserved ?? NOTHING }
+  const scheduler = createScheduler({
+    random: () => env.random(),
+    nowMs: () => env.monotonicMs(),
+    settings: { ...schedulerSettings(defaults), ...settings.scheduler },
+  })
   const self = { role: 'conductor', node: nodeId } as const
   const identity: NodeIdentity = { node: nodeId, inc: incarnation, role: 'conductor', pid: options.pid, ver: options.version, eng: options.engine }
-
-  const recordedHosts = async () => (await options.views.list('host', { limit: 10_000 })).map(row => row.body as HostBody)
-  const pick = createPicks({ env, system, scheduler, recorded: recordedHosts })
 
   function onFenced(error: BatonError): void {
     if (fenced || stopped) return
@@ -113,7 +123,14 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     options.onFenced(error)
   }
 
-  const definitions: AnyActor[] = [instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(settings.ratios), flavorActor]
+  const definitions: AnyActor[] = [
+    instanceActor,
+    operationActor(catalogue(settings.deadlines)),
+    hostActor(defaults.ratios, defaults.reserved),
+    flavorActor,
+    groupActor,
+    aggregatesActor,
+  ]
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -126,6 +143,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     restart: settings.restart,
     onCommitted(actor, row) {
       if (actor.kind === 'host' && row) summaries.changed(row.body as HostBody)
+      if (actor.kind === 'aggregates' && row) {
+        placement.learnAggregates(row.body)
+        for (const node of others()) messenger.cast(address('node', node), 'aggregatesChanged', {})
+      }
     },
     onFenced,
     onPoisoned(actor, reason) {
@@ -166,7 +187,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'scheduler':
         if (method !== 'pick' || from.role !== 'conductor')
           throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
-        return pick(pickRequest(args))
+        return placement.pick(args as PickArgs)
       case 'api':
         if (from.role !== 'gateway' && from.role !== 'client') throw new BatonError('UnknownMethod', `the API is not for a ${from.role}`)
         return serveApi(api, method, args)
@@ -185,12 +206,6 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
           throw error instanceof BatonError && error.code === 'Moved' ? movedWithMap(shardOf(to.id)) : error
         })
     }
-  }
-
-  /** A pick names the image; the scheduler needs to know what can run it. */
-  function pickRequest(args: unknown): PickRequest {
-    const { image, ...request } = args as Omit<PickRequest, 'driver'> & { image: string }
-    return { ...request, driver: options.images.find(i => i.id === image)?.driver ?? null }
   }
 
   const movedWithMap = (shard: number): BatonError =>
@@ -220,6 +235,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       member.heard(ping.incarnation, ping.suspects)
     }
     if (to.kind === 'node' && method === 'membershipChanged') member.refresh()
+    if (to.kind === 'node' && method === 'aggregatesChanged') placement.refresh()
     if (to.kind === 'node' && method === 'summaries') summaries.take(args as HostSummary[])
   }
 
@@ -246,9 +262,16 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     env,
     learn: scheduler.learn,
     loadOf: host => monitor.load(host),
-    others: () => member.members().flatMap(m => (m.incarnation === incarnation ? [] : [m.nodeId])),
+    others,
     send: (node, bodies) => messenger.cast(address('node', node), 'summaries', bodies),
   })
+
+  /** The other conductors that are members. */
+  function others(): string[] {
+    return member.members().flatMap(m => (m.incarnation === incarnation ? [] : [m.nodeId]))
+  }
+
+  const placement = createPlacement({ env, system, scheduler, views: options.views, images: options.images, call })
 
   const monitor = createHostMonitor({ env, now: clock.now, views: options.views, call, timing: settings.heartbeat })
 
@@ -278,6 +301,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     map: member.map,
     sessions: () => messenger.sessions.all(),
     hostLoad: summaries.load,
+    explain: placement.explain,
     version: options.version,
     timers: settings.timers,
   })
@@ -333,6 +357,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     member.stop()
     monitor.stop()
     summaries.stop()
+    placement.stop()
     actors.stop()
     messenger.close()
     system.stop()
@@ -340,7 +365,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   try {
-    for (const host of await recordedHosts()) scheduler.learn(host)
+    await placement.start()
     await member.start(joined)
   } catch (error) {
     await stop()

@@ -1,6 +1,6 @@
 import { ActorEntity, EventEntity, SnapshotEntity } from './journal.ts'
 import { ConductorEntity, ShardEntity, ShardMapEntity } from './membership.ts'
-import { FlavorEntity, HostEntity, InstanceEntity, OperationEntity } from './views.ts'
+import { AggregatesEntity, FlavorEntity, HostEntity, InstanceEntity, OperationEntity, ServerGroupEntity } from './views.ts'
 
 export const ENTITIES = [
   EventEntity,
@@ -10,6 +10,8 @@ export const ENTITIES = [
   OperationEntity,
   HostEntity,
   FlavorEntity,
+  ServerGroupEntity,
+  AggregatesEntity,
   ConductorEntity,
   ShardEntity,
   ShardMapEntity,

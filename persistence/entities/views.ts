@@ -62,3 +62,16 @@ export const FlavorEntity = defineEntity({
   tableName: 'flavor',
   properties: { ...shared, name: p.text(), deleted: p.boolean() },
 })
+
+export const ServerGroupEntity = defineEntity({
+  name: 'ServerGroup',
+  tableName: 'server_group',
+  properties: { ...shared, name: p.text(), project: p.text(), deleted: p.boolean() },
+})
+
+/** One row, with all of them. */
+export const AggregatesEntity = defineEntity({
+  name: 'Aggregates',
+  tableName: 'aggregates',
+  properties: { ...shared },
+})
