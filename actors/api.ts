@@ -10,6 +10,7 @@ import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { HostPlacement, Ratios } from './placement/amounts.ts'
 export * from './placement/bodies.ts'
+export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
 
 /** Nova's vm states, in the order of a life. */
 export const VM_STATES = [
