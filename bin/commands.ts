@@ -3,35 +3,15 @@
  * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
  */
 import type { Handler, Options } from './call.ts'
+import { CLIENT, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, PAGE } from './command-spec.ts'
+import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
 
-export interface OptionSpec {
-  /** As commander reads it: `--count <n>`, `--wait`. */
-  readonly flags: string
-  readonly about: string
-}
-
-export interface CommandSpec {
-  /** `status`, or group and verb: `instance create`. */
-  readonly path: string
-  /** As commander reads it: `<name>`, `<instances...>`. */
-  readonly args?: string
-  readonly about: string
-  readonly options: readonly OptionSpec[]
-  readonly load: () => Promise<Handler>
-}
-
-const option = (flags: string, about: string): OptionSpec => ({ flags, about })
-
-const DATA = option('--data <folder>', 'data folder (default .baton, or BATON_DATA)')
 const CONFIG = option('--config <file>', 'configuration file (default baton.yaml here, or BATON_CONFIG)')
 const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the embedded one')
 const DRIVER = option('--driver <name>', 'auto, fake or process')
 const PORT = option('--port <port>', 'port of the REST API (default 8774)')
 const ID = option('--id <id>', 'name of the node in the cluster')
-const JSON_OUT = option('--json', 'print JSON with stable field names')
-const CLIENT = [JSON_OUT, option('--endpoint <url>', 'the API (default BATON_ENDPOINT, or the cluster of the data folder)'), DATA]
 const WAIT = option('--wait', 'wait until the operation has ended, showing its steps')
-const PAGE = [option('--limit <n>', 'at most so many'), option('--marker <id>', 'begin after this id')]
 
 /** A command that starts a node or the cluster: its file exports `run(options)`. */
 const server = (load: () => Promise<{ run: (options: Options) => Promise<void> }>) => async (): Promise<Handler> => {
@@ -120,6 +100,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       option('--image <image>', 'image, by name or id (default: the only one there is)'),
       option('--count <n>', 'how many; each gets -1, -2 … behind the name (default 1)'),
       option('--client-token <token>', 'the same token again gives the same instances'),
+      ...PLACE,
       WAIT,
       ...CLIENT,
     ],
@@ -293,6 +274,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/host.ts')).fenced,
   },
   { path: 'host show', args: '<host>', about: 'show one compute host', options: CLIENT, load: async () => (await import('./commands/host.ts')).show },
+  ...PLACEMENT_COMMANDS,
   {
     path: 'queue list',
     about: 'list queues: depth, limit, oldest message, and who is busy',
@@ -333,6 +315,9 @@ export const GROUPS: Readonly<Record<string, string>> = {
   instance: 'build and control instances',
   operation: 'long-running operations and their steps',
   flavor: 'sizes of instances',
+  aggregate: 'groups of hosts: availability zones, and metadata that flavors ask for',
+  group: 'instances that are to be together or apart',
+  schedule: 'how hosts are chosen',
   image: 'what instances start from',
   host: 'compute hosts',
   queue: 'queues of messages',

@@ -14,7 +14,10 @@ test('aggregates: create, show, list, rename, hosts, metadata, delete', async ()
   const made = await ask('POST', AGGREGATES, { aggregate: { name: 'fast', availability_zone: 'west' } })
   assert.is(made.status, 200)
   const { id, ...rest } = made.body.aggregate
-  assert.equal([rest.name, rest.availability_zone, rest.hosts, rest.metadata, rest.deleted], ['fast', 'west', [], { availability_zone: 'west' }, false])
+  assert.equal(
+    [rest.name, rest.availability_zone, rest.hosts, rest.metadata, rest.deleted],
+    ['fast', 'west', [], { availability_zone: 'west' }, false],
+  )
   const path = `${AGGREGATES}/${id}`
   assert.equal((await ask('POST', `${path}/action`, { add_host: { host: 'c1' } })).body.aggregate.hosts, ['c1'])
   const set = await ask('POST', `${path}/action`, { set_metadata: { metadata: { ssd: 'true', availability_zone: 'east' } } })
@@ -97,7 +100,8 @@ test('groups of Baton take the rule, and refuse it where it contradicts the poli
   const contradiction = await create({ name: 'g', policy: 'affinity', maxServerPerHost: 2 })
   assert.is(contradiction.status, 400)
   assert.match(contradiction.text, 'only an anti-affinity group takes the rule')
-  for (const max of [0, -1, 1.5, '2']) assert.is((await create({ name: 'g', policy: 'anti-affinity', maxServerPerHost: max })).status, 400, String(max))
+  for (const max of [0, -1, 1.5, '2'])
+    assert.is((await create({ name: 'g', policy: 'anti-affinity', maxServerPerHost: max })).status, 400, String(max))
   assert.is((await ask('DELETE', `/baton/v1/groups/${made.body.group.id}`)).status, 204)
 })
 
@@ -141,7 +145,8 @@ test('a server says where it is to be: zone, forced host, hints', async () => {
   const placementAfter = async (more: object, hints?: object) => {
     const answer = await ask('POST', SERVERS, { ...tiny(more), ...(hints ? { 'os:scheduler_hints': hints } : {}) })
     assert.is(answer.status, 202, answer.text)
-    return (fake.calls.findLast(c => c.method === 'createInstances')?.args as { placement?: object }).placement
+    const asked = fake.calls.findLast(c => c.method === 'createInstances')?.args as { placement?: object } | undefined
+    return asked?.placement
   }
   assert.is(await placementAfter({}), undefined)
   assert.equal(await placementAfter({ availability_zone: 'nova' }), { zone: 'nova' })

@@ -9,7 +9,12 @@ import { Id, type IdParams, Name } from './schemas.ts'
 import { aggregateView, zoneDetail, zoneList } from './views/aggregate.ts'
 
 const only = { additionalProperties: false } as const
-const Zone = Type.String({ minLength: 1, maxLength: 255, pattern: '^[^:\\p{Cc}\\p{Cs}]+$', description: 'it must be text of 1 to 255 characters without ":"' })
+const Zone = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  pattern: '^[^:\\p{Cc}\\p{Cs}]+$',
+  description: 'it must be text of 1 to 255 characters without ":"',
+})
 const CreateAggregate = Type.Object(
   { aggregate: Type.Object({ name: Name, availability_zone: Type.Optional(Type.Union([Zone, Type.Null()])) }, only) },
   only,

@@ -44,8 +44,12 @@ export function placementOf(zoneAndHost: string | undefined, hints: Hints = {}):
   return Object.keys(placement).length > 0 ? placement : undefined
 }
 
-const amount = Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { description: 'it must be a whole number of at least 0, or null' }))
-const ratio = Type.Optional(Type.Union([Type.Number({ minimum: 0.01, maximum: 1000 }), Type.Null()], { description: 'it must be from 0.01 to 1000, or null' }))
+const amount = Type.Optional(
+  Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { description: 'it must be a whole number of at least 0, or null' }),
+)
+const ratio = Type.Optional(
+  Type.Union([Type.Number({ minimum: 0.01, maximum: 1000 }), Type.Null()], { description: 'it must be from 0.01 to 1000, or null' }),
+)
 const Traits = Type.Optional(Type.Array(Id, { maxItems: 256 }))
 
 const ConfigureHost = Type.Object(
