@@ -121,7 +121,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     return Object.fromEntries(VM_STATES.map((state, i) => [state, counts[i] ?? 0])) as Record<VmState, number>
   }
 
-  const { admitPlacement, ...placement } = placementRequests({ views, call, explain: options.explain, image, get, list })
+  const { checkPlacement, ...placement } = placementRequests({ views, call, explain: options.explain, image, get, list })
 
   return {
     ...placement,
@@ -129,7 +129,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       image(args.image)
       const { createdAt: _, ...flavor } = (await call('flavor', args.flavor, 'get', {})) as FlavorBody
       const { project, metadata, reservation, requestId } = args
-      if (args.placement) await admitPlacement(args.placement, args.ids)
+      if (args.placement) await checkPlacement(args.placement, args.ids.length)
       const where = args.placement ? { placement: args.placement } : {}
       const common = { project, metadata, reservation, requestId, flavor, image: args.image, ...where }
       const several = args.ids.length > 1

@@ -16,6 +16,7 @@ import type { ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { ViewQuery, Views } from '../actors/kernel/ports.ts'
 import { ALL } from '../actors/placement/aggregates.ts'
+import { MAX_MEMBERS } from '../actors/placement/group.ts'
 import { resourcesOf } from '../actors/placement/specs.ts'
 import { zoneOfHost, zonesOf } from '../actors/placement/zones.ts'
 import type { PlacementService } from './placement.ts'
@@ -31,8 +32,8 @@ export interface PlacementRequestsOptions {
 }
 
 export interface PlacementRequests extends PlacementApi {
-  /** Looks whether all that it names exists, and lets the instances join their group. Rejects before anything is created. */
-  admitPlacement(placement: Placement, instances: readonly string[]): Promise<void>
+  /** Looks whether all that it names exists and takes so many more instances. Rejects before anything is created. */
+  checkPlacement(placement: Placement, count: number): Promise<void>
 }
 
 export function placementRequests({ views, call, explain, image, get, list }: PlacementRequestsOptions): PlacementRequests {
@@ -71,10 +72,15 @@ export function placementRequests({ views, call, explain, image, get, list }: Pl
     }
   }
 
-  async function checkPlacement(placement: Placement): Promise<void> {
+  async function checkPlacement(placement: Placement, count: number): Promise<void> {
     await checkHost(placement)
     await checkZone(placement)
     await checkNeighbours(placement)
+    if (placement.group === undefined) return
+    const { members, name } = (await call('group', placement.group, 'get', {})) as GroupBody
+    if (members.length + count > MAX_MEMBERS) {
+      throw new BatonError('Forbidden', `server group ${name} has ${members.length} members; at most ${MAX_MEMBERS} are allowed`)
+    }
   }
 
   async function explainSchedule({ flavor, image: imageId, placement, all }: ExplainSchedule): Promise<Explanation> {
@@ -97,10 +103,7 @@ export function placementRequests({ views, call, explain, image, get, list }: Pl
   }
 
   return {
-    async admitPlacement(placement, instances) {
-      await checkPlacement(placement)
-      if (placement.group !== undefined) await call('group', placement.group, 'join', { instances })
-    },
+    checkPlacement,
     listAggregates: aggregates,
     async getAggregate({ id }) {
       const found = (await aggregates()).find(a => a.id === id)

@@ -147,10 +147,12 @@ function work(state: InstanceState, id: string): Work[] {
     args: { kind: task.kind, subject: id, requestId: task.requestId, args: argsOf(state, spec, task) },
     ...(state.startAt > 0 ? { notBefore: state.startAt } : {}),
   }
-  if (!next) return [start]
+  const report = groupReport(state, id)
+  if (!next) return [start, ...report]
   // Not all operations can be cancelled; those that cannot are waited for, and they end by their deadline.
   return [
     start,
+    ...report,
     { type: 'call', key: `cancel:${task.operation}`, to: address('operation', task.operation), method: 'cancel', args: { overtaken: true } },
   ]
 }

@@ -42,7 +42,7 @@ export interface Due {
 
 /** A report to the server group. */
 export interface Told {
-  /** The operation after which it was told last; 0 for never. */
+  /** The operation after which it was told last; 0 for its birth, -1 for never. */
   readonly operations: number
   readonly failures: number
   /** Cluster time, ms. */

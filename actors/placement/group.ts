@@ -1,6 +1,6 @@
 /**
- * A server group: instances that are to be together or apart. Policy and rule are fixed when it is created, an instance joins when
- * it is created and stays for life.
+ * A server group: instances that are to be together or apart. Policy and rule are fixed when it is created; an instance names its
+ * group when it is created, tells it so itself, and stays a member for life.
  *
  * The rule is kept here, by one writer: before a member claims room anywhere the scheduler asks to have it admitted to the best
  * of its candidates, and whoever is admitted counts from then on. So two members that are built at the same moment see each
@@ -15,6 +15,9 @@ import { accept, type DecideContext, type Decision, defineActor, refuse } from '
 import { GROUP_POLICIES, type GroupBody, type GroupPolicy } from './bodies.ts'
 import { breaks, type GroupView } from './rules.ts'
 
+/** Longer than any copy of a message is under way, ms; and the marks of former members are looked through once in so many. */
+const MARK_MS = 60_000
+const MARKS_SWEEP = 100
 /** Hosts a scheduler offers for one member. */
 const MAX_CANDIDATES = 1000
 export const MAX_MEMBERS = 10_000
@@ -35,6 +38,8 @@ interface GroupState {
   readonly policy: GroupPolicy
   readonly max: number
   readonly members: BucketMap<Member>
+  /** Former members and when they went, for as long as a copy of what they said may come late. Cluster time, ms. */
+  readonly gone: BucketMap<number>
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -44,8 +49,6 @@ type GroupCommand =
       readonly method: 'create'
       readonly args: { readonly name: string; readonly project: string; readonly policy: GroupPolicy; readonly maxServerPerHost?: number }
     }
-  /** Instances that are about to be created. */
-  | { readonly method: 'join'; readonly args: { readonly instances: readonly string[] } }
   /** How the group looks to one of its members; null when there is nothing to obey. `leaving`: a host that no longer counts. */
   | { readonly method: 'view'; readonly args: { readonly instance: string; readonly leaving?: string } }
   /** The first of these hosts that keeps the rule. Refused as `HostRefused` when none does. */
@@ -53,7 +56,7 @@ type GroupCommand =
       readonly method: 'admit'
       readonly args: { readonly instance: string; readonly order: number; readonly hosts: readonly string[]; readonly leaving?: string }
     }
-  /** A member's operation is over, and it holds room on these hosts. */
+  /** A member exists, or an operation of it is over: it holds room on these hosts. */
   | {
       readonly method: 'settled'
       readonly args: { readonly instance: string; readonly order: number; readonly hosts: readonly string[]; readonly gone: boolean }
@@ -63,7 +66,6 @@ type GroupCommand =
 
 type GroupEvent =
   | { readonly type: 'created'; readonly name: string; readonly project: string; readonly policy: GroupPolicy; readonly max: number }
-  | { readonly type: 'joined'; readonly instances: readonly string[] }
   | { readonly type: 'admitted'; readonly instance: string; readonly host: string; readonly order: number }
   | { readonly type: 'settled'; readonly instance: string; readonly order: number; readonly hosts: readonly string[]; readonly gone: boolean }
   | { readonly type: 'deleted' }
@@ -96,7 +98,7 @@ function decide(state: GroupState, command: GroupCommand, { id }: DecideContext)
     case 'settled': {
       const { instance, order, hosts, gone } = command.args
       const known = get(state.members, instance)
-      if (state.status !== 'present' || (gone && !known) || (known && order <= known.order)) return accept([])
+      if (state.status !== 'present' || get(state.gone, instance) !== undefined || (known && order <= known.order)) return accept([])
       return accept([{ type: 'settled', instance, order, hosts, gone }])
     }
   }
@@ -106,11 +108,6 @@ function decide(state: GroupState, command: GroupCommand, { id }: DecideContext)
       return accept([], reply)
     case 'delete':
       return accept([{ type: 'deleted' }])
-    case 'join': {
-      const instances = command.args.instances.filter(instance => !get(state.members, instance))
-      if (state.members.size + instances.length > MAX_MEMBERS) return refuse('Forbidden', `server group ${id} has at most ${MAX_MEMBERS} members`)
-      return accept(instances.length > 0 ? [{ type: 'joined', instances }] : [], reply)
-    }
   }
 }
 
@@ -130,6 +127,7 @@ function decideAdmit(state: GroupState, args: Extract<GroupCommand, { method: 'a
   const [first] = hosts
   // A group that was deleted holds nobody.
   if (state.status !== 'present') return accept([], () => ({ host: first }))
+  if (get(state.gone, instance) !== undefined) return refuse('StaleCommand', `instance ${instance} has left group ${id} for good`)
   const member = get(state.members, instance) ?? STRANGER
   const before = member.admitted
   if (before?.order === order) return accept([], () => ({ host: before.host }))
@@ -147,22 +145,29 @@ function evolve(state: GroupState, event: GroupEvent, at: number): GroupState {
       const { name, project, policy, max } = event
       return { ...state, status: 'present', name, project, policy, max, createdAt: at, updatedAt: at }
     }
-    case 'joined':
-      return { ...state, members: event.instances.reduce((all, instance) => set(all, instance, STRANGER), members), updatedAt: at }
     case 'admitted': {
       const member = get(members, event.instance) ?? STRANGER
       return { ...state, members: set(members, event.instance, { ...member, admitted: { host: event.host, order: event.order } }), updatedAt: at }
     }
     case 'settled': {
       const { instance, order, hosts, gone } = event
+      if (gone) return { ...state, members: remove(members, instance), gone: marks(set(state.gone, instance, at), at), updatedAt: at }
       // What a newer operation was admitted to since still counts.
       const admitted = get(members, instance)?.admitted ?? null
-      const member = { hosts, admitted: admitted && admitted.order > order ? admitted : null, order }
-      return { ...state, members: gone ? remove(members, instance) : set(members, instance, member), updatedAt: at }
+      return {
+        ...state,
+        members: set(members, instance, { hosts, admitted: admitted && admitted.order > order ? admitted : null, order }),
+        updatedAt: at,
+      }
     }
     case 'deleted':
-      return { ...state, status: 'deleted', members: emptyMap, updatedAt: at }
+      return { ...state, status: 'deleted', members: emptyMap, gone: emptyMap, updatedAt: at }
   }
+}
+
+function marks(gone: BucketMap<number>, at: number): BucketMap<number> {
+  if (gone.size % MARKS_SWEEP !== 0) return gone
+  return entries(gone).reduce((kept, [instance, since]) => (at - since < MARK_MS ? kept : remove(kept, instance)), gone)
 }
 
 const bodyOf = (state: GroupState, id: string): GroupBody => ({
@@ -193,14 +198,23 @@ export const groupActor = defineActor<GroupState, GroupCommand, GroupEvent>({
         maxServerPerHost: optional(integer(1, MAX_MEMBERS)),
       }),
     },
-    join: { check: checkObject({ instances: listOf(instance, MAX_MEMBERS) }) },
     view: { check: checkObject({ instance, leaving: optional(text(128)) }) },
     admit: { check: checkObject({ instance, order, hosts, leaving: optional(text(128)) }) },
     settled: { check: checkObject({ instance, order, hosts, gone: flag }) },
     get: {},
     delete: {},
   },
-  initial: () => ({ status: 'absent', name: '', project: '', policy: 'affinity', max: 1, members: emptyMap, createdAt: 0, updatedAt: 0 }),
+  initial: () => ({
+    status: 'absent',
+    name: '',
+    project: '',
+    policy: 'affinity',
+    max: 1,
+    members: emptyMap,
+    gone: emptyMap,
+    createdAt: 0,
+    updatedAt: 0,
+  }),
   decide,
   evolve,
   work: () => [],

@@ -69,8 +69,18 @@ export interface World {
 }
 
 const CAPACITY = { vcpus: 4, ramMb: 1024, diskGb: 100 }
+/** How often a driver fails at what. */
+const FAILURE = { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05 }
 
-export function createWorld(loop: Loop, random: Random, size: { conductors: number; computes: number }, log: (line: string) => void): World {
+export interface WorldSize {
+  readonly conductors: number
+  readonly computes: number
+  /** Of each compute host. */
+  readonly capacity?: typeof CAPACITY
+  readonly failure?: Partial<typeof FAILURE>
+}
+
+export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
   const network: NetworkFaults = { drop: 0, duplicate: 0, delay: [0.1, 1], cutOff: new Set() }
   const net = random.fork()
   const links = createMemoryNetwork({
@@ -162,9 +172,9 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     const store = stores.get(node.name)
     if (!store) throw new Error(`no store for ${node.name}`)
     const driver = createFakeDriver(process.env, store, {
-      capacity: CAPACITY,
+      capacity: size.capacity ?? CAPACITY,
       latencyMs: { spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
-      failure: { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05 },
+      failure: size.failure ?? FAILURE,
     })
     startCompute({
       env: process.env,
