@@ -43,8 +43,10 @@ const capacity: Filter = {
   remedy(host, demand) {
     const lacking = shortages(host.capacity, host.used, demand)
     const free = lacking.map(s => `${Math.ceil(s.wanted - s.free)} ${s.resource}`).join(' and ')
-    const smaller = lacking.map(s => `at most ${Math.floor(s.free)} ${s.resource === MB ? 'MB ram' : s.resource}`).join(' and ')
-    return `free ${free} on ${host.id}, or use a flavor with ${smaller}`
+    const toFree = `free ${free} on ${host.id}`
+    // Nothing at all is left of something: no flavor would fit.
+    if (lacking.some(s => s.free < 1)) return toFree
+    return `${toFree}, or use a flavor with ${lacking.map(s => `at most ${Math.floor(s.free)} ${s.resource === MB ? 'MB ram' : s.resource}`).join(' and ')}`
   },
   /** Relative to what is wanted: a little is missing rather than much. */
   cost: (host, demand) => 1 + shortages(host.capacity, host.used, demand).reduce((sum, s) => sum + (s.wanted - s.free) / s.wanted, 0),
