@@ -3,7 +3,7 @@
  * A gateway holds a proxy of it whose calls travel over links to a conductor; a conductor holds the implementation.
  * Every method may reject with a `BatonError` of the table in `kernel/errors.ts`.
  */
-import type { PowerState } from './hypervisor/driver.ts'
+import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
 import type { HostPlacement } from './placement/amounts.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
@@ -40,6 +40,11 @@ export type TaskState =
   | 'shelving'
   | 'shelving_offloading'
   | 'unshelving'
+  | 'image_snapshot'
+  | 'image_backup'
+  // Nova has no task state for these; here a device changes in an operation like any other.
+  | 'attaching'
+  | 'detaching'
   | 'soft-deleting'
   | 'restoring'
   | 'deleting'
@@ -56,14 +61,40 @@ export interface FlavorBody {
   readonly createdAt: number
 }
 
+/** Glance's words for the life of an image. */
+export type ImageStatus = 'queued' | 'active' | 'error' | 'deleted'
+
 export interface ImageBody {
   readonly id: string
   readonly name: string
   readonly driver: string
-  /** `trait:…` as in a flavor's extra specs. */
-  readonly properties?: Readonly<Record<string, string>>
+  /** 0 while it is not active. */
   readonly sizeBytes: number
+  readonly status: ImageStatus
+  /** Who made it; null for the images that come with Baton. */
+  readonly project: string | null
+  /** The hosts that have its bytes; null for all of them. */
+  readonly hosts: readonly string[] | null
+  /** What clients read about it beside its name, such as `base_image_ref`; `trait:…` means what it means in a flavor's extra specs. */
+  readonly properties: Readonly<Record<string, string>>
+  /** The instance it is a snapshot of. */
+  readonly instance: string | null
+  readonly backupType: string | null
+  readonly fault: Fault | null
   readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/** A disk beside the one an instance boots from. It is a file of one host, and outlives the instances it is attached to. */
+export interface DiskBody {
+  readonly id: string
+  readonly sizeGb: number
+  readonly host: string
+  readonly status: 'attached' | 'available' | 'deleted'
+  /** The instance it is attached to, or is just being attached to or detached from. */
+  readonly instance: string | null
+  readonly createdAt: number
+  readonly updatedAt: number
 }
 
 /** Times are cluster time in ms since 1970. */
@@ -89,6 +120,7 @@ export interface InstanceBody {
   /** Null when it is not locked. A locked instance refuses what changes it. */
   readonly locked: { readonly reason: string | null } | null
   readonly tags: readonly string[]
+  readonly devices: Devices
   /** The other host that holds room for it, while a resize waits to be confirmed or reverted. */
   readonly origin: { readonly host: string; readonly claim: string; readonly flavor: string } | null
   /** Where it was asked to be; absent when it may be anywhere. */
@@ -206,6 +238,39 @@ export type InstanceAction =
   | 'shelve'
   | 'shelve-offload'
   | 'unshelve'
+  | 'snapshot'
+  | 'backup'
+  | 'attach-disk'
+  | 'detach-disk'
+  | 'attach-interface'
+  | 'detach-interface'
+
+/** Backups of one series that can be kept. */
+export const MAX_ROTATION = 1000
+
+/** The image a snapshot or backup makes. */
+export interface SnapshotRequest {
+  /** Id of the image, chosen by who asks. */
+  readonly image: string
+  readonly name: string
+  readonly properties: Readonly<Record<string, string>>
+  /** Of a backup: the series it belongs to, and how many of the series are kept, this one included. */
+  readonly backupType?: string
+  readonly rotation?: number
+}
+
+export interface DiskRequest {
+  readonly id: string
+  /** Of a disk that is not there yet; one that is has its size. Default 1. */
+  readonly sizeGb?: number
+  /** Its name in the guest, `/dev/vdb` …; default: the first that is free. */
+  readonly device?: string
+}
+
+export interface InterfaceRequest {
+  readonly id: string
+  readonly network?: string
+}
 
 export interface ActOnInstance {
   readonly id: string
@@ -218,7 +283,19 @@ export interface ActOnInstance {
   readonly flavor?: string
   /** Where to, for a migrate, evacuate or unshelve; default: the scheduler chooses. */
   readonly host?: string
+  /** Of a snapshot or backup. */
+  readonly snapshot?: SnapshotRequest
+  /** Of an attach or detach. */
+  readonly disk?: DiskRequest
+  readonly interface?: InterfaceRequest
   readonly requestId: string
+}
+
+export interface Accepted {
+  readonly operation: string
+  /** What is attached, as it will be. */
+  readonly disk?: AttachedDisk
+  readonly interface?: Interface
 }
 
 /** What may be changed of an instance at any time, whatever is under way. Each given part replaces what was there. */
@@ -269,7 +346,7 @@ export interface ClusterApi extends PlacementApi {
   getInstance(args: { id: string }): Promise<InstanceBody>
   listInstances(args: ListInstances): Promise<InstanceBody[]>
   /** Rejects `Conflict` when the state does not allow it, naming the states that would. */
-  actOnInstance(args: ActOnInstance): Promise<{ operation: string }>
+  actOnInstance(args: ActOnInstance): Promise<Accepted>
   /** Softly when the cluster keeps deleted instances for a while, unless `force`; see `instances.reclaimMs`. */
   deleteInstance(args: { id: string; force?: boolean; requestId: string }): Promise<{ operation: string }>
   updateInstance(args: UpdateInstance): Promise<InstanceBody>
@@ -287,6 +364,12 @@ export interface ClusterApi extends PlacementApi {
   deleteFlavor(args: { id: string }): Promise<Record<string, never>>
   listImages(args: Page): Promise<ImageBody[]>
   getImage(args: { id: string }): Promise<ImageBody>
+  /** Instances made from it go on. Rejects `Forbidden` for an image that comes with Baton. */
+  deleteImage(args: { id: string }): Promise<Record<string, never>>
+  listDisks(args: Page & { instance?: string }): Promise<DiskBody[]>
+  getDisk(args: { id: string }): Promise<DiskBody>
+  /** Rejects `Conflict` while it is attached. */
+  deleteDisk(args: { id: string }): Promise<Record<string, never>>
 
   listOperations(args: Page & { subject?: string; open?: boolean; requestId?: string }): Promise<OperationBody[]>
   getOperation(args: { id: string }): Promise<OperationBody>

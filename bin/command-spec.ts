@@ -23,3 +23,4 @@ export const DATA = option('--data <folder>', 'data folder (default .baton, or B
 export const JSON_OUT = option('--json', 'print JSON with stable field names')
 export const CLIENT = [JSON_OUT, option('--endpoint <url>', 'the API (default BATON_ENDPOINT, or the cluster of the data folder)'), DATA]
 export const PAGE = [option('--limit <n>', 'at most so many'), option('--marker <id>', 'begin after this id')]
+export const WAIT = option('--wait', 'wait until the operation has ended, showing its steps')

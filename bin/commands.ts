@@ -3,7 +3,8 @@
  * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
  */
 import type { Handler, Options } from './call.ts'
-import { CLIENT, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, PAGE } from './command-spec.ts'
+import { CLIENT, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, PAGE, WAIT } from './command-spec.ts'
+import { DEVICE_COMMANDS } from './commands-devices.ts'
 import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
 
 const CONFIG = option('--config <file>', 'configuration file (default baton.yaml here, or BATON_CONFIG)')
@@ -11,7 +12,6 @@ const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the em
 const DRIVER = option('--driver <name>', 'auto, fake or process')
 const PORT = option('--port <port>', 'port of the REST API (default 8774)')
 const ID = option('--id <id>', 'name of the node in the cluster')
-const WAIT = option('--wait', 'wait until the operation has ended, showing its steps')
 
 /** A command that starts a node or the cluster: its file exports `run(options)`. */
 const server = (load: () => Promise<{ run: (options: Options) => Promise<void> }>) => async (): Promise<Handler> => {
@@ -54,6 +54,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: server(() => import('./commands/up.ts')),
   },
   { path: 'down', about: 'stop the cluster of the data folder', options: [DATA], load: server(() => import('./commands/down.ts')) },
+  {
+    path: 'chaos',
+    about: 'kill, freeze and cut off the nodes of a cluster made for it, and judge what came of it; exit code 1 on a violation',
+    options: [
+      option('--minutes <n>', 'how long (default 1)'),
+      option('--seconds <n>', 'how long, in seconds'),
+      option('--faults <names>', 'only these, separated by commas'),
+      option('--seed <n>', 'makes the same choices again'),
+      option('--conductors <n>', 'conductors of the cluster (default 3)'),
+      option('--computes <n>', 'compute hosts of the cluster (default 4)'),
+      option('--clients <n>', 'clients at work (default 12)'),
+      option('--report <file>', 'write the story of the run as an HTML page'),
+      JSON_OUT,
+    ],
+    load: async () => (await import('./commands/chaos.ts')).chaos,
+  },
   {
     path: 'conductor',
     about: 'run one conductor node',
@@ -173,6 +189,21 @@ export const COMMANDS: readonly CommandSpec[] = [
   instanceAction('shelve', 'stop instances and give back their room', async () => (await import('./commands/instance-action.ts')).shelve),
   instanceAction('offload', 'give back the room of shelved instances now', async () => (await import('./commands/instance-action.ts')).offload),
   instanceAction('unshelve', 'start shelved instances again', async () => (await import('./commands/instance-action.ts')).unshelve, [TO]),
+  instanceChange('snapshot', 'copy the disk of an instance into an image', async () => (await import('./commands/snapshot.ts')).snapshot, [
+    option('--name <name>', 'name of the image (default: made from the name of the instance)'),
+    WAIT,
+  ]),
+  instanceChange(
+    'backup',
+    'snapshot an instance, and delete the oldest backups of the same type',
+    async () => (await import('./commands/snapshot.ts')).backup,
+    [
+      option('--type <type>', 'the series it belongs to, such as daily'),
+      option('--rotation <n>', 'how many of the series to keep, this one included'),
+      option('--name <name>', 'name of the image (default: made from name and type)'),
+      WAIT,
+    ],
+  ),
   instanceChange('lock', 'refuse what changes an instance', async () => (await import('./commands/instance-change.ts')).lock, [
     option('--reason <text>', 'why, shown to whoever is refused'),
   ]),
@@ -245,7 +276,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: CLIENT,
     load: async () => (await import('./commands/flavor.ts')).remove,
   },
-  { path: 'image list', about: 'list images', options: CLIENT, load: async () => (await import('./commands/image.ts')).list },
+  ...DEVICE_COMMANDS,
   {
     path: 'host list',
     about: 'list compute hosts with what they have and use',
@@ -319,6 +350,8 @@ export const GROUPS: Readonly<Record<string, string>> = {
   group: 'instances that are to be together or apart',
   schedule: 'how hosts are chosen',
   image: 'what instances start from',
+  disk: 'disks beside those that instances boot from',
+  interface: 'network interfaces of instances',
   host: 'compute hosts',
   queue: 'queues of messages',
   config: 'the configuration file',

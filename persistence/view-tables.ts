@@ -45,9 +45,19 @@ export const VIEW_COLUMNS: Readonly<Record<ViewTable, readonly Column[]>> = {
   flavor: [column('name', 'text'), column('deleted', 'boolean'), ...TIMES],
   server_group: [column('name', 'text'), column('project', 'text'), column('deleted', 'boolean'), ...TIMES],
   aggregates: [...TIMES],
+  image: [
+    column('name', 'text'),
+    column('project', 'text'),
+    column('status', 'text'),
+    column('instance', 'text', true),
+    column('backup_type', 'text', true),
+    column('deleted', 'boolean'),
+    ...TIMES,
+  ],
+  disk: [column('host', 'text'), column('instance', 'text', true), column('deleted', 'boolean'), ...TIMES],
 }
 
-export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor', 'server_group', 'aggregates']
+export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor', 'image', 'disk', 'server_group', 'aggregates']
 
 export const VIEW_LIMITS = { defaultLimit: 1000, maxLimit: 10_000 } as const
 

@@ -1,5 +1,6 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
-import { type ClusterApi, GROUP_POLICIES } from '../actors/api.ts'
+import { type ClusterApi, GROUP_POLICIES, MAX_ROTATION } from '../actors/api.ts'
+import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
 
@@ -41,6 +42,17 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     image: optional(id),
     flavor: optional(id),
     host: optional(id),
+    snapshot: optional(
+      checkObject({
+        image: text(64),
+        name: text(255),
+        properties: record,
+        backupType: optional(text(255)),
+        rotation: optional(integer(0, MAX_ROTATION)),
+      }),
+    ),
+    disk: optional(checkDisk),
+    interface: optional(checkInterface),
     requestId,
   }),
   deleteInstance: checkObject({ id, force: optional(flag), requestId }),
@@ -64,6 +76,10 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   deleteFlavor: byId,
   listImages: checkObject(page),
   getImage: byId,
+  deleteImage: byId,
+  listDisks: checkObject({ ...page, instance: optional(id) }),
+  getDisk: byId,
+  deleteDisk: byId,
   listOperations: checkObject({ ...page, subject: optional(id), open: optional(flag), requestId: optional(requestId) }),
   getOperation: byId,
   cancelOperation: byId,

@@ -13,6 +13,8 @@ export interface ChildSpec {
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
   readonly logFile: string
+  /** A command before its own, which must become it: its process id is the node's. */
+  readonly wrap?: readonly string[]
 }
 
 export interface ChildOptions {
@@ -54,7 +56,8 @@ export function keepAlive(spec: ChildSpec, options: ChildOptions): Child {
     const startedMs = performance.now()
     let ready = false
     const log = openSync(spec.logFile, 'a', 0o600)
-    const process_ = spawn(process.execPath, [...process.execArgv, options.script, ...spec.args], {
+    const [program, ...args] = [...(spec.wrap ?? []), process.execPath, ...process.execArgv, options.script, ...spec.args]
+    const process_ = spawn(program ?? process.execPath, args, {
       env: spec.env,
       stdio: ['ignore', log, log, 'ipc'],
     })

@@ -22,13 +22,16 @@ import { BatonError } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
+import { diskRequests } from './disk-requests.ts'
+import { createImages } from './image-requests.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
 import type { PlacementService } from './placement.ts'
 import { placementRequests } from './placement-requests.ts'
 
 export interface ClusterApiOptions {
   readonly views: Views
-  images(): readonly ImageBody[]
+  /** The images that come with Baton, as far as some host can run them. */
+  builtIn(): readonly ImageBody[]
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
   members(): readonly Member[]
   map(): ShardMap
@@ -57,11 +60,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     return row.body as T
   }
 
-  function image(id: string): ImageBody {
-    const found = options.images().find(i => i.id === id)
-    if (!found) throw new BatonError('NotFound', `there is no image ${id}; \`baton image list\` shows those there are`)
-    return found
-  }
+  const images = createImages(options)
 
   async function nodes(): Promise<NodeBody[]> {
     const map = options.map()
@@ -121,12 +120,12 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     return Object.fromEntries(VM_STATES.map((state, i) => [state, counts[i] ?? 0])) as Record<VmState, number>
   }
 
-  const { checkPlacement, ...placement } = placementRequests({ views, call, explain: options.explain, image, get, list })
+  const { checkPlacement, ...placement } = placementRequests({ views, call, explain: options.explain, bootable: images.bootable, get, list })
 
   return {
     ...placement,
     async createInstances(args) {
-      image(args.image)
+      await images.bootable(args.image)
       const { createdAt: _, ...flavor } = (await call('flavor', args.flavor, 'get', {})) as FlavorBody
       const { project, metadata, reservation, requestId } = args
       if (args.placement) await checkPlacement(args.placement, args.ids.length)
@@ -148,7 +147,9 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       if (args.project !== undefined) where.project = args.project
       return list('instance', where, args)
     },
-    ...instanceRequests({ ...options, image, get }),
+    ...images.requests,
+    ...diskRequests(options),
+    ...instanceRequests({ ...options, bootable: images.bootable, get }),
     async consoleLog({ id, maxBytes }) {
       const body = await get<InstanceBody>('instance', id, 'instance')
       if (body.vmState === 'deleted') throw new BatonError('NotFound', `instance ${id} is deleted`)
@@ -168,13 +169,6 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       await call('flavor', id, 'delete', {})
       return {}
     },
-    async listImages({ limit, marker }) {
-      const images = options.images()
-      const start = marker === undefined ? 0 : images.findIndex(i => i.id === marker) + 1
-      if (marker !== undefined && start === 0) throw new BatonError('BadRequest', `there is no image ${marker} to start after`)
-      return images.slice(start, limit === undefined ? undefined : start + limit)
-    },
-    getImage: async ({ id }) => image(id),
     listOperations({ subject, open, requestId, ...page }) {
       const where: Record<string, string | boolean> = {}
       if (subject !== undefined) where.subject = subject

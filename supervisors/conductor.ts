@@ -3,8 +3,10 @@
  * this very function with a simulated world. `bin/` gives it the real one.
  */
 import type { HostBody, ImageBody, QueueBody } from '../actors/api.ts'
+import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
+import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, rootOf, shardOf } from '../actors/kernel/address.ts'
 import { checkObject, integer, listOf } from '../actors/kernel/check.ts'
@@ -33,6 +35,7 @@ import { type ClusterMember, createMember } from './member.ts'
 import { createPlacement } from './placement.ts'
 import type { RestartPolicy } from './restart.ts'
 import { serveApi } from './serve-api.ts'
+import { createStorage } from './storage.ts'
 import { createSummaries, type HostSummary } from './summaries.ts'
 
 export interface ConductorSettings {
@@ -124,12 +127,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const definitions: AnyActor[] = [
-    instanceActor,
-    operationActor(catalogue(settings.deadlines)),
-    hostActor(defaults.ratios, defaults.reserved),
-    flavorActor,
-    groupActor,
-    aggregatesActor,
+    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(defaults.ratios, defaults.reserved)],
+    ...[flavorActor, imageActor, diskActor, groupActor, aggregatesActor],
   ]
   const actors: ActorHost = createActorHost({
     env,
@@ -161,6 +160,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   function route(to: Address): Route {
     switch (to.kind) {
       case 'scheduler':
+      case 'storage':
       case 'api':
         return { at: 'here' }
       case 'compute':
@@ -188,6 +188,9 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
         if (method !== 'pick' || from.role !== 'conductor')
           throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
         return placement.pick(args as PickArgs)
+      case 'storage':
+        if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `storage has no method ${method} for a ${from.role}`)
+        return storage(method, args)
       case 'api':
         if (from.role !== 'gateway' && from.role !== 'client') throw new BatonError('UnknownMethod', `the API is not for a ${from.role}`)
         return serveApi(api, method, args)
@@ -293,9 +296,11 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onFenced,
   })
 
+  const storage = createStorage({ views: options.views, call })
+
   const api = createClusterApi({
     views: options.views,
-    images: () => usableImages(options.images, scheduler.hosts()),
+    builtIn: () => usableImages(options.images, scheduler.hosts()),
     call,
     members: member.members,
     map: member.map,

@@ -1,8 +1,20 @@
 /** Requests about one instance: names are looked up here, the instance's actor decides. */
-import type { ActOnInstance, ClusterApi, FlavorBody, HostBody, ImageBody, InstanceAction, InstanceBody } from '../actors/api.ts'
-import type { Task } from '../actors/instance/model.ts'
+import type {
+  Accepted,
+  ActOnInstance,
+  ClusterApi,
+  FlavorBody,
+  HostBody,
+  ImageBody,
+  InstanceAction,
+  InstanceBody,
+  SnapshotRequest,
+} from '../actors/api.ts'
+import type { Change, Task } from '../actors/instance/model.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
+import type { Views } from '../actors/kernel/ports.ts'
+import { knownDisk } from './disk-requests.ts'
 
 /** When things about an instance begin by themselves, ms. */
 export interface InstanceTimers {
@@ -18,8 +30,9 @@ const NOVA_DEFAULTS: InstanceTimers = { reclaimMs: 0, confirmResizeMs: 0, shelve
 
 export interface InstanceRequestsOptions {
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
-  /** Throws `NotFound`. */
-  image(id: string): ImageBody
+  /** The image; rejects when there is none or it is not active. */
+  bootable(id: string): Promise<ImageBody>
+  readonly views: Views
   get<T>(table: ViewTable, id: string, what: string): Promise<T>
   readonly timers?: InstanceTimers | undefined
 }
@@ -29,9 +42,18 @@ type Requests = Pick<
   'actOnInstance' | 'deleteInstance' | 'updateInstance' | 'lockInstance' | 'unlockInstance' | 'resetInstance' | 'changePassword'
 >
 
-const GOES_SOMEWHERE: ReadonlySet<InstanceAction> = new Set(['migrate', 'evacuate', 'unshelve'])
+/** What an action may say beside its name, and which actions say it. What is not optional must be said. */
+const PARTS: Readonly<Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' | 'interface', readonly InstanceAction[]>> = {
+  image: ['rebuild', 'rescue'],
+  flavor: ['resize'],
+  host: ['migrate', 'evacuate', 'unshelve'],
+  snapshot: ['snapshot', 'backup'],
+  disk: ['attach-disk', 'detach-disk'],
+  interface: ['attach-interface', 'detach-interface'],
+}
+const OPTIONAL: ReadonlySet<string> = new Set(['image', 'host'])
 
-export function instanceRequests({ call, image, get, timers = NOVA_DEFAULTS }: InstanceRequestsOptions): Requests {
+export function instanceRequests({ call, bootable, views, get, timers = NOVA_DEFAULTS }: InstanceRequestsOptions): Requests {
   /** What begins by itself afterwards. */
   function followUpOf(action: InstanceAction): Task['followUp'] {
     if ((action === 'resize' || action === 'migrate') && timers.confirmResizeMs > 0)
@@ -40,41 +62,60 @@ export function instanceRequests({ call, image, get, timers = NOVA_DEFAULTS }: I
     return undefined
   }
 
-  /** The image a host is to boot must be one that its driver runs. */
+  /** The image a host is to boot must be one that its driver runs, and be there. */
   async function checkImage(instance: string, imageId: string): Promise<void> {
-    const { driver, name } = image(imageId)
+    const { driver, name, hosts } = await bootable(imageId)
     const { host } = await get<InstanceBody>('instance', instance, 'instance')
     if (host === null) return
     const runs = (await get<HostBody>('host', host, 'host')).driver
     if (runs !== driver) throw new BatonError('BadRequest', `image ${name} needs the driver ${driver}, but host ${host} runs ${runs}`)
+    if (hosts && !hosts.includes(host)) {
+      throw new BatonError('Conflict', `image ${name} is on ${hosts.join(', ')}, but not on host ${host}, where instance ${instance} is`)
+    }
   }
 
-  async function changeOf({ id, action, image: imageId, flavor }: ActOnInstance) {
-    if (imageId !== undefined) {
-      if (action !== 'rebuild' && action !== 'rescue') throw new BatonError('BadRequest', `a ${action} takes no image`)
-      await checkImage(id, imageId)
-      return { image: imageId }
+  async function changeOf(args: ActOnInstance): Promise<Change | null> {
+    const { id, action, image, flavor, snapshot } = args
+    for (const [part, actions] of Object.entries(PARTS)) {
+      const isGiven = args[part as keyof typeof PARTS] !== undefined
+      if (isGiven && !actions.includes(action)) throw new BatonError('BadRequest', `a ${action} takes no ${part}`)
+      if (!isGiven && actions.includes(action) && !OPTIONAL.has(part)) throw new BatonError('BadRequest', `a ${action} needs a ${part}`)
     }
-    if (action === 'resize') {
-      if (flavor === undefined) throw new BatonError('BadRequest', 'a resize needs a flavor')
+    if (image !== undefined) {
+      await checkImage(id, image)
+      return { image }
+    }
+    if (flavor !== undefined) {
       const { createdAt: _, ...size } = (await call('flavor', flavor, 'get', {})) as FlavorBody
       return { flavor: size }
     }
-    if (flavor !== undefined) throw new BatonError('BadRequest', `a ${action} takes no flavor`)
-    return null
+    return snapshot ? { snapshot: await snapshotOf(args, snapshot) } : null
+  }
+
+  /** What clients read of a snapshot beside its name. */
+  async function snapshotOf({ id, action }: ActOnInstance, asked: SnapshotRequest) {
+    const { image, host } = await get<InstanceBody>('instance', id, 'instance')
+    const isBackup = action === 'backup'
+    if (isBackup !== (asked.rotation !== undefined && asked.backupType !== undefined)) {
+      throw new BatonError('BadRequest', isBackup ? 'a backup needs a backup type and a rotation' : 'only a backup has a type and a rotation')
+    }
+    const about = { image_type: isBackup ? 'backup' : 'snapshot', instance_uuid: id, base_image_ref: image }
+    const driver = host === null ? '' : (await get<HostBody>('host', host, 'host')).driver
+    const properties = { ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
+    return { ...asked, properties, driver }
   }
 
   return {
     async actOnInstance(args) {
       const { id, action, mode, host, requestId } = args
       const change = await changeOf(args)
-      if (host !== undefined) {
-        if (!GOES_SOMEWHERE.has(action)) throw new BatonError('BadRequest', `a ${action} takes no host`)
-        await get('host', host, 'host')
-      }
+      if (host !== undefined) await get('host', host, 'host')
+      const attaches = action === 'attach-disk' && args.disk
+      const disk = attaches ? await knownDisk(views, attaches, await get<InstanceBody>('instance', id, 'instance')) : args.disk
       const followUp = followUpOf(action)
       const asked = { action, requestId, ...(mode ? { mode } : {}), ...(change ? { change } : {}), ...(host === undefined ? {} : { host }) }
-      return (await call('instance', id, 'act', { ...asked, ...(followUp ? { followUp } : {}) })) as { operation: string }
+      const devices = { ...(disk ? { disk } : {}), ...(args.interface ? { interface: args.interface } : {}) }
+      return (await call('instance', id, 'act', { ...asked, ...devices, ...(followUp ? { followUp } : {}) })) as Accepted
     },
     async deleteInstance({ id, force, requestId }) {
       const reclaimMs = force ? 0 : timers.reclaimMs

@@ -17,6 +17,16 @@ export interface ClusterFile {
   readonly conductors: readonly string[]
 }
 
+/** A part of this machine with a network of its own. */
+export interface Place {
+  /** IPv4 address on which other nodes reach what listens there. */
+  readonly address: string
+  /** The command that runs another one there, such as `ip netns exec NAME`; it must become that command. */
+  readonly wrap: readonly string[]
+}
+
+const HERE: Place = { address: '127.0.0.1', wrap: [] }
+
 export interface LocalClusterOptions {
   readonly config: Config
   /** The script that runs one node, `bin/baton.ts`. */
@@ -25,6 +35,8 @@ export interface LocalClusterOptions {
   readonly configFile?: string
   /** Starts the embedded database; not called when the configuration names one. */
   startDatabase(onExit: (how: { code: number | null; signal: string | null }) => void): Promise<Embedded>
+  /** Where a node runs, when it is not simply here. */
+  readonly place?: (id: string) => Place
   /** Takes the data folder for this process when there is no embedded database to do it. */
   lockFolder(): Promise<() => Promise<void>>
   say(line: string): void
@@ -33,6 +45,8 @@ export interface LocalClusterOptions {
 export interface LocalCluster {
   readonly endpoint: string
   readonly file: ClusterFile
+  /** The nodes, each with its process of now; 0 while it is being started again. */
+  nodes(): { readonly id: string; readonly role: ChildSpec['role']; readonly pid: number }[]
   stop(): Promise<void>
 }
 
@@ -92,7 +106,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     }
     // Not before the folder is known to be ours and writable.
     await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 })
-    const seeds = await endpointsFor(folder, config.cluster.conductors)
+    const seeds = await endpointsFor(folder, config.cluster.conductors, options.place)
     // Chosen once, so that a gateway that is started again is where clients knew it.
     const port = config.http.port === 0 ? await freePort() : config.http.port
     const specs = specsOf(options, folder, url, seeds, port)
@@ -100,7 +114,8 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     const file: ClusterFile = { endpoint, pid: process.pid, conductors: seeds }
     await writeAtomically(join(folder, 'cluster.json'), JSON.stringify(file, null, 2))
     announced = true
-    return { endpoint, file, stop }
+    const nodes: LocalCluster['nodes'] = () => children.map(c => ({ id: c.spec.id, role: c.spec.role, pid: c.pid() }))
+    return { endpoint, file, nodes, stop }
   } catch (error) {
     await stop()
     throw error
@@ -143,7 +158,13 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   }
 }
 
-function specsOf({ config, configFile }: LocalClusterOptions, folder: string, url: string, seeds: readonly string[], port: number): ChildSpec[] {
+function specsOf(
+  { config, configFile, place }: LocalClusterOptions,
+  folder: string,
+  url: string,
+  seeds: readonly string[],
+  port: number,
+): ChildSpec[] {
   const common = configFile ? ['--config', configFile] : []
   const join_ = ['--join', seeds.join(',')]
   const { BATON_DATABASE_URL: _, ...env } = process.env
@@ -153,6 +174,7 @@ function specsOf({ config, configFile }: LocalClusterOptions, folder: string, ur
     args: [role, '--id', id, ...args, ...common],
     env: { ...env, ...more },
     logFile: join(folder, 'logs', `${id}.log`),
+    wrap: (place?.(id) ?? HERE).wrap,
   })
   return [
     // The URL holds a password: it goes by the environment, which only conductors get, and never into a process list.
@@ -165,7 +187,7 @@ function specsOf({ config, configFile }: LocalClusterOptions, folder: string, ur
 }
 
 /** Conductors keep their endpoints over a restart of the cluster where they can. */
-async function endpointsFor(folder: string, count: number): Promise<string[]> {
+async function endpointsFor(folder: string, count: number, place: LocalClusterOptions['place']): Promise<string[]> {
   const path = join(folder, 'endpoints.json')
   const known = await readFile(path, 'utf8')
     .then(text => JSON.parse(text) as unknown)
@@ -174,7 +196,7 @@ async function endpointsFor(folder: string, count: number): Promise<string[]> {
   const ports: number[] = []
   for (let i = 0; i < count; i++) ports.push(await freePort(before[i] ?? 0))
   await writeAtomically(path, JSON.stringify(ports))
-  return ports.map(port => `tcp://127.0.0.1:${port}`)
+  return ports.map((port, i) => `tcp://${(place?.(`conductor-${i + 1}`) ?? HERE).address}:${port}`)
 }
 
 async function writeAtomically(path: string, text: string): Promise<void> {

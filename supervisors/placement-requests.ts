@@ -25,8 +25,8 @@ export interface PlacementRequestsOptions {
   readonly views: Views
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
   readonly explain: PlacementService['explain']
-  /** Throws `NotFound`. */
-  image(id: string): ImageBody
+  /** Rejects `NotFound`, or `Conflict` for an image that cannot be booted. */
+  bootable(id: string): Promise<ImageBody>
   get<T>(table: ViewTable, id: string, what: string): Promise<T>
   list<T>(table: ViewTable, where: ViewQuery['where'], page: Page): Promise<T[]>
 }
@@ -36,7 +36,7 @@ export interface PlacementRequests extends PlacementApi {
   checkPlacement(placement: Placement, count: number): Promise<void>
 }
 
-export function placementRequests({ views, call, explain, image, get, list }: PlacementRequestsOptions): PlacementRequests {
+export function placementRequests({ views, call, explain, bootable, get, list }: PlacementRequestsOptions): PlacementRequests {
   const aggregates = async (): Promise<AggregateBody[]> =>
     ((await views.get('aggregates', ALL))?.body as { aggregates: AggregateBody[] } | undefined)?.aggregates ?? []
 
@@ -96,7 +96,7 @@ export function placementRequests({ views, call, explain, image, get, list }: Pl
     const asked = {
       size: resourcesOf(found),
       ...(extraSpecs ? { extraSpecs } : {}),
-      ...(imageId === undefined ? {} : { image: image(imageId) }),
+      ...(imageId === undefined ? {} : { image: await bootable(imageId) }),
       ...(placement ? { placement } : {}),
     }
     return explain(asked, all ?? false)

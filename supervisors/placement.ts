@@ -106,11 +106,11 @@ export function createPlacement({ env, system, scheduler, views, images, call }:
   }
 
   async function pick(args: PickArgs): Promise<Picked> {
-    const { instance, placement, extraSpecs, avoid, host, failed } = args
+    const { instance, placement, extraSpecs, avoid, host, failed, boots } = args
     for (const where of failed?.hosts ?? []) scheduler.failed(where, `${failed?.operation} ${where}`)
-    const image = images.find(i => i.id === args.image)
+    const image = images.find(i => i.id === args.image) ?? ((await views.get('image', args.image))?.body as ImageBody | undefined)
     const asked = { ...(extraSpecs ? { extraSpecs } : {}), ...(image ? { image } : {}), ...(placement ? { placement } : {}) }
-    const demand = await demandOf(args, asked, { avoid, host: host ?? null })
+    const demand = await demandOf(args, asked, { avoid, host: host ?? null, imageHosts: boots ? (image?.hosts ?? null) : null })
     return placement?.group === undefined ? picks(demand) : pickMember(args, demand, instance, placement.group)
   }
 
@@ -139,7 +139,7 @@ export function createPlacement({ env, system, scheduler, views, images, call }:
       const { placement } = asked
       const id = placement?.group
       const group = id === undefined ? null : ((await call('group', id, 'view', { instance: '-' })) as GroupView | null)
-      const demand = await demandOf(size, asked, { group, host: placement?.host ?? null })
+      const demand = await demandOf(size, asked, { group, host: placement?.host ?? null, imageHosts: asked.image?.hosts ?? null })
       return scheduler.explain(demand, all)
     },
     learnAggregates,

@@ -8,6 +8,28 @@ export type PowerState = 'running' | 'paused' | 'suspended' | 'shutdown' | 'cras
 
 export const POWER_STATES: readonly PowerState[] = ['running', 'paused', 'suspended', 'shutdown', 'crashed']
 
+/** A disk beside the one the guest boots from: a file of its host. */
+export interface AttachedDisk {
+  readonly id: string
+  readonly sizeGb: number
+  /** Its name in the guest: `/dev/vdb` … */
+  readonly device: string
+}
+
+export interface Interface {
+  readonly id: string
+  /** A network of the host. */
+  readonly network: string
+  readonly mac: string
+}
+
+export interface Devices {
+  readonly disks: readonly AttachedDisk[]
+  readonly interfaces: readonly Interface[]
+}
+
+export const NO_DEVICES: Devices = { disks: [], interfaces: [] }
+
 export interface GuestSpec {
   readonly instance: string
   readonly name: string
@@ -16,6 +38,8 @@ export interface GuestSpec {
   readonly diskGb: number
   readonly image: string
   readonly metadata: Readonly<Record<string, string>>
+  /** Absent: none. */
+  readonly devices?: Devices
 }
 
 export interface Guest {
@@ -61,6 +85,15 @@ export interface HypervisorDriver {
   rebuild?(spec: GuestSpec, order: number, running: boolean): Promise<void>
   /** Takes over a guest whose disk all hosts can reach, with the size `spec` says; then it runs or is off. The other host lets go of it later. */
   receive?(spec: GuestSpec, order: number, running: boolean): Promise<void>
+  /** Makes these the guest's devices, whatever it had, running or not. A disk that is not there yet is made; one taken away stays on the host. */
+  setDevices?(instance: string, order: number, devices: Devices): Promise<void>
+  /** Copies the guest's own disk into an image of that id on this host. The guest goes on meanwhile. */
+  snapshot?(instance: string, order: number, image: string): Promise<{ readonly sizeBytes: number }>
+  /** Takes a snapshot back: the image is gone and no older command makes it again. Fine when neither image nor guest is there. */
+  discardSnapshot?(instance: string, order: number, image: string): Promise<void>
+  /** Bytes of an image or disk that nobody needs any more; those that are not there are fine. */
+  removeImage?(image: string): Promise<void>
+  removeDisk?(disk: string): Promise<void>
   setPassword?(instance: string, password: string): Promise<void>
   /** The last `maxBytes` of the console as text. */
   consoleLog(instance: string, maxBytes: number): Promise<string>

@@ -7,10 +7,10 @@
  * being done again. What is remembered for that beyond the guests' own records is bounded and may be lost with the agent:
  * the connection a late command would have come over is lost with it.
  */
-import { checkObject, flag, integer, text } from '../kernel/check.ts'
+import { checkObject, flag, integer, listOf, text } from '../kernel/check.ts'
 import type { Env } from '../kernel/env.ts'
 import { BatonError, type ErrorCode, isTransient } from '../kernel/errors.ts'
-import type { GuestSpec, HypervisorDriver, PowerState } from './driver.ts'
+import type { Devices, GuestSpec, HypervisorDriver, PowerState } from './driver.ts'
 
 export const HYPERVISOR_LIMITS = {
   /** Guests whose newest rank is remembered after they are gone. */
@@ -46,6 +46,14 @@ export type PerGuest = <T>(instance: string, task: () => Promise<T>) => Promise<
 const common = { instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER) }
 const guestSpec = checkObject({ name: text(255), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12), image: text(128) })
 
+const NEEDS_DISKS = '; it takes a driver whose guests have disks, such as fake'
+
+const short = text(64)
+const checkDevices = checkObject({
+  disks: listOf(checkObject({ id: short, sizeGb: integer(1, 1e6), device: short }), 100),
+  interfaces: listOf(checkObject({ id: short, network: short, mac: short }), 100),
+})
+
 const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   spawn: checkObject({ ...common, spec: guestSpec }),
   destroy: checkObject(common),
@@ -62,6 +70,11 @@ const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   unpause: checkObject(common),
   consoleLog: checkObject({ instance: text(128), maxBytes: integer(1, 4 * 1024 * 1024) }),
   setPassword: checkObject({ instance: text(128), password: text(255) }),
+  setDevices: checkObject({ ...common, devices: checkDevices }),
+  snapshot: checkObject({ ...common, image: short }),
+  discardSnapshot: checkObject({ ...common, image: short }),
+  removeImage: checkObject({ image: short }),
+  removeDisk: checkObject({ disk: short }),
 }
 
 export function createHypervisor(options: { env: Env; driver: HypervisorDriver; perGuest: PerGuest }): Hypervisor {
@@ -79,8 +92,24 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
 
   const specOf = (c: Command): GuestSpec => ({ ...(c.spec as GuestSpec), instance: c.instance })
 
-  const unsupported = (method: string): Promise<never> =>
-    Promise.reject(new BatonError('DriverUnsupported', `the ${driver.name} driver cannot ${method} a guest`))
+  const unsupported = (method: string, needs = ''): Promise<never> =>
+    Promise.reject(new BatonError('DriverUnsupported', `the ${driver.name} driver cannot ${method} a guest${needs}`))
+
+  /** What is asked of the host beside its guests, or of a guest without changing it. Undefined for commands. */
+  function answerAtOnce(method: string, args: Record<string, unknown>): Promise<unknown> | undefined {
+    switch (method) {
+      case 'consoleLog':
+        return driver.consoleLog(String(args.instance), Number(args.maxBytes)).then(output => ({ output }))
+      case 'setPassword':
+        return driver.setPassword?.(String(args.instance), String(args.password)) ?? unsupported('set a password of')
+      case 'removeImage':
+        return driver.removeImage?.(String(args.image)) ?? unsupported('remove an image of')
+      case 'removeDisk':
+        return driver.removeDisk?.(String(args.disk)) ?? unsupported('remove a disk of')
+      default:
+        return undefined
+    }
+  }
 
   function perform(method: string, c: Command): Promise<unknown> {
     switch (method) {
@@ -110,6 +139,12 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
         return driver.rebuild?.(specOf(c), c.order, c.running === true) ?? unsupported(method)
       case 'receive':
         return driver.receive?.(specOf(c), c.order, c.running === true) ?? unsupported(method)
+      case 'setDevices':
+        return driver.setDevices?.(c.instance, c.order, c.devices as Devices) ?? unsupported('change the devices of', NEEDS_DISKS)
+      case 'snapshot':
+        return driver.snapshot?.(c.instance, c.order, String(c.image)) ?? unsupported(method, NEEDS_DISKS)
+      case 'discardSnapshot':
+        return driver.discardSnapshot?.(c.instance, c.order, String(c.image)) ?? unsupported('snapshot', NEEDS_DISKS)
       default:
         throw new BatonError('UnknownMethod', `a hypervisor has no method ${method}`)
     }
@@ -149,9 +184,8 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
       const wrong = check(args)
       if (wrong) throw new BatonError('BadRequest', `compute.${method}: ${wrong}`)
       const command = args as Command
-      if (method === 'consoleLog') return { output: await driver.consoleLog(command.instance, command.maxBytes as number) }
-      if (method === 'setPassword')
-        return (driver.setPassword?.(command.instance, String(command.password)) ?? unsupported('set a password of')).then(() => null)
+      const answer = answerAtOnce(method, args as Record<string, unknown>)
+      if (answer) return (await answer) ?? null
       const queue = waiting.get(command.instance) ?? []
       if (queue.length >= HYPERVISOR_LIMITS.inbox)
         throw new BatonError('Overloaded', `${queue.length} commands wait for ${command.instance}`, { retryAfterMs: 1000 })

@@ -1,5 +1,5 @@
 /** What each event makes of an instance. What it becomes when an operation has ended stands in the table of `states.ts`. */
-
+import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { toldAfter } from './group-report.ts'
 import { commandOrder, type FlavorSize, type InstanceEvent, type InstanceSpec, type InstanceState, type Origin, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, rowOf, settle } from './states.ts'
@@ -86,6 +86,7 @@ function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceSt
   const { followUp, change } = task
   return {
     ...base,
+    devices: settled.vmState === 'deleted' ? NO_DEVICES : (change?.devices ?? state.devices),
     spec: { ...(base.spec ?? spec), image: task.kind === 'rebuild' ? (change?.image ?? spec.image) : spec.image },
     kept: settled.vmState === 'resized' ? { vmState: state.vmState, powerState: state.powerState } : null,
     due: followUp ? { kind: followUp.kind, at: at + followUp.afterMs } : null,

@@ -7,12 +7,13 @@
  * whatever is under way: it waits as `next` while the running operation is asked to cancel. What is to begin by itself one
  * day (`due`) is a timer among its work.
  */
-import type { PowerState } from '../hypervisor/driver.ts'
+import type { Devices, PowerState } from '../hypervisor/driver.ts'
 import { POWER_STATES } from '../hypervisor/driver.ts'
 import { address } from '../kernel/address.ts'
 import { anyOf, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
+import { checkDisk, checkInterface } from './devices.ts'
 import { evolve } from './evolve.ts'
 import { groupReport, owesReport, reported } from './group-report.ts'
 import { decideGuestSeen, decideMissing } from './guests.ts'
@@ -130,10 +131,13 @@ function argsOf(state: InstanceState, spec: InstanceSpec, task: Task): Operation
     mode: task.mode,
     ...(origin ? { origin: { host: origin.host, claim: origin.claim } } : {}),
     ...(task.change ? { change: task.change } : {}),
+    ...(hasDevices(state.devices) ? { devices: state.devices } : {}),
     ...(task.wanted === undefined ? {} : { wanted: task.wanted }),
     ...(RETURNS.has(task.kind) ? { running: isToRun(state) } : {}),
   }
 }
+
+const hasDevices = (devices: Devices | undefined): boolean => devices !== undefined && devices.disks.length + devices.interfaces.length > 0
 
 function work(state: InstanceState, id: string): Work[] {
   const { task, next, spec, due } = state
@@ -180,8 +184,10 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
       check: checkObject({
         action: anyOf(...ACTIONS),
         mode: optional(anyOf('soft', 'hard')),
-        change: optional(checkObject({ image: optional(text(64)), flavor: optional(record) })),
+        change: optional(checkObject({ image: optional(text(64)), flavor: optional(record), snapshot: optional(record) })),
         host: optional(text(128)),
+        disk: optional(checkDisk),
+        interface: optional(checkInterface),
         // `followUp` is made by conductors, from their settings.
         followUp: optional(record),
         requestId,

@@ -1,6 +1,6 @@
 /** What an instance remembers, the events that change it, and how others see it. */
-import type { FlavorBody, InstanceBody, TaskState, VmState } from '../api.ts'
-import type { PowerState } from '../hypervisor/driver.ts'
+import type { FlavorBody, InstanceBody, SnapshotRequest, TaskState, VmState } from '../api.ts'
+import { type Devices, NO_DEVICES, type PowerState } from '../hypervisor/driver.ts'
 import type { Fault } from '../kernel/errors.ts'
 import type { OperationEnded } from '../operation/contract.ts'
 import { type InstanceOperation, rowOf, type Standing } from './states.ts'
@@ -13,6 +13,12 @@ export type FlavorSize = Omit<FlavorBody, 'createdAt'>
 export interface Change {
   readonly image?: string
   readonly flavor?: FlavorSize
+  /** All its devices, and the one that comes or goes: a disk, or an interface by its id. */
+  readonly devices?: Devices
+  readonly disk?: { readonly id: string; readonly sizeGb: number }
+  readonly interface?: string
+  /** The image it makes, and the driver that can run it. */
+  readonly snapshot?: SnapshotRequest & { readonly driver: string }
 }
 
 export interface Task {
@@ -73,6 +79,7 @@ export interface InstanceState extends Standing {
   readonly told?: Told
   readonly locked: { readonly reason: string | null } | null
   readonly tags: readonly string[]
+  readonly devices: Devices
   readonly fault: (Fault & { readonly at: number }) | null
   readonly createdAt: number
   readonly updatedAt: number
@@ -125,6 +132,7 @@ export const INITIAL: InstanceState = {
   due: null,
   locked: null,
   tags: [],
+  devices: NO_DEVICES,
   fault: null,
   createdAt: 0,
   updatedAt: 0,
@@ -158,6 +166,8 @@ export function bodyOf(state: InstanceState, id: string): InstanceBody | null {
     operation: state.task?.operation ?? null,
     locked: state.locked,
     tags: state.tags,
+    // States of yesterday have none.
+    devices: state.devices ?? NO_DEVICES,
     origin: origin && { host: origin.host, claim: origin.claim, flavor: origin.flavor.id },
   }
 }

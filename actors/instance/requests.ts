@@ -1,6 +1,8 @@
 /** What people may ask of an instance. The table of `states.ts` says when. */
-import type { InstanceAction, UpdateInstance } from '../api.ts'
+import type { Accepted, DiskRequest, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
+import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
+import { attachedBy, deviceChange } from './devices.ts'
 import { bodyOf, type Change, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, type InstanceOperation, type OperationRow, rowOf } from './states.ts'
 
@@ -12,6 +14,9 @@ export interface ActArgs {
   readonly change?: Change
   /** The host to go to. */
   readonly host?: string
+  /** The device that comes or goes. */
+  readonly disk?: DiskRequest
+  readonly interface?: InterfaceRequest
   /** What is to begin by itself, so long after this is done, ms. */
   readonly followUp?: Task['followUp']
   readonly requestId: string
@@ -53,6 +58,11 @@ export function refusal(state: InstanceState, kind: InstanceOperation, row: Oper
     const help = 'confirm the resize to free the second one, or delete the instance'
     return refuse('Conflict', `cannot ${kind} instance ${id}: it holds room on two hosts, ${state.host} and ${state.origin.host}; ${help}`)
   }
+  const disks = row.moves ? (state.devices?.disks ?? []) : []
+  if (disks.length > 0) {
+    const named = disks.map(d => d.id).join(', ')
+    return refuse('Conflict', `cannot ${kind} instance ${id}: its disks are local to host ${state.host} (${named}); detach them first`)
+  }
   if (row.onHost && !state.host) return refuse('Conflict', `cannot ${kind} instance ${id}: it is on no host; delete it and create it again`)
   return null
 }
@@ -61,15 +71,18 @@ const lockedBy = ({ locked }: InstanceState, kind: string, id: string): D =>
   refuse('Conflict', `cannot ${kind} instance ${id}: it is locked${locked?.reason ? ` (${locked.reason})` : ''}; unlock it first`)
 
 export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
-  const { action, mode, change, host, followUp, requestId } = args
+  const { action, mode, host, followUp, requestId } = args
   const repeated = [state.task, state.last].find(t => t?.requestId === requestId)
-  if (repeated) return accept([], () => ({ operation: repeated.operation }))
+  if (repeated) return accept([], () => acceptedBody(repeated))
   if (state.vmState === 'deleted') return deleted(id)
   const row = rowOf(action, mode)
   if (row.locks && state.locked) return lockedBy(state, action, id)
   const refused = refusal(state, action, row, id)
   if (refused) return refused
   if (host !== undefined && host === state.host) return refuse('Conflict', `cannot ${action} instance ${id} to ${host}: it is there already`)
+  const devices = deviceChange(action, state.devices ?? NO_DEVICES, args, id)
+  if ('code' in devices) return { ok: false, fault: devices }
+  const change = devices.change ?? args.change
   if (change?.flavor && change.flavor.id === state.spec?.flavor.id) {
     return refuse('BadRequest', `instance ${id} has flavor ${change.flavor.name} already; choose another`)
   }
@@ -82,8 +95,11 @@ export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
     ...(host === undefined ? {} : { wanted: host }),
     ...(followUp ? { followUp } : {}),
   }
-  return accept([{ type: 'taskAccepted', task }], () => ({ operation: task.operation }))
+  return accept([{ type: 'taskAccepted', task }], () => acceptedBody(task))
 }
+
+/** What is answered, the first time and again. */
+const acceptedBody = ({ operation, change }: Task): Accepted => ({ operation, ...attachedBy(change) })
 
 export function decideDelete(state: InstanceState, { requestId, reclaimMs = 0 }: DeleteArgs, id: string): D {
   const underWay = state.task?.kind === 'delete' || state.task?.kind === 'soft-delete' ? state.task : null

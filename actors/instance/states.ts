@@ -30,6 +30,8 @@ export interface OperationRow {
   readonly onHost: boolean
   /** Whether it is for an instance that holds room on a second host: only then, also then, or never. */
   readonly second: 'needs' | 'may' | 'never'
+  /** Whether the instance leaves its host: then it can have no local disks. */
+  readonly moves: boolean
 }
 
 const to = (vmState: Settled['vmState'], powerState: Settled['powerState']): Settled => ({ vmState, powerState })
@@ -40,7 +42,18 @@ const ERROR = to('error', 'same')
 
 type Given = Pick<OperationRow, 'from' | 'task' | 'done'> & Partial<OperationRow>
 
-const row = (given: Given): OperationRow => ({ undone: SAME, failed: ERROR, locks: true, onHost: true, second: 'never', ...given })
+const row = (given: Given): OperationRow => ({
+  ...{ undone: SAME, failed: ERROR, locks: true, onHost: true, second: 'never', moves: false },
+  ...given,
+})
+
+/** What is made or changed beside the guest: it goes on as it is, whatever comes of that. */
+const beside = (given: Omit<Given, 'done'>): OperationRow => row({ done: SAME, failed: SAME, ...given })
+
+/** States in which a disk holds what its guest has written, so that a copy of it is worth something. */
+const WITH_DISK: readonly VmState[] = ['active', 'stopped', 'paused', 'suspended']
+/** Nova's, but for those in which no guest is on a host. The memory of a suspended guest was saved with the devices it had. */
+const WITH_DEVICES: readonly VmState[] = ['active', 'stopped', 'paused']
 
 const LIVING: readonly VmState[] = VM_STATES.filter(state => state !== 'deleted')
 
@@ -59,15 +72,21 @@ export const INSTANCE_OPERATIONS: Readonly<Record<InstanceOperation, OperationRo
   unrescue: row({ from: ['rescued'], task: 'unrescuing', done: to('active', 'running') }),
   // The old disk may be gone already when a rebuild gives up.
   rebuild: row({ from: ['active', 'stopped', 'error'], task: 'rebuilding', done: to('back', 'back'), undone: ERROR }),
-  resize: row({ from: ['active', 'stopped'], task: 'resize_prep', done: to('resized', 'back') }),
-  migrate: row({ from: ['active', 'stopped'], task: 'resize_prep', done: to('resized', 'back') }),
+  resize: row({ from: ['active', 'stopped'], task: 'resize_prep', done: to('resized', 'back'), moves: true }),
+  migrate: row({ from: ['active', 'stopped'], task: 'resize_prep', done: to('resized', 'back'), moves: true }),
   // From error too: it frees the second host of a move that went wrong half-way, and changes nothing else.
   'confirm-resize': row({ from: ['resized', 'error'], task: 'resize_confirming', done: to('kept', 'same'), second: 'needs' }),
   'revert-resize': row({ from: ['resized'], task: 'resize_reverting', done: to('kept', 'kept'), second: 'needs' }),
-  evacuate: row({ from: ['active', 'stopped', 'error'], task: 'rebuilding', done: to('back', 'back'), locks: false }),
+  evacuate: row({ from: ['active', 'stopped', 'error'], task: 'rebuilding', done: to('back', 'back'), locks: false, moves: true }),
   shelve: row({ from: ['active', 'stopped', 'paused', 'suspended'], task: 'shelving', done: to('shelved', 'shutdown') }),
-  'shelve-offload': row({ from: ['shelved'], task: 'shelving_offloading', done: to('shelved_offloaded', 'shutdown') }),
+  'shelve-offload': row({ from: ['shelved'], task: 'shelving_offloading', done: to('shelved_offloaded', 'shutdown'), moves: true }),
   unshelve: row({ from: ['shelved', 'shelved_offloaded'], task: 'unshelving', done: to('active', 'running'), onHost: false }),
+  snapshot: beside({ from: WITH_DISK, task: 'image_snapshot', locks: false }),
+  backup: beside({ from: WITH_DISK, task: 'image_backup', locks: false }),
+  'attach-disk': beside({ from: WITH_DEVICES, task: 'attaching' }),
+  'detach-disk': beside({ from: WITH_DEVICES, task: 'detaching' }),
+  'attach-interface': beside({ from: WITH_DEVICES, task: 'attaching' }),
+  'detach-interface': beside({ from: WITH_DEVICES, task: 'detaching' }),
   'soft-delete': row({
     from: ['active', 'stopped', 'paused', 'suspended', 'rescued', 'shelved', 'error'],
     task: 'soft-deleting',

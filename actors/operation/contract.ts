@@ -1,5 +1,6 @@
 /** What an operation is given by its subject, and what it reports back. */
 
+import type { Devices } from '../hypervisor/driver.ts'
 import type { Change, InstanceSpec } from '../instance/model.ts'
 import type { Fault } from '../kernel/errors.ts'
 
@@ -12,6 +13,8 @@ export interface OperationArgs {
   /** The second host that holds room for the instance, if any. */
   readonly origin?: End
   readonly change?: Change
+  /** The devices it has when the operation begins; absent: none. */
+  readonly devices?: Devices
   /** The host somebody asked for. */
   readonly wanted?: string
   /** Whether the guest is to run when the operation is over. */

@@ -109,7 +109,8 @@ export const hypervisor = (c: StepContext, host: string, method: string, more: R
 export const STOP_GRACE_MS = seconds(10)
 
 /** The guest as a hypervisor is told of it: with the image and the size this operation gives it. */
-export const guestSpec = ({ args: { spec, change } }: StepContext) => {
+export const guestSpec = ({ args: { spec, change, devices } }: StepContext) => {
   const { vcpus, ramMb, diskGb } = change?.flavor ?? spec.flavor
-  return { name: spec.name, image: change?.image ?? spec.image, metadata: spec.metadata, vcpus, ramMb, diskGb }
+  const size = { vcpus, ramMb, diskGb }
+  return { name: spec.name, image: change?.image ?? spec.image, metadata: spec.metadata, ...size, ...(devices ? { devices } : {}) }
 }

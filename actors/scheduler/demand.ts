@@ -14,6 +14,8 @@ export interface Demand extends Resources {
   readonly avoid: readonly string[]
   /** The driver that can run the image; null when the image is unknown, and then no host refuses it for that. */
   readonly driver: string | null
+  /** The hosts that have the image, when it is to be booted and not all hosts have it. */
+  readonly imageHosts: readonly string[] | null
   readonly zone: string | null
   /** The only host that will do. */
   readonly host: string | null
@@ -29,6 +31,7 @@ export interface Demand extends Resources {
 export const ANYWHERE: Omit<Demand, keyof Resources> = {
   avoid: [],
   driver: null,
+  imageHosts: null,
   zone: null,
   host: null,
   traits: { required: [], forbidden: [] },

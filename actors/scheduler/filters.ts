@@ -46,7 +46,8 @@ const capacity: Filter = {
     const toFree = `free ${free} on ${host.id}`
     // Nothing at all is left of something: no flavor would fit.
     if (lacking.some(s => s.free < 1)) return toFree
-    return `${toFree}, or use a flavor with ${lacking.map(s => `at most ${Math.floor(s.free)} ${s.resource === MB ? 'MB ram' : s.resource}`).join(' and ')}`
+    const most = lacking.map(s => `at most ${Math.floor(s.free)} ${s.resource === MB ? 'MB ram' : s.resource}`)
+    return `${toFree}, or use a flavor with ${most.join(' and ')}`
   },
   /** Relative to what is wanted: a little is missing rather than much. */
   cost: (host, demand) => 1 + shortages(host.capacity, host.used, demand).reduce((sum, s) => sum + (s.wanted - s.free) / s.wanted, 0),
@@ -76,8 +77,11 @@ export const FILTERS: readonly Filter[] = [
   filter(
     'image',
     4,
-    ({ body }, { driver }) => (driver === null || driver === body.driver ? null : `runs ${body.driver}, the image needs ${driver}`),
-    ({ id, body }) => `use an image for the driver ${body.driver}, which ${id} runs`,
+    ({ id, body }, { driver, imageHosts }) => {
+      if (driver !== null && driver !== body.driver) return `runs ${body.driver}, the image needs ${driver}`
+      return imageHosts && !imageHosts.includes(id) ? `does not have the image; it is on ${imageHosts.join(', ')}` : null
+    },
+    ({ id, body }) => `use an image for the driver ${body.driver} that ${id} has`,
   ),
   filter(
     'traits',

@@ -25,6 +25,8 @@ export interface Answer<T> {
   readonly body: T
   /** The gateway's name for this request; operations carry it. */
   readonly requestId: string | null
+  /** Where to look at what was asked for, when the answer says so. */
+  readonly location: string | null
 }
 
 export interface Client {
@@ -45,7 +47,8 @@ export function httpClient(endpoint: string): Client {
       const body = parse(await read(response, endpoint))
       if (!guard(body))
         throw new BatonError('VersionMismatch', `the answer of ${endpoint}${path} has an unknown shape; is the cluster of another version?`)
-      return { body, requestId: response.headers.get('x-openstack-request-id') ?? response.headers.get('x-compute-request-id') }
+      const { headers } = response
+      return { body, requestId: headers.get('x-openstack-request-id') ?? headers.get('x-compute-request-id'), location: headers.get('location') }
     },
     async *lines(path, signal) {
       const response = await send(endpoint, 'GET', path, {}, signal)

@@ -1,4 +1,4 @@
-/** Servers, flavors and images in the shapes of Nova and Glance, and what the CLI makes of them. */
+/** Servers and flavors in the shapes of Nova, and what the CLI makes of them. */
 import type { PowerState } from '../../actors/hypervisor/driver.ts'
 import { type Guard, isNumber, isText, nullable, optional, recordOf, shape } from './guards.ts'
 import type { Client } from './http.ts'
@@ -83,16 +83,6 @@ const flavorOf = (flavor: typeof isNovaFlavor extends Guard<infer T> ? T : never
   diskGb: flavor.disk,
 })
 
-export interface Image {
-  readonly id: string
-  readonly name: string
-  readonly status: string
-  readonly sizeBytes: number | null
-  readonly createdAt: string | null
-}
-
-const isGlanceImage = shape({ id: isText, name: isText, status: optional(isText), size: optional(nullable(isNumber)), created_at: optional(isText) })
-
 export interface InstanceFilter {
   readonly name?: string | undefined
   readonly status?: string | undefined
@@ -150,7 +140,7 @@ export async function createInstances(client: Client, request: CreateRequest): P
   return answer.body.server.id
 }
 
-const isAnything: Guard<unknown> = (value): value is unknown => value !== undefined
+export const isAnything: Guard<unknown> = (value): value is unknown => value !== undefined
 
 /** Nova's actions, by the verb of the CLI. */
 export const ACTIONS = {
@@ -179,6 +169,12 @@ export const actOnInstance = (client: Client, id: string, action: keyof typeof A
 export async function sendAction(client: Client, id: string, action: object): Promise<string | null> {
   const answer = await client.request('POST', `/compute/v2.1/servers/${encodeURIComponent(id)}/action`, isAnything, { body: action })
   return answer.requestId
+}
+
+/** A createImage or createBackup. Answers with the id of the image, null when none will be kept. */
+export async function createImage(client: Client, id: string, action: object): Promise<{ image: string | null; requestId: string | null }> {
+  const answer = await client.request('POST', `/compute/v2.1/servers/${encodeURIComponent(id)}/action`, isAnything, { body: action })
+  return { image: answer.location?.split('/').at(-1) ?? null, requestId: answer.requestId }
 }
 
 export async function deleteInstance(client: Client, id: string): Promise<string | null> {
@@ -223,15 +219,4 @@ export async function createFlavor(client: Client, flavor: Omit<Flavor, 'id'> & 
 
 export async function deleteFlavor(client: Client, id: string): Promise<void> {
   await client.request('DELETE', `/compute/v2.1/flavors/${encodeURIComponent(id)}`, isAnything)
-}
-
-export async function listImages(client: Client): Promise<Image[]> {
-  const images = await listAll(client, { path: '/image/v2/images', name: 'images', item: isGlanceImage })
-  return images.map(({ id, name, status, size, created_at }) => ({
-    id,
-    name,
-    status: status ?? 'active',
-    sizeBytes: size ?? null,
-    createdAt: created_at ?? null,
-  }))
 }

@@ -1,8 +1,9 @@
 /** `baton instance list`, `show` and `log` */
 import { argument, type Call, given, integer, type Options, text } from '../call.ts'
 import { endpointOf } from '../client/endpoint.ts'
+import { listImages } from '../client/glance.ts'
 import { type Client, httpClient } from '../client/http.ts'
-import { consoleLog, type Instance, listFlavors, listImages, listInstances } from '../client/nova.ts'
+import { consoleLog, type Instance, listFlavors, listInstances } from '../client/nova.ts'
 import { findInstance } from '../client/resolve.ts'
 import { type Column, card, print, printList } from '../output/table.ts'
 

@@ -1,6 +1,6 @@
 import { ActorEntity, EventEntity, SnapshotEntity } from './journal.ts'
 import { ConductorEntity, ShardEntity, ShardMapEntity } from './membership.ts'
-import { AggregatesEntity, FlavorEntity, HostEntity, InstanceEntity, OperationEntity, ServerGroupEntity } from './views.ts'
+import { AggregatesEntity, DiskEntity, FlavorEntity, HostEntity, ImageEntity, InstanceEntity, OperationEntity, ServerGroupEntity } from './views.ts'
 
 export const ENTITIES = [
   EventEntity,
@@ -12,6 +12,8 @@ export const ENTITIES = [
   FlavorEntity,
   ServerGroupEntity,
   AggregatesEntity,
+  ImageEntity,
+  DiskEntity,
   ConductorEntity,
   ShardEntity,
   ShardMapEntity,

@@ -75,3 +75,31 @@ export const AggregatesEntity = defineEntity({
   tableName: 'aggregates',
   properties: { ...shared },
 })
+
+export const ImageEntity = defineEntity({
+  name: 'Image',
+  tableName: 'image',
+  indexes: [
+    { name: 'image_created', properties: ['createdAt', 'id'], where: 'not deleted' },
+    { name: 'image_instance', properties: ['instance'], where: 'instance is not null and not deleted' },
+  ],
+  properties: {
+    ...shared,
+    name: p.text(),
+    project: p.text(),
+    status: p.text(),
+    instance: p.text().nullable(),
+    backupType: p.text().nullable(),
+    deleted: p.boolean(),
+  },
+})
+
+export const DiskEntity = defineEntity({
+  name: 'Disk',
+  tableName: 'disk',
+  indexes: [
+    { name: 'disk_created', properties: ['createdAt', 'id'], where: 'not deleted' },
+    { name: 'disk_instance', properties: ['instance'], where: 'instance is not null' },
+  ],
+  properties: { ...shared, host: p.text(), instance: p.text().nullable(), deleted: p.boolean() },
+})

@@ -1,5 +1,5 @@
 /** Clients: they create instances, act on them and delete them, retry what is transient, and remember what they were promised. */
-import type { InstanceAction } from '../../actors/api.ts'
+import type { ActOnInstance, InstanceAction } from '../../actors/api.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { BatonError, isTransient } from '../../actors/kernel/errors.ts'
 import type { Loop } from './loop.ts'
@@ -26,11 +26,16 @@ const GROUPED = 0.3
 const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
 const ACTIONS: readonly InstanceAction[] = [
   ...(['stop', 'start', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
+  ...(['snapshot', 'backup', 'attach-disk', 'attach-disk', 'detach-disk', 'attach-interface', 'detach-interface'] as const),
   ...(['resize', 'migrate', 'migrate', 'confirm-resize', 'revert-resize', 'shelve', 'shelve-offload', 'unshelve'] as const),
 ]
 /** What is likely to be allowed after it, so that long ways are gone too. */
 const THEN: Readonly<Partial<Record<InstanceAction, readonly InstanceAction[]>>> = {
-  stop: ['start', 'resize', 'shelve', 'rebuild'],
+  stop: ['start', 'resize', 'shelve', 'rebuild', 'snapshot'],
+  backup: ['backup', 'backup', 'stop'],
+  'attach-disk': ['detach-disk', 'migrate', 'rebuild', 'attach-disk'],
+  'detach-disk': ['attach-disk', 'migrate'],
+  'attach-interface': ['detach-interface', 'migrate', 'rebuild'],
   suspend: ['resume', 'shelve'],
   rescue: ['unrescue'],
   resize: ['confirm-resize', 'revert-resize'],
@@ -42,7 +47,7 @@ const THEN: Readonly<Partial<Record<InstanceAction, readonly InstanceAction[]>>>
 /** A gateway answers within 20 s if it lives; a client gives up a little later and asks again. */
 const CLIENT_PATIENCE_MS = 25_000
 /** A resize to the size it has is a bad request. */
-const EXPECTED = new Set(['Conflict', 'NotFound', 'NoValidHost', 'BadRequest'])
+const EXPECTED = new Set(['Conflict', 'NotFound', 'NoValidHost', 'BadRequest', 'Forbidden'])
 const OPERATOR_EVERY_MS = 700
 /** The operator goes on longer than the clients. */
 const OPERATOR_MORE_MS = 25_000
@@ -86,7 +91,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
         name: `n-${id.slice(0, 4)}`,
         project: 'p',
         flavor,
-        image: FAKE_IMAGE.id,
+        image: await someImage(),
         metadata: {},
         reservation: 'r-1',
         requestId: `req-${env.uuid()}`,
@@ -99,7 +104,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
         await pause(own.int(10, 1500))
         const requestId = `req-${env.uuid()}`
         const action = own.pick(own.chance(0.7) ? likely : ACTIONS)
-        const details = action === 'resize' ? { flavor: own.pick(FLAVORS) } : action === 'rebuild' ? { image: FAKE_IMAGE.id } : {}
+        const details = await detailsOf(id, action)
         const request = { id, action, mode: own.chance(0.5) ? ('hard' as const) : ('soft' as const), ...details, requestId }
         const acted = await insist(action, () => world.api().actOnInstance(request))
         if (acted instanceof BatonError) continue
@@ -115,10 +120,46 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
       }
     }
 
+    /** One that comes with Baton, or one that was made of an instance. */
+    async function someImage(): Promise<string> {
+      if (own.chance(0.7)) return FAKE_IMAGE.id
+      const images = await insist('images', () => world.api().listImages({}))
+      return images instanceof BatonError ? FAKE_IMAGE.id : own.pick(images).id
+    }
+
+    async function detailsOf(id: string, action: InstanceAction): Promise<Omit<ActOnInstance, 'id' | 'action' | 'requestId'>> {
+      if (action === 'resize') return { flavor: own.pick(FLAVORS) }
+      if (action === 'rebuild') return { image: await someImage() }
+      const image = { image: env.uuid(), name: 'made', properties: {} }
+      if (action === 'snapshot') return { snapshot: image }
+      if (action === 'backup') return { snapshot: { ...image, backupType: own.pick(['daily', 'weekly']), rotation: own.int(0, 2) } }
+      // Few names, and some that all clients know: they are to meet.
+      const name = own.pick([`${id.slice(0, 8)}-a`, `${id.slice(0, 8)}-b`, 'shared-a', 'shared-b', 'shared-c'])
+      if (action === 'attach-disk') return { disk: { id: name } }
+      if (action === 'detach-disk') return { disk: { id: await someDiskOf(id, name) } }
+      return action === 'attach-interface' || action === 'detach-interface' ? { interface: { id: `${id.slice(0, 8)}-p` } } : {}
+    }
+
+    async function someDiskOf(id: string, otherwise: string): Promise<string> {
+      const instance = await insist('instance', () => world.api().getInstance({ id }))
+      const disks = instance instanceof BatonError ? [] : instance.devices.disks
+      return disks.length > 0 ? own.pick(disks).id : otherwise
+    }
+
+    /** Throws away what was made. */
+    async function tidy(): Promise<void> {
+      const images = await insist('images', () => world.api().listImages({}))
+      if (!(images instanceof BatonError)) await insist('delete image', () => world.api().deleteImage({ id: own.pick(images).id }))
+      const disks = await insist('disks', () => world.api().listDisks({}))
+      if (disks instanceof BatonError || disks.length === 0) return
+      await insist('delete disk', () => world.api().deleteDisk({ id: own.pick(disks).id }))
+    }
+
     async function live(): Promise<void> {
       await pause(own.int(0, 1000))
       while (loop.nowMs() < untilMs) {
         await one()
+        if (own.chance(0.3)) await tidy()
         await pause(own.int(10, 1000))
       }
       history.busy--

@@ -3,7 +3,8 @@
  * processes. Faults are methods here; who calls them when is the business of `faults.ts`.
  */
 import type { ClusterApi } from '../../actors/api.ts'
-import { createFakeDriver } from '../../actors/hypervisor/drivers/fake.ts'
+import { type MemoryBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
+import { createFakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import { type MemoryStore, memoryStore } from '../../actors/hypervisor/drivers/store.ts'
@@ -49,6 +50,8 @@ export interface World {
   readonly computes: readonly Node<Compute>[]
   readonly gateways: readonly Node<Gateway>[]
   readonly stores: ReadonlyMap<string, MemoryStore<FakeGuest>>
+  /** Images and disks by host. */
+  readonly blobs: ReadonlyMap<string, MemoryBlobs>
   readonly database: MemoryDatabase
   readonly network: NetworkFaults
   /** Every append in the order in which it was committed or refused. */
@@ -68,9 +71,13 @@ export interface World {
   log(line: string): void
 }
 
+const LATENCY_MS: FakeOptions['latencyMs'] = {
+  ...{ spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
+  ...{ snapshot: [5, 800], setDevices: [1, 200] },
+}
 const CAPACITY = { vcpus: 4, ramMb: 1024, diskGb: 100 }
 /** How often a driver fails at what. */
-const FAILURE = { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05 }
+const FAILURE = { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 }
 
 export interface WorldSize {
   readonly conductors: number
@@ -104,6 +111,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   })
   const commits: World['commits'] = []
   const stores = new Map<string, MemoryStore<FakeGuest>>()
+  const blobs = new Map<string, MemoryBlobs>()
   const dark = new Set<string>()
   let lives = 0
   let latestApi = 0
@@ -114,7 +122,10 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const computes = names('compute', size.computes).map(n => idle<Compute>(n))
   const gateways = [idle<Gateway>('gateway-1')]
   const seeds = conductors.map(n => `sim://${n.name}`)
-  for (const node of computes) stores.set(node.name, memoryStore<FakeGuest>())
+  for (const { name } of computes) {
+    stores.set(name, memoryStore<FakeGuest>())
+    blobs.set(name, memoryBlobs())
+  }
 
   function conductor(node: Node<Conductor>): void {
     const { process } = node
@@ -170,10 +181,12 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   function compute(node: Node<Compute>): void {
     const { process } = node
     const store = stores.get(node.name)
-    if (!store) throw new Error(`no store for ${node.name}`)
+    const kept = blobs.get(node.name)
+    if (!store || !kept) throw new Error(`no store for ${node.name}`)
     const driver = createFakeDriver(process.env, store, {
       capacity: size.capacity ?? CAPACITY,
-      latencyMs: { spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
+      blobs: kept,
+      latencyMs: LATENCY_MS,
       failure: size.failure ?? FAILURE,
     })
     startCompute({
@@ -247,6 +260,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     computes,
     gateways,
     stores,
+    blobs,
     database,
     network,
     commits,

@@ -13,6 +13,7 @@ import type { Guest, GuestSpec, HypervisorDriver, PowerState } from '../../actor
 import type { Effect } from '../../actors/hypervisor/drivers/store.ts'
 import { type Env, silentLogger } from '../../actors/kernel/env.ts'
 import { BatonError, type ErrorCode } from '../../actors/kernel/errors.ts'
+import { registerStorage } from './driver-contract-storage.ts'
 
 export interface DriverBench {
   open(): Promise<HypervisorDriver>
@@ -103,6 +104,11 @@ function reopening(bench: DriverBench): HypervisorDriver {
     unrescue: (...args) => fresh(driver => driver.unrescue?.(...args) ?? unsupported),
     rebuild: (...args) => fresh(driver => driver.rebuild?.(...args) ?? unsupported),
     receive: (...args) => fresh(driver => driver.receive?.(...args) ?? unsupported),
+    setDevices: (...args) => fresh(driver => driver.setDevices?.(...args) ?? unsupported),
+    snapshot: (...args) => fresh(driver => driver.snapshot?.(...args) ?? Promise.resolve({ sizeBytes: 0 })),
+    discardSnapshot: (...args) => fresh(driver => driver.discardSnapshot?.(...args) ?? unsupported),
+    removeImage: (...args) => fresh(driver => driver.removeImage?.(...args) ?? unsupported),
+    removeDisk: (...args) => fresh(driver => driver.removeDisk?.(...args) ?? unsupported),
     consoleLog: (...args) => fresh(driver => driver.consoleLog(...args)),
     close: async () => {},
   }
@@ -123,11 +129,12 @@ export function driverContract(name: string, setUp: () => Promise<DriverBench>):
       })
     }
     register(check, mode === 'one driver')
+    registerStorage(check)
     return contract
   })
 }
 
-type Check = (what: string, run: (driver: HypervisorDriver, bench: DriverBench) => Promise<void>) => void
+export type Check = (what: string, run: (driver: HypervisorDriver, bench: DriverBench) => Promise<void>) => void
 
 const A = 'aaaaaaaa-0000-4000-8000-000000000001'
 const B = 'bbbbbbbb-0000-4000-8000-000000000002'

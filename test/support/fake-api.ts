@@ -5,6 +5,7 @@
 import {
   type ClusterApi,
   type CreateInstances,
+  type DiskBody,
   type FlavorBody,
   type HostBody,
   type ImageBody,
@@ -16,6 +17,8 @@ import {
   VM_STATES,
   type VmState,
 } from '../../actors/api.ts'
+import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
+import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakePlacement } from './fake-placement.ts'
@@ -64,8 +67,9 @@ export function createFakeApi(): FakeApi {
     ['tiny', { id: 'tiny', name: 'tiny', vcpus: 1, ramMb: 64, diskGb: 1, createdAt: now }],
     ['small', { id: 'small', name: 'small', vcpus: 1, ramMb: 512, diskGb: 5, createdAt: now }],
   ])
-  const image: ImageBody = { id: 'fake', name: 'fake', driver: 'fake', sizeBytes: 4096, createdAt: now }
-  const images = new Map([
+  const image: ImageBody = { ...FAKE_IMAGE, id: 'fake', name: 'fake', sizeBytes: 4096, createdAt: now, updatedAt: now }
+  const disks = new Map<string, DiskBody>()
+  const images = new Map<string, ImageBody>([
     [image.id, image],
     ['other', { ...image, id: 'other', name: 'other' }],
   ])
@@ -160,6 +164,7 @@ export function createFakeApi(): FakeApi {
         operation: null,
         locked: null,
         tags: [],
+        devices: { disks: [], interfaces: [] },
         origin: null,
       })
       begin(id, 'build', args.requestId, 'scheduling')
@@ -189,7 +194,7 @@ export function createFakeApi(): FakeApi {
         ),
         rest,
       ),
-    actOnInstance: async ({ id, action, mode, requestId }) => {
+    actOnInstance: async ({ id, action, mode, requestId, ...asked }) => {
       const instance = found(instances, 'Instance', id)
       if (instance.vmState === 'deleted') throw new BatonError('NotFound', `Instance ${id} could not be found.`)
       if (!rowOf(action, mode).from.includes(instance.vmState) || instance.taskState !== null) {
@@ -198,7 +203,20 @@ export function createFakeApi(): FakeApi {
           `Cannot '${action}' instance ${id} while it is ${instance.vmState}; it must be ${rowOf(action, mode).from.join(' or ')}.`,
         )
       }
-      return begin(id, action, requestId, rowOf(action, mode).task)
+      const { snapshot, disk } = asked
+      const devices = deviceChange(action, instance.devices, asked, id)
+      if ('code' in devices) throw new BatonError(devices.code, devices.message)
+      if (snapshot) {
+        const about = { project: 'default', hosts: ['c1'], instance: id, backupType: snapshot.backupType ?? null, createdAt: now, updatedAt: now }
+        images.set(snapshot.image, { ...image, id: snapshot.image, name: snapshot.name, properties: snapshot.properties, ...about })
+      }
+      const change = devices.change?.devices
+      if (action === 'attach-disk' && disk) {
+        disks.set(disk.id, { id: disk.id, sizeGb: disk.sizeGb ?? 1, host: 'c1', status: 'attached', instance: id, createdAt: now, updatedAt: now })
+      }
+      if (action === 'detach-disk' && disk) disks.set(disk.id, { ...found(disks, 'Disk', disk.id), status: 'available', instance: null })
+      const begun = begin(id, action, requestId, rowOf(action, mode).task, change ? { devices: change } : {})
+      return { ...begun, ...attachedBy(devices.change ?? undefined) }
     },
     deleteInstance: async ({ id, requestId }) => {
       const instance = found(instances, 'Instance', id)
@@ -237,6 +255,22 @@ export function createFakeApi(): FakeApi {
     },
     listImages: async args => page([...images.values()], args),
     getImage: async ({ id }) => found(images, 'Image', id),
+    deleteImage: async ({ id }) => {
+      if (found(images, 'Image', id).project === null) throw new BatonError('Forbidden', `Image ${id} cannot be deleted.`)
+      images.delete(id)
+      return {}
+    },
+    listDisks: async ({ instance, ...rest }) =>
+      page(
+        newest(disks).filter(d => instance === undefined || d.instance === instance),
+        rest,
+      ),
+    getDisk: async ({ id }) => found(disks, 'Disk', id),
+    deleteDisk: async ({ id }) => {
+      if (found(disks, 'Disk', id).instance !== null) throw new BatonError('Conflict', `Disk ${id} is attached.`)
+      disks.delete(id)
+      return {}
+    },
     listOperations: async ({ subject, open, requestId, ...rest }) =>
       page(
         newest(operations).filter(

@@ -238,9 +238,34 @@ test('tables and JSON of what Nova has no words for', async () => {
   assert.match((await baton('host list')).out, /^c2 +down +no: disk +fake +2\/8/m)
   assert.match((await baton('host show c1')).out, /^CLAIMS +2$/m)
   assert.match((await baton('queue list')).out, /^n1 +journal +3 +10000 +12 ms +-$/m)
-  assert.match((await baton('image list')).out, /^fake +fake +active +4096$/m)
+  assert.match((await baton('image list')).out, /^fake +fake +active +4096 +- +all$/m)
   const status = await baton('status')
   assert.match(status.out, /^Advice +no conductor needed: queues are short$/m)
+})
+
+test('snapshots, backups, disks and interfaces', async () => {
+  const id = await face.newServer({ name: 'web' })
+  face.fake.finish(id)
+  const made = json(await baton('instance snapshot web --json')) as Record<string, string>
+  assert.equal([made.instance, made.name, made.operation, made.status], [id, 'web-snapshot', `${id}.2`, 'running'])
+  face.fake.finish(id)
+  assert.match((await baton('image show web-snapshot')).out, new RegExp(`^ID +${made.image}$`, 'm'))
+  assert.is((await baton('image delete web-snapshot')).code, 0)
+  assert.is((await baton('image delete fake')).code, 1)
+  assert.is((await baton('instance backup web --type daily')).code, 2)
+  assert.is((await baton('instance backup web --type daily --rotation 1.5')).code, 2)
+  assert.match((await baton('instance backup web --type daily --rotation 2')).out, /backup into image web-daily/)
+  face.fake.finish(id)
+  assert.match((await baton('disk attach web data --size 3')).out, /attach disk data as \/dev\/vdb: running, operation/)
+  face.fake.finish(id)
+  assert.match((await baton('disk list --instance web')).out, new RegExp(`^data +3 +attached +c1 +${id}$`, 'm'))
+  assert.is((await baton('disk delete data')).code, 4)
+  assert.match((await baton('disk detach web data')).out, /detach disk data: running/)
+  face.fake.finish(id)
+  const port = json(await baton('interface attach web --json')) as Record<string, string>
+  face.fake.finish(id)
+  assert.match((await baton('interface list web')).out, new RegExp(`^${port.interface} +local +${port.mac} +ACTIVE$`, 'm'))
+  assert.is((await baton(`interface detach web ${port.interface}`)).code, 0)
 })
 
 test('flavors are created, shown and deleted', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { type BlobStore, folderBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
 import { createFakeDriver, type FakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
 import { folderStore, readHistory } from '../../actors/hypervisor/drivers/folder-store.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
@@ -28,12 +29,12 @@ async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   }
 }
 
-function bench(store: () => GuestStore<FakeGuest>, more: Pick<DriverBench, 'history' | 'dispose'>): DriverBench {
+function bench(store: () => GuestStore<FakeGuest>, blobs: () => BlobStore, more: Pick<DriverBench, 'history' | 'dispose'>): DriverBench {
   let newest: FakeDriver | null = null
   return {
     image: FAKE_IMAGE.id,
     async open() {
-      newest = createFakeDriver(realEnv, store(), { capacity })
+      newest = createFakeDriver(realEnv, store(), { capacity, blobs: blobs() })
       return newest
     },
     crash: async (_driver, instance) => newest?.crash(instance),
@@ -43,12 +44,21 @@ function bench(store: () => GuestStore<FakeGuest>, more: Pick<DriverBench, 'hist
 
 const inMemory = driverContract('fake (memory)', async () => {
   const store = memoryStore<FakeGuest>()
-  return bench(() => store, { history: async () => store.history, dispose: async () => {} })
+  const blobs = memoryBlobs()
+  return bench(
+    () => store,
+    () => blobs,
+    { history: async () => store.history, dispose: async () => {} },
+  )
 })
 
 const onDisk = driverContract('fake (folder)', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'baton-fake-'))
-  return bench(() => storeIn(folder), { history: () => readHistory(folder), dispose: () => rm(folder, { recursive: true }) })
+  return bench(
+    () => storeIn(folder),
+    () => folderBlobs(folder),
+    { history: () => readHistory(folder), dispose: () => rm(folder, { recursive: true }) },
+  )
 })
 
 /** A clock that stands until it is moved; chance that is given. */

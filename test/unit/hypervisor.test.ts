@@ -50,6 +50,31 @@ test('each command reaches the driver with its rank and its arguments', () =>
     assert.equal(done, ['spawn i1 1 web', 'stop i1 2 5', 'start i1 3', 'reboot i1 4 hard', 'pause i1 5', 'unpause i1 6', 'destroy i1 7'])
   }))
 
+test('what a driver does not have is refused by name, and says what would have it', () =>
+  simulated(async bench => {
+    const { hypervisor, done } = start(bench)
+    const refused: readonly (readonly [string, object, RegExp])[] = [
+      ['snapshot', { instance: 'i1', order: 1, image: 'm1' }, /the test driver cannot snapshot a guest; it takes a driver whose guests have disks/],
+      ['discardSnapshot', { instance: 'i1', order: 2, image: 'm1' }, /cannot snapshot/],
+      ['setDevices', { instance: 'i1', order: 3, devices: { disks: [], interfaces: [] } }, /cannot change the devices of a guest/],
+      ['removeImage', { image: 'm1' }, /cannot remove an image/],
+      ['removeDisk', { disk: 'd1' }, /cannot remove a disk/],
+    ]
+    for (const [method, args, says] of refused) {
+      const seen = await bench.outcome(hypervisor.serve(method, args))
+      assert.is(seen.is === 'refused' && seen.fault.code, 'DriverUnsupported', method)
+      assert.match(seen.is === 'refused' ? seen.fault.message : '', says)
+    }
+    assert.equal(done, [])
+    const wrong: readonly (readonly [string, object])[] = [
+      ['snapshot', { instance: 'i1', order: 1 }],
+      ['setDevices', { instance: 'i1', order: 1, devices: { disks: [{ id: 'd1' }], interfaces: [] } }],
+      ['removeImage', {}],
+      ['removeDisk', { disk: '' }],
+    ]
+    for (const [method, args] of wrong) assert.is(await bench.code(hypervisor.serve(method, args)), 'BadRequest', method)
+  }))
+
 test('a command with a rank below one already obeyed is stale, and not done', () =>
   simulated(async bench => {
     const { hypervisor, serve, done } = start(bench)

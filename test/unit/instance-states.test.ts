@@ -11,7 +11,23 @@ function ask(instance: Fixture, name: string): Answer {
   if (name === 'delete') return instance.send('delete', { requestId })
   if (name === 'soft-delete') return instance.send('delete', { requestId, reclaimMs: 60_000 })
   const [action = '', mode] = name === 'reboot (hard)' ? ['reboot', 'hard'] : [name]
-  return instance.send('act', { action, requestId, ...(mode ? { mode } : {}) })
+  return instance.send('act', { action, requestId, ...(mode ? { mode } : {}), ...DEVICES[action] })
+}
+
+/** What an attach or detach is about. */
+const DEVICES: Readonly<Record<string, object>> = {
+  'attach-disk': { disk: { id: 'd1' } },
+  'detach-disk': { disk: { id: 'd1' } },
+  'attach-interface': { interface: { id: 'p1' } },
+  'detach-interface': { interface: { id: 'p1' } },
+}
+
+/** What is detached was attached before; in the states that would not allow that, there is nothing to detach either. */
+function prepare(instance: Fixture, name: string, row: OperationRow, state: VmState): void {
+  if (!name.startsWith('detach-') || !row.from.includes(state)) return
+  const action = name.replace('detach', 'attach')
+  instance.send('act', { action, requestId: 'req-attach', ...DEVICES[action] })
+  instance.end('done')
 }
 
 /** The table says when an operation may begin; an instance in error holds no second host here, so nothing is to be confirmed. */
@@ -23,12 +39,13 @@ for (const [name, row] of OPERATION_ROWS) {
   for (const state of VM_STATES) {
     test(`${state} x ${name}: ${allows(name, row, state) ? 'allowed' : 'refused'}`, () => {
       const instance = instanceIn(state)
+      prepare(instance, name, row, state)
       const before = instance.state()
       const answer = ask(instance, name)
       if (state === 'deleted') {
         assert.is(answer.fault?.code, 'NotFound')
       } else if (allows(name, row, state)) {
-        assert.equal(answer, { ok: { operation: `i1.${before.operations + 1}` } })
+        assert.is((answer.ok as { operation: string }).operation, `i1.${before.operations + 1}`)
         assert.is(instance.body()?.taskState, row.task)
         assert.is(instance.state().vmState, state, 'it changes when the operation has ended, not before')
         return
@@ -77,6 +94,28 @@ const ENDS: readonly (readonly [from: VmState, name: string, done: string, undon
   ['soft-delete', 'restore', 'active/running', 'soft-delete'],
 ]
 
+/** What is made beside the guest leaves it as it is, also when neither done nor undone. */
+for (const name of ['snapshot', 'backup', 'attach-disk', 'detach-disk', 'attach-interface', 'detach-interface']) {
+  for (const from of ['active', 'stopped', 'paused'] as const) {
+    test(`${name} from ${from}: whatever comes of it, it is ${from}`, () => {
+      for (const outcome of ['done', 'undone', 'failed'] as const) {
+        const row = OPERATION_ROWS.find(([known]) => known === name)?.[1]
+        const instance = instanceIn(from)
+        if (row) prepare(instance, name, row, from)
+        const before = instance.body()
+        ask(instance, name)
+        instance.end(outcome)
+        const after = instance.body()
+        assert.equal([after?.vmState, after?.powerState, after?.taskState], [from, before?.powerState, null])
+        const devices = after?.devices.disks.length ?? 0
+        if (outcome !== 'done') assert.equal(after?.devices, before?.devices)
+        else if (name === 'attach-disk') assert.is(devices, 1)
+        else assert.is(devices, 0)
+      }
+    })
+  }
+}
+
 for (const [from, name, done, undone] of ENDS) {
   test(`${name} from ${from}: done is ${done}, undone is ${undone}, failed is error`, () => {
     for (const [outcome, expected] of [
@@ -101,6 +140,7 @@ test('a locked instance refuses what the table says, with the reason, and lets t
     const [from] = row.from
     if (!from || name === 'build' || name === 'soft-delete') continue
     const instance = instanceIn(name === 'delete' ? 'active' : from)
+    prepare(instance, name, row, from)
     instance.send('lock', { reason: 'audit' })
     const answer = ask(instance, name)
     if (row.locks) assert.match(answer.fault?.message ?? '', /locked \(audit\); unlock it first/, name)

@@ -38,6 +38,11 @@ test('retry, forced host and image have words of their own', () => {
   assert.is(ask('image', host('a', { driver: 'process' }), { driver: null }), null, 'an image that nobody knows is no reason')
 })
 
+test('an image that only some hosts have is booted on those', () => {
+  assert.is(ask('image', host('a'), { imageHosts: ['b', 'c'] })?.reason, 'does not have the image; it is on b, c')
+  for (const imageHosts of [null, ['a', 'b']]) assert.is(ask('image', host('a'), { imageHosts }), null)
+})
+
 test('capacity says which resource is short by how much, and what would fit', () => {
   assert.equal(ask('capacity', host('a', { ramMbUsed: 950 })), {
     reason: 'ram (MB): 100 wanted, 50 free of 1000',

@@ -1,4 +1,4 @@
-/** /image/v2/images: list and show, in the shapes of Glance v2. */
+/** /image/v2/images: list, show and delete, in the shapes of Glance v2. */
 import type { FastifyInstance } from 'fastify'
 import { type HttpContext, IMAGE } from './context.ts'
 import { nextQuery, pageOf } from './paging.ts'
@@ -14,4 +14,9 @@ export function imageRoutes(app: FastifyInstance, { api, limits }: HttpContext):
   })
 
   app.get<{ Params: IdParams }>(`${IMAGE}/images/:id`, async request => imageDetail(await api.getImage({ id: plainId('Image', request.params.id) })))
+
+  app.delete<{ Params: IdParams }>(`${IMAGE}/images/:id`, async (request, reply) => {
+    await api.deleteImage({ id: plainId('Image', request.params.id) })
+    return reply.code(204).send()
+  })
 }

@@ -1,16 +1,21 @@
 /** POST /servers/:id/action: a body with one key, the action. */
+import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import type { ActOnInstance, ClusterApi, InstanceAction } from '../../actors/api.ts'
-import { COMPUTE, type HttpContext } from './context.ts'
+import { type ActOnInstance, type ClusterApi, type InstanceAction, MAX_ROTATION, type SnapshotRequest } from '../../actors/api.ts'
+import { COMPUTE, type HttpContext, IMAGE } from './context.ts'
 import { badRequest, printable } from './errors.ts'
-import { instanceId } from './request.ts'
-import { Id, type IdParams } from './schemas.ts'
+import { instanceId, originOf } from './request.ts'
+import { Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
 
 const RebootType = Type.String({ pattern: '^(SOFT|Soft|soft|HARD|Hard|hard)$', description: "it must be 'SOFT' or 'HARD'" })
 
 const Lines = Type.Union([Type.Integer({ minimum: -1, maximum: 2 ** 31 - 1 }), Type.String({ pattern: '^(-1|[0-9]{1,9})$' }), Type.Null()], {
   description: 'it must be a number of lines, or -1 for all',
+})
+
+const Rotation = Type.Union([integer(0, MAX_ROTATION, ''), Type.String({ pattern: '^([0-9]{1,3}|1000)$' })], {
+  description: `it must be a whole number from 0 to ${MAX_ROTATION}: so many backups of this type are kept`,
 })
 
 const nothing = Type.Optional(Type.Unknown())
@@ -46,6 +51,8 @@ export const ServerAction = Type.Object(
     'os-resetState': Type.Optional(
       Type.Object({ state: Type.Union([Type.Literal('active'), Type.Literal('error')], { description: "it must be 'active' or 'error'" }) }, only),
     ),
+    createImage: Type.Optional(Type.Object({ name: Name, metadata: Type.Optional(Metadata) }, only)),
+    createBackup: Type.Optional(Type.Object({ name: Name, backup_type: Name, rotation: Rotation, metadata: Type.Optional(Metadata) }, only)),
     'os-getConsoleOutput': Type.Optional(Type.Object({ length: Type.Optional(Lines) }, only)),
   },
   { minProperties: 1, maxProperties: 1 },
@@ -77,6 +84,14 @@ function detailsOf(body: ServerAction): Omit<ActOnInstance, 'id' | 'action' | 'r
     ...(body.resize ? { flavor: body.resize.flavorRef } : {}),
     ...(host === undefined || host === null ? {} : { host }),
   }
+}
+
+/** The image a createImage or createBackup makes, null for other actions. */
+function imageAsked({ createImage, createBackup }: ServerAction): SnapshotRequest | null {
+  const asked = createImage ?? createBackup
+  if (!asked) return null
+  const backup = createBackup ? { backupType: createBackup.backup_type, rotation: Number(createBackup.rotation) } : {}
+  return { image: randomUUID(), name: asked.name, properties: asked.metadata ?? {}, ...backup }
 }
 
 /** Actions that are over when they are answered. Resolves to false when the body asks for none of them. */
@@ -116,6 +131,13 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
       return { output: lastLines(output, length === null ? null : Number(length)) }
     }
     if (await actAtOnce(api, id, body)) return reply.code(202).send()
+    const snapshot = imageAsked(body)
+    if (snapshot) {
+      await api.actOnInstance({ id, action: body.createBackup ? 'backup' : 'snapshot', snapshot, requestId: request.id })
+      // Of a backup that none are kept of there will be nothing to look at.
+      if (snapshot.rotation !== 0) reply.header('location', `${originOf(request)}${IMAGE}/images/${snapshot.image}`)
+      return reply.code(202).send()
+    }
     const action = OPERATIONS.get(name)
     if (action !== undefined) await api.actOnInstance({ id, action, ...detailsOf(body), requestId: request.id })
     else if ('forceDelete' in body) await api.deleteInstance({ id, force: true, requestId: request.id })

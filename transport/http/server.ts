@@ -28,6 +28,7 @@ import { watchRoutes } from './not-found.ts'
 import { placementRoutes } from './placement.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
+import { serverDeviceRoutes } from './server-devices.ts'
 import { serverRoutes } from './servers.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
@@ -119,6 +120,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serverRoutes(app, context)
   serverActionRoutes(app, context)
   serverDetailRoutes(app, context)
+  serverDeviceRoutes(app, context)
   instanceActionRoutes(app, context)
   flavorRoutes(app, context)
   extraSpecRoutes(app, context)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
 import type { HypervisorDriver, Inventory } from '../driver.ts'
+import { folderBlobs } from './blobs.ts'
 import { createFakeDriver, type FakeOptions } from './fake.ts'
 import { folderStore } from './folder-store.ts'
 import { type Capabilities, probeCapabilities } from './process/capabilities.ts'
@@ -49,7 +50,11 @@ function openFake(env: Env, options: ChooseOptions): HypervisorDriver {
     parse: parseWith(FakeGuestSchema),
     onUnreadable: file => env.log.warn({ file }, 'not the record of a guest; left alone'),
   })
-  return createFakeDriver(env, store, { ...options.fake, capacity: options.capacity ?? options.fakeCapacity ?? FAKE_CAPACITY })
+  return createFakeDriver(env, store, {
+    blobs: folderBlobs(join(options.folder, 'fake')),
+    ...options.fake,
+    capacity: options.capacity ?? options.fakeCapacity ?? FAKE_CAPACITY,
+  })
 }
 
 function means({ namespaces, cgroups }: Capabilities): string {

@@ -10,6 +10,8 @@
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
 import type { Guest, GuestSpec, HypervisorDriver, Inventory, PowerState } from '../driver.ts'
+import { type BlobStore, memoryBlobs } from './blobs.ts'
+import { fakeStorage } from './fake-storage.ts'
 import { openLedger } from './ledger.ts'
 import type { FakeGuest } from './records.ts'
 import { checkInstanceId, DRIVER_METHODS, type DriverMethod, noGuest, notRunning } from './rules.ts'
@@ -23,6 +25,8 @@ export interface FakeOptions {
   readonly latencyMs?: Readonly<Partial<Record<DriverMethod, readonly [min: number, max: number]>>>
   /** Probability, 0 to 1, with which a method fails with `DriverFault` and does nothing. */
   readonly failure?: Readonly<Partial<Record<DriverMethod, number>>>
+  /** Where images and disks are kept; default: in memory. */
+  readonly blobs?: BlobStore
 }
 
 export interface FakeDriver extends HypervisorDriver {
@@ -68,12 +72,23 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
     return { ...guest, power, console: [...guest.console, ...lines.map(line)].slice(-CONSOLE_LINES) }
   }
 
-  const booted = (guest: FakeGuest): FakeGuest =>
-    written(guest, 'running', `fake guest ${guest.spec.instance} boots with ${guest.spec.vcpus} vcpus, ${guest.spec.ramMb} MB`, 'login:')
+  const storage = fakeStorage({
+    ledger,
+    blobs: options.blobs ?? memoryBlobs(),
+    endure,
+    noted: (guest, ...lines) => written(guest, guest.power, ...lines),
+  })
 
-  const fresh = (spec: GuestSpec, order: number, method: DriverMethod): FakeGuest => ({
+  function booted(guest: FakeGuest): FakeGuest {
+    const { instance, vcpus, ramMb } = guest.spec
+    const disk = `disk: ${(guest.disk ?? []).join(' > ')}`
+    return written(guest, 'running', `fake guest ${instance} boots with ${vcpus} vcpus, ${ramMb} MB`, disk, 'login:')
+  }
+
+  const fresh = (spec: GuestSpec, order: number, method: DriverMethod, disk: readonly string[]): FakeGuest => ({
     spec,
     power: 'shutdown',
+    disk: [...disk],
     console: [],
     begun: order,
     order,
@@ -85,7 +100,10 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
   function made(method: 'rebuild' | 'receive', spec: GuestSpec, order: number, running: boolean): Promise<void> {
     return ledger.command(method, spec.instance, order, async known => {
       await endure(method, spec.metadata)
-      const guest = written({ ...fresh(spec, order, method), console: known?.console ?? [] }, 'shutdown', `${method}: made from image ${spec.image}`)
+      // What is received has its disk already, where every host can reach it.
+      const disk = method === 'receive' ? [`disk of ${spec.instance}`] : await storage.diskFrom(spec.image, spec.instance)
+      const anew = { ...fresh(spec, order, method, disk), console: known?.console ?? [] }
+      const guest = written(anew, 'shutdown', `${method}: made from image ${spec.image}`)
       return { guest: running ? booted(guest) : guest, effect: true }
     })
   }
@@ -115,7 +133,8 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       ledger.command('spawn', spec.instance, order, async known => {
         if (known?.power === 'running' || known?.power === 'paused') return { guest: known, effect: false }
         await endure('spawn', spec.metadata)
-        return { guest: booted(known ?? fresh(spec, order, 'spawn')), effect: true }
+        const guest = known ?? fresh(spec, order, 'spawn', await storage.diskFrom(spec.image, spec.instance))
+        return { guest: booted(guest), effect: true }
       }),
     destroy: (instance, order) =>
       ledger.destroy(instance, order, async guest => {
@@ -133,6 +152,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
         if (!guest) throw noGuest(instance)
         if (guest.rescued) return { guest, effect: false }
         await endure('rescue', guest.spec.metadata)
+        await storage.diskFrom(image, instance)
         return { guest: booted({ ...written(guest, 'running', `rescue: boots from image ${image}`), rescued: true }), effect: true }
       }),
     unrescue: (instance, order, running) =>
@@ -145,6 +165,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       }),
     rebuild: (spec, order, running) => made('rebuild', spec, order, running),
     receive: (spec, order, running) => made('receive', spec, order, running),
+    ...storage.port,
     async consoleLog(instance, maxBytes) {
       checkInstanceId(instance)
       const guest = (await ledger.guests()).get(instance)

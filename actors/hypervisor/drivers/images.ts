@@ -3,12 +3,24 @@ import type { ImageBody } from '../../api.ts'
 
 const BORN = Date.UTC(2025, 0, 1)
 
+const BUILT_IN = {
+  status: 'active',
+  project: null,
+  hosts: null,
+  properties: {},
+  instance: null,
+  backupType: null,
+  fault: null,
+  createdAt: BORN,
+  updatedAt: BORN,
+} as const
+
 export const FAKE_IMAGE: ImageBody = {
   id: '00000000-0000-4000-8000-0000000000fa',
   name: 'fake-image',
   driver: 'fake',
   sizeBytes: 0,
-  createdAt: BORN,
+  ...BUILT_IN,
 }
 
 export const PROCESS_IMAGE: ImageBody = {
@@ -17,7 +29,7 @@ export const PROCESS_IMAGE: ImageBody = {
   driver: 'process',
   /** Of `process/guest/init.sh`; a test compares. */
   sizeBytes: 777,
-  createdAt: BORN,
+  ...BUILT_IN,
 }
 
 export const BUILT_IN_IMAGES: readonly ImageBody[] = [FAKE_IMAGE, PROCESS_IMAGE]

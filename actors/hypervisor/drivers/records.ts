@@ -5,6 +5,11 @@ import { POWER_STATES } from '../driver.ts'
 import { EffectSchema } from './folder-store.ts'
 import { DRIVER_METHODS } from './rules.ts'
 
+const DevicesSchema = Type.Object({
+  disks: Type.Immutable(Type.Array(Type.Object({ id: Type.String(), sizeGb: Type.Number(), device: Type.String() }))),
+  interfaces: Type.Immutable(Type.Array(Type.Object({ id: Type.String(), network: Type.String(), mac: Type.String() }))),
+})
+
 const SpecSchema = Type.Object({
   instance: Type.String(),
   name: Type.String(),
@@ -13,6 +18,7 @@ const SpecSchema = Type.Object({
   diskGb: Type.Number(),
   image: Type.String(),
   metadata: Type.Record(Type.String(), Type.String()),
+  devices: Type.Optional(DevicesSchema),
 })
 
 const StandingFields = {
@@ -28,6 +34,8 @@ export const FakeGuestSchema = Type.Object({
   power: Type.Enum([...POWER_STATES]),
   /** Whether it was booted from another image than its own. */
   rescued: Type.Optional(Type.Boolean()),
+  /** What is on the disk it boots from. */
+  disk: Type.Optional(Type.Array(Type.String())),
   /** Console lines, the newest last. */
   console: Type.Array(Type.String()),
 })

@@ -18,7 +18,7 @@ export const build = operation('build', {
         const { placement } = c.args.spec
         const hosts = failedOn(c)
         const failed = hosts.length > 0 ? { failed: { operation: c.operation, hosts } } : {}
-        return pick(c, { avoid: refusedBy(c), ...(placement?.host === undefined ? {} : { host: placement.host }), ...failed })
+        return pick(c, { boots: true, avoid: refusedBy(c), ...(placement?.host === undefined ? {} : { host: placement.host }), ...failed })
       },
       save: (_, answer) => picked(answer),
       onFault: giveUpWhenRefused,

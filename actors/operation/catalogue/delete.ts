@@ -1,8 +1,9 @@
 /**
  * Delete: destroy the guest, give back its room, on both hosts when there are two. A host that cannot be reached does not keep
  * an instance from being deleted: after a few attempts the guest is left to the reconciler, which has it destroyed when its
- * host comes back.
+ * host comes back. Its disks beside the one it boots from stay, and can be attached to others.
  */
+import { address } from '../../kernel/address.ts'
 import { seconds } from '../../kernel/env.ts'
 import { hypervisor, operation, type StepContext, step } from '../step.ts'
 import { releaseOf } from './ends.ts'
@@ -25,6 +26,13 @@ export const remove = operation('delete', {
   steps: [
     destroy('destroy', c => c.args.host),
     destroy('destroy-second', c => c.args.origin?.host),
+    step('disks', {
+      do: c =>
+        c.args.devices?.disks.length
+          ? { to: address('storage', 'local'), method: 'releaseDisks', args: { instance: c.subject, order: c.order } }
+          : null,
+      attempts: 20,
+    }),
     step('release', { do: c => releaseOf(c, c.args), attempts: 20 }),
     step('release-second', { do: c => releaseOf(c, c.args.origin), attempts: 20 }),
   ],

@@ -1,8 +1,13 @@
 /** All operations. A new one is a file beside this and a line here. */
 import type { OperationSpec } from '../step.ts'
+import { attachDisk } from './attach-disk.ts'
+import { attachInterface } from './attach-interface.ts'
+import { backup } from './backup.ts'
 import { build } from './build.ts'
 import { confirmResize } from './confirm-resize.ts'
 import { remove } from './delete.ts'
+import { detachDisk } from './detach-disk.ts'
+import { detachInterface } from './detach-interface.ts'
 import { evacuate } from './evacuate.ts'
 import { pause } from './pause.ts'
 import { reboot } from './reboot.ts'
@@ -14,6 +19,7 @@ import { resume } from './resume.ts'
 import { revertResize } from './revert-resize.ts'
 import { shelve } from './shelve.ts'
 import { shelveOffload } from './shelve-offload.ts'
+import { snapshot } from './snapshot.ts'
 import { softDelete } from './soft-delete.ts'
 import { start } from './start.ts'
 import { stop } from './stop.ts'
@@ -25,6 +31,7 @@ import { unshelve } from './unshelve.ts'
 const OPERATIONS: readonly OperationSpec[] = [
   ...[build, remove, softDelete, restore],
   ...[start, stop, reboot, pause, unpause, suspend, resume, rescue, unrescue, rebuild],
+  ...[snapshot, backup, attachDisk, detachDisk, attachInterface, detachInterface],
   ...[resize, migrate, confirmResize, revertResize, evacuate, shelve, shelveOffload, unshelve],
 ]
 

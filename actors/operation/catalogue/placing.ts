@@ -14,6 +14,8 @@ export interface PickArgs {
   readonly diskGb: number
   readonly custom?: Readonly<Record<string, number>>
   readonly image: string
+  /** Whether the image is booted there; a guest that moves brings its disk along. */
+  readonly boots?: boolean
   readonly avoid: readonly string[]
   readonly extraSpecs?: Readonly<Record<string, string>>
   readonly placement?: NonNullable<StepContext['args']['spec']['placement']>
@@ -40,7 +42,7 @@ const flavorOf = ({ args }: StepContext) => args.change?.flavor ?? args.spec.fla
 /** What the instance takes of the host it goes to. */
 export const sizeOf = (c: StepContext) => resourcesOf(flavorOf(c))
 
-export function pick(c: StepContext, more: { avoid: readonly string[] } & Partial<Pick<PickArgs, 'host' | 'leaving' | 'failed'>>): Request {
+export function pick(c: StepContext, more: { avoid: readonly string[] } & Partial<Pick<PickArgs, 'boots' | 'host' | 'leaving' | 'failed'>>): Request {
   const { extraSpecs } = flavorOf(c)
   const { image, placement } = c.args.spec
   const args: PickArgs = {

@@ -3,15 +3,18 @@ import type { ImageBody } from '../../../actors/api.ts'
 import { PROJECT } from '../context.ts'
 import { isoSeconds } from './time.ts'
 
+/** Properties stand beside Glance's own fields, which they cannot replace. */
 export const imageDetail = (image: ImageBody) => ({
+  ...image.properties,
   id: image.id,
   name: image.name,
-  status: 'active',
-  visibility: 'public',
-  protected: false,
+  status: image.status,
+  visibility: image.project === null ? 'public' : 'private',
+  // The images that come with Baton cannot be deleted.
+  protected: image.project === null,
   os_hidden: false,
-  owner: PROJECT,
-  size: image.sizeBytes,
+  owner: image.project ?? PROJECT,
+  size: image.status === 'active' ? image.sizeBytes : null,
   virtual_size: null,
   container_format: 'bare',
   disk_format: 'raw',
@@ -20,8 +23,10 @@ export const imageDetail = (image: ImageBody) => ({
   min_ram: 0,
   tags: [],
   baton_driver: image.driver,
+  ...(image.hosts ? { baton_hosts: image.hosts } : {}),
+  ...(image.fault ? { baton_fault: image.fault.message } : {}),
   created_at: isoSeconds(image.createdAt),
-  updated_at: isoSeconds(image.createdAt),
+  updated_at: isoSeconds(image.updatedAt),
   self: `/v2/images/${encodeURIComponent(image.id)}`,
   file: `/v2/images/${encodeURIComponent(image.id)}/file`,
   schema: '/v2/schemas/image',

@@ -15,6 +15,8 @@ const NO_POWER_STATE = 0
 const WITH_PROGRESS: ReadonlySet<VmState> = new Set(['building', 'active'])
 const WITH_FAULT: ReadonlySet<VmState> = new Set(['error', 'deleted'])
 
+const ATTACHMENTS_SAY_MORE_SINCE = 3
+
 /** Fields that came with a microversion 2.`since`. */
 const LATER_FIELDS: readonly { readonly since: number; fields(instance: InstanceBody): object }[] = [
   {
@@ -91,7 +93,9 @@ export function serverDetail(instance: InstanceBody, origin: string, minor: numb
     'OS-EXT-STS:task_state': instance.taskState,
     'OS-EXT-STS:vm_state': vmState,
     'OS-EXT-STS:power_state': instance.powerState === null ? NO_POWER_STATE : POWER_STATE[instance.powerState],
-    'os-extended-volumes:volumes_attached': [],
+    'os-extended-volumes:volumes_attached': instance.devices.disks.map(({ id }) =>
+      minor >= ATTACHMENTS_SAY_MORE_SINCE ? { id, delete_on_termination: false } : { id },
+    ),
     security_groups: SECURITY_GROUPS,
   }
   const later = LATER_FIELDS.filter(({ since }) => minor >= since).map(({ fields }) => fields(instance))

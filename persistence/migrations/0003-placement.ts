@@ -20,8 +20,8 @@ create table aggregates (
 );
 `
 
-export class MigrationPlacement extends Migration {
-  override name = '0002-placement'
+export class Migration0003 extends Migration {
+  override name = '0003-placement'
 
   override up(): void {
     this.addSql(TABLES)

@@ -1,0 +1,35 @@
+/**
+ * Steps that make an image of an instance: say that it is coming, copy the guest's disk on its host, say that it is there. Undone in
+ * reverse: the host throws the copy away and does not make it again, then the image is gone. The instance goes on all the while.
+ */
+import { address } from '../../kernel/address.ts'
+import { minutes } from '../../kernel/env.ts'
+import { giveUpWhenRefused, hypervisor, type Request, type StepContext, step } from '../step.ts'
+
+const imageOf = (c: StepContext): string => c.args.change?.snapshot?.image ?? ''
+const hostOf = (c: StepContext): string => c.args.host ?? ''
+const told = (c: StepContext, method: string, args: object): Request => ({ to: address('image', imageOf(c)), method, args })
+
+function definition(c: StepContext) {
+  const { spec, change } = c.args
+  const { name = '', properties = {}, driver = '', backupType = null } = change?.snapshot ?? {}
+  return { name, properties, driver, backupType, project: spec.project, instance: c.subject, operation: c.operation, host: hostOf(c) }
+}
+
+const sizeIn = (answer: unknown): number =>
+  typeof answer === 'object' && answer !== null && 'sizeBytes' in answer && typeof answer.sizeBytes === 'number' ? answer.sizeBytes : 0
+
+export const makeImage = [
+  step('image', {
+    do: c => told(c, 'create', definition(c)),
+    undo: c => told(c, 'discard', { operation: c.operation }),
+    onFault: giveUpWhenRefused,
+  }),
+  step('save', {
+    do: c => hypervisor(c, hostOf(c), 'snapshot', { image: imageOf(c) }),
+    save: (_, answer) => ({ sizeBytes: sizeIn(answer) }),
+    undo: c => hypervisor(c, hostOf(c), 'discardSnapshot', { image: imageOf(c) }),
+    timeoutMs: minutes(5),
+  }),
+  step('activate', { do: c => told(c, 'activate', { operation: c.operation, sizeBytes: Number(c.found.sizeBytes ?? 0) }), attempts: 20 }),
+]

@@ -1,0 +1,62 @@
+/** Images in the shapes of Glance, and what the CLI makes of them. */
+import { type Guard, isNumber, isText, listOf, nullable, optional, shape } from './guards.ts'
+import type { Client } from './http.ts'
+import { isAnything } from './nova.ts'
+import { listAll } from './pages.ts'
+
+export interface Image {
+  readonly id: string
+  readonly name: string
+  readonly status: string
+  readonly sizeBytes: number | null
+  readonly visibility: string | null
+  /** The instance it was made of, what kind of copy it is, and the image that instance was made from. */
+  readonly instance: string | null
+  readonly type: string | null
+  readonly backupType: string | null
+  readonly baseImage: string | null
+  /** The hosts that have it; null for all of them. */
+  readonly hosts: readonly string[] | null
+  readonly fault: string | null
+  readonly createdAt: string | null
+}
+
+const isGlanceImage = shape({
+  id: isText,
+  name: isText,
+  status: optional(isText),
+  size: optional(nullable(isNumber)),
+  visibility: optional(isText),
+  instance_uuid: optional(isText),
+  image_type: optional(isText),
+  backup_type: optional(isText),
+  base_image_ref: optional(isText),
+  baton_hosts: optional(listOf(isText)),
+  baton_fault: optional(isText),
+  created_at: optional(isText),
+})
+
+const imageOf = (image: typeof isGlanceImage extends Guard<infer T> ? T : never): Image => ({
+  id: image.id,
+  name: image.name,
+  status: image.status ?? 'active',
+  sizeBytes: image.size ?? null,
+  visibility: image.visibility ?? null,
+  instance: image.instance_uuid ?? null,
+  type: image.image_type ?? null,
+  backupType: image.backup_type ?? null,
+  baseImage: image.base_image_ref ?? null,
+  hosts: image.baton_hosts ?? null,
+  fault: image.baton_fault ?? null,
+  createdAt: image.created_at ?? null,
+})
+
+export async function listImages(client: Client): Promise<Image[]> {
+  const images = await listAll(client, { path: '/image/v2/images', name: 'images', item: isGlanceImage })
+  return images.map(imageOf)
+}
+
+/** Rejects `NotFound`, or `Forbidden` for an image that comes with Baton. */
+export async function deleteImage(client: Client, id: string): Promise<void> {
+  await client.request('DELETE', `/image/v2/images/${encodeURIComponent(id)}`, isAnything)
+}

@@ -1,0 +1,54 @@
+/**
+ * What steps of operations do to all images or disks of one instance, whichever they are by then. The views say which; they changed with
+ * the events behind them. Each request is one that may be repeated: what it would do a second time is done already.
+ */
+import type { DiskBody, ImageBody } from '../actors/api.ts'
+import { checkObject, integer, text } from '../actors/kernel/check.ts'
+import { BatonError } from '../actors/kernel/errors.ts'
+import type { Views } from '../actors/kernel/ports.ts'
+
+/** Images or disks looked at in one request; an instance has far fewer. */
+const LOOK_LIMIT = 10_000
+
+const CHECKS = {
+  rotate: checkObject({ instance: text(128), backupType: text(255), keep: integer(0, LOOK_LIMIT) }),
+  releaseDisks: checkObject({ instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER) }),
+} as const
+
+type Args = { readonly instance: string; readonly backupType: string; readonly keep: number; readonly order: number }
+
+export type Storage = (method: string, args: unknown) => Promise<Record<string, number>>
+
+export function createStorage(options: {
+  readonly views: Views
+  call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
+}): Storage {
+  const { views, call } = options
+
+  /** Deletes the backups of a series beyond the newest `keep`. */
+  async function rotate({ instance, backupType, keep }: Args): Promise<Record<string, number>> {
+    const rows = await views.list('image', { where: { instance, backup_type: backupType, status: 'active' }, limit: LOOK_LIMIT })
+    const old = rows.slice(keep).map(row => row.body as ImageBody)
+    // The oldest first: who is interrupted has kept the newest.
+    for (const { id } of old.reverse()) await call('image', id, 'delete', {}).catch(unlessGone)
+    return { deleted: old.length }
+  }
+
+  /** Gives back every disk an instance has. */
+  async function releaseDisks({ instance, order }: Args): Promise<Record<string, number>> {
+    const rows = await views.list('disk', { where: { instance }, limit: LOOK_LIMIT })
+    for (const row of rows) await call('disk', (row.body as DiskBody).id, 'release', { instance, order })
+    return { released: rows.length }
+  }
+
+  return async (method, args) => {
+    if (method !== 'rotate' && method !== 'releaseDisks') throw new BatonError('UnknownMethod', `storage has no method ${method}`)
+    const wrong = CHECKS[method](args)
+    if (wrong) throw new BatonError('BadRequest', `storage.${method}: ${wrong}`)
+    return method === 'rotate' ? rotate(args as Args) : releaseDisks(args as Args)
+  }
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof BatonError && error.code === 'NotFound')) throw error
+}

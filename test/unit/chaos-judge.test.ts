@@ -1,0 +1,113 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { DriverMethod } from '../../actors/hypervisor/drivers/rules.ts'
+import type { Note } from '../../bin/chaos/clients.ts'
+import { type Evidence, judge, RULE_NAMES } from '../../bin/chaos/judge.ts'
+import { percentile, reportOf, tally } from '../../bin/chaos/report.ts'
+import { chanceOf } from '../../bin/chaos/run.ts'
+
+const note = (what: Note['what'], instance: string, outcome: Note['outcome'] = 'acknowledged', detail = ''): Note => ({
+  askedAt: 0,
+  at: 1500,
+  client: 1,
+  what,
+  instance,
+  outcome,
+  detail,
+})
+const effect = (at: number, instance: string, method: DriverMethod, order: number) => ({ at, instance, method, order })
+
+const GOOD: Evidence = {
+  notes: [note('create', 'a'), note('create', 'b'), note('delete', 'b')],
+  instances: [{ id: 'a', status: 'ACTIVE', host: 'h1' }],
+  openOperations: [],
+  hosts: [
+    { id: 'h1', claims: 1 },
+    { id: 'h2', claims: 0 },
+  ],
+  guests: new Map([
+    ['h1', ['a']],
+    ['h2', []],
+  ]),
+  effects: new Map([
+    ['h1', [effect(10, 'a', 'spawn', 1), effect(30, 'a', 'stop', 2), effect(60, 'a', 'start', 5)]],
+    ['h2', [effect(40, 'a', 'receive', 3), effect(50, 'a', 'destroy', 4)]],
+  ]),
+}
+
+const BAD: Readonly<Record<string, Partial<Evidence>>> = {
+  'an acknowledged create is there': { notes: [...GOOD.notes, note('create', 'c')] },
+  'an acknowledged delete is done': { notes: [...GOOD.notes, note('delete', 'a')] },
+  'every operation ends': { openOperations: [{ id: 'a.1', kind: 'build' }] },
+  'no instance is left between states': { instances: [{ id: 'a', status: 'BUILD', host: 'h1' }] },
+  'nothing is done twice': {
+    effects: new Map([...GOOD.effects, ['h3', [effect(1, 'z', 'spawn', 1), effect(1, 'z', 'destroy', 2), effect(2, 'z', 'destroy', 2)]]]),
+  },
+  'an instance runs in one place': { effects: new Map([...GOOD.effects, ['h3', [effect(20, 'a', 'start', 9)]]]) },
+  'a guest is where its instance is': {
+    guests: new Map([
+      ['h1', []],
+      ['h2', ['a']],
+    ]),
+  },
+  'allocations equal instances': { hosts: [{ id: 'h1', claims: 2 }] },
+}
+
+test('one story has no violation', () => assert.equal(judge(GOOD), []))
+
+test('there is a case for each rule', () => assert.equal(Object.keys(BAD).toSorted(), RULE_NAMES.toSorted()))
+
+for (const [rule, more] of Object.entries(BAD)) {
+  test(`a violation of: ${rule}`, () => assert.ok(judge({ ...GOOD, ...more }).some(v => v.rule === rule)))
+}
+
+test('a refused delete leaves the instance, an unanswered one may go either way', () => {
+  assert.equal(judge({ ...GOOD, notes: [...GOOD.notes, note('delete', 'a', 'refused', 'Conflict')] }), [])
+  assert.equal(judge({ ...GOOD, notes: [...GOOD.notes, note('delete', 'a', 'unknown'), note('create', 'd'), note('delete', 'd', 'unknown')] }), [])
+})
+
+test('an instance that waits for its resize to be confirmed holds room and a guest on two hosts', () => {
+  const waiting = {
+    ...GOOD,
+    instances: [{ id: 'a', status: 'VERIFY_RESIZE', host: 'h1' }],
+    hosts: [
+      { id: 'h1', claims: 1 },
+      { id: 'h2', claims: 1 },
+    ],
+    guests: new Map([
+      ['h1', ['a']],
+      ['h2', ['a']],
+    ]),
+  }
+  assert.equal(judge(waiting), [])
+})
+
+test('the report shows the verdict, and names as text', () => {
+  const deed = { fault: 'kill-conductor', victim: '<conductor-1>', beganAt: 1000, healedAt: 2000 }
+  const fault = { name: 'kill-conductor', about: 'a & b', network: false, lastsMs: [0, 0] as const, inject: async () => null }
+  const run = { seed: 7, beganAt: 0, endedAt: 10_000, deeds: [deed], notes: GOOD.notes, violations: [], takeOverMs: [500, 700], leftOut: [] }
+  const page = reportOf(run, [fault])
+  assert.match(page, /No violation/)
+  assert.match(page, /p50 500 ms, p99 700 ms/)
+  assert.match(page, /&#60;conductor-1&#62;/)
+  assert.not.match(page, /<conductor-1>/)
+  assert.match(reportOf({ ...run, violations: [{ rule: 'every operation ends', what: 'build x is open' }] }, [fault]), /1 violation</)
+})
+
+test('figures', () => {
+  assert.is(percentile([3, 1, 2, 4], 0.5), 2)
+  assert.is(percentile([3, 1, 2, 4], 0.99), 4)
+  assert.equal(Object.fromEntries(tally([...GOOD.notes, note('end', 'a', 'done', 'stop')])), { 'create acknowledged': 2, 'stop done': 1 })
+})
+
+test('the same seed makes the same choices', () => {
+  const draw = (seed: number) => {
+    const chance = chanceOf(seed)
+    return Array.from({ length: 20 }, () => chance.next())
+  }
+  assert.equal(draw(3), draw(3))
+  assert.not.equal(draw(3), draw(4))
+  assert.ok(draw(5).every(x => x >= 0 && x < 1))
+})
+
+test.run()
