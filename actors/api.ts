@@ -7,6 +7,12 @@
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
+import type { HostPlacement } from './placement/amounts.ts'
+import type { Placement, PlacementApi } from './placement/bodies.ts'
+
+export type { HostPlacement, Ratios } from './placement/amounts.ts'
+export * from './placement/bodies.ts'
+export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
 
 /** Nova's vm states, in the order of a life. */
 export const VM_STATES = [
@@ -52,6 +58,8 @@ export interface FlavorBody {
   readonly vcpus: number
   readonly ramMb: number
   readonly diskGb: number
+  /** Nova's extra specs: custom resources, traits, aggregate metadata and whatever else. Absent when there never were any. */
+  readonly extraSpecs?: Readonly<Record<string, string>>
   readonly createdAt: number
 }
 
@@ -69,7 +77,7 @@ export interface ImageBody {
   readonly project: string | null
   /** The hosts that have its bytes; null for all of them. */
   readonly hosts: readonly string[] | null
-  /** What clients read about it beside its name, such as `base_image_ref`. */
+  /** What clients read about it beside its name, such as `base_image_ref`; `trait:…` means what it means in a flavor's extra specs. */
   readonly properties: Readonly<Record<string, string>>
   /** The instance it is a snapshot of. */
   readonly instance: string | null
@@ -121,6 +129,8 @@ export interface InstanceBody {
   readonly origin:
     | ({ readonly host: string; readonly claim: string; readonly flavor: string } & Pick<FlavorBody, 'vcpus' | 'ramMb' | 'diskGb'>)
     | null
+  /** Where it was asked to be; absent when it may be anywhere. */
+  readonly placement?: Placement
 }
 
 export type OperationStatus = 'running' | 'undoing' | 'done' | 'undone' | 'failed'
@@ -173,6 +183,8 @@ export interface HostBody {
   readonly version: string
   readonly createdAt: number
   readonly stateSince: number
+  /** Absent in rows of before hosts had any. */
+  readonly placement?: HostPlacement
 }
 
 export interface NodeBody {
@@ -314,6 +326,7 @@ export interface CreateInstances {
   readonly metadata: Readonly<Record<string, string>>
   readonly reservation: string
   readonly requestId: string
+  readonly placement?: Placement
 }
 
 export interface Page {
@@ -330,8 +343,11 @@ export interface ListInstances extends Page {
   readonly deleted?: boolean
 }
 
-export interface ClusterApi {
-  /** Resolves when every one of them is durable. Rejects `NotFound` for flavor or image, before anything is created. */
+export interface ClusterApi extends PlacementApi {
+  /**
+   * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
+   * host that takes nothing, before anything is created.
+   */
   createInstances(args: CreateInstances): Promise<InstanceBody[]>
   getInstance(args: { id: string }): Promise<InstanceBody>
   listInstances(args: ListInstances): Promise<InstanceBody[]>

@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   journal: async () => (await import('./journal.ts')).bench,
   builds: async () => (await import('./builds.ts')).bench,
   takeover: async () => (await import('./takeover.ts')).bench,
+  schedule: async () => (await import('./schedule.ts')).bench,
   idle: async () => (await import('./idle.ts')).bench,
 }
 

@@ -1,4 +1,4 @@
-/** The shape of a row in the table of commands, and the options that many commands have. */
+/** What a command of the CLI is as data, and the options that many have. */
 import type { Handler } from './call.ts'
 
 export interface OptionSpec {
@@ -22,4 +22,5 @@ export const option = (flags: string, about: string): OptionSpec => ({ flags, ab
 export const DATA = option('--data <folder>', 'data folder (default .baton, or BATON_DATA)')
 export const JSON_OUT = option('--json', 'print JSON with stable field names')
 export const CLIENT = [JSON_OUT, option('--endpoint <url>', 'the API (default BATON_ENDPOINT, or the cluster of the data folder)'), DATA]
+export const PAGE = [option('--limit <n>', 'at most so many'), option('--marker <id>', 'begin after this id')]
 export const WAIT = option('--wait', 'wait until the operation has ended, showing its steps')

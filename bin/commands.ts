@@ -3,15 +3,15 @@
  * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
  */
 import type { Handler, Options } from './call.ts'
-import { CLIENT, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, WAIT } from './command-spec.ts'
+import { CLIENT, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, PAGE, WAIT } from './command-spec.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
+import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
 
 const CONFIG = option('--config <file>', 'configuration file (default baton.yaml here, or BATON_CONFIG)')
 const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the embedded one')
 const DRIVER = option('--driver <name>', 'auto, fake or process')
 const PORT = option('--port <port>', 'port of the REST API (default 8774)')
 const ID = option('--id <id>', 'name of the node in the cluster')
-const PAGE = [option('--limit <n>', 'at most so many'), option('--marker <id>', 'begin after this id')]
 
 /** A command that starts a node or the cluster: its file exports `run(options)`. */
 const server = (load: () => Promise<{ run: (options: Options) => Promise<void> }>) => async (): Promise<Handler> => {
@@ -127,6 +127,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       option('--image <image>', 'image, by name or id (default: the only one there is)'),
       option('--count <n>', 'how many; each gets -1, -2 … behind the name (default 1)'),
       option('--client-token <token>', 'the same token again gives the same instances'),
+      ...PLACE,
       WAIT,
       ...CLIENT,
     ],
@@ -315,6 +316,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/host.ts')).fenced,
   },
   { path: 'host show', args: '<host>', about: 'show one compute host', options: CLIENT, load: async () => (await import('./commands/host.ts')).show },
+  ...PLACEMENT_COMMANDS,
   {
     path: 'queue list',
     about: 'list queues: depth, limit, oldest message, and who is busy',
@@ -355,6 +357,9 @@ export const GROUPS: Readonly<Record<string, string>> = {
   instance: 'build and control instances',
   operation: 'long-running operations and their steps',
   flavor: 'sizes of instances',
+  aggregate: 'groups of hosts: availability zones, and metadata that flavors ask for',
+  group: 'instances that are to be together or apart',
+  schedule: 'how hosts are chosen',
   image: 'what instances start from',
   disk: 'disks beside those that instances boot from',
   interface: 'network interfaces of instances',

@@ -69,7 +69,16 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
   const tables: MemoryTables = {
     ...newMemberTables(),
     actors: new Map(),
-    views: { instance: new Map(), operation: new Map(), host: new Map(), flavor: new Map(), image: new Map(), disk: new Map() },
+    views: {
+      instance: new Map(),
+      operation: new Map(),
+      host: new Map(),
+      flavor: new Map(),
+      image: new Map(),
+      disk: new Map(),
+      server_group: new Map(),
+      aggregates: new Map(),
+    },
   }
   let down = false
   let upSince = clock.now()

@@ -43,6 +43,8 @@ export const VIEW_COLUMNS: Readonly<Record<ViewTable, readonly Column[]>> = {
   ],
   host: [column('state', 'text'), column('enabled', 'boolean'), ...TIMES],
   flavor: [column('name', 'text'), column('deleted', 'boolean'), ...TIMES],
+  server_group: [column('name', 'text'), column('project', 'text'), column('deleted', 'boolean'), ...TIMES],
+  aggregates: [...TIMES],
   image: [
     column('name', 'text'),
     column('project', 'text'),
@@ -55,7 +57,7 @@ export const VIEW_COLUMNS: Readonly<Record<ViewTable, readonly Column[]>> = {
   disk: [column('host', 'text'), column('instance', 'text', true), column('deleted', 'boolean'), ...TIMES],
 }
 
-export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor', 'image', 'disk']
+export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor', 'image', 'disk', 'server_group', 'aggregates']
 
 export const VIEW_LIMITS = { defaultLimit: 1000, maxLimit: 10_000 } as const
 

@@ -1,5 +1,5 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
-import { type ClusterApi, MAX_ROTATION } from '../actors/api.ts'
+import { type ClusterApi, GROUP_POLICIES, MAX_ROTATION } from '../actors/api.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
@@ -10,6 +10,10 @@ const page = { limit: optional(integer(1, 10_000)), marker: optional(id) }
 const byId = checkObject({ id })
 const doctorScope = checkObject({ instance: optional(id), host: optional(id) })
 const size = integer(0, 2 ** 31 - 1)
+const ids = optional(listOf(id, 20))
+const placement = checkObject({ zone: optional(text(255)), host: optional(id), group: optional(id), sameHost: ids, differentHost: ids })
+const aggregate = integer(1, Number.MAX_SAFE_INTEGER)
+const names = optional(listOf(text(255), 256))
 
 export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   createInstances: checkObject({
@@ -21,6 +25,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     metadata: record,
     reservation: text(64),
     requestId,
+    placement: optional(placement),
   }),
   getInstance: byId,
   listInstances: checkObject({
@@ -82,6 +87,27 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   listHosts: checkObject(page),
   getHost: byId,
   setHostEnabled: checkObject({ id, enabled: flag, reason: optional(text(255)) }),
+  configureHost: checkObject({ id, custom: optional(record), addTraits: names, removeTraits: names }),
+  listAggregates: record,
+  getAggregate: checkObject({ id: aggregate }),
+  createAggregate: checkObject({ uuid: id, name: text(255), zone: optional(text(255)) }),
+  updateAggregate: checkObject({ id: aggregate, name: optional(text(255)), zone: optional(text(255)) }),
+  setAggregateMetadata: checkObject({ id: aggregate, metadata: record }),
+  addAggregateHost: checkObject({ id: aggregate, host: id }),
+  removeAggregateHost: checkObject({ id: aggregate, host: id }),
+  deleteAggregate: checkObject({ id: aggregate }),
+  listGroups: checkObject({ ...page, project: optional(text(64)) }),
+  getGroup: byId,
+  createGroup: checkObject({
+    id,
+    name: text(255),
+    project: text(64),
+    policy: anyOf(...GROUP_POLICIES),
+    maxServerPerHost: optional(integer(1, 10_000)),
+  }),
+  deleteGroup: byId,
+  setFlavorSpecs: checkObject({ id, specs: record }),
+  explainSchedule: checkObject({ flavor: id, image: optional(id), placement: optional(placement), all: optional(flag) }),
   listNodes: record,
   drainNode: byId,
   listQueues: record,

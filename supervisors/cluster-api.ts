@@ -26,6 +26,8 @@ import { diskRequests } from './disk-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
 import { createImages } from './image-requests.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
+import type { PlacementService } from './placement.ts'
+import { placementRequests } from './placement-requests.ts'
 
 export interface ClusterApiOptions {
   readonly views: Views
@@ -36,6 +38,7 @@ export interface ClusterApiOptions {
   map(): ShardMap
   sessions(): readonly Session[]
   hostLoad(host: string): Readonly<Record<string, number>>
+  readonly explain: PlacementService['explain']
   readonly version: string
   readonly timers?: InstanceTimers | undefined
   readonly doctor: Omit<DoctorOptions, 'views' | 'call' | 'nodes' | 'members' | 'map' | 'version'>
@@ -119,12 +122,17 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     return Object.fromEntries(VM_STATES.map((state, i) => [state, counts[i] ?? 0])) as Record<VmState, number>
   }
 
+  const { checkPlacement, ...placement } = placementRequests({ views, call, explain: options.explain, bootable: images.bootable, get, list })
+
   return {
+    ...placement,
     async createInstances(args) {
       await images.bootable(args.image)
       const { createdAt: _, ...flavor } = (await call('flavor', args.flavor, 'get', {})) as FlavorBody
       const { project, metadata, reservation, requestId } = args
-      const common = { project, metadata, reservation, requestId, flavor, image: args.image }
+      if (args.placement) await checkPlacement(args.placement, args.ids.length)
+      const where = args.placement ? { placement: args.placement } : {}
+      const common = { project, metadata, reservation, requestId, flavor, image: args.image, ...where }
       const several = args.ids.length > 1
       return Promise.all(
         args.ids.map(

@@ -110,7 +110,9 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
       const [inventory, report] = await Promise.all([driver.inventory(), hypervisor.report()])
       guestReports = report
       const { vcpus, ramMb, diskGb } = inventory
-      const info = { driver: driver.name, pid: options.pid, version: options.version, vcpus, ramMb, diskGb }
+      // Which driver it runs is a trait like any other that a flavor may ask for.
+      const traits = [`CUSTOM_DRIVER_${driver.name.toUpperCase()}`, ...(inventory.traits ?? [])]
+      const info = { driver: driver.name, pid: options.pid, version: options.version, vcpus, ramMb, diskGb, traits }
       const message: Beat = {
         seq: seq++,
         bootId: `${options.bootId}/${options.incarnation}`,

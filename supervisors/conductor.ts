@@ -5,7 +5,7 @@
 import type { HostBody, ImageBody, QueueBody } from '../actors/api.ts'
 import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
-import { hostActor, type Ratios } from '../actors/host/host.ts'
+import { hostActor } from '../actors/host/host.ts'
 import { RECONCILE_DEFAULTS, type ReconcilePolicy } from '../actors/host/policies.ts'
 import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
@@ -16,9 +16,13 @@ import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
 import { catalogue, type Deadlines } from '../actors/operation/catalogue/index.ts'
+import type { PickArgs } from '../actors/operation/catalogue/placing.ts'
 import { operationActor } from '../actors/operation/operation.ts'
-import type { PickRequest } from '../actors/scheduler/filters.ts'
+import { aggregatesActor } from '../actors/placement/aggregates.ts'
+import { NOTHING, type Ratios, type Resources } from '../actors/placement/amounts.ts'
+import { groupActor } from '../actors/placement/group.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
+import { type SchedulerSettings, schedulerSettings } from '../actors/scheduler/settings.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger, type Received, type Route } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
@@ -29,7 +33,7 @@ import { createClusterClock } from './cluster-clock.ts'
 import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
 import type { InstanceTimers } from './instance-requests.ts'
 import { type ClusterMember, createMember } from './member.ts'
-import { createPicks } from './picks.ts'
+import { createPlacement } from './placement.ts'
 import type { RestartPolicy } from './restart.ts'
 import { createSelfReport } from './self-report.ts'
 import { serveApi } from './serve-api.ts'
@@ -44,6 +48,10 @@ export interface ConductorSettings {
   readonly actors: { readonly inbox: number; readonly total: number; readonly idleMs: number; readonly snapshotEvery: number }
   readonly restart: RestartPolicy
   readonly ratios: Ratios
+  /** Kept back on every host of which no operator has said otherwise; nothing by default. */
+  readonly reserved?: Resources
+  /** Default: the built-in filters and weighers. */
+  readonly scheduler?: Omit<SchedulerSettings, 'defaults'>
   readonly deadlines?: Deadlines
   readonly timers?: InstanceTimers
   readonly reconcile?: ReconcilePolicy
@@ -107,12 +115,14 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   let fenced = false
   const journal = options.journal(incarnation)
   const system = createActorSystem(`${nodeId}-${incarnation}`)
-  const scheduler = createScheduler({ random: () => env.random(), ratios: settings.ratios })
+  const defaults = { ratios: settings.ratios, reserved: settings.reserved ?? NOTHING }
+  const scheduler = createScheduler({
+    random: () => env.random(),
+    nowMs: () => env.monotonicMs(),
+    settings: { ...schedulerSettings(defaults), ...settings.scheduler },
+  })
   const self = { role: 'conductor', node: nodeId } as const
   const identity: NodeIdentity = { node: nodeId, inc: incarnation, role: 'conductor', pid: options.pid, ver: options.version, eng: options.engine }
-
-  const recordedHosts = async () => (await options.views.list('host', { limit: 10_000 })).map(row => row.body as HostBody)
-  const pick = createPicks({ env, system, scheduler, recorded: recordedHosts })
 
   function onFenced(error: BatonError): void {
     if (fenced || stopped) return
@@ -122,8 +132,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const definitions: AnyActor[] = [
-    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(settings.ratios)],
-    ...[flavorActor, imageActor, diskActor],
+    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(defaults.ratios, defaults.reserved)],
+    ...[flavorActor, imageActor, diskActor, groupActor, aggregatesActor],
   ]
   const actors: ActorHost = createActorHost({
     env,
@@ -137,6 +147,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     restart: settings.restart,
     onCommitted(actor, row) {
       if (actor.kind === 'host' && row) summaries.changed(row.body as HostBody)
+      if (actor.kind === 'aggregates' && row) {
+        placement.learnAggregates(row.body)
+        for (const node of others()) messenger.cast(address('node', node), 'aggregatesChanged', {})
+      }
     },
     onFenced,
     onPoisoned(actor, reason) {
@@ -185,7 +199,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'scheduler':
         if (method !== 'pick' || from.role !== 'conductor')
           throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
-        return pick(await pickRequest(args))
+        return placement.pick(args as PickArgs)
       case 'storage':
         if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `storage has no method ${method} for a ${from.role}`)
         return storage(method, args)
@@ -208,13 +222,6 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
           throw error instanceof BatonError && error.code === 'Moved' ? movedWithMap(shardOf(to.id)) : error
         })
     }
-  }
-
-  /** A pick names the image; the scheduler needs to know what can run it and, when it is to be booted, which hosts have it. */
-  async function pickRequest(args: unknown): Promise<PickRequest> {
-    const { image, boots, ...request } = args as Omit<PickRequest, 'driver'> & { image: string; boots?: boolean }
-    const found = options.images.find(i => i.id === image) ?? ((await options.views.get('image', image))?.body as ImageBody | undefined)
-    return { ...request, driver: found?.driver ?? null, imageHosts: boots ? (found?.hosts ?? null) : null }
   }
 
   const movedWithMap = (shard: number): BatonError =>
@@ -251,6 +258,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     if (to.kind === 'node' && method === 'membershipChanged') member.refresh()
     // A late word of a former owner says nothing against ours.
     if (to.kind === 'node' && method === 'summaries') summaries.take((args as HostSummary[]).filter(host => !actors.owns(shardOf(host.id))))
+    if (to.kind === 'node' && method === 'aggregatesChanged') placement.refresh()
   }
 
   const messenger: Messenger = createMessenger({
@@ -276,7 +284,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     env,
     learn: scheduler.learn,
     loadOf: host => monitor.load(host),
-    others: () => member.members().flatMap(m => (m.incarnation === incarnation ? [] : [m.nodeId])),
+    others,
     send: (node, bodies) => messenger.cast(address('node', node), 'summaries', bodies),
   })
 
@@ -291,6 +299,13 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       return call('node', owner.nodeId, method, { actor })
     },
   }
+
+  /** The other conductors that are members. */
+  function others(): string[] {
+    return member.members().flatMap(m => (m.incarnation === incarnation ? [] : [m.nodeId]))
+  }
+
+  const placement = createPlacement({ env, system, scheduler, views: options.views, images: options.images, call })
 
   const monitor = createHostMonitor({ env, now: clock.now, views: options.views, call, treatments, timing: settings.heartbeat })
 
@@ -326,6 +341,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     sessions: () => messenger.sessions.all(),
     hostLoad: summaries.load,
     doctor: { env, now: clock.now, treatments, confirmMs: settings.heartbeat.intervalMs * 1.5, freshMs: settings.heartbeat.suspectMs },
+    explain: placement.explain,
     version: options.version,
     timers: settings.timers,
   })
@@ -362,6 +378,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     member.stop()
     monitor.stop()
     summaries.stop()
+    placement.stop()
     actors.stop()
     messenger.close()
     system.stop()
@@ -369,7 +386,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   try {
-    for (const host of await recordedHosts()) scheduler.learn(host)
+    await placement.start()
     await member.start(joined)
   } catch (error) {
     await stop()

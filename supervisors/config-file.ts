@@ -4,7 +4,7 @@
  */
 import { isAlias, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument } from 'yaml'
 import { nearest } from './config-nearest.ts'
-import { allows, CONFIG_KEYS, type ConfigValue, configEntries, environmentName, expected, isConfigKey } from './config-table.ts'
+import { allows, CONFIG_KEYS, type ConfigValue, configEntries, environmentName, expected, isConfigKey, type KeySpec } from './config-table.ts'
 
 export interface Mistake {
   /** `baton.yaml:3:5`, `BATON_HTTP_PORT` or `--port`. */
@@ -29,8 +29,10 @@ export const unknownKey = (path: string): string => {
   return `unknown key \`${path}\`${guess === null ? '; `baton config sample` lists all keys' : `; did you mean \`${guess}\`?`}`
 }
 
-export const wrongValue = (path: string, spec: Parameters<typeof expected>[0], value: unknown): string =>
-  `\`${path}\` must be ${expected(spec)}, not ${describe(value)}`
+export function wrongValue(path: string, spec: KeySpec, value: unknown): string {
+  const problem = spec.kind === 'text' && typeof value === 'string' && value !== '' ? (spec.problem?.(value) ?? null) : null
+  return problem === null ? `\`${path}\` must be ${expected(spec)}, not ${describe(value)}` : `\`${path}\`: ${problem}`
+}
 
 const describe = (value: unknown): string => {
   if (typeof value === 'object' && value !== null) return 'a list or mapping'

@@ -6,6 +6,8 @@
  */
 import { CLAIMS, UNKNOWN_GUESTS, VANISHED_GUESTS } from '../actors/host/policies.ts'
 
+import { DEFAULT_FILTERS, DEFAULT_SUBSET, DEFAULT_WEIGHERS, filtersProblem, weighersProblem } from '../actors/scheduler/settings.ts'
+
 export interface NumberKey {
   readonly kind: 'integer' | 'number'
   readonly default: number
@@ -21,6 +23,8 @@ export interface TextKey<D extends string | null = string | null> {
   readonly unit: string
   /** A second environment variable with the same meaning. */
   readonly alias?: string
+  /** What is wrong with a text, or null. */
+  readonly problem?: (text: string) => string | null
   readonly about: string
 }
 
@@ -58,6 +62,14 @@ const text = <D extends string | null>(byDefault: D, unit: string, about: string
   unit,
   about,
   ...(alias === undefined ? {} : { alias }),
+})
+
+const list = (byDefault: string, problem: (text: string) => string | null, about: string): TextKey<string> => ({
+  kind: 'text',
+  default: byDefault,
+  unit: 'list',
+  problem,
+  about,
 })
 
 const choice = <const C extends string>(byDefault: NoInfer<C>, choices: readonly C[], about: string): ChoiceKey<C> => ({
@@ -122,6 +134,12 @@ export const CONFIG_KEYS = {
   'scheduler.vcpuRatio': number(4, 'ratio', [0.01, 1000], 'Virtual CPUs promised per CPU of a host.'),
   'scheduler.ramRatio': number(1, 'ratio', [0.01, 1000], 'Memory promised per memory of a host.'),
   'scheduler.diskRatio': number(1, 'ratio', [0.01, 1000], 'Disk promised per disk of a host.'),
+  'scheduler.reservedVcpus': integer(0, 'CPUs', [0, 65_536], 'CPUs kept back on each host; `baton host set` says otherwise for one.'),
+  'scheduler.reservedRamMb': integer(0, 'MiB', [0, 2 ** 31 - 1], 'Memory kept back on each host for itself.'),
+  'scheduler.reservedDiskGb': integer(0, 'GiB', [0, 2 ** 31 - 1], 'Disk kept back on each host for itself.'),
+  'scheduler.filters': list(DEFAULT_FILTERS, filtersProblem, 'Filters that a host must pass, in the order in which they are asked.'),
+  'scheduler.weighers': list(DEFAULT_WEIGHERS, weighersProblem, 'What makes one host better than another, and how much; below 0 packs.'),
+  'scheduler.subset': integer(DEFAULT_SUBSET, 'hosts', [1, 1000], 'A host is drawn among so many of the best; 1 always takes the best.'),
   'log.level': choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'The least severe messages that are logged.'),
 } satisfies Record<string, KeySpec>
 
@@ -189,7 +207,7 @@ export function allows(spec: KeySpec, value: unknown): value is ConfigValue {
     case 'number':
       return typeof value === 'number' && Number.isFinite(value) && value >= spec.min && value <= spec.max
     case 'text':
-      return value === null ? spec.default === null : typeof value === 'string' && value !== ''
+      return value === null ? spec.default === null : typeof value === 'string' && value !== '' && (spec.problem?.(value) ?? null) === null
     case 'choice':
       return typeof value === 'string' && spec.choices.includes(value)
   }

@@ -12,7 +12,7 @@ import { HOST_ROW_LIMIT } from '../actors/host/limits.ts'
 import { POWER_STATES } from '../actors/hypervisor/driver.ts'
 import type { GuestReport } from '../actors/hypervisor/hypervisor.ts'
 import { shardOf } from '../actors/kernel/address.ts'
-import { anyOf, checkObject, integer, listOf, record, text } from '../actors/kernel/check.ts'
+import { anyOf, checkObject, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
 import type { Sender } from '../actors/kernel/define.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, isTransient, toFault } from '../actors/kernel/errors.ts'
@@ -38,6 +38,7 @@ export const checkBeat = checkObject({
     vcpus: integer(0, 1e6),
     ramMb: integer(0, 1e12),
     diskGb: integer(0, 1e12),
+    traits: optional(listOf(text(255), 1000)),
   }),
   load: record,
   guests: listOf(checkObject({ instance: text(128), power: anyOf(...POWER_STATES), order: integer(0, Number.MAX_SAFE_INTEGER) }), HOST_ROW_LIMIT),

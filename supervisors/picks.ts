@@ -7,7 +7,7 @@
 import type { HostBody } from '../actors/api.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
-import type { PickRequest } from '../actors/scheduler/filters.ts'
+import type { Demand } from '../actors/scheduler/demand.ts'
 import type { Scheduler } from '../actors/scheduler/scheduler.ts'
 import type { ActorSystem } from './actor-system.ts'
 
@@ -24,25 +24,27 @@ export interface PicksOptions {
   recorded(): Promise<readonly HostBody[]>
 }
 
-/** Answers with the scheduler's choice. Rejects `NoValidHost`, or as `recorded` does. */
-export function createPicks({ env, system, scheduler, recorded }: PicksOptions): (request: PickRequest) => Promise<Hosts> {
+/** Answers with the scheduler's choice, as many as asked for. Rejects `NoValidHost`, or as `recorded` does. */
+export type Picks = (demand: Demand, alternates?: number) => Promise<Hosts>
+
+export function createPicks({ env, system, scheduler, recorded }: PicksOptions): Picks {
   let lookedMs = Number.NEGATIVE_INFINITY
 
-  async function decide(request: PickRequest): Promise<Hosts> {
+  async function decide(demand: Demand, alternates?: number): Promise<Hosts> {
     try {
-      return scheduler.pick(request)
+      return scheduler.pick(demand, alternates)
     } catch (error) {
       const none = error instanceof BatonError && error.code === 'NoValidHost'
       if (!none || env.monotonicMs() - lookedMs < LOOK_HOLDS_MS) throw error
     }
     for (const host of await recorded()) scheduler.learn(host)
     lookedMs = env.monotonicMs()
-    return scheduler.pick(request)
+    return scheduler.pick(demand, alternates)
   }
 
   const mailbox = system.spawn<() => Promise<void>>(run => run())
-  return request =>
+  return (demand, alternates) =>
     new Promise((resolve, reject) => {
-      mailbox.tell(() => decide(request).then(resolve, reject))
+      mailbox.tell(() => decide(demand, alternates).then(resolve, reject))
     })
 }

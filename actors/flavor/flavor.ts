@@ -1,7 +1,8 @@
-/** A flavor: a named size for instances. Created once, never changed, perhaps deleted. */
+/** A flavor: a named size for instances. Its size never changes; its extra specs do, and instances keep those they were created with. */
 import type { FlavorBody } from '../api.ts'
-import { checkObject, integer, text } from '../kernel/check.ts'
+import { checkObject, integer, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
+import { type Specs, specsProblem } from '../placement/specs.ts'
 
 type Definition = Omit<FlavorBody, 'id' | 'createdAt'>
 
@@ -12,17 +13,24 @@ type FlavorState =
 type FlavorCommand =
   /** `builtin`: one of the flavors every new cluster has; it does not come back once it was deleted. */
   | { readonly method: 'create'; readonly args: Definition & { readonly builtin?: boolean } }
+  /** Null takes one away. */
+  | { readonly method: 'setSpecs'; readonly args: { readonly specs: Readonly<Record<string, string | null>> } }
   | { readonly method: 'get'; readonly args: unknown }
   | { readonly method: 'delete'; readonly args: unknown }
 
-type FlavorEvent = { readonly type: 'created'; readonly flavor: Definition } | { readonly type: 'deleted' }
+type FlavorEvent =
+  | { readonly type: 'created'; readonly flavor: Definition }
+  | { readonly type: 'specsSet'; readonly specs: Specs }
+  | { readonly type: 'deleted' }
+
+type D = Decision<FlavorState, FlavorEvent>
 
 const same = (a: Definition, b: Definition): boolean => a.name === b.name && a.vcpus === b.vcpus && a.ramMb === b.ramMb && a.diskGb === b.diskGb
 
 const bodyOf = (state: FlavorState, id: string): FlavorBody | null =>
   state.status === 'absent' ? null : { id, ...state.flavor, createdAt: state.createdAt }
 
-function decide(state: FlavorState, command: FlavorCommand, { id }: DecideContext): Decision<FlavorState, FlavorEvent> {
+function decide(state: FlavorState, command: FlavorCommand, { id }: DecideContext): D {
   const reply = (s: FlavorState) => bodyOf(s, id)
   switch (command.method) {
     case 'create': {
@@ -32,6 +40,8 @@ function decide(state: FlavorState, command: FlavorCommand, { id }: DecideContex
       }
       return builtin && state.status === 'deleted' ? accept([]) : accept([{ type: 'created', flavor }], reply)
     }
+    case 'setSpecs':
+      return decideSpecs(state, command.args.specs, id)
     case 'get':
       return state.status === 'present' ? accept([], reply) : refuse('NotFound', `there is no flavor ${id}`)
     case 'delete':
@@ -39,10 +49,22 @@ function decide(state: FlavorState, command: FlavorCommand, { id }: DecideContex
   }
 }
 
+function decideSpecs(state: FlavorState, changes: Readonly<Record<string, string | null>>, id: string): D {
+  if (state.status !== 'present') return refuse('NotFound', `there is no flavor ${id}`)
+  const before = state.flavor.extraSpecs ?? {}
+  const missing = Object.keys(changes).find(key => changes[key] === null && !Object.hasOwn(before, key))
+  if (missing !== undefined) return refuse('NotFound', `flavor ${id} has no extra spec ${JSON.stringify(missing)}`)
+  const specs = Object.fromEntries(Object.entries({ ...before, ...changes }).filter((item): item is [string, string] => item[1] !== null))
+  const wrong = specsProblem(specs)
+  return wrong ? refuse('BadRequest', wrong) : accept([{ type: 'specsSet', specs }], s => bodyOf(s, id))
+}
+
 function evolve(state: FlavorState, event: FlavorEvent, at: number): FlavorState {
   switch (event.type) {
     case 'created':
       return { status: 'present', flavor: event.flavor, createdAt: at, updatedAt: at }
+    case 'specsSet':
+      return state.status === 'absent' ? state : { ...state, flavor: { ...state.flavor, extraSpecs: event.specs }, updatedAt: at }
     case 'deleted':
       return state.status === 'absent' ? state : { ...state, status: 'deleted', updatedAt: at }
   }
@@ -53,6 +75,7 @@ export const flavorActor = defineActor<FlavorState, FlavorCommand, FlavorEvent>(
   version: 1,
   methods: {
     create: { check: checkObject({ name: text(255), vcpus: integer(1, 4096), ramMb: integer(1, 2 ** 31 - 1), diskGb: integer(0, 2 ** 31 - 1) }) },
+    setSpecs: { check: checkObject({ specs: record }) },
     get: {},
     delete: {},
   },

@@ -8,21 +8,25 @@
  * A claim may be sent more than once and a copy of it may come late, even after the release. So a release leaves a mark
  * with its rank for as long as such a copy can live, and a claim of no higher rank is refused.
  */
-import type { HostBody, HostState } from '../api.ts'
+import type { ConfigureHost, HostBody, HostSettings, HostState } from '../api.ts'
 import type { Inventory } from '../hypervisor/driver.ts'
 import { type BucketMap, emptyMap, entries, get, remove, set } from '../kernel/bucket-map.ts'
 import { anyOf, checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
+import { capacityOf, type HostDefaults, type HostPlacement, lacks, NOTHING, plus, type Ratios, type Resources } from '../placement/amounts.ts'
 import { decideRestore, type RestoreArgs } from './restore.ts'
-
-export interface Resources {
-  readonly vcpus: number
-  readonly ramMb: number
-  readonly diskGb: number
-}
+import { configured, configureProblem, DEFAULT_SETTINGS, placementOf } from './settings.ts'
 
 export interface Claim extends Resources {
   readonly instance: string
+  /** The group that limits its members on one host. */
+  readonly group?: string
+}
+
+/** A limit on the members of a group that one host may have. */
+interface GroupLimit {
+  readonly id: string
+  readonly max: number
 }
 
 export interface HeldClaim extends Claim {
@@ -41,12 +45,6 @@ interface Mark {
 const MARK_MS = 60_000
 const MARKS_SWEEP = 100
 
-export interface Ratios {
-  readonly vcpu: number
-  readonly ram: number
-  readonly disk: number
-}
-
 export interface HostInfo extends Inventory {
   readonly driver: string
   readonly pid: number
@@ -60,6 +58,8 @@ export interface HostActorState {
   readonly stateSince: number
   readonly enabled: boolean
   readonly disabledReason: string | null
+  /** What operators have said; absent in states of before there was anything to say. */
+  readonly settings?: HostSettings
   readonly claims: BucketMap<HeldClaim>
   readonly released: BucketMap<Mark>
   readonly used: Resources
@@ -72,11 +72,15 @@ type HostCommand =
   | { readonly method: 'register'; readonly args: HostInfo }
   /** The monitor's verdict about silence. */
   | { readonly method: 'observe'; readonly args: { readonly state: HostState } }
-  | { readonly method: 'claim'; readonly args: { readonly claim: string; readonly order: number } & Claim }
+  | {
+      readonly method: 'claim'
+      readonly args: { readonly claim: string; readonly order: number; readonly group?: GroupLimit } & Omit<Claim, 'group'>
+    }
   | { readonly method: 'release'; readonly args: { readonly claim: string; readonly order: number } }
   /** Holds room again that an instance has by its owner's word; makes a claim the size its owner says. */
   | { readonly method: 'restore'; readonly args: RestoreArgs }
   | { readonly method: 'setEnabled'; readonly args: { readonly enabled: boolean; readonly reason?: string } }
+  | { readonly method: 'configure'; readonly args: Omit<ConfigureHost, 'id'> }
   /** An operator's word that nothing runs there any more: powered off, or cut off for good. */
   | { readonly method: 'fence'; readonly args: unknown }
   /** Refused unless it is fenced. */
@@ -90,41 +94,30 @@ export type HostEvent =
   | { readonly type: 'claimed'; readonly claim: string; readonly of: Claim; readonly order?: number }
   | { readonly type: 'released'; readonly claim: string; readonly order: number }
   | { readonly type: 'enabledSet'; readonly enabled: boolean; readonly reason: string | null }
-
-const NOTHING: Resources = { vcpus: 0, ramMb: 0, diskGb: 0 }
-
-export const plus = (a: Resources, b: Resources, sign: 1 | -1): Resources => ({
-  vcpus: a.vcpus + sign * b.vcpus,
-  ramMb: a.ramMb + sign * b.ramMb,
-  diskGb: a.diskGb + sign * b.diskGb,
-})
-
-/** Names the first resource that does not fit, with its numbers, or null. */
-export function lacks(capacity: Resources, used: Resources, wanted: Resources, ratios: Ratios): string | null {
-  const rows = [
-    ['vcpus', capacity.vcpus * ratios.vcpu, used.vcpus, wanted.vcpus],
-    ['ram (MB)', capacity.ramMb * ratios.ram, used.ramMb, wanted.ramMb],
-    ['disk (GB)', capacity.diskGb * ratios.disk, used.diskGb, wanted.diskGb],
-  ] as const
-  for (const [name, total, taken, want] of rows) {
-    if (taken + want > total) return `${name}: ${want} wanted, ${Math.max(0, total - taken)} free of ${total}`
-  }
-  return null
-}
+  | { readonly type: 'configured'; readonly settings: HostSettings }
 
 const sameInfo = (a: HostInfo, b: HostInfo): boolean =>
-  a.driver === b.driver && a.pid === b.pid && a.version === b.version && a.vcpus === b.vcpus && a.ramMb === b.ramMb && a.diskGb === b.diskGb
+  a.driver === b.driver &&
+  a.pid === b.pid &&
+  a.version === b.version &&
+  a.vcpus === b.vcpus &&
+  a.ramMb === b.ramMb &&
+  a.diskGb === b.diskGb &&
+  sameTexts(a.traits, b.traits)
+
+const sameTexts = (a: readonly string[] = [], b: readonly string[] = []): boolean => a.length === b.length && a.every((text, i) => text === b[i])
 
 const rank = integer(0, Number.MAX_SAFE_INTEGER)
 
-const claimArgs = checkObject({
+const claimArgs = {
   claim: text(256),
   order: rank,
   instance: text(128),
   vcpus: integer(0, 1e6),
   ramMb: integer(0, 1e12),
   diskGb: integer(0, 1e12),
-})
+  custom: optional(record),
+}
 
 /** Whether this claim was released by a newer command a short while ago, so that this may be a late copy of it. */
 export function isMarked(state: HostActorState, claim: string, order: number, now: number): boolean {
@@ -132,7 +125,14 @@ export function isMarked(state: HostActorState, claim: string, order: number, no
   return mark !== undefined && order <= mark.order && now - mark.at < MARK_MS
 }
 
-export function hostActor(ratios: Ratios) {
+const NOTHING_RESERVED = { vcpus: 0, ramMb: 0, diskGb: 0 }
+
+/** `reserved` and `ratios` hold where no operator has said otherwise. */
+export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED) {
+  const defaults: HostDefaults = { ratios, reserved }
+  const offered = ({ info, settings, used }: HostActorState): HostPlacement => placementOf(info.traits, settings, used, defaults)
+  const bodyOf = (state: HostActorState, id: string): HostBody => bodyWith(state, id, offered(state))
+
   function decide(state: HostActorState, command: HostCommand, { id, now }: DecideContext): Decision<HostActorState, HostEvent> {
     switch (command.method) {
       case 'register': {
@@ -146,15 +146,19 @@ export function hostActor(ratios: Ratios) {
         if (state.state === 'fenced') return accept([])
         return accept(state.registered && state.state !== command.args.state ? [{ type: 'observed', state: command.args.state }] : [])
       case 'claim': {
-        const { claim, order, instance, vcpus, ramMb, diskGb } = command.args
+        const { claim, order, instance, vcpus, ramMb, diskGb, custom, group } = command.args
         if (get(state.claims, claim)) return accept([])
         if (isMarked(state, claim, order, now)) return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
         if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)
         if (!state.enabled) return refuse('HostRefused', `host ${id} is disabled${state.disabledReason ? `: ${state.disabledReason}` : ''}`)
         if (state.state !== 'up') return refuse('HostRefused', `host ${id} is ${state.state}`)
-        const lacking = lacks(state.info, state.used, command.args, ratios)
+        const lacking = lacks(capacityOf(state.info, offered(state)), state.used, command.args)
         if (lacking) return refuse('HostRefused', `host ${id} has no room: ${lacking}`)
-        return accept([{ type: 'claimed', claim, of: { instance, vcpus, ramMb, diskGb }, order }])
+        if (group && membersOf(state, group.id, instance) >= group.max) {
+          return refuse('HostRefused', `host ${id} has ${group.max} of at most ${group.max} members of server group ${group.id} already`)
+        }
+        const of = { instance, vcpus, ramMb, diskGb, ...(custom ? { custom } : {}), ...(group ? { group: group.id } : {}) }
+        return accept([{ type: 'claimed', claim, of, order }])
       }
       case 'release': {
         const { claim, order } = command.args
@@ -164,10 +168,17 @@ export function hostActor(ratios: Ratios) {
         return accept(applies ? [{ type: 'released', claim, order }] : [])
       }
       case 'restore':
-        return decideRestore(state, command.args, id, now, ratios)
+        return decideRestore(state, command.args, id, now, capacityOf(state.info, offered(state)))
       case 'setEnabled': {
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
         return accept([{ type: 'enabledSet', enabled: command.args.enabled, reason: command.args.reason ?? null }], s => bodyOf(s, id))
+      }
+      case 'configure': {
+        if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
+        const settings = configured(state.settings ?? DEFAULT_SETTINGS, command.args)
+        const wrong = configureProblem(settings, state.info, state.used, command.args)
+        if (wrong) return refuse(wrong.code, `host ${id}: ${wrong.message}`)
+        return accept([{ type: 'configured', settings }], s => bodyOf(s, id))
       }
       case 'fence': {
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
@@ -198,10 +209,11 @@ export function hostActor(ratios: Ratios) {
         check: checkObject({ driver: text(64), pid: integer(0, 2 ** 31), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12) }),
       },
       observe: { check: checkObject({ state: anyOf('up', 'suspect', 'down', 'fenced', 'gone') }) },
-      claim: { check: claimArgs },
-      restore: { check: claimArgs },
+      claim: { check: checkObject({ ...claimArgs, group: optional(checkObject({ id: text(128), max: integer(1, 1e6) })) }) },
+      restore: { check: checkObject(claimArgs) },
       release: { check: checkObject({ claim: text(256), order: rank }) },
       setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
+      configure: { check: record },
       fence: {},
       requireFenced: {},
       get: {},
@@ -242,7 +254,7 @@ function evolve(state: HostActorState, event: HostEvent, at: number): HostActorS
       return { ...state, state: event.state, stateSince: at, updatedAt: at }
     case 'claimed': {
       const before = get(state.claims, event.claim)
-      const used = plus(before ? plus(state.used, before, -1) : state.used, event.of, 1)
+      const used = plus(before ? plus(state.used, before, -1) : state.used, event.of)
       const held = { ...event.of, since: before?.since ?? at, order: event.order ?? 0 }
       return { ...state, claims: set(state.claims, event.claim, held), used, updatedAt: at }
     }
@@ -255,7 +267,14 @@ function evolve(state: HostActorState, event: HostEvent, at: number): HostActorS
     }
     case 'enabledSet':
       return { ...state, enabled: event.enabled, disabledReason: event.reason, updatedAt: at }
+    case 'configured':
+      return { ...state, settings: event.settings, updatedAt: at }
   }
+}
+
+/** Other members of a group that hold room here. A member that moves has two claims, but never two here. */
+function membersOf({ claims }: HostActorState, group: string, instance: string): number {
+  return entries(claims).filter(([, held]) => held.group === group && held.instance !== instance).length
 }
 
 /** This release's mark, when a copy of its claim may still be under way; and one look in so many for those that matter no more. */
@@ -265,7 +284,7 @@ function marks(released: BucketMap<Mark>, event: HostEvent & { type: 'released' 
   return entries(marked).reduce((kept, [claim, mark]) => (at - mark.at < MARK_MS ? kept : remove(kept, claim)), marked)
 }
 
-function bodyOf(state: HostActorState, id: string): HostBody {
+function bodyWith(state: HostActorState, id: string, placement: HostPlacement): HostBody {
   return {
     id,
     state: state.state,
@@ -283,5 +302,6 @@ function bodyOf(state: HostActorState, id: string): HostBody {
     version: state.info.version,
     createdAt: state.createdAt,
     stateSince: state.stateSince,
+    placement,
   }
 }

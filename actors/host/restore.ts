@@ -4,17 +4,18 @@
  */
 import { get } from '../kernel/bucket-map.ts'
 import { accept, type Decision, refuse } from '../kernel/define.ts'
-import { type Claim, type HostActorState, type HostEvent, isMarked, lacks, plus, type Ratios } from './host.ts'
+import { lacks, plus, type Resources } from '../placement/amounts.ts'
+import { type Claim, type HostActorState, type HostEvent, isMarked } from './host.ts'
 
 export type RestoreArgs = { readonly claim: string; readonly order: number } & Claim
 
-/** Idempotent. `StaleCommand` when a newer operation of the instance let go of it meanwhile; `HostRefused` when there is no room. */
+/** What the host can promise in all is `capacity`. Idempotent. `StaleCommand` when a newer operation of the instance let go of it meanwhile; `HostRefused` when there is no room. */
 export function decideRestore(
   state: HostActorState,
   args: RestoreArgs,
   id: string,
   now: number,
-  ratios: Ratios,
+  capacity: Resources,
 ): Decision<HostActorState, HostEvent> {
   const { claim, order, instance, vcpus, ramMb, diskGb } = args
   const held = get(state.claims, claim)
@@ -23,7 +24,9 @@ export function decideRestore(
     return refuse('StaleCommand', `claim ${claim} was changed by a newer command; look again`)
   }
   if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)
-  const lacking = lacks(state.info, held ? plus(state.used, held, -1) : state.used, args, ratios)
+  const custom = args.custom ?? held?.custom
+  const wanted = { vcpus, ramMb, diskGb, ...(custom ? { custom } : {}) }
+  const lacking = lacks(capacity, held ? plus(state.used, held, -1) : state.used, wanted)
   if (lacking) return refuse('HostRefused', `host ${id} has no room for what ${instance} uses already: ${lacking}; migrate an instance away`)
-  return accept([{ type: 'claimed', claim, of: { instance, vcpus, ramMb, diskGb }, order }])
+  return accept([{ type: 'claimed', claim, of: { instance, ...wanted, ...(held?.group === undefined ? {} : { group: held.group }) }, order }])
 }

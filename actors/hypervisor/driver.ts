@@ -53,6 +53,8 @@ export interface Inventory {
   readonly vcpus: number
   readonly ramMb: number
   readonly diskGb: number
+  /** What instances may require or avoid: `HW_CPU_X86_AVX2`, `CUSTOM_…`. */
+  readonly traits?: readonly string[]
 }
 
 export interface HypervisorDriver {

@@ -1,5 +1,6 @@
 /** What each event makes of an instance. What it becomes when an operation has ended stands in the table of `states.ts`. */
 import { NO_DEVICES } from '../hypervisor/driver.ts'
+import { toldAfter } from './group-report.ts'
 import { commandOrder, type FlavorSize, type InstanceEvent, type InstanceSpec, type InstanceState, type Origin, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, isToRun, rowOf, settle } from './states.ts'
 
@@ -42,6 +43,9 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
       return { ...state, spec: state.spec && { ...state.spec, ...event.spec }, tags: event.tags ?? state.tags, updatedAt: at }
     case 'stateReset':
       return { ...state, vmState: event.vmState, fault: event.vmState === 'active' ? null : state.fault, updatedAt: at }
+    case 'groupTold':
+    case 'groupNotTold':
+      return { ...state, told: toldAfter(state.told, event) }
   }
 }
 

@@ -17,6 +17,7 @@ import { accept, type DecideContext, type Decision, defineActor, refuse, type Wo
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
 import { checkDisk, checkInterface } from './devices.ts'
 import { evolve } from './evolve.ts'
+import { groupReport, owesReport, reported } from './group-report.ts'
 import { decideGuestSeen, decideHolds, decideMissing, type MissingGuest, type SeenGuest } from './guests.ts'
 import { bodyOf, INITIAL, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import {
@@ -113,6 +114,8 @@ function decideBroken(state: InstanceState, operation: string, reason: string): 
 
 /** An operation that was never started ends by no deadline of its own, so it is asked for until it is. */
 function decideResult(state: InstanceState, result: WorkResult, { now }: DecideContext): D {
+  const report = reported(state, result, now)
+  if (report) return accept([report])
   if (result.ok || !state.task || result.key !== startKey(state, state.task)) return accept([])
   if (result.fault?.code === 'Poisoned') return decideBroken(state, state.task.operation, result.fault.message)
   return accept([{ type: 'startFailed', notBefore: now + Math.min(START_CAP_MS, START_BASE_MS * 2 ** Math.min(state.startFailures, 10)) }])
@@ -144,7 +147,7 @@ const hasDevices = (devices: Devices | undefined): boolean => devices !== undefi
 function work(state: InstanceState, id: string): Work[] {
   const { task, next, spec, due } = state
   if (!spec) return []
-  if (!task) return due ? [{ type: 'timer', key: dueKey(due), at: due.at }] : []
+  if (!task) return [...groupReport(state, id), ...(due ? [{ type: 'timer' as const, key: dueKey(due), at: due.at }] : [])]
   const start: Work = {
     type: 'call',
     key: startKey(state, task),
@@ -153,10 +156,12 @@ function work(state: InstanceState, id: string): Work[] {
     args: { kind: task.kind, subject: id, requestId: task.requestId, args: argsOf(state, spec, task) },
     ...(state.startAt > 0 ? { notBefore: state.startAt } : {}),
   }
-  if (!next) return [start]
+  const report = groupReport(state, id)
+  if (!next) return [start, ...report]
   // Not all operations can be cancelled; those that cannot are waited for, and they end by their deadline.
   return [
     start,
+    ...report,
     { type: 'call', key: `cancel:${task.operation}`, to: address('operation', task.operation), method: 'cancel', args: { overtaken: true } },
   ]
 }
@@ -169,7 +174,16 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
   version: 1,
   methods: {
     create: {
-      check: checkObject({ name: text(255), project: text(64), image: text(64), reservation: text(64), requestId, flavor: record, metadata: record }),
+      check: checkObject({
+        name: text(255),
+        project: text(64),
+        image: text(64),
+        reservation: text(64),
+        requestId,
+        flavor: record,
+        metadata: record,
+        placement: optional(record),
+      }),
     },
     act: {
       check: checkObject({
@@ -231,5 +245,5 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     }
     return { table: 'instance', id, columns, body }
   },
-  finished: state => state.vmState === 'deleted' && !state.task,
+  finished: state => state.vmState === 'deleted' && !state.task && !owesReport(state),
 })

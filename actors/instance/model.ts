@@ -5,7 +5,7 @@ import type { Fault } from '../kernel/errors.ts'
 import type { OperationEnded } from '../operation/contract.ts'
 import { type InstanceOperation, rowOf, type Standing } from './states.ts'
 
-export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation'>
+export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement'>
 
 export type FlavorSize = Omit<FlavorBody, 'createdAt'>
 
@@ -46,6 +46,15 @@ export interface Due {
   readonly at: number
 }
 
+/** A report to the server group. */
+export interface Told {
+  /** The operation after which it was told last; 0 for its birth, -1 for never. */
+  readonly operations: number
+  readonly failures: number
+  /** Cluster time, ms. */
+  readonly notBefore: number
+}
+
 export interface InstanceState extends Standing {
   readonly spec: InstanceSpec | null
   /** What was asked for at first; by it a create that comes again is known. */
@@ -66,6 +75,8 @@ export interface InstanceState extends Standing {
   /** The newest task that has ended, so that a repeated request is answered like the first. */
   readonly last: Task | null
   readonly due: Due | null
+  /** What its server group has been told: after which operation, and when it is tried again if it could not be told. */
+  readonly told?: Told
   readonly locked: { readonly reason: string | null } | null
   readonly tags: readonly string[]
   readonly devices: Devices
@@ -98,6 +109,9 @@ export type InstanceEvent =
   | { readonly type: 'unlocked' }
   | { readonly type: 'updated'; readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata'>>; readonly tags?: readonly string[] }
   | { readonly type: 'stateReset'; readonly vmState: 'active' | 'error' }
+  /** The server group knows where the instance was left by its newest operation, or could not be told. */
+  | { readonly type: 'groupTold'; readonly operations: number }
+  | { readonly type: 'groupNotTold'; readonly notBefore: number }
 
 export const INITIAL: InstanceState = {
   spec: null,

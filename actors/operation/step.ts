@@ -6,7 +6,7 @@
 import { type Address, address } from '../kernel/address.ts'
 import type { Json } from '../kernel/define.ts'
 import { minutes, seconds } from '../kernel/env.ts'
-import type { Fault } from '../kernel/errors.ts'
+import { type Fault, isTransient } from '../kernel/errors.ts'
 import type { End, OperationArgs } from './contract.ts'
 
 /** What the steps of one operation have found out so far. */
@@ -95,8 +95,8 @@ export const operation = (
   kind,
 })
 
-/** A refusal is final; that nobody answered in time is not: the database may have been away for longer than a step may take. */
-export const giveUpWhenRefused = (_c: StepContext, fault: Fault): OnFault => ({ next: fault.code === 'DeadlineExceeded' ? 'retry' : 'giveUp' })
+/** A refusal is final; a fault of the way is not: the database may have been away for longer than a step may take. */
+export const giveUpWhenRefused = (_c: StepContext, fault: Fault): OnFault => ({ next: isTransient(fault) ? 'retry' : 'giveUp' })
 
 /** A command to the hypervisor of a host about this operation's subject. */
 export const hypervisor = (c: StepContext, host: string, method: string, more: Record<string, unknown> = {}): Request => ({

@@ -1,85 +1,129 @@
 /**
  * Picks hosts. One scheduler on each conductor, not durable: it works from the newest summary it has of every host, and
  * it may be wrong, because the host actor has the last word. To keep several schedulers and a burst of builds from
- * choosing the same host, it counts what it has just handed out until the host's next summary shows it, and draws among the
+ * choosing the same host, it counts what it has just handed out until the host's summaries must show it, and draws among the
  * best few instead of always taking the first.
+ *
+ * What was handed out never refuses a host, for it may come free again; it only moves a host back: first come those that have room
+ * for everything handed out, then those that have room for what is known to be claimed.
  */
-import type { HostBody } from '../api.ts'
-import type { Ratios, Resources } from '../host/host.ts'
+import type { AggregateBody, Explanation, HostBody } from '../api.ts'
 import { BatonError } from '../kernel/errors.ts'
-import { FILTERS, type PickRequest } from './filters.ts'
-import { WEIGHERS, weigh } from './weighers.ts'
+import { fits, NOTHING, plus, type Resources } from '../placement/amounts.ts'
+import type { Demand } from './demand.ts'
+import { explain, summary } from './explain.ts'
+import { createFailures } from './failures.ts'
+import { expecting, type HostView, viewOf } from './host-view.ts'
+import type { SchedulerSettings } from './settings.ts'
+import { weigh } from './weighers.ts'
 
 /** Hosts handed out per request: the choice and its alternates. */
 const ALTERNATES = 3
-/** The draw is among this many of the best. */
-const SUBSET = 3
+/** Longest time from a choice to a summary that shows its claim, ms. Counted twice for a moment does less harm than not at all. */
+const SHOWN_AFTER_MS = 1000
+
+/** What was handed out of one host lately, oldest first, and its sum. */
+interface HandedOut {
+  readonly recent: { readonly atMs: number; readonly of: Resources }[]
+  sum: Resources
+}
 
 export interface Scheduler {
   /** The newest summary of a host. */
   learn(host: HostBody): void
+  learnAggregates(aggregates: readonly AggregateBody[]): void
   forget(host: string): void
-  /** Best first. Throws `NoValidHost` with the reasons counted. */
-  pick(request: PickRequest): { hosts: string[] }
+  /** A build failed on this host. `key` names the failure; the same one again does not count. */
+  failed(host: string, key: string): void
+  /** At most `alternates` hosts, best first. Throws `NoValidHost` with the explanation as its details. */
+  pick(demand: Demand, alternates?: number): { hosts: string[] }
+  /** Of a few hosts of each kind, or of all. */
+  explain(demand: Demand, all?: boolean): Explanation
   hosts(): readonly HostBody[]
+  aggregates(): readonly AggregateBody[]
 }
 
-export function createScheduler(options: { random(): number; ratios: Ratios }): Scheduler {
-  const { random, ratios } = options
-  const known = new Map<string, HostBody>()
-  const handedOut = new Map<string, Resources>()
+export function createScheduler(options: { random(): number; nowMs(): number; settings: SchedulerSettings }): Scheduler {
+  const { random, nowMs, settings } = options
+  const { filters, multipliers, defaults, subset } = settings
+  const known = new Map<string, HostView>()
+  const handedOut = new Map<string, HandedOut>()
+  const failures = createFailures()
+  let aggregates: readonly AggregateBody[] = []
 
-  const withHandedOut = (host: HostBody): HostBody => {
-    const extra = handedOut.get(host.id)
-    if (!extra) return host
-    return { ...host, vcpusUsed: host.vcpusUsed + extra.vcpus, ramMbUsed: host.ramMbUsed + extra.ramMb, diskGbUsed: host.diskGbUsed + extra.diskGb }
+  /** What was handed out of a host and need not have shown yet. */
+  function outstanding(host: string, now: number): Resources | null {
+    const lately = handedOut.get(host)
+    if (!lately) return null
+    for (let [oldest] = lately.recent; oldest && now - oldest.atMs >= SHOWN_AFTER_MS; [oldest] = lately.recent) {
+      lately.recent.shift()
+      lately.sum = plus(lately.sum, oldest.of, -1)
+    }
+    if (lately.recent.length > 0) return lately.sum
+    handedOut.delete(host)
+    return null
   }
 
-  /** Candidates that pass, and why the others do not. What was only handed out may come free again, so it never refuses a host. */
-  function sift(request: PickRequest): { passed: HostBody[]; reasons: Map<string, number> } {
-    const passed: HostBody[] = []
-    const reasons = new Map<string, number>()
+  function handOut(host: string, { vcpus, ramMb, diskGb, custom }: Demand): void {
+    const of = { vcpus, ramMb, diskGb, ...(custom ? { custom } : {}) }
+    const lately: HandedOut = handedOut.get(host) ?? { recent: [], sum: NOTHING }
+    lately.recent.push({ atMs: nowMs(), of })
+    lately.sum = plus(lately.sum, of)
+    handedOut.set(host, lately)
+  }
+
+  const isRefused = (host: HostView, demand: Demand): boolean => {
+    for (const filter of filters) if (filter.refuses(host, demand) !== null) return true
+    return false
+  }
+
+  function candidates(demand: Demand): HostView[] {
+    const now = nowMs()
+    const passed: HostView[] = []
     for (const host of known.values()) {
-      const filter = FILTERS.find(f => f.refuses(host, request, ratios) !== null)
-      if (filter) reasons.set(filter.name, (reasons.get(filter.name) ?? 0) + 1)
-      else passed.push(withHandedOut(host))
+      if (!isRefused(host, demand)) passed.push(expecting(host, outstanding(host.id, now), failures.of(host.id, now)))
     }
-    return { passed, reasons }
+    return passed
+  }
+
+  /** Best first: room for all that was handed out, then weight, then the name. */
+  function rank(hosts: readonly HostView[], demand: Demand) {
+    const weights = weigh(hosts, demand, multipliers)
+    return hosts
+      .map((host, i) => {
+        const { total, preference } = weights[i] ?? { total: 0, preference: 0 }
+        return { id: host.id, roomy: fits(host.capacity, host.expected, demand), total, preference }
+      })
+      .sort((a, b) => Number(b.roomy) - Number(a.roomy) || b.total - a.total || (a.id < b.id ? -1 : 1))
   }
 
   return {
     learn(host) {
-      known.set(host.id, host)
-      handedOut.delete(host.id)
+      known.set(host.id, viewOf(host, aggregates, defaults))
+    },
+    learnAggregates(all) {
+      aggregates = all
+      for (const { body } of known.values()) known.set(body.id, viewOf(body, all, defaults))
     },
     forget(host) {
       known.delete(host)
       handedOut.delete(host)
     },
-    hosts: () => [...known.values()],
-    pick(request) {
-      const { passed, reasons } = sift(request)
-      if (passed.length === 0) {
-        const counted = [...reasons].map(([name, count]) => `${count} by ${name}`).join(', ')
-        const wanted = `${request.vcpus} vcpus, ${request.ramMb} MB ram, ${request.diskGb} GB disk`
-        const message = known.size === 0 ? 'no compute host has reported yet' : `no host of ${known.size} fits ${wanted}: refused ${counted}`
-        throw new BatonError('NoValidHost', message, { details: Object.fromEntries(reasons) })
+    failed: (host, key) => failures.add(host, key, nowMs()),
+    hosts: () => [...known.values()].map(({ body }) => body),
+    aggregates: () => aggregates,
+    explain: (demand, all) => explain([...known.values()], demand, settings, all),
+    pick(demand, alternates = ALTERNATES) {
+      const ranked = rank(candidates(demand), demand)
+      const [best] = ranked
+      if (!best) {
+        const why = explain([...known.values()], demand, settings)
+        throw new BatonError('NoValidHost', summary(why), { details: { ...why } })
       }
-      const weights = weigh(passed, WEIGHERS, ratios)
-      const ranked = passed.map((host, i) => ({ id: host.id, weight: weights[i] ?? 0 })).sort((a, b) => b.weight - a.weight || (a.id < b.id ? -1 : 1))
-      const first = Math.floor(random() * Math.min(SUBSET, ranked.length))
-      const [chosen] = ranked.splice(first, 1)
-      const hosts = [...(chosen ? [chosen] : []), ...ranked].slice(0, ALTERNATES).map(r => r.id)
-      const id = hosts[0]
-      if (id !== undefined) {
-        const before = handedOut.get(id)
-        handedOut.set(id, {
-          vcpus: (before?.vcpus ?? 0) + request.vcpus,
-          ramMb: (before?.ramMb ?? 0) + request.ramMb,
-          diskGb: (before?.diskGb ?? 0) + request.diskGb,
-        })
-      }
-      return { hosts }
+      const alike = ranked.slice(0, subset).filter(r => r.roomy === best.roomy && r.preference === best.preference).length
+      const [chosen = best] = ranked.splice(Math.floor(random() * alike), 1)
+      handOut(chosen.id, demand)
+      return { hosts: [chosen, ...ranked].slice(0, alternates).map(r => r.id) }
     },
   }
 }

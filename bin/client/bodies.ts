@@ -1,5 +1,5 @@
 /** Guards for Baton's own bodies, `/baton/v1`. The annotations keep them in step with `actors/api.ts`. */
-import type { HostBody, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
+import type { HostBody, HostPlacement, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
 import { ERRORS, type ErrorCode, type Fault } from '../../actors/kernel/errors.ts'
 import { type Guard, isFlag, isNumber, isRecord, isText, listOf, nullable, oneOf, optional, recordOf, shape } from './guards.ts'
 
@@ -58,6 +58,16 @@ export const isQueue: Guard<QueueBody> = shape({
   busiest: nullable(isText),
 })
 
+const isSize = shape({ vcpus: isNumber, ramMb: isNumber, diskGb: isNumber })
+
+const isPlacement: Guard<HostPlacement> = shape({
+  reserved: isSize,
+  ratios: shape({ vcpu: isNumber, ram: isNumber, disk: isNumber }),
+  custom: recordOf(isNumber),
+  customUsed: recordOf(isNumber),
+  traits: listOf(isText),
+})
+
 export const isHost: Guard<HostBody> = shape({
   id: isText,
   state: oneOf('up', 'suspect', 'down', 'fenced', 'gone'),
@@ -75,6 +85,7 @@ export const isHost: Guard<HostBody> = shape({
   version: isText,
   createdAt: isNumber,
   stateSince: isNumber,
+  placement: optional(isPlacement),
 })
 
 export const isStatus: Guard<StatusBody> = shape({

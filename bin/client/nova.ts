@@ -19,6 +19,7 @@ const isServer = shape({
   'OS-EXT-STS:task_state': nullable(isText),
   'OS-EXT-STS:power_state': isNumber,
   'OS-EXT-SRV-ATTR:host': optional(nullable(isText)),
+  'OS-EXT-AZ:availability_zone': optional(isText),
   'OS-SRV-USG:launched_at': optional(nullable(isText)),
 })
 type Server = typeof isServer extends Guard<infer T> ? T : never
@@ -32,6 +33,7 @@ export interface Instance {
   readonly taskState: string | null
   readonly powerState: PowerState | null
   readonly host: string | null
+  readonly zone: string | null
   readonly flavor: string
   readonly image: string
   readonly metadata: Readonly<Record<string, string>>
@@ -53,6 +55,7 @@ const instanceOf = (server: Server): Instance => ({
   taskState: server['OS-EXT-STS:task_state'],
   powerState: POWER[server['OS-EXT-STS:power_state']] ?? null,
   host: server['OS-EXT-SRV-ATTR:host'] ?? null,
+  zone: server['OS-EXT-AZ:availability_zone'] || null,
   flavor: server.flavor.id,
   image: server.image.id,
   metadata: server.metadata ?? {},
@@ -113,6 +116,8 @@ export interface CreateRequest {
   readonly image: string
   readonly count: number
   readonly clientToken: string
+  readonly availability_zone?: string
+  readonly hints?: Readonly<Record<string, string | readonly string[]>>
 }
 
 /** Asks for instances. Answers with the id of the first; the others have its reservation. */
@@ -124,9 +129,11 @@ export async function createInstances(client: Client, request: CreateRequest): P
     networks: 'none',
     min_count: request.count,
     max_count: request.count,
+    ...(request.availability_zone === undefined ? {} : { availability_zone: request.availability_zone }),
   }
+  const hints = request.hints ? { 'os:scheduler_hints': request.hints } : {}
   const answer = await client.request('POST', '/compute/v2.1/servers', shape({ server: shape({ id: isText }) }), {
-    body: { server },
+    body: { server, ...hints },
     headers: { 'x-client-token': request.clientToken },
     repeatable: true,
   })

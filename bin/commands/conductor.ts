@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { BUILT_IN_IMAGES } from '../../actors/hypervisor/drivers/images.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
+import { filtersOf, multipliersOf } from '../../actors/scheduler/settings.ts'
 import { type Database, openDatabase } from '../../persistence/database.ts'
 import type { PgJournal } from '../../persistence/journal.ts'
 import { type Conductor, type ConductorSettings, startConductor } from '../../supervisors/conductor.ts'
@@ -137,6 +138,12 @@ function settingsFor(config: Config): ConductorSettings {
     reconcile: config.reconcile,
     restart: { limit: config.actors.restartLimit, periodMs: config.actors.restartPeriodMs, backoffBaseMs: 100, backoffCapMs: 10_000 },
     ratios: { vcpu: config.scheduler.vcpuRatio, ram: config.scheduler.ramRatio, disk: config.scheduler.diskRatio },
+    reserved: { vcpus: config.scheduler.reservedVcpus, ramMb: config.scheduler.reservedRamMb, diskGb: config.scheduler.reservedDiskGb },
+    scheduler: {
+      filters: filtersOf(config.scheduler.filters),
+      multipliers: multipliersOf(config.scheduler.weighers),
+      subset: config.scheduler.subset,
+    },
     deadlines: {
       buildMs: config.operations.buildDeadlineMs,
       actionMs: config.operations.actionDeadlineMs,

@@ -25,7 +25,20 @@ const DETAILS: readonly Column<HostBody>[] = [
   ['VERSION', h => h.version],
   ['SEEN FIRST', h => timeText(h.createdAt)],
   ['STATE SINCE', h => timeText(h.stateSince)],
+  ['RESERVED', ({ placement: p }) => p && `${p.reserved.vcpus} vcpus, ${p.reserved.ramMb} MB ram, ${p.reserved.diskGb} GB disk`],
+  ['RATIOS', ({ placement: p }) => p && `cpu ${p.ratios.vcpu}, ram ${p.ratios.ram}, disk ${p.ratios.disk}`],
+  [
+    'RESOURCES',
+    ({ placement: p }) =>
+      p &&
+      Object.entries(p.custom)
+        .map(([name, total]) => `${name} ${p.customUsed[name] ?? 0}/${total}`)
+        .join(', '),
+  ],
+  ['TRAITS', ({ placement: p }) => p?.traits.join(', ')],
 ]
+
+export const hostCard = (host: HostBody): string => card(DETAILS, host)
 
 export async function list(call: Call): Promise<void> {
   const hosts = await listAll(httpClient(endpointOf(call.options)), { path: '/baton/v1/hosts', name: 'hosts', item: isHost })
@@ -35,7 +48,7 @@ export async function list(call: Call): Promise<void> {
 export async function show(call: Call): Promise<void> {
   const path = `/baton/v1/hosts/${encodeURIComponent(argument(call, 0))}`
   const { body } = await httpClient(endpointOf(call.options)).request('GET', path, shape({ host: isHost }))
-  print(given(call.options, 'json'), body.host, () => card(DETAILS, body.host))
+  print(given(call.options, 'json'), body.host, () => hostCard(body.host))
 }
 
 export const enable = (call: Call): Promise<void> => turn(call, 'enable')
@@ -50,5 +63,5 @@ async function turn(call: Call, how: 'enable' | 'disable' | 'fenced', body?: obj
     repeatable: true,
     ...(body === undefined ? {} : { body }),
   })
-  print(given(call.options, 'json'), answer.host, () => card(DETAILS, answer.host))
+  print(given(call.options, 'json'), answer.host, () => hostCard(answer.host))
 }

@@ -6,6 +6,7 @@ import { type Client, httpClient } from '../client/http.ts'
 import { getInstance, type Instance, sendAction, updateInstance } from '../client/nova.ts'
 import { findInstance } from '../client/resolve.ts'
 import { print } from '../output/table.ts'
+import { itemsOf, listed } from '../words.ts'
 
 async function change(call: Call, what: string, apply: (client: Client, instance: Instance) => Promise<unknown>): Promise<void> {
   const client = httpClient(endpointOf(call.options))
@@ -39,20 +40,8 @@ export const set: Handler = async call => {
   if (name === undefined && items === undefined && tags === undefined) throw new BatonError('BadRequest', 'give --name, --metadata or --tags')
   const parts = {
     ...(name === undefined ? {} : { name }),
-    ...(items === undefined ? {} : { metadata: Object.fromEntries(listed(items).map(itemOf)) }),
+    ...(items === undefined ? {} : { metadata: Object.fromEntries(itemsOf(items, 'metadata')) }),
     ...(tags === undefined ? {} : { tags: listed(tags) }),
   }
   await change(call, 'changed', (client, { id }) => updateInstance(client, id, parts))
-}
-
-const listed = (words: string): string[] =>
-  words
-    .split(',')
-    .map(word => word.trim())
-    .filter(Boolean)
-
-function itemOf(item: string): [string, string] {
-  const at = item.indexOf('=')
-  if (at < 1) throw new BatonError('BadRequest', `--metadata: ${JSON.stringify(item)} is no key=value`)
-  return [item.slice(0, at), item.slice(at + 1)]
 }

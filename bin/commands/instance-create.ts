@@ -11,6 +11,7 @@ import { listOperations } from '../client/operations.ts'
 import { findNamed } from '../client/resolve.ts'
 import { type Awaited, failUnlessDone, watchAll } from '../client/wait.ts'
 import { instanceNames, printInstances } from './instance.ts'
+import { placeOf } from './place.ts'
 
 export async function create(call: Call): Promise<void> {
   const client = httpClient(endpointOf(call.options))
@@ -24,6 +25,7 @@ export async function create(call: Call): Promise<void> {
     image: chooseImage(text(call.options, 'image'), images).id,
     count,
     clientToken: text(call.options, 'clientToken') ?? randomUUID(),
+    ...(await placeOf(client, call.options)),
   })
 
   const { reservation } = await getInstance(client, id)

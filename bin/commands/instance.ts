@@ -20,6 +20,7 @@ const COLUMNS: readonly Column<Instance>[] = [
 
 const DETAILS: readonly Column<Instance>[] = [
   ...COLUMNS,
+  ['ZONE', i => i.zone],
   [
     'METADATA',
     i =>

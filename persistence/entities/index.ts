@@ -1,6 +1,6 @@
 import { ActorEntity, EventEntity, SnapshotEntity } from './journal.ts'
 import { ConductorEntity, ShardEntity, ShardMapEntity } from './membership.ts'
-import { DiskEntity, FlavorEntity, HostEntity, ImageEntity, InstanceEntity, OperationEntity } from './views.ts'
+import { AggregatesEntity, DiskEntity, FlavorEntity, HostEntity, ImageEntity, InstanceEntity, OperationEntity, ServerGroupEntity } from './views.ts'
 
 export const ENTITIES = [
   EventEntity,
@@ -10,6 +10,8 @@ export const ENTITIES = [
   OperationEntity,
   HostEntity,
   FlavorEntity,
+  ServerGroupEntity,
+  AggregatesEntity,
   ImageEntity,
   DiskEntity,
   ConductorEntity,

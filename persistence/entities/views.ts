@@ -63,6 +63,19 @@ export const FlavorEntity = defineEntity({
   properties: { ...shared, name: p.text(), deleted: p.boolean() },
 })
 
+export const ServerGroupEntity = defineEntity({
+  name: 'ServerGroup',
+  tableName: 'server_group',
+  properties: { ...shared, name: p.text(), project: p.text(), deleted: p.boolean() },
+})
+
+/** One row, with all of them. */
+export const AggregatesEntity = defineEntity({
+  name: 'Aggregates',
+  tableName: 'aggregates',
+  properties: { ...shared },
+})
+
 export const ImageEntity = defineEntity({
   name: 'Image',
   tableName: 'image',

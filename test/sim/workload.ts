@@ -20,6 +20,10 @@ export interface History {
   busy: number
 }
 
+/** Server groups, made when the first member is created; their names are their policies. */
+const GROUPS = ['anti-affinity', 'affinity', 'soft-anti-affinity'] as const
+const GROUPED = 0.3
+
 const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
 const ACTIONS: readonly InstanceAction[] = [
   ...(['stop', 'start', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
@@ -80,7 +84,10 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     async function one(): Promise<void> {
       const id = env.uuid()
       const flavor = own.pick(FLAVORS)
+      const group = own.chance(GROUPED) ? own.pick(GROUPS) : null
+      if (group) await insist('group', () => world.api().createGroup({ id: group, name: group, project: 'p', policy: group }))
       const create = {
+        ...(group ? { placement: { group } } : {}),
         ids: [id],
         name: `n-${id.slice(0, 4)}`,
         project: 'p',

@@ -81,9 +81,14 @@ export interface WorldSize {
   readonly conductors: number
   readonly computes: number
   readonly settings?: ConductorSettings
+  /** Of each compute host. */
+  readonly capacity?: typeof CAPACITY
+  readonly failure?: Partial<typeof FAILURE>
 }
 
 const CAPACITY = { vcpus: 4, ramMb: 1024, diskGb: 100 }
+/** How often a driver fails at what. */
+const FAILURE = { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 }
 
 export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
   const network: NetworkFaults = { drop: 0, duplicate: 0, delay: [0.1, 1], cutOff: new Set() }
@@ -182,10 +187,10 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     const kept = blobs.get(node.name)
     if (!store || !kept) throw new Error(`no store for ${node.name}`)
     const driver = createFakeDriver(process.env, store, {
-      capacity: CAPACITY,
+      capacity: size.capacity ?? CAPACITY,
       blobs: kept,
       latencyMs: LATENCY_MS,
-      failure: { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 },
+      failure: size.failure ?? FAILURE,
     })
     startCompute({
       env: process.env,

@@ -22,6 +22,7 @@ import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { fakePlacement } from './fake-placement.ts'
 
 type Method = keyof ClusterApi
 
@@ -154,6 +155,7 @@ export function createFakeApi(): FakeApi {
         image: args.image,
         metadata: args.metadata,
         reservation: args.reservation,
+        ...(args.placement ? { placement: args.placement } : {}),
         vmState: 'building',
         taskState: 'scheduling',
         powerState: null,
@@ -184,6 +186,7 @@ export function createFakeApi(): FakeApi {
   const healthy: DoctorBody = { at: now, tookMs: 3, findings: [], leftOff: 0, unseen: [], looked: NOTHING_SEEN, repairs: [] }
 
   const real: ClusterApi = {
+    ...fakePlacement({ flavors, hosts, now: () => now }),
     createInstances: async args => create(args),
     getInstance: async ({ id }) => found(instances, 'Instance', id),
     listInstances: async ({ name, vmState, host, project, deleted = false, ...rest }) =>
@@ -324,12 +327,18 @@ export function createFakeApi(): FakeApi {
 
   const calls: { method: Method; args: unknown }[] = []
   const broken = new Map<Method, () => Promise<never>>()
-  const through =
-    <A, R>(method: Method, call: (args: A) => Promise<R>) =>
-    (args: A): Promise<R> => {
-      calls.push({ method, args })
-      return broken.get(method)?.() ?? call(args)
-    }
+  /** Every method, remembering its calls and going wrong when told to. */
+  const recorded = (api: ClusterApi): ClusterApi =>
+    new Proxy(api, {
+      get(target, name) {
+        const method = name as Method
+        const call = target[method] as (args: unknown) => Promise<unknown>
+        return (args: unknown) => {
+          calls.push({ method, args })
+          return broken.get(method)?.() ?? call(args)
+        }
+      },
+    })
 
   return {
     calls,
@@ -360,41 +369,6 @@ export function createFakeApi(): FakeApi {
     findings,
     setInstance: (id, change) => instances.set(id, { ...found(instances, 'Instance', id), ...change }),
     setOperation: (id, change) => operations.set(id, { ...found(operations, 'Operation', id), ...change }),
-    api: {
-      createInstances: through('createInstances', real.createInstances),
-      getInstance: through('getInstance', real.getInstance),
-      listInstances: through('listInstances', real.listInstances),
-      actOnInstance: through('actOnInstance', real.actOnInstance),
-      deleteInstance: through('deleteInstance', real.deleteInstance),
-      updateInstance: through('updateInstance', real.updateInstance),
-      lockInstance: through('lockInstance', real.lockInstance),
-      unlockInstance: through('unlockInstance', real.unlockInstance),
-      resetInstance: through('resetInstance', real.resetInstance),
-      changePassword: through('changePassword', real.changePassword),
-      fenceHost: through('fenceHost', real.fenceHost),
-      consoleLog: through('consoleLog', real.consoleLog),
-      listFlavors: through('listFlavors', real.listFlavors),
-      getFlavor: through('getFlavor', real.getFlavor),
-      createFlavor: through('createFlavor', real.createFlavor),
-      deleteFlavor: through('deleteFlavor', real.deleteFlavor),
-      listImages: through('listImages', real.listImages),
-      getImage: through('getImage', real.getImage),
-      deleteImage: through('deleteImage', real.deleteImage),
-      listDisks: through('listDisks', real.listDisks),
-      getDisk: through('getDisk', real.getDisk),
-      deleteDisk: through('deleteDisk', real.deleteDisk),
-      listOperations: through('listOperations', real.listOperations),
-      getOperation: through('getOperation', real.getOperation),
-      cancelOperation: through('cancelOperation', real.cancelOperation),
-      listHosts: through('listHosts', real.listHosts),
-      getHost: through('getHost', real.getHost),
-      listNodes: through('listNodes', real.listNodes),
-      setHostEnabled: through('setHostEnabled', real.setHostEnabled),
-      drainNode: through('drainNode', real.drainNode),
-      listQueues: through('listQueues', real.listQueues),
-      status: through('status', real.status),
-      diagnose: through('diagnose', real.diagnose),
-      repair: through('repair', real.repair),
-    },
+    api: recorded(real),
   }
 }

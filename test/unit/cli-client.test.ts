@@ -98,6 +98,7 @@ test('an instance is created, by names, and listed', async () => {
     'taskState',
     'updatedAt',
     'vmState',
+    'zone',
   ])
 })
 
@@ -274,6 +275,41 @@ test('flavors are created, shown and deleted', async () => {
   assert.is((await baton('flavor delete big')).code, 0)
   assert.is((await baton('flavor show big')).code, 3)
   assert.is((await baton('flavor create x --vcpus -1 --ram 1 --disk 1')).code, 2)
+})
+
+test('placement: extra specs, aggregates, groups, host settings and explanations', async () => {
+  assert.match((await baton('flavor set tiny --property resources:CUSTOM_FPGA=1,trait:CUSTOM_SSD=required')).out, /^ {2}trait:CUSTOM_SSD=required$/m)
+  const left = await baton('flavor unset tiny --property trait:CUSTOM_SSD --json')
+  assert.equal(json(left), { id: 'tiny', name: 'tiny', extraSpecs: { 'resources:CUSTOM_FPGA': '1' } })
+  const refused = await baton('flavor set tiny --property trait:ssd=required')
+  assert.is(refused.code, 2)
+  assert.match(refused.err, '"ssd" is no trait')
+  assert.is((await baton('aggregate create fast --zone west')).code, 0)
+  assert.match((await baton('aggregate add-host fast c1')).out, /^HOSTS +c1$/m)
+  assert.match((await baton('aggregate set fast --metadata ssd=true --name faster')).out, /^METADATA +availability_zone=west, ssd=true$/m)
+  assert.match((await baton('aggregate list')).out, /^1 +faster +west +c1 +/m)
+  assert.is((await baton('aggregate delete faster')).code, 2)
+  assert.match((await baton('group create web --policy anti-affinity --max-per-host 2')).out, /^MAX PER HOST +2$/m)
+  assert.is((await baton('group create db --policy affinity --max-per-host 2')).code, 2)
+  const set = await baton('host set c1 --reserved-ram-mb 512 --cpu-ratio default --resources CUSTOM_FPGA=2 --add-traits CUSTOM_SSD')
+  assert.is(set.code, 0)
+  const configured = face.fake.calls.find(c => c.method === 'configureHost')
+  assert.equal(configured?.args, { id: 'c1', reservedRamMb: 512, cpuRatio: null, custom: { CUSTOM_FPGA: 2 }, addTraits: ['CUSTOM_SSD'] })
+  assert.is((await baton('host set c1')).code, 2)
+  const why = await baton('schedule explain --flavor tiny --zone west --group web')
+  assert.match(why.out, /^0 of 2 hosts fit 64 MB; refused 1 by capacity, 1 by up$/m)
+  assert.match(why.out, /^c2 +no +- +up: is down$/m)
+  assert.match(why.out, /^ {2}free 64 ram \(MB\) on c1$/m)
+})
+
+test('an instance is created where it was asked to be', async () => {
+  const other = await face.newServer({ name: 'db' })
+  const { id } = await face.fake.api.createGroup({ id: 'g1', name: 'g', project: 'default', policy: 'affinity' })
+  const made = await baton('instance create web --flavor tiny --image fake --zone nova --host c1 --group g --hint different_host=db')
+  assert.is(made.code, 0, made.err)
+  const created = face.fake.calls.findLast(c => c.method === 'createInstances')?.args as { placement?: object } | undefined
+  assert.equal(created?.placement, { zone: 'nova', host: 'c1', group: id, differentHost: [other] })
+  assert.is((await baton('instance create web --flavor tiny --image fake --hint near=db')).code, 2)
 })
 
 test('the console log is printed as it is', async () => {

@@ -94,7 +94,7 @@ const said = ({ findings }: DoctorBody): string[] => findings.map(f => `${f.code
 const notOn = (host: string | null): string => (host === 'compute-1' ? 'compute-2' : 'compute-1')
 
 const claimOn = (bench: Bench, host: string, claim: string, instance: string) =>
-  bench.tell('host', host, 'claim', { claim, instance, order: commandOrder(1, 1), ...SIZE })
+  bench.tell('host', host, 'claim', { claim, instance, order: commandOrder(2, 900), ...SIZE })
 
 /** One of each kind that can be planted from outside. Answers with what the doctor must say. */
 async function plantAll(bench: Bench): Promise<string[]> {

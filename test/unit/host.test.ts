@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { HostBody } from '../../actors/api.ts'
-import { type HostInfo, hostActor, lacks, type Ratios } from '../../actors/host/host.ts'
+import { type HostInfo, hostActor } from '../../actors/host/host.ts'
 import { entries, get } from '../../actors/kernel/bucket-map.ts'
 import type { Fault } from '../../actors/kernel/errors.ts'
+import { capacityOf, lacks, type Ratios } from '../../actors/placement/amounts.ts'
 
 const RATIOS: Ratios = { vcpu: 4, ram: 1, disk: 1 }
 const INFO: HostInfo = { driver: 'fake', pid: 7, version: '0.1.0', vcpus: 2, ramMb: 1024, diskGb: 10 }
@@ -112,9 +113,9 @@ test('processors may be promised several times over, as the ratio says', () => {
 })
 
 test('lacks names the first resource that does not fit, and never a negative room', () => {
-  const capacity = { vcpus: 2, ramMb: 100, diskGb: 10 }
-  assert.is(lacks(capacity, { vcpus: 8, ramMb: 0, diskGb: 0 }, { vcpus: 0, ramMb: 100, diskGb: 10 }, RATIOS), null, 'exactly full is not too full')
-  assert.is(lacks(capacity, { vcpus: 0, ramMb: 300, diskGb: 0 }, { vcpus: 1, ramMb: 1, diskGb: 99 }, RATIOS), 'ram (MB): 1 wanted, 0 free of 100')
+  const capacity = capacityOf({ vcpus: 2, ramMb: 100, diskGb: 10 }, { reserved: { vcpus: 0, ramMb: 0, diskGb: 0 }, ratios: RATIOS, custom: {} })
+  assert.is(lacks(capacity, { vcpus: 8, ramMb: 0, diskGb: 0 }, { vcpus: 0, ramMb: 100, diskGb: 10 }), null, 'exactly full is not too full')
+  assert.is(lacks(capacity, { vcpus: 0, ramMb: 300, diskGb: 0 }, { vcpus: 1, ramMb: 1, diskGb: 99 }), 'ram (MB): 1 wanted, 0 free of 100')
 })
 
 test('claims are taken only by a host that has reported, is enabled and is up', () => {

@@ -1,73 +1,13 @@
+/** The choice: ranking, draws, what was handed out, and properties of all of it. Filters have their own file. */
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { HostBody } from '../../actors/api.ts'
-import { BatonError } from '../../actors/kernel/errors.ts'
 import { FILTERS } from '../../actors/scheduler/filters.ts'
-import { createScheduler, type Scheduler } from '../../actors/scheduler/scheduler.ts'
-import { WEIGHERS, weigh } from '../../actors/scheduler/weighers.ts'
+import { filtersOf, multipliersOf } from '../../actors/scheduler/settings.ts'
+import { weigh } from '../../actors/scheduler/weighers.ts'
+import { DEMAND, faultOf, host, schedulerOf, seen } from '../support/placement.ts'
 
-const RATIOS = { vcpu: 4, ram: 1, disk: 1 }
-const REQUEST = { vcpus: 1, ramMb: 100, diskGb: 1, avoid: [], driver: 'fake' }
-
-const host = (id: string, more: Partial<HostBody> = {}): HostBody => ({
-  id,
-  state: 'up',
-  enabled: true,
-  disabledReason: null,
-  driver: 'fake',
-  vcpus: 4,
-  ramMb: 1000,
-  diskGb: 10,
-  vcpusUsed: 0,
-  ramMbUsed: 0,
-  diskGbUsed: 0,
-  claims: 0,
-  pid: 1,
-  version: '0',
-  createdAt: 0,
-  stateSince: 0,
-  ...more,
-})
-
-function schedulerOf(hosts: readonly HostBody[], random: () => number = () => 0): Scheduler {
-  const scheduler = createScheduler({ random, ratios: RATIOS })
-  for (const each of hosts) scheduler.learn(each)
-  return scheduler
-}
-
-function faultOf(fn: () => unknown): BatonError {
-  try {
-    fn()
-  } catch (error) {
-    if (error instanceof BatonError) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
-}
-
-test('an image that only some hosts have is booted on those', () => {
-  const refuses = (imageHosts: readonly string[] | null) =>
-    FILTERS.find(f => f.name === 'image')?.refuses(host('a'), { ...REQUEST, imageHosts }, RATIOS)
-  assert.is(refuses(['b', 'c']), 'does not have the image; it is on b, c')
-  for (const hosts of [null, ['a', 'b']]) assert.is(refuses(hosts), null)
-  const scheduler = schedulerOf([host('a'), host('b'), host('c')], () => 0.99)
-  assert.equal(scheduler.pick({ ...REQUEST, imageHosts: ['b'] }), { hosts: ['b'] })
-  assert.is(faultOf(() => scheduler.pick({ ...REQUEST, imageHosts: ['gone'] })).details?.image, 3)
-})
-
-test('each filter says no to what it is for, in words, and yes to the rest', () => {
-  const says = (name: string, body: HostBody, avoid: string[] = []): string | null | undefined =>
-    FILTERS.find(f => f.name === name)?.refuses(body, { ...REQUEST, avoid }, RATIOS)
-  assert.is(says('enabled', host('a', { enabled: false, disabledReason: 'repair' })), 'repair')
-  assert.is(says('enabled', host('a', { enabled: false })), 'disabled')
-  assert.is(says('up', host('a', { state: 'suspect' })), 'is suspect')
-  assert.is(says('retry', host('a'), ['a']), 'refused or failed already')
-  assert.is(says('retry', host('a'), ['b']), null)
-  assert.is(says('image', host('a', { driver: 'process' })), 'runs process, the image needs fake')
-  assert.is(says('capacity', host('a', { ramMbUsed: 950 })), 'ram (MB): 100 wanted, 50 free of 1000')
-  for (const { name } of FILTERS) assert.is(says(name, host('a')), null, name)
-})
+const ids = (hosts: readonly { id: string }[]): string[] => hosts.map(h => h.id)
 
 test('the freest host is first, the next ones are alternates, three at most', () => {
   const scheduler = schedulerOf([
@@ -76,28 +16,44 @@ test('the freest host is first, the next ones are alternates, three at most', ()
     host('half', { ramMbUsed: 500, vcpusUsed: 4 }),
     host('most', { ramMbUsed: 600, vcpusUsed: 5 }),
   ])
-  assert.equal(scheduler.pick(REQUEST).hosts, ['free', 'half', 'most'])
+  assert.equal(scheduler.pick(DEMAND).hosts, ['free', 'half', 'most'])
+  assert.equal(scheduler.pick(DEMAND, 1).hosts, ['free'])
+})
+
+test('a negative multiplier packs', () => {
+  const multipliers = multipliersOf('ram=-1')
+  const scheduler = schedulerOf([host('free'), host('full', { ramMbUsed: 800 }), host('half', { ramMbUsed: 500 })], { settings: { multipliers } })
+  assert.equal(scheduler.pick(DEMAND).hosts, ['full', 'half', 'free'])
 })
 
 test('equal hosts are ordered by name, so that the draw alone decides', () => {
-  assert.equal(schedulerOf([host('c'), host('a'), host('b'), host('d')]).pick(REQUEST).hosts, ['a', 'b', 'c'])
-  assert.equal(schedulerOf([host('c'), host('a'), host('b'), host('d')], () => 0.99).pick(REQUEST).hosts, ['c', 'a', 'b'])
+  assert.equal(schedulerOf([host('c'), host('a'), host('b'), host('d')]).pick(DEMAND).hosts, ['a', 'b', 'c'])
+  assert.equal(schedulerOf([host('c'), host('a'), host('b'), host('d')], { random: () => 0.99 }).pick(DEMAND).hosts, ['c', 'a', 'b'])
 })
 
-test('a burst spreads: what was just handed out counts until the host says otherwise', () => {
-  const scheduler = schedulerOf([host('a'), host('b'), host('c')])
-  const firsts = Array.from({ length: 6 }, () => scheduler.pick(REQUEST).hosts[0])
+test('a burst spreads: what was just handed out counts until a summary must show it', () => {
+  let now = 0
+  const scheduler = schedulerOf([host('a'), host('b'), host('c')], { nowMs: () => now })
+  const firsts = Array.from({ length: 6 }, () => scheduler.pick(DEMAND).hosts[0])
   assert.equal([...firsts].sort(), ['a', 'a', 'b', 'b', 'c', 'c'])
-  scheduler.learn(host('a', { ramMbUsed: 900, vcpusUsed: 9 }))
-  assert.is.not(scheduler.pick(REQUEST).hosts[0], 'a')
+  scheduler.learn(host('a', { ramMbUsed: 300, vcpusUsed: 3 }))
+  assert.is.not(scheduler.pick(DEMAND).hosts[0], 'a', 'a summary on its way may not show it yet')
+  now = 2000
+  for (const id of ['b', 'c']) scheduler.learn(host(id, { ramMbUsed: 400, vcpusUsed: 4 }))
+  assert.is(scheduler.pick(DEMAND).hosts[0], 'a')
 })
 
-test('what was only handed out refuses nobody: it may come free again', () => {
-  const scheduler = schedulerOf([host('only', { ramMb: 150 })])
-  for (let i = 0; i < 5; i++) assert.equal(scheduler.pick(REQUEST).hosts, ['only'])
+test('what was only handed out refuses nobody, for it may come free again; but who surely has room goes first', () => {
+  const only = schedulerOf([host('only', { ramMb: 150 })])
+  for (let i = 0; i < 5; i++) assert.equal(only.pick(DEMAND).hosts, ['only'])
+  const two = schedulerOf([host('big', { ramMbUsed: 890 }), host('small', { ramMb: 105 })], { random: () => 0.99 })
+  assert.equal(
+    Array.from({ length: 3 }, () => two.pick(DEMAND).hosts[0]),
+    ['small', 'big', 'small'],
+  )
 })
 
-test('no valid host: the message counts the reasons and names what was wanted', () => {
+test('no valid host: the message counts the reasons, names what was wanted and the nearest change', () => {
   const scheduler = schedulerOf([
     host('a', { state: 'down' }),
     host('b', { enabled: false }),
@@ -105,28 +61,48 @@ test('no valid host: the message counts the reasons and names what was wanted', 
     host('d', { ramMbUsed: 999 }),
     host('e'),
   ])
-  const fault = faultOf(() => scheduler.pick({ ...REQUEST, avoid: ['e'] }))
+  const fault = faultOf(() => scheduler.pick({ ...DEMAND, avoid: ['e'] }))
   assert.is(fault.code, 'NoValidHost')
-  assert.match(fault.message, 'no host of 5 fits 1 vcpus, 100 MB ram, 1 GB disk')
-  assert.equal(fault.details, { up: 1, enabled: 1, capacity: 2, retry: 1 })
-})
-
-test('an image that nobody knows is no reason to refuse', () => {
-  assert.equal(schedulerOf([host('a', { driver: 'process' })]).pick({ ...REQUEST, driver: null }).hosts, ['a'])
+  assert.is(
+    fault.message,
+    'no host of 5 fits 1 vcpus, 100 MB ram, 1 GB disk: refused 1 by enabled, 2 by capacity, 1 by up, 1 by retry. Nearest: enable host b',
+  )
+  assert.equal(fault.details?.nearest, [
+    'enable host b',
+    'free 50 ram (MB) on c, or use a flavor with at most 50 MB ram',
+    'free 99 ram (MB) on d, or use a flavor with at most 1 MB ram',
+  ])
 })
 
 test('a cluster without hosts says so', () => {
-  assert.is(faultOf(() => schedulerOf([]).pick(REQUEST)).message, 'no compute host has reported yet')
+  assert.is(faultOf(() => schedulerOf([]).pick(DEMAND)).message, 'no compute host has reported yet')
 })
 
 test('a host that is forgotten is not chosen', () => {
   const scheduler = schedulerOf([host('a'), host('b')])
   scheduler.forget('a')
-  assert.equal(scheduler.pick(REQUEST).hosts, ['b'])
-  assert.equal(
-    scheduler.hosts().map(h => h.id),
-    ['b'],
-  )
+  assert.equal(scheduler.pick(DEMAND).hosts, ['b'])
+  assert.equal(ids(scheduler.hosts()), ['b'])
+})
+
+test('a host on which builds failed lately comes last, and comes back by itself', () => {
+  let now = 0
+  const scheduler = schedulerOf([host('a'), host('b', { ramMbUsed: 500, vcpusUsed: 8 })], { nowMs: () => now, random: () => 0 })
+  assert.is(scheduler.pick(DEMAND).hosts[0], 'a')
+  scheduler.failed('a', 'i1.1 a')
+  scheduler.failed('a', 'i1.1 a')
+  assert.is(scheduler.pick(DEMAND).hosts[0], 'b')
+  assert.is(schedulerOf([host('a')]).pick(DEMAND).hosts[0], 'a', 'it is not refused')
+  now = 3_600_000
+  assert.is(scheduler.pick(DEMAND).hosts[0], 'a')
+})
+
+test('chance never chooses against a preference', () => {
+  const group = { id: 'g', policy: 'soft-affinity' as const, max: 1, others: { b: 2, c: 1 } }
+  const scheduler = schedulerOf([host('a'), host('b'), host('c')], { random: () => 0.99 })
+  assert.equal(scheduler.pick({ ...DEMAND, group }).hosts, ['b', 'c', 'a'])
+  const apart = { ...group, policy: 'soft-anti-affinity' as const }
+  assert.equal(schedulerOf([host('a'), host('b'), host('c')], { random: () => 0.99 }).pick({ ...DEMAND, group: apart }).hosts, ['a', 'c', 'b'])
 })
 
 test('weights are scaled over the candidates: best 1, worst 0 of each weigher, nothing when all are equal', () => {
@@ -135,9 +111,21 @@ test('weights are scaled over the candidates: best 1, worst 0 of each weigher, n
     host('b', { ramMbUsed: 500, vcpusUsed: 0 }),
     host('c', { ramMbUsed: 1000, vcpusUsed: 16 }),
   ]
-  assert.equal(weigh(hosts, WEIGHERS, RATIOS), [1.5, 1.5, 0])
-  assert.equal(weigh([host('a'), host('b')], WEIGHERS, RATIOS), [0, 0])
-  assert.equal(weigh([], WEIGHERS, RATIOS), [])
+  const totals = (bodies: typeof hosts) =>
+    weigh(
+      bodies.map(body => seen(body)),
+      DEMAND,
+      multipliersOf('ram=1,cpu=1'),
+    ).map(w => w.total)
+  assert.equal(totals(hosts), [1.5, 1.5, 0])
+  assert.equal(totals([host('a'), host('b')]), [0, 0])
+  assert.equal(totals([]), [])
+})
+
+test('only the filters that were chosen are asked', () => {
+  const hosts = [host('a', { ramMbUsed: 1000 }), host('b', { enabled: false })]
+  assert.equal(schedulerOf(hosts, { settings: { filters: filtersOf('capacity') } }).pick(DEMAND).hosts, ['b'])
+  assert.equal(schedulerOf(hosts, { settings: { filters: filtersOf('enabled, up') } }).pick(DEMAND).hosts, ['a'])
 })
 
 const anyHost = fc.record({
@@ -158,18 +146,24 @@ test('whatever the hosts, a pick holds only hosts that pass every filter, each o
       (drawn, avoided, chance) => {
         const scheduler = schedulerOf(
           drawn.map(({ n, ...more }) => host(`h${n}`, more)),
-          () => chance,
+          { random: () => chance },
         )
-        const request = { ...REQUEST, avoid: avoided.map(n => `h${n}`) }
-        const able = scheduler
-          .hosts()
-          .filter(h => FILTERS.every(f => f.refuses(h, request, RATIOS) === null))
-          .map(h => h.id)
+        const demand = { ...DEMAND, avoid: avoided.map(n => `h${n}`) }
+        const able = ids(scheduler.hosts().filter(h => FILTERS.every(f => f.refuses(seen(h), demand) === null)))
+        const why = scheduler.explain(demand, true)
+        assert.equal(
+          why.verdicts
+            .filter(v => v.fits)
+            .map(v => v.host)
+            .sort(),
+          able.sort(),
+          'the explanation agrees',
+        )
         if (able.length === 0) {
-          assert.is(faultOf(() => scheduler.pick(request)).code, 'NoValidHost')
+          assert.is(faultOf(() => scheduler.pick(demand)).code, 'NoValidHost')
           return
         }
-        const { hosts } = scheduler.pick(request)
+        const { hosts } = scheduler.pick(demand)
         assert.is(hosts.length, Math.min(3, able.length))
         assert.is(new Set(hosts).size, hosts.length)
         for (const id of hosts) assert.ok(able.includes(id))

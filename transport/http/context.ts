@@ -2,6 +2,7 @@
 import type { ClusterApi } from '../../actors/api.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import type { HttpLimits } from './limits.ts'
+import type { Zones } from './zones.ts'
 
 export interface Readiness {
   readonly ready: boolean
@@ -14,6 +15,7 @@ export interface HttpContext {
   readonly api: ClusterApi
   readonly limits: HttpLimits
   readonly log: Logger
+  readonly zones: Zones
   isReady(): Readiness
   /** Prometheus text. */
   metrics(): string | Promise<string>

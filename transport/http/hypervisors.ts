@@ -12,7 +12,7 @@ import { nextLinks } from './views/links.ts'
 const ServicesQuery = Type.Object({ binary: Type.Optional(Id), host: Type.Optional(Id) })
 type ServicesQuery = Static<typeof ServicesQuery>
 
-export function hypervisorRoutes(app: FastifyInstance, { api, limits }: HttpContext): void {
+export function hypervisorRoutes(app: FastifyInstance, { api, limits, zones }: HttpContext): void {
   for (const [path, view] of [
     ['os-hypervisors', hypervisorSummary],
     ['os-hypervisors/detail', hypervisorDetail],
@@ -31,16 +31,16 @@ export function hypervisorRoutes(app: FastifyInstance, { api, limits }: HttpCont
 
   app.get<{ Querystring: ServicesQuery }>(`${COMPUTE}/os-services`, { schema: { querystring: ServicesQuery } }, async request => {
     const { binary, host } = request.query
-    const [nodes, hosts] = await Promise.all([api.listNodes({}), allHosts(page => api.listHosts(page), limits.maxPageItems)])
-    const wanted = services(nodes, hosts, request.novaMinor).filter(
+    const [nodes, hosts, zoneOf] = await Promise.all([api.listNodes({}), allHosts(page => api.listHosts(page), limits.maxPageItems), zones()])
+    const wanted = services(nodes, hosts, request.novaMinor, zoneOf).filter(
       service => (binary === undefined || service.binary === binary) && (host === undefined || service.host === host),
     )
     return { services: wanted }
   })
 }
 
-/** Every host: /os-services has no pages. */
-async function allHosts(list: (page: { limit: number; marker?: string }) => Promise<readonly HostBody[]>, limit: number): Promise<HostBody[]> {
+/** Every host, for what has no pages. */
+export async function allHosts(list: (page: { limit: number; marker?: string }) => Promise<readonly HostBody[]>, limit: number): Promise<HostBody[]> {
   const hosts: HostBody[] = []
   for (;;) {
     const marker = hosts.at(-1)?.id

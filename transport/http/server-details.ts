@@ -28,7 +28,8 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
   app.put<{ Params: IdParams; Body: Static<typeof PutServer> }>(server, { schema: { body: PutServer } }, async request => {
     const { id } = await living(request)
     const instance = await api.updateInstance({ id, name: request.body.server.name })
-    return { server: serverDetail(instance, originOf(request), request.novaMinor) }
+    const zoneOf = await context.zones()
+    return { server: serverDetail(instance, originOf(request), request.novaMinor, zoneOf(instance.host)) }
   })
 
   app.get<{ Params: IdParams }>(`${server}/metadata`, async request => ({ metadata: (await living(request)).metadata }))

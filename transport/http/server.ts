@@ -10,12 +10,15 @@ import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { ClusterApi } from '../../actors/api.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { aggregateRoutes } from './aggregates.ts'
 import { batonRoutes } from './baton.ts'
 import { COMPUTE, type HttpContext, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
 import { doctorRoutes } from './doctor.ts'
 import { faultBody, HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
+import { extraSpecRoutes } from './extra-specs.ts'
 import { flavorRoutes } from './flavors.ts'
+import { groupRoutes } from './groups.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
 import { imageRoutes } from './images.ts'
@@ -23,12 +26,14 @@ import { instanceActionRoutes } from './instance-actions.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
 import { watchRoutes } from './not-found.ts'
+import { placementRoutes } from './placement.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
 import { serverDeviceRoutes } from './server-devices.ts'
 import { serverRoutes } from './servers.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
+import { createZones } from './zones.ts'
 
 export interface HttpServerOptions {
   readonly api: ClusterApi
@@ -48,10 +53,12 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits }
   const { log } = options
   let closing = false
+  const api = withDeadlines(options.api, limits.apiTimeoutMs)
   const context: HttpContext = {
-    api: withDeadlines(options.api, limits.apiTimeoutMs),
+    api,
     limits,
     log,
+    zones: createZones(api),
     isReady: () => options.isReady(),
     metrics: () => options.metrics(),
     isClosing: () => closing,
@@ -117,6 +124,10 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serverDeviceRoutes(app, context)
   instanceActionRoutes(app, context)
   flavorRoutes(app, context)
+  extraSpecRoutes(app, context)
+  aggregateRoutes(app, context)
+  groupRoutes(app, context)
+  placementRoutes(app, context)
   hypervisorRoutes(app, context)
   imageRoutes(app, context)
   batonRoutes(app, context)

@@ -5,6 +5,7 @@ import type { InstanceBody } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { COMPUTE, type HttpContext, PROJECT } from './context.ts'
 import { badRequest, notFound } from './errors.ts'
+import { Hints, placementOf, Zone } from './placement.ts'
 import { instanceId, originOf } from './request.ts'
 import { Count, Id, type IdParams, Metadata, Name } from './schemas.ts'
 import { findServers, ServersQuery } from './server-list.ts'
@@ -18,7 +19,6 @@ const Reference = Type.Union([Id, Type.Integer({ minimum: 0 })], { description: 
 /** Nova's fields of a create that Baton does not have may be sent with the one value that changes nothing; others are refused. */
 const HARMLESS = {
   'OS-DCF:diskConfig': Type.Optional(Type.Union([Type.Literal('AUTO'), Type.Literal('MANUAL')], { description: "it must be 'AUTO' or 'MANUAL'" })),
-  availability_zone: Type.Optional(Type.Literal('nova', { description: "the only availability zone is 'nova'" })),
   config_drive: Type.Optional(Type.Union([Type.Literal(false), Type.Literal(''), Type.Null()], { description: 'config drives are not supported' })),
   description: Type.Optional(Type.Union([Type.Literal(''), Type.Null()], { description: 'descriptions are not supported' })),
   key_name: Type.Optional(Type.Null({ description: 'key pairs are not supported' })),
@@ -42,11 +42,12 @@ export const CreateServer = Type.Object(
         return_reservation_id: Type.Optional(Type.Boolean()),
         /** Baton's own; the header X-Client-Token says the same. */
         client_token: Type.Optional(Id),
+        availability_zone: Type.Optional(Zone),
         ...HARMLESS,
       },
       { additionalProperties: false },
     ),
-    'os:scheduler_hints': Type.Optional(Type.Object({}, { additionalProperties: false, description: 'scheduler hints are not supported' })),
+    'os:scheduler_hints': Type.Optional(Hints),
   },
   { additionalProperties: false },
 )
@@ -104,16 +105,18 @@ async function find(context: HttpContext, id: string): Promise<InstanceBody | nu
 
 async function create(
   context: HttpContext,
-  { server }: CreateServer,
+  { server, 'os:scheduler_hints': hints }: CreateServer,
   token: string | undefined,
   requestId: string,
 ): Promise<readonly InstanceBody[]> {
   const count = countOf(server, context.limits.maxInstancesPerRequest)
+  const placement = placementOf(server.availability_zone, hints)
   const wanted = {
     name: server.name,
     flavor: idOf('server.flavorRef', server.flavorRef),
     image: idOf('server.imageRef', server.imageRef),
     metadata: server.metadata ?? {},
+    ...(placement ? { placement } : {}),
   }
   const { ids, reservation } = newIds(PROJECT, token, count, JSON.stringify([wanted, count]))
   const [first] = ids
@@ -163,13 +166,15 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
   app.get<{ Querystring: ServersQuery }>(`${COMPUTE}/servers/detail`, { schema: { querystring: ServersQuery } }, async request => {
     const { items, next } = await findServers(api, request.query, limits.maxPageItems)
     const origin = originOf(request)
-    const servers = items.map(instance => serverDetail(instance, origin, request.novaMinor))
+    const zoneOf = await context.zones()
+    const servers = items.map(instance => serverDetail(instance, origin, request.novaMinor, zoneOf(instance.host)))
     return { servers, ...nextLinks('servers', origin, request.url, next) }
   })
 
   app.get<{ Params: IdParams }>(`${COMPUTE}/servers/:id`, async request => {
     const instance = await livingInstance(context, request.params.id)
-    return { server: serverDetail(instance, originOf(request), request.novaMinor) }
+    const zoneOf = await context.zones()
+    return { server: serverDetail(instance, originOf(request), request.novaMinor, zoneOf(instance.host)) }
   })
 
   app.delete<{ Params: IdParams }>(`${COMPUTE}/servers/:id`, async (request, reply) => {

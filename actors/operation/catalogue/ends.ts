@@ -1,60 +1,51 @@
 /**
- * Steps that operations across hosts have in common. A claim's id is its operation's id, so claiming twice is claiming once.
+ * Steps that operations across hosts have in common.
  * What is let go behind the point of no return is left out when its host stays silent: the host has it destroyed when it
  * comes back and asks its owner, and nothing of it runs.
  */
 import { address } from '../../kernel/address.ts'
-import type { Json } from '../../kernel/define.ts'
 import { minutes, seconds } from '../../kernel/env.ts'
 import type { Fault } from '../../kernel/errors.ts'
 import { giveUpWhenRefused, guestSpec, hypervisor, type Left, type OnFault, type Request, type StepContext, step } from '../step.ts'
+import { candidatesOf, claim, nextCandidate, pick, picked, refusedBy, unclaim } from './placing.ts'
 
 /** Attempts before a host is left to clean up when it comes back. */
 const LET_GO_ATTEMPTS = 3
 
-const texts = (value: Json | undefined): string[] => (Array.isArray(value) ? value.filter(v => typeof v === 'string') : [])
-const refusedBy = (c: StepContext): string[] => texts(c.found.refusedBy)
-
 /** Where it goes: the host asked for, or the best candidate left. */
-export const targetOf = ({ args, found }: Pick<Left, 'args' | 'found'>): string => args.wanted ?? texts(found.candidates)[0] ?? ''
+export const targetOf = ({ args, found }: Pick<Left, 'args' | 'found'>): string => args.wanted ?? candidatesOf(found)[0] ?? ''
 
-const sizeOf = (c: StepContext) => {
-  const { vcpus, ramMb, diskGb } = c.args.change?.flavor ?? c.args.spec.flavor
-  return { vcpus, ramMb, diskGb }
-}
-
-/** The next candidate at once; a new choice when there is none left; the end when somebody asked for this very host. */
-function nextCandidate(c: StepContext, fault: Fault): OnFault {
+/** A host that refuses is passed over, unless it is the very one that somebody asked for. */
+function onRefused(c: StepContext, fault: Fault): OnFault {
   if (fault.code !== 'HostRefused') return { next: 'retry' }
-  if (c.args.wanted !== undefined) return { next: 'giveUp' }
-  const [refused, ...rest] = texts(c.found.candidates)
-  const found = { candidates: rest, refusedBy: [...refusedBy(c), refused ?? ''] }
-  return { next: 'goBack', to: rest.length > 0 ? 'claim' : 'place', found }
+  return c.args.wanted === undefined ? nextCandidate(c) : { next: 'giveUp' }
 }
 
-/** Choose a host other than where it is, and claim room there. */
-export const placeAndClaim = (needed: (c: StepContext) => boolean = () => true) => [
+/** Whether anything but the room on a host decides if the instance may go there; about room the host itself has the last word. */
+function isBound({ args: { spec, change } }: StepContext): boolean {
+  return spec.placement !== undefined || (change?.flavor ?? spec.flavor).extraSpecs !== undefined
+}
+
+/**
+ * Choose a host other than where it is, and claim room there. `abandoning`: where it is has died, so that a server group counts
+ * nobody there any more.
+ */
+export const placeAndClaim = (needed: (c: StepContext) => boolean = () => true, { abandoning = false } = {}) => [
   step('place', {
     do: c => {
-      if (!needed(c) || c.args.wanted !== undefined) return null
-      const avoid = [...(c.args.host === null ? [] : [c.args.host]), ...refusedBy(c)]
-      return { to: address('scheduler', 'local'), method: 'pick', args: { ...sizeOf(c), image: c.args.spec.image, avoid } }
+      const { host, wanted } = c.args
+      if (!needed(c) || (wanted !== undefined && !isBound(c))) return null
+      const leaving = abandoning && host !== null ? { leaving: host } : {}
+      return pick(c, { avoid: [...(host === null ? [] : [host]), ...refusedBy(c)], ...(wanted === undefined ? {} : { host: wanted }), ...leaving })
     },
-    save: (_, answer) => ({ candidates: (answer as { hosts: string[] }).hosts }),
+    save: (_, answer) => picked(answer),
     onFault: giveUpWhenRefused,
     attempts: 20,
   }),
   step('claim', {
-    do: c =>
-      needed(c)
-        ? {
-            to: address('host', targetOf(c)),
-            method: 'claim',
-            args: { claim: c.operation, order: c.order, instance: c.subject, ...sizeOf(c) },
-          }
-        : null,
-    undo: c => (needed(c) ? { to: address('host', targetOf(c)), method: 'release', args: { claim: c.operation, order: c.order } } : null),
-    onFault: nextCandidate,
+    do: c => (needed(c) ? claim(c, targetOf(c)) : null),
+    undo: c => (needed(c) ? unclaim(c, targetOf(c)) : null),
+    onFault: onRefused,
   }),
 ]
 

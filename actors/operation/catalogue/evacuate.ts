@@ -24,7 +24,7 @@ export const evacuate = operation('evacuate', {
       do: c => ({ to: address('host', c.args.host ?? ''), method: 'requireFenced', args: {} }),
       onFault: giveUpWhenRefused,
     }),
-    ...placeAndClaim(),
+    ...placeAndClaim(() => true, { abandoning: true }),
     receive(c => c.args.running ?? true),
     release('release', c => c.args),
   ],

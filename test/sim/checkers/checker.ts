@@ -10,5 +10,5 @@ export interface Checker {
   atRest?(world: World, history: History): string[]
 }
 
-export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host' | 'image' | 'disk'): T[] =>
+export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host' | 'image' | 'disk' | 'server_group'): T[] =>
   [...world.database.tables.views[table].values()].map(row => JSON.parse(row.body) as T)

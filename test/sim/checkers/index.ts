@@ -4,10 +4,11 @@ import { bounded } from './bounded.ts'
 import type { Checker } from './checker.ts'
 import { devices } from './devices.ts'
 import { durable } from './durable.ts'
+import { groups } from './groups.ts'
 import { images } from './images.ts'
 import { once } from './once.ts'
 import { onePlace } from './one-place.ts'
 import { oneWriter } from './one-writer.ts'
 import { operationsEnd } from './operations-end.ts'
 
-export const CHECKERS: readonly Checker[] = [onePlace, oneWriter, durable, operationsEnd, allocations, devices, images, once, bounded]
+export const CHECKERS: readonly Checker[] = [onePlace, oneWriter, durable, operationsEnd, allocations, devices, images, once, bounded, groups]

@@ -55,7 +55,7 @@ interface Service {
 }
 
 /** All services: two for each conductor, one for each compute host. `forced_down` came with 2.11. */
-export function services(nodes: readonly NodeBody[], hosts: readonly HostBody[], minor: number): Service[] {
+export function services(nodes: readonly NodeBody[], hosts: readonly HostBody[], minor: number, zoneOf: (host: string) => string): Service[] {
   const later = minor >= 11 ? { forced_down: false } : {}
   const ofConductors = nodes
     .filter(({ role }) => role === 'conductor')
@@ -76,7 +76,7 @@ export function services(nodes: readonly NodeBody[], hosts: readonly HostBody[],
     id: serviceId('nova-compute', host.id),
     binary: 'nova-compute',
     host: host.id,
-    zone: 'nova',
+    zone: zoneOf(host.id),
     status: enabled(host.enabled),
     state: upDown(UP.has(host.state)),
     updated_at: isoMicros(host.stateSince),

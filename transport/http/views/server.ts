@@ -64,8 +64,8 @@ export const serverSummary = (instance: InstanceBody, origin: string) => ({
   links: links(origin, `servers/${instance.id}`),
 })
 
-/** One server of GET /servers/detail and GET /servers/:id, in the words of microversion 2.`minor`. */
-export function serverDetail(instance: InstanceBody, origin: string, minor: number) {
+/** One server of GET /servers/detail and GET /servers/:id, in the words of microversion 2.`minor`. `zone` is that of its host, '' without one. */
+export function serverDetail(instance: InstanceBody, origin: string, minor: number, zone: string) {
   const { fault, host, vmState } = instance
   const base = {
     ...serverSummary(instance, origin),
@@ -82,7 +82,7 @@ export function serverDetail(instance: InstanceBody, origin: string, minor: numb
     accessIPv4: '',
     accessIPv6: '',
     'OS-DCF:diskConfig': DISK_CONFIG,
-    'OS-EXT-AZ:availability_zone': host === null ? '' : 'nova',
+    'OS-EXT-AZ:availability_zone': zone,
     config_drive: '',
     key_name: null,
     'OS-SRV-USG:launched_at': isoMicrosOrNull(instance.launchedAt),

@@ -1,0 +1,80 @@
+/** /os-server-groups in Nova's shapes below 2.64, and /baton/v1/groups, where a rule can be given too. */
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { GROUP_POLICIES, type GroupPolicy } from '../../actors/api.ts'
+import { BATON, COMPUTE, type HttpContext, PROJECT } from './context.ts'
+import { badRequest } from './errors.ts'
+import { pageOf } from './paging.ts'
+import { originOf, plainId } from './request.ts'
+import { type IdParams, integer, Name, PageQuery } from './schemas.ts'
+import { groupView } from './views/aggregate.ts'
+import { nextLinks } from './views/links.ts'
+
+const only = { additionalProperties: false } as const
+const SOFT_SINCE = 15
+
+const Policy = Type.Enum([...GROUP_POLICIES], { description: `it must be one of ${GROUP_POLICIES.join(', ')}` })
+const CreateServerGroup = Type.Object(
+  {
+    server_group: Type.Object(
+      { name: Name, policies: Type.Array(Policy, { minItems: 1, maxItems: 1, description: 'it must be a list of one policy' }) },
+      only,
+    ),
+  },
+  only,
+)
+type CreateServerGroup = Static<typeof CreateServerGroup>
+
+const CreateGroup = Type.Object({ name: Name, policy: Policy, maxServerPerHost: Type.Optional(integer(1, 10_000, '')) }, only)
+type CreateGroup = Static<typeof CreateGroup>
+
+function checkSoft(policy: GroupPolicy, minor: number): void {
+  if (policy.startsWith('soft-') && minor < SOFT_SINCE) {
+    throw badRequest(`Invalid input for server_group.policies[0]: ${policy} needs microversion 2.${SOFT_SINCE} or later.`)
+  }
+}
+
+export function groupRoutes(app: FastifyInstance, { api, limits }: HttpContext): void {
+  const path = `${COMPUTE}/os-server-groups`
+  const group = (id: string) => api.getGroup({ id: plainId('Server group', id) })
+  const remove = (id: string) => api.deleteGroup({ id: plainId('Server group', id) })
+
+  app.get<{ Querystring: PageQuery }>(path, { schema: { querystring: PageQuery } }, async request => {
+    const { items } = await pageOf(request.query, limits.maxPageItems, page => api.listGroups({ project: PROJECT, ...page }))
+    return { server_groups: items.map(item => groupView(item, request.novaMinor)) }
+  })
+
+  app.post<{ Body: CreateServerGroup }>(path, { schema: { body: CreateServerGroup } }, async request => {
+    const { name, policies } = request.body.server_group
+    const [policy = 'affinity'] = policies
+    checkSoft(policy, request.novaMinor)
+    const made = await api.createGroup({ id: randomUUID(), name, project: PROJECT, policy })
+    return { server_group: groupView(made, request.novaMinor) }
+  })
+
+  app.get<{ Params: IdParams }>(`${path}/:id`, async request => ({ server_group: groupView(await group(request.params.id), request.novaMinor) }))
+
+  app.delete<{ Params: IdParams }>(`${path}/:id`, async (request, reply) => {
+    await remove(request.params.id)
+    return reply.code(204).send()
+  })
+
+  app.get<{ Querystring: PageQuery }>(`${BATON}/groups`, { schema: { querystring: PageQuery } }, async request => {
+    const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listGroups({ project: PROJECT, ...page }))
+    return { groups: items, ...nextLinks('groups', originOf(request), request.url, next) }
+  })
+
+  app.post<{ Body: CreateGroup }>(`${BATON}/groups`, { schema: { body: CreateGroup } }, async request => {
+    const { name, policy, maxServerPerHost } = request.body
+    const rule = maxServerPerHost === undefined ? {} : { maxServerPerHost }
+    return { group: await api.createGroup({ id: randomUUID(), name, project: PROJECT, policy, ...rule }) }
+  })
+
+  app.get<{ Params: IdParams }>(`${BATON}/groups/:id`, async request => ({ group: await group(request.params.id) }))
+
+  app.delete<{ Params: IdParams }>(`${BATON}/groups/:id`, async (request, reply) => {
+    await remove(request.params.id)
+    return reply.code(204).send()
+  })
+}
