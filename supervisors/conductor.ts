@@ -9,14 +9,14 @@ import { hostActor, type Ratios } from '../actors/host/host.ts'
 import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, rootOf, shardOf } from '../actors/kernel/address.ts'
-import { checkObject, integer, listOf } from '../actors/kernel/check.ts'
+import { type Check, checkObject, integer, listOf } from '../actors/kernel/check.ts'
 import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
 import { catalogue, type Deadlines } from '../actors/operation/catalogue/index.ts'
 import { operationActor } from '../actors/operation/operation.ts'
-import type { PickRequest } from '../actors/scheduler/filters.ts'
+import { checkPick, type PickRequest } from '../actors/scheduler/filters.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger, type Received, type Route } from '../transport/messenger.ts'
@@ -173,7 +173,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'scheduler':
         if (method !== 'pick' || from.role !== 'conductor')
           throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
-        return pick(await pickRequest(args))
+        return pick(await pickRequest(checked('scheduler.pick', checkPick, args)))
       case 'storage':
         if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `storage has no method ${method} for a ${from.role}`)
         return storage(method, args)
@@ -183,9 +183,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'monitor': {
         if (!actors.owns(shardOf(to.id))) throw movedWithMap(shardOf(to.id))
         if (method !== 'beat') throw new BatonError('UnknownMethod', `a monitor has no method ${method}`)
-        const wrong = checkBeat(args)
-        if (wrong) throw new BatonError('BadRequest', `monitor.beat: ${wrong}`)
-        return monitor.beat(to.id, args as Beat, from)
+        return monitor.beat(to.id, checked('monitor.beat', checkBeat, args) as Beat, from)
       }
       case 'node':
         if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `a node has no method ${method} for a ${from.role}`)
@@ -195,6 +193,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
           throw error instanceof BatonError && error.code === 'Moved' ? movedWithMap(shardOf(to.id)) : error
         })
     }
+  }
+
+  function checked(what: string, check: Check, args: unknown): unknown {
+    const wrong = check(args)
+    if (wrong) throw new BatonError('BadRequest', `${what}: ${wrong}`)
+    return args
   }
 
   /** A pick names the image; the scheduler needs to know what can run it and, when it is to be booted, which hosts have it. */

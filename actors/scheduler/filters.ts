@@ -1,6 +1,8 @@
 /** Filters: pure yes or no about one host for one request. The first that says no names the reason. */
 import type { HostBody } from '../api.ts'
 import { lacks, type Ratios, type Resources } from '../host/host.ts'
+import { HOST_ROW_LIMIT } from '../host/limits.ts'
+import { checkObject, integer, listOf, text } from '../kernel/check.ts'
 
 export interface PickRequest extends Resources {
   /** Hosts that have refused already. */
@@ -10,6 +12,17 @@ export interface PickRequest extends Resources {
   /** The hosts that have the image, when it is to be booted and not all hosts have it. */
   readonly imageHosts?: readonly string[] | null
 }
+
+const amount = integer(0, Number.MAX_SAFE_INTEGER)
+
+/** A pick as it is asked for: what must fit, the image, and the hosts to leave out. */
+export const checkPick = checkObject({
+  image: text(128, 0),
+  vcpus: amount,
+  ramMb: amount,
+  diskGb: amount,
+  avoid: listOf(text(128, 0), HOST_ROW_LIMIT),
+})
 
 export interface Filter {
   readonly name: string
