@@ -7,6 +7,7 @@ import type { AnyActor, Command, Sender, ViewRow } from '../actors/kernel/define
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Journal } from '../actors/kernel/ports.ts'
+import { isStorable } from '../actors/kernel/storable.ts'
 import type { ActorSystem } from './actor-system.ts'
 import { type Cell, type CellContext, createCell } from './cell.ts'
 import { createLoader } from './loader.ts'
@@ -75,6 +76,7 @@ export interface ActorHost {
 }
 
 const LOAD_CHUNK = 500
+const UNSTORABLE = 'a text holds a NUL character or half a surrogate pair, or the arguments are nested too deeply'
 const SWEEP_MS = 5000
 
 export function createActorHost(options: ActorHostOptions): ActorHost {
@@ -137,7 +139,7 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
         counters.deadLetters++
         return Promise.reject(new BatonError('UnknownMethod', `${key} has no method ${command.method} for a ${from.role}`))
       }
-      const wrong = method.check?.(command.args)
+      const wrong = method.check?.(command.args) ?? (isStorable(command.args) ? null : UNSTORABLE)
       if (wrong) return Promise.reject(new BatonError('BadRequest', `${to.kind}.${command.method}: ${wrong}`))
       const waiting = cell?.waiting() ?? 0
       if (waiting >= limits.inbox || counters.waiting >= limits.total) {

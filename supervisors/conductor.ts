@@ -10,13 +10,13 @@ import { RECONCILE_DEFAULTS, type ReconcilePolicy } from '../actors/host/policie
 import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
-import { checkObject, integer, listOf, text } from '../actors/kernel/check.ts'
+import { type Check, checkObject, integer, listOf, text } from '../actors/kernel/check.ts'
 import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
 import { catalogue, type Deadlines } from '../actors/operation/catalogue/index.ts'
-import type { PickArgs } from '../actors/operation/catalogue/placing.ts'
+import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.ts'
 import { operationActor } from '../actors/operation/operation.ts'
 import { aggregatesActor } from '../actors/placement/aggregates.ts'
 import { NOTHING, type Ratios, type Resources } from '../actors/placement/amounts.ts'
@@ -199,7 +199,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'scheduler':
         if (method !== 'pick' || from.role !== 'conductor')
           throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
-        return placement.pick(args as PickArgs)
+        return placement.pick(checked('scheduler.pick', checkPick, args) as PickArgs)
       case 'storage':
         if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `storage has no method ${method} for a ${from.role}`)
         return storage(method, args)
@@ -210,9 +210,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
         if (!actors.owns(shardOf(to.id))) throw movedWithMap(shardOf(to.id))
         if (method === 'reported' && from.role === 'conductor') return monitor.reported(to.id)
         if (method !== 'beat') throw new BatonError('UnknownMethod', `a monitor has no method ${method}`)
-        const wrong = checkBeat(args)
-        if (wrong) throw new BatonError('BadRequest', `monitor.beat: ${wrong}`)
-        return monitor.beat(to.id, args as Beat, from)
+        return monitor.beat(to.id, checked('monitor.beat', checkBeat, args) as Beat, from)
       }
       case 'node':
         if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `a node has no method ${method} for a ${from.role}`)
@@ -222,6 +220,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
           throw error instanceof BatonError && error.code === 'Moved' ? movedWithMap(shardOf(to.id)) : error
         })
     }
+  }
+
+  function checked(what: string, check: Check, args: unknown): unknown {
+    const wrong = check(args)
+    if (wrong) throw new BatonError('BadRequest', `${what}: ${wrong}`)
+    return args
   }
 
   const movedWithMap = (shard: number): BatonError =>

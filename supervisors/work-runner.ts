@@ -6,6 +6,7 @@ import type { Address } from '../actors/kernel/address.ts'
 import type { CallWork, Work } from '../actors/kernel/define.ts'
 import { backoffMs, type Env, type Timer } from '../actors/kernel/env.ts'
 import { type Fault, isTransient, toFault } from '../actors/kernel/errors.ts'
+import { isStorable, storable } from '../actors/kernel/storable.ts'
 
 export interface WorkRunnerOptions {
   readonly env: Env
@@ -44,7 +45,7 @@ export function createWorkRunner(options: WorkRunnerOptions): WorkRunner {
 
   /** Hands an answer to the actor until it takes it; only an actor that fails or moves away does not. */
   function deliver(run: Running, method: '@result' | '@timer', args: unknown, attempt = 0): void {
-    options.answer(method, args).catch(error => {
+    options.answer(method, isStorable(args) ? args : storable(args)).catch(error => {
       if (run.cancelled) return
       env.log.debug({ error, args }, 'an answer was not taken')
       later(run, backoffMs(env, attempt, 100, 5000), () => deliver(run, method, args, attempt + 1))

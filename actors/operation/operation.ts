@@ -124,7 +124,9 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
   ): OperationEvent {
     const spec = specOf(state)
     const next = backward(spec, contextOf(state, id), named(spec, state.cursor), named(spec, how.to))
-    return { type: 'turnedBack', fault, next, ...how }
+    // Nobody has answered, so it may have been done.
+    const irreversible = currentStep(state).irreversible === true && fault.code === 'DeadlineExceeded'
+    return { type: 'turnedBack', fault, next, ...how, ...(irreversible ? { irreversible } : {}) }
   }
 
   function decideTimer(state: OperationState, key: string, { id, now }: DecideContext): D {

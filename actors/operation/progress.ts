@@ -58,6 +58,8 @@ export type OperationEvent =
       readonly found: Found
       readonly next: string | null
       readonly cancel: boolean
+      /** The step it turns back from may have been done all the same, and cannot be taken back. */
+      readonly irreversible?: boolean
     }
   | { readonly type: 'stepUndone'; readonly next: string | null }
   /** A cancel came while it was undoing in order to try again: it will not try again. */
@@ -170,6 +172,7 @@ export function evolve(state: OperationState, event: OperationEvent, at: number)
         fault,
         turn: { to, resume, found },
         cancelRequested: state.cancelRequested || cancel,
+        irreversible: state.irreversible || event.irreversible === true,
         steps: closed(state.steps, { state: 'failed', endedAt: at, fault }),
       }
       return next === null ? turned(back, at) : enter(back, 'undoing', next, at)

@@ -117,6 +117,7 @@ const AT_DEADLINE: readonly (readonly [kind: string, args: OperationArgs, at: st
   ['revert-resize', RESIZED, 'destroy compute/h2', { ...SOURCE, origin: { host: 'h2', claim: 'i1.2' } }],
   ['evacuate', RESIZE, 'receive compute/h2', { ...TARGET, origin: SOURCE }],
   ['delete', RESIZED, 'release host/h2', { host: 'h2', claim: 'i1.2', origin: SOURCE }],
+  ['delete', RESIZE, 'destroy compute/h1', { ...SOURCE, origin: undefined }],
 ]
 
 for (const [kind, args, at, left] of AT_DEADLINE) {
@@ -127,6 +128,13 @@ for (const [kind, args, at, left] of AT_DEADLINE) {
     assert.equal(ends(run), { outcome: 'failed', ...left })
   })
 }
+
+test('a delete whose time to go forward runs out while the host may have obeyed has failed: nothing is as before', () => {
+  const run = started('delete', RESIZE)
+  until(run, 'destroy compute/h1')
+  run.fire('forward')
+  assert.equal(ends(run), { outcome: 'failed', ...SOURCE, origin: undefined })
+})
 
 test('a revert whose target does not answer never starts the source', () => {
   const run = started('revert-resize', RESIZED)

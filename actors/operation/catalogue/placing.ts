@@ -1,5 +1,7 @@
 /** Finding a host and holding room on it, as builds and moves do. A claim's id is its operation's id, so claiming twice is claiming once. */
+import { HOST_ROW_LIMIT } from '../../host/limits.ts'
 import { address } from '../../kernel/address.ts'
+import { checkObject, integer, listOf, optional, record, text } from '../../kernel/check.ts'
 import type { Json } from '../../kernel/define.ts'
 import { resourcesOf } from '../../placement/specs.ts'
 import type { Found, OnFault, Request, StepContext } from '../step.ts'
@@ -26,6 +28,23 @@ export interface PickArgs {
   /** Where this very operation has failed, and its id. */
   readonly failed?: { readonly operation: string; readonly hosts: readonly string[] }
 }
+
+const amount = integer(0, Number.MAX_SAFE_INTEGER)
+
+/** What of a pick a scheduler must be able to rely on. */
+export const checkPick = checkObject({
+  instance: text(128),
+  order: amount,
+  image: text(128, 0),
+  vcpus: amount,
+  ramMb: amount,
+  diskGb: amount,
+  custom: optional(record),
+  avoid: listOf(text(128, 0), HOST_ROW_LIMIT),
+  extraSpecs: optional(record),
+  placement: optional(record),
+  host: optional(text(128)),
+})
 
 /** Hosts, best first, and the limit of a server group that the host must keep too. */
 export interface Picked {
