@@ -136,7 +136,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     limits: settings.actors,
     restart: settings.restart,
     onCommitted(actor, row) {
-      if (actor.kind === 'host' && row) summaries.changed(row.body as HostBody)
+      if (actor.kind !== 'host' || !row) return
+      const host = row.body as HostBody
+      summaries.changed(host)
+      monitor.recorded(host.id, host.state)
     },
     onFenced,
     onPoisoned(actor, reason) {
