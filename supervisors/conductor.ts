@@ -146,11 +146,22 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     limits: settings.actors,
     restart: settings.restart,
     onCommitted(actor, row) {
-      if (actor.kind === 'host' && row) summaries.changed(row.body as HostBody)
+<<<<<<< HEAD
+      if (actor.kind === 'host' && row) {
+        const host = row.body as HostBody
+        summaries.changed(host)
+        monitor.recorded(host.id, host.state)
+      }
       if (actor.kind === 'aggregates' && row) {
         placement.learnAggregates(row.body)
         for (const node of others()) messenger.cast(address('node', node), 'aggregatesChanged', {})
       }
+=======
+      if (actor.kind !== 'host' || !row) return
+      const host = row.body as HostBody
+      summaries.changed(host)
+      monitor.recorded(host.id, host.state)
+>>>>>>> doctor
     },
     onFenced,
     onPoisoned(actor, reason) {

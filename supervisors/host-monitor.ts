@@ -57,6 +57,8 @@ export interface HostMonitor {
   /** A heartbeat; resolves when the host is known to be registered. */
   beat(host: string, beat: Beat, from: Sender): Promise<{ intervalMs: number }>
   adopt(shards: readonly number[]): Promise<void>
+  /** What the host's actor has written down: a late verdict of a former conductor must not stand against a host that is heard. */
+  recorded(host: string, state: HostState): void
   release(shards: readonly number[]): void
   /** What a host said last of its guests, and how long ago, ms; null when it was not heard here yet. */
   reported(host: string): Reported | null
@@ -187,6 +189,11 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       watched.digest = digest
       return { intervalMs: timing.intervalMs }
     },
+    recorded(host, state) {
+      const watched = hosts.get(host)
+      // The next beat registers it again.
+      if (watched?.state === 'up' && state !== 'up') watched.info = null
+    },
     async adopt(shards) {
       const taken = new Set(shards)
       for (const row of await options.views.list('host', { limit: HOST_ROW_LIMIT })) {
@@ -200,7 +207,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     },
     reported(host) {
       const watched = hosts.get(host)
-      return watched?.info ? { ageMs: env.monotonicMs() - watched.heardMs, guests: watched.guests } : null
+      return watched && watched.seq >= 0 ? { ageMs: env.monotonicMs() - watched.heardMs, guests: watched.guests } : null
     },
     load: host => hosts.get(host)?.load,
     stop() {

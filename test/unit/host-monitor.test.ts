@@ -153,6 +153,21 @@ test('a verdict that reaches the host actor after the host was registered again 
     monitor.stop()
   }))
 
+test('a verdict of a former conductor that was written down late does not stand against a host that is heard', () =>
+  simulated(async bench => {
+    const { live, said, monitor } = start(bench)
+    await live(3000)
+    assert.is(said('register').length, 1)
+    monitor.recorded('h1', 'suspect')
+    await live(2000)
+    assert.is(said('register').length, 2, 'it says that it is up')
+    monitor.recorded('h1', 'up')
+    monitor.recorded('h9', 'down')
+    await live(2000)
+    assert.is(said('register').length, 2)
+    monitor.stop()
+  }))
+
 test('an old beat, or the same again, counts for nothing; another boot counts from the beginning', () =>
   simulated(async bench => {
     const { beat, said, monitor } = start(bench)
