@@ -146,7 +146,6 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     limits: settings.actors,
     restart: settings.restart,
     onCommitted(actor, row) {
-<<<<<<< HEAD
       if (actor.kind === 'host' && row) {
         const host = row.body as HostBody
         summaries.changed(host)
@@ -156,12 +155,6 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
         placement.learnAggregates(row.body)
         for (const node of others()) messenger.cast(address('node', node), 'aggregatesChanged', {})
       }
-=======
-      if (actor.kind !== 'host' || !row) return
-      const host = row.body as HostBody
-      summaries.changed(host)
-      monitor.recorded(host.id, host.state)
->>>>>>> doctor
     },
     onFenced,
     onPoisoned(actor, reason) {
