@@ -89,6 +89,13 @@ export interface DiskBody {
   readonly updatedAt: number
 }
 
+/**
+ * What is done when a guest is no longer there though it should run. `restart-in-place`: one that crashed or vanished is started
+ * again on its host. `evacuate`: that too, and it is made anew elsewhere when its host is lost.
+ */
+export const HA_POLICIES = ['none', 'restart-in-place', 'evacuate'] as const
+export type HaPolicy = (typeof HA_POLICIES)[number]
+
 /** Times are cluster time in ms since 1970. */
 export interface InstanceBody {
   readonly id: string
@@ -98,6 +105,8 @@ export interface InstanceBody {
   readonly image: string
   readonly metadata: Readonly<Record<string, string>>
   readonly reservation: string
+  /** Absent is `none`. */
+  readonly ha?: HaPolicy
   readonly vmState: VmState
   readonly taskState: TaskState
   readonly powerState: PowerState | null
@@ -167,6 +176,33 @@ export interface HostBody {
   readonly version: string
   readonly createdAt: number
   readonly stateSince: number
+  /** Absent in rows from before there was a policy. */
+  readonly ha?: HostHa
+  /** What only its monitor knows; absent in lists. */
+  readonly lease?: HostLease | null
+}
+
+/** Guests under the HA policy on a host, and what is done about them when it is lost. */
+export interface HostHa {
+  /** Instances that the host is to stop by itself when it is no longer heard. */
+  readonly instances: number
+  /** Those of them that it has learned of. */
+  readonly learned: number
+  /** When its lease had run out for certain; null while it has not. */
+  readonly lostAt: number | null
+  /** Instances on their way to another host. */
+  readonly evacuating: number
+  /** Times that the fence command has failed since. */
+  readonly fenceTries: number
+}
+
+export interface HostLease {
+  /** Time since the host was last heard, ms. */
+  readonly heardAgoMs: number
+  /** Time until its lease has run out for certain, if it is not heard again, ms. */
+  readonly leftMs: number
+  /** Whether its watchdog is armed with the newest offer. */
+  readonly armed: boolean
 }
 
 export interface NodeBody {
@@ -204,6 +240,8 @@ export interface StatusBody {
   readonly advice: { readonly addConductor: boolean; readonly because: string }
   /** Actors set aside after failing too often. */
   readonly poisoned: readonly string[]
+  /** What a person should look at, in words. */
+  readonly alerts: readonly string[]
 }
 
 export type InstanceAction =
@@ -307,6 +345,8 @@ export interface CreateInstances {
   readonly image: string
   readonly metadata: Readonly<Record<string, string>>
   readonly reservation: string
+  /** Default: what the metadata item `ha_policy` says, else `none`. */
+  readonly ha?: HaPolicy
   readonly requestId: string
 }
 
@@ -336,6 +376,7 @@ export interface ClusterApi {
   updateInstance(args: UpdateInstance): Promise<InstanceBody>
   lockInstance(args: { id: string; reason?: string }): Promise<InstanceBody>
   unlockInstance(args: { id: string }): Promise<InstanceBody>
+  setInstanceHa(args: { id: string; policy: HaPolicy }): Promise<InstanceBody>
   /** Says what an instance is, when what Baton believes is wrong. Changes nothing on its host. */
   resetInstance(args: { id: string; state: 'active' | 'error' }): Promise<InstanceBody>
   /** Never written down: it goes straight to the host. Rejects `DriverUnsupported` where the driver cannot. */

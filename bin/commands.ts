@@ -116,6 +116,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       option('--image <image>', 'image, by name or id (default: the only one there is)'),
       option('--count <n>', 'how many; each gets -1, -2 … behind the name (default 1)'),
       option('--client-token <token>', 'the same token again gives the same instances'),
+      option('--ha <policy>', 'none, restart-in-place or evacuate: what is done when the guest or its host fails (default none)'),
       WAIT,
       ...CLIENT,
     ],
@@ -207,10 +208,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     option('--reason <text>', 'why, shown to whoever is refused'),
   ]),
   instanceChange('unlock', 'end a lock', async () => (await import('./commands/instance-change.ts')).unlock),
-  instanceChange('set', 'change name, metadata or tags', async () => (await import('./commands/instance-change.ts')).set, [
+  instanceChange('set', 'change name, metadata, tags or the HA policy', async () => (await import('./commands/instance-change.ts')).set, [
     option('--name <name>', 'the new name'),
     option('--metadata <items>', 'key=value, several separated by commas; others stay'),
     option('--tags <tags>', 'all tags, separated by commas'),
+    option('--ha <policy>', 'none, restart-in-place or evacuate: what is done when the guest or its host fails'),
   ]),
   instanceChange('password', 'change the password of the administrator', async () => (await import('./commands/instance-change.ts')).password, [
     option('--password <text>', 'the new one'),

@@ -2,7 +2,7 @@
  * A conductor: one incarnation of it, put together from its parts. Pure wiring over ports, so that the simulator starts
  * this very function with a simulated world. `bin/` gives it the real one.
  */
-import type { HostBody, ImageBody, QueueBody } from '../actors/api.ts'
+import type { HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
 import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor, type Ratios } from '../actors/host/host.ts'
@@ -40,6 +40,7 @@ export interface ConductorSettings {
   readonly actors: { readonly inbox: number; readonly total: number; readonly idleMs: number; readonly snapshotEvery: number }
   readonly restart: RestartPolicy
   readonly ratios: Ratios
+  readonly ha: { readonly leaseMs: number; readonly parallel: number; readonly massFraction: number }
   readonly deadlines?: Deadlines
   readonly timers?: InstanceTimers
 }
@@ -56,6 +57,8 @@ export interface ConductorOptions {
   readonly link: Link
   readonly membership: Membership
   /** The journal writer of this incarnation. */
+  /** Makes sure that nothing runs on a host any more; rejects with `FenceFailed`. Left out where there is no such command. */
+  fence?(host: string): Promise<void>
   readonly journal: (
     incarnation: Incarnation,
   ) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
@@ -75,6 +78,7 @@ export interface Conductor {
   readonly actors: ActorHost
   readonly messenger: Messenger
   readonly member: ClusterMember
+  alerts(): readonly string[]
   queues(): QueueBody[]
   /** Hands everything over, then stops. */
   drain(): Promise<void>
@@ -116,8 +120,9 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     options.onFenced(error)
   }
 
+  const recovery = { parallel: settings.ha.parallel, fence: options.fence !== undefined }
   const definitions: AnyActor[] = [
-    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(settings.ratios)],
+    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(settings.ratios, recovery)],
     ...[flavorActor, imageActor, diskActor],
   ]
   const actors: ActorHost = createActorHost({
@@ -132,6 +137,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     restart: settings.restart,
     onCommitted(actor, row) {
       if (actor.kind === 'host' && row) summaries.changed(row.body as HostBody)
+      if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
     },
     onFenced,
     onPoisoned(actor, reason) {
@@ -143,11 +149,17 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     },
   })
 
+  /** The host of an instance is to protect it as soon as can be. Lost, this is made good by the next audit. */
+  function noticePolicy({ ha, host, operation }: InstanceBody): void {
+    if (ha === 'evacuate' && host !== null && operation === null) messenger.cast(address('monitor', host), 'policyChanged', {})
+  }
+
   function route(to: Address): Route {
     switch (to.kind) {
       case 'scheduler':
       case 'storage':
       case 'api':
+      case 'fence':
         return { at: 'here' }
       case 'compute':
         return { at: 'node', node: to.id }
@@ -177,11 +189,15 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'storage':
         if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `storage has no method ${method} for a ${from.role}`)
         return storage(method, args)
+      case 'fence':
+        if (from.role !== 'conductor' || !options.fence) throw new BatonError('UnknownMethod', `there is no fence command for a ${from.role}`)
+        return options.fence(String((args as { host: string }).host)).then(() => null)
       case 'api':
         if (from.role !== 'gateway' && from.role !== 'client') throw new BatonError('UnknownMethod', `the API is not for a ${from.role}`)
         return serveApi(api, method, args)
       case 'monitor': {
         if (!actors.owns(shardOf(to.id))) throw movedWithMap(shardOf(to.id))
+        if (method === 'lease' && from.role === 'conductor') return monitor.lease(to.id)
         if (method !== 'beat') throw new BatonError('UnknownMethod', `a monitor has no method ${method}`)
         const wrong = checkBeat(args)
         if (wrong) throw new BatonError('BadRequest', `monitor.beat: ${wrong}`)
@@ -231,6 +247,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       member.heard(ping.incarnation, ping.suspects)
     }
     if (to.kind === 'node' && method === 'membershipChanged') member.refresh()
+    if (to.kind === 'monitor' && method === 'policyChanged') monitor.nudge(to.id)
     if (to.kind === 'node' && method === 'summaries') summaries.take(args as HostSummary[])
   }
 
@@ -261,7 +278,16 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     send: (node, bodies) => messenger.cast(address('node', node), 'summaries', bodies),
   })
 
-  const monitor = createHostMonitor({ env, now: clock.now, views: options.views, call, timing: settings.heartbeat })
+  const monitor = createHostMonitor({
+    env,
+    now: clock.now,
+    views: options.views,
+    call,
+    timing: settings.heartbeat,
+    ha: settings.ha,
+    confirmedMs: () => member.confirmedMs(),
+    hosts: scheduler.hosts,
+  })
 
   const member: ClusterMember = createMember({
     env,
@@ -310,6 +336,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       restarts: a.restarts,
       deadLetters: a.deadLetters,
       poisoned: [...a.poisoned].slice(0, 100),
+      alerts: [...monitor.alerts()],
       ...options.gauges?.(),
     }
   }
@@ -371,7 +398,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     }
   }
 
-  return { incarnation, actors, messenger, member, queues, drain, leave, stop }
+  return { incarnation, actors, messenger, member, alerts: monitor.alerts, queues, drain, leave, stop }
 }
 
 /** Images that some host here can run; all of them as long as no host has reported. */

@@ -31,7 +31,15 @@ export interface ChoiceKey<C extends string = string> {
   readonly about: string
 }
 
-export type KeySpec = NumberKey | TextKey | ChoiceKey
+/** A list of texts; in the environment and in flags as JSON. */
+export interface ListKey {
+  readonly kind: 'list'
+  readonly default: readonly string[]
+  readonly unit: string
+  readonly about: string
+}
+
+export type KeySpec = NumberKey | TextKey | ChoiceKey | ListKey
 
 const integer = (byDefault: number, unit: string, [min, max]: readonly [number, number], about: string): NumberKey => ({
   kind: 'integer',
@@ -67,6 +75,8 @@ const choice = <const C extends string>(byDefault: NoInfer<C>, choices: readonly
   about,
 })
 
+const list = (unit: string, about: string): ListKey => ({ kind: 'list', default: [], unit, about })
+
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
@@ -92,6 +102,17 @@ export const CONFIG_KEYS = {
   'heartbeat.intervalMs': integer(1000, 'ms', [50, MINUTE], 'How often a compute host reports.'),
   'heartbeat.suspectMs': integer(3000, 'ms', [100, HOUR], 'Silence after which a host is suspect and takes no new instance.'),
   'heartbeat.downMs': integer(10_000, 'ms', [200, DAY], 'Silence after which a host is down.'),
+  'heartbeat.auditMs': integer(30_000, 'ms', [200, DAY], 'How often the guests of a host are compared with what should be there.'),
+  'ha.leaseMs': integer(
+    30_000,
+    'ms',
+    [500, HOUR],
+    'How long a host that is not heard may run instances with the HA policy evacuate; longer than a fail-over of the database.',
+  ),
+  'ha.parallel': integer(4, 'instances', [1, 1000], 'Instances of one lost host that are evacuated at a time.'),
+  'ha.massFraction': number(0.5, 'share', [0, 1], 'When more of all hosts than this fall silent at once, nothing is evacuated: it is probably us.'),
+  'fence.command': list('program and arguments', 'Makes sure that nothing runs on a lost host, `{host}` replaced by its id; empty: there is none.'),
+  'fence.timeoutMs': integer(30_000, 'ms', [100, HOUR], 'Time the fence command may take before it counts as failed.'),
   'journal.snapshotEvery': integer(100, 'events', [1, 100_000], 'Events of one actor between two snapshots of its state.'),
   'journal.retentionDays': number(7, 'days', [0, 3650], 'How long finished operations and deleted instances are kept.'),
   'actors.inbox': integer(1000, 'messages', [1, 1_000_000], 'Messages that may wait for one actor; more are refused as Overloaded.'),
@@ -124,6 +145,8 @@ export const CONFIG_ORDER: readonly (readonly [ConfigKey, ConfigKey])[] = [
   ['membership.pingMs', 'membership.suspectMs'],
   ['heartbeat.intervalMs', 'heartbeat.suspectMs'],
   ['heartbeat.suspectMs', 'heartbeat.downMs'],
+  ['heartbeat.intervalMs', 'ha.leaseMs'],
+  ['membership.renewMs', 'ha.leaseMs'],
 ]
 
 type ValueOf<K> = K extends NumberKey
@@ -134,7 +157,9 @@ type ValueOf<K> = K extends NumberKey
       ? null extends D
         ? string | null
         : string
-      : never
+      : K extends ListKey
+        ? readonly string[]
+        : never
 
 type Head<K> = K extends `${infer H}.${string}` ? H : K
 type Below<T, H> = { [K in keyof T as H extends string ? (K extends `${H}.${infer Rest}` ? Rest : never) : never]: T[K] }
@@ -143,7 +168,7 @@ type Nested<T> = { readonly [H in keyof T as Head<H>]: Head<H> extends infer P ?
 /** All settings, nested as in the file: `config.http.port`. Frozen; never changed after start-up. */
 export type Config = Nested<typeof CONFIG_KEYS>
 
-export type ConfigValue = string | number | null
+export type ConfigValue = string | number | null | readonly string[]
 
 /** The keys with their descriptions, in the order of the sample file. */
 export const configEntries = (): readonly (readonly [string, KeySpec])[] => Object.entries(CONFIG_KEYS)
@@ -167,6 +192,8 @@ export function expected(spec: KeySpec): string {
       return `a number from ${spec.min} to ${spec.max}${unit}`
     case 'text':
       return `${spec.default === null ? 'a text or null' : 'a text'}${unit}`
+    case 'list':
+      return `a list of texts${unit}`
     case 'choice':
       return `one of ${spec.choices.join(', ')}`
   }
@@ -181,6 +208,8 @@ export function allows(spec: KeySpec, value: unknown): value is ConfigValue {
       return typeof value === 'number' && Number.isFinite(value) && value >= spec.min && value <= spec.max
     case 'text':
       return value === null ? spec.default === null : typeof value === 'string' && value !== ''
+    case 'list':
+      return Array.isArray(value) && value.length <= LIST_LIMIT && value.every(item => typeof item === 'string' && item !== '')
     case 'choice':
       return typeof value === 'string' && spec.choices.includes(value)
   }
@@ -189,5 +218,16 @@ export function allows(spec: KeySpec, value: unknown): value is ConfigValue {
 /** Text of an environment variable or a flag as a value of this kind; what does not fit is returned as it is. */
 export function fromText(spec: KeySpec, raw: string): unknown {
   if (spec.kind === 'integer' || spec.kind === 'number') return /^[+-]?\d/.test(raw.trim()) ? Number(raw) : raw
+  if (spec.kind === 'list') return fromJson(raw)
   return spec.kind === 'text' && spec.default === null && raw === '' ? null : raw
+}
+
+const LIST_LIMIT = 100
+
+function fromJson(raw: string): unknown {
+  try {
+    return JSON.parse(raw)
+  } catch {
+    return raw
+  }
 }

@@ -1,22 +1,24 @@
 /**
  * Listens to the hypervisors of the hosts whose shards live here. What it knows is soft: when a host was last heard and
- * what it said runs there. It turns silence into verdicts for the host actor, which makes them durable, and differences
- * between report and belief into questions for the instance actors.
- *
- * A host whose shard has just been taken over gets a full term before any verdict: its silence may have been ours.
+ * what it said runs there. It tells the host actor of silence (`host-detector.ts`), which makes verdicts durable, grants leases
+ * (`host-leases.ts`), and turns differences between report and belief into questions for the instance actors.
  */
-import type { HostBody, HostState, InstanceBody } from '../actors/api.ts'
+import type { HostBody, HostLease, HostState, InstanceBody } from '../actors/api.ts'
 import type { HostInfo } from '../actors/host/host.ts'
 import { HOST_ROW_LIMIT } from '../actors/host/limits.ts'
 import { compareGuests, type Question } from '../actors/host/reconcile.ts'
+import { expiryMs } from '../actors/host/terms.ts'
 import { POWER_STATES } from '../actors/hypervisor/driver.ts'
 import type { GuestReport } from '../actors/hypervisor/hypervisor.ts'
 import { shardOf } from '../actors/kernel/address.ts'
-import { anyOf, checkObject, integer, listOf, record, text } from '../actors/kernel/check.ts'
+import { anyOf, checkObject, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
 import type { Sender } from '../actors/kernel/define.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
+import { createHostDetector, isMassSilence, SILENT_STATES, type Silence } from './host-detector.ts'
+import { createHostLeases } from './host-leases.ts'
+import type { Grant } from './watchdog/guard.ts'
 
 export interface Beat {
   readonly seq: number
@@ -24,6 +26,13 @@ export interface Beat {
   readonly info: HostInfo
   readonly load: Readonly<Record<string, number>>
   readonly guests: readonly GuestReport[]
+  /** Number of the policy that its watchdog is armed with; absent from agents of before there were leases. */
+  readonly armed?: number
+}
+
+export interface BeatAnswer {
+  readonly intervalMs: number
+  readonly lease: Grant
 }
 
 export const checkBeat = checkObject({
@@ -39,6 +48,7 @@ export const checkBeat = checkObject({
   }),
   load: record,
   guests: listOf(checkObject({ instance: text(128), power: anyOf(...POWER_STATES), order: integer(0, Number.MAX_SAFE_INTEGER) }), HOST_ROW_LIMIT),
+  armed: optional(integer(0, Number.MAX_SAFE_INTEGER)),
 })
 
 export interface HostMonitorOptions {
@@ -47,20 +57,29 @@ export interface HostMonitorOptions {
   readonly views: Views
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
   readonly timing: { readonly intervalMs: number; readonly suspectMs: number; readonly downMs: number; readonly auditMs: number }
+  readonly ha: { readonly leaseMs: number; readonly massFraction: number }
+  /** When the database was last asked, with success, whether this incarnation is alive; monotonic ms. */
+  confirmedMs(): number
+  /** Every host of the cluster as last heard of, those of other conductors too. */
+  hosts(): readonly HostBody[]
 }
 
 export interface HostMonitor {
   /** A heartbeat; resolves when the host is known to be registered. */
-  beat(host: string, beat: Beat, from: Sender): Promise<{ intervalMs: number }>
+  beat(host: string, beat: Beat, from: Sender): Promise<BeatAnswer>
   adopt(shards: readonly number[]): Promise<void>
   release(shards: readonly number[]): void
   /** What a host heard here said of its load. */
   load(host: string): Readonly<Record<string, number>> | undefined
+  lease(host: string): HostLease | null
+  /** Something about guests under the HA policy on this host has changed: look soon. */
+  nudge(host: string): void
+  /** What a person should look at, in words. */
+  alerts(): readonly string[]
   stop(): void
 }
 
 interface Watched {
-  heardMs: number
   seq: number
   bootId: string
   info: HostInfo | null
@@ -70,13 +89,18 @@ interface Watched {
   auditAtMs: number
   auditing: boolean
   load: Readonly<Record<string, number>>
+  /** The host actor knows that it was lost, or is being told. */
+  lost: boolean
 }
 
 const TICK_MS = 500
 
 export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
-  const { env, timing } = options
+  const { env, timing, ha } = options
   const hosts = new Map<string, Watched>()
+  const detector = createHostDetector({ ...timing, expiryMs: expiryMs(ha.leaseMs) })
+  const leases = createHostLeases(options)
+  let held: readonly string[] = []
   let stopped = false
   let timer: Timer = env.setTimer(TICK_MS, tick)
 
@@ -84,8 +108,8 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     const known = hosts.get(host)
     if (known) return known
     const nowMs = env.monotonicMs()
+    detector.watch(host, nowMs)
     const watched: Watched = {
-      heardMs: nowMs,
       seq: -1,
       bootId: '',
       info: null,
@@ -95,6 +119,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       auditAtMs: nowMs + timing.auditMs * (0.1 + env.random() * 0.4),
       auditing: false,
       load: {},
+      lost: false,
     }
     hosts.set(host, watched)
     return watched
@@ -104,12 +129,47 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     if (stopped) return
     timer = env.setTimer(TICK_MS, tick)
     const nowMs = env.monotonicMs()
+    const silences = detector.tick(nowMs)
+    const spared = sparedOf(silences)
     for (const [host, watched] of hosts) {
-      const silentMs = nowMs - watched.heardMs
-      const verdict: HostState = silentMs >= timing.downMs ? 'down' : silentMs >= timing.suspectMs ? 'suspect' : watched.state
-      if (verdict !== watched.state && (verdict === 'down' || watched.state === 'up')) observe(host, watched, verdict, silentMs)
-      if (watched.info && silentMs < timing.suspectMs && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
+      const silence = silences.get(host) ?? 'none'
+      const verdict: HostState = silence === 'none' ? watched.state : silence === 'suspect' ? 'suspect' : 'down'
+      if (verdict !== watched.state && (verdict === 'down' || watched.state === 'up')) observe(host, watched, verdict, detector.silentMs(host, nowMs))
+      if (silence === 'lost' && watched.state !== 'up' && !watched.lost && !spared.has(host)) lose(host, watched)
+      if (watched.info && silence === 'none' && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
     }
+  }
+
+  /** Hosts that would be lost, were they not too many at once: of all there are, or of those that are ours to hear. */
+  function sparedOf(silences: ReadonlyMap<string, Silence>): ReadonlySet<string> {
+    const own = [...silences].filter(([, silence]) => silence !== 'none').map(([host]) => host)
+    const others = options.hosts().filter(({ id, state }) => !hosts.has(id) && state !== 'gone' && state !== 'fenced')
+    const silent = own.length + others.filter(({ state }) => SILENT_STATES.has(state)).length
+    const ours = own.filter(host => hosts.get(host)?.state !== 'fenced')
+    const mass =
+      isMassSilence(silent, hosts.size + others.length, ha.massFraction) ||
+      (hosts.size > 2 && isMassSilence(ours.length, hosts.size, ha.massFraction))
+    const now = mass ? own.filter(host => silences.get(host) === 'lost' && hosts.get(host)?.lost === false) : []
+    if (now.length > 0 && held.length === 0) env.log.error({ hosts: now }, 'most hosts are silent at once: it is probably us; nothing is evacuated')
+    if (now.length === 0 && held.length > 0) env.log.warn({ hosts: held }, 'no longer are most hosts silent at once')
+    held = now
+    return new Set(now)
+  }
+
+  function lose(host: string, watched: Watched): void {
+    watched.lost = true
+    env.log.warn({ host }, 'the lease of a silent host has run out; what it protected does not run there any more')
+    options.call('host', host, 'lose', {}).then(
+      answer => {
+        // It may have come back, or not have heard yet that it is down.
+        watched.lost = (answer as { lost: boolean }).lost
+      },
+      error => {
+        env.log.warn({ host, fault: toFault(error) }, 'the loss of a host was not taken')
+        // Said again at the next tick.
+        watched.lost = false
+      },
+    )
   }
 
   function observe(host: string, watched: Watched, verdict: HostState, silentMs: number): void {
@@ -134,6 +194,10 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     const { guests } = watched
     try {
       const rows = await rowsOf(host, guests)
+      leases.want(
+        host,
+        rows.filter(row => row.host === host && row.ha === 'evacuate' && row.vmState !== 'deleted').map(({ id }) => id),
+      )
       for (const question of compareGuests(host, guests, rows, options.now())) await ask(host, question)
     } catch (error) {
       env.log.warn({ host, fault: toFault(error) }, 'an audit was not finished')
@@ -158,8 +222,9 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       await options.call('instance', question.instance, 'guestMissing', { host })
       return
     }
-    const { power, order } = question.guest
-    const answer = (await options.call('instance', question.instance, 'guestSeen', { host, power, order })) as {
+    const { power, order, lapsed } = question.guest
+    const seen = { host, power, order, ...(lapsed ? { lapsed } : {}) }
+    const answer = (await options.call('instance', question.instance, 'guestSeen', seen)) as {
       known: boolean
       keep: boolean
       order?: number
@@ -176,10 +241,11 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       // A compute host speaks for itself and for nobody else.
       if (from.role === 'compute' && from.node !== host) throw new BatonError('Forbidden', `${from.node} may not report for ${host}`)
       const watched = watch(host, 'up')
-      if (watched.bootId === beat.bootId && beat.seq <= watched.seq) return { intervalMs: timing.intervalMs }
+      if (watched.bootId === beat.bootId && beat.seq <= watched.seq) return { intervalMs: timing.intervalMs, lease: { leaseMs: ha.leaseMs } }
+      const nowMs = env.monotonicMs()
       const known = watched.info
       const changed = !known || JSON.stringify(known) !== JSON.stringify(beat.info) || watched.state !== 'up'
-      watched.heardMs = env.monotonicMs()
+      detector.heard(host, nowMs)
       watched.seq = beat.seq
       watched.bootId = beat.bootId
       watched.load = beat.load
@@ -188,12 +254,15 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
         await options.call('host', host, 'register', beat.info)
         watched.info = beat.info
         watched.state = 'up'
+        watched.lost = false
       }
-      const digest = beat.guests.map(g => `${g.instance}${g.power}`).join()
+      const digest = beat.guests.map(g => `${g.instance}${g.power}${g.lapsed ?? ''}`).join()
       // Something changed: look soon, but after the rows have had time to follow.
       if (digest !== watched.digest) watched.auditAtMs = Math.min(watched.auditAtMs, env.monotonicMs() + timing.auditMs / 6)
       watched.digest = digest
-      return { intervalMs: timing.intervalMs }
+      const upTo = leases.received(host, beat.bootId, beat.seq, nowMs)
+      const policy = beat.armed === undefined ? null : await leases.policyFor(host, beat.armed)
+      return { intervalMs: timing.intervalMs, lease: { leaseMs: ha.leaseMs, ...(upTo === undefined ? {} : { upTo }), ...(policy ? { policy } : {}) } }
     },
     async adopt(shards) {
       const taken = new Set(shards)
@@ -204,9 +273,25 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     },
     release(shards) {
       const given = new Set(shards)
-      for (const host of [...hosts.keys()]) if (given.has(shardOf(host))) hosts.delete(host)
+      for (const host of [...hosts.keys()]) {
+        if (!given.has(shardOf(host))) continue
+        hosts.delete(host)
+        detector.forget(host)
+        leases.forget(host)
+      }
     },
     load: host => hosts.get(host)?.load,
+    lease(host) {
+      if (!hosts.has(host)) return null
+      const heardAgoMs = Math.round(detector.silentMs(host, env.monotonicMs()))
+      return { heardAgoMs, leftMs: Math.max(0, Math.round(detector.lostAfterMs - heardAgoMs)), armed: leases.armed(host) }
+    },
+    nudge(host) {
+      const watched = hosts.get(host)
+      if (watched) watched.auditAtMs = Math.min(watched.auditAtMs, env.monotonicMs() + timing.auditMs / 30)
+    },
+    alerts: () =>
+      held.length === 0 ? [] : [`most hosts are silent at once, so it is probably us: nothing is evacuated from ${held.slice(0, 10).join(', ')}`],
     stop() {
       stopped = true
       timer.cancel()

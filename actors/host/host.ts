@@ -11,8 +11,21 @@
 import type { HostBody, HostState } from '../api.ts'
 import type { Inventory } from '../hypervisor/driver.ts'
 import { type BucketMap, emptyMap, entries, get, remove, set } from '../kernel/bucket-map.ts'
-import { anyOf, checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
-import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
+import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
+import { accept, type DecideContext, type Decision, defineActor, refuse, type WorkResult } from '../kernel/define.ts'
+import { HOST_ROW_LIMIT } from './limits.ts'
+import { evolvePolicy, NO_POLICY, offerEvents, type Policy, type PolicyEvent } from './policy.ts'
+import {
+  evolveRecovery,
+  NO_RECOVERY,
+  provedStopped,
+  type Recovery,
+  type RecoveryEvent,
+  type RecoverySettings,
+  recoveryResult,
+  recoveryWork,
+  returned,
+} from './recovery.ts'
 
 export interface Resources {
   readonly vcpus: number
@@ -60,6 +73,9 @@ interface HostActorState {
   readonly claims: BucketMap<HeldClaim>
   readonly released: BucketMap<Mark>
   readonly used: Resources
+  /** These two are absent in snapshots from before there was a policy. */
+  readonly policy?: Policy
+  readonly recovery?: Recovery
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -74,8 +90,14 @@ type HostCommand =
   | { readonly method: 'setEnabled'; readonly args: { readonly enabled: boolean; readonly reason?: string } }
   /** An operator's word that nothing runs there any more: powered off, or cut off for good. */
   | { readonly method: 'fence'; readonly args: unknown }
-  /** Refused unless it is fenced. */
-  | { readonly method: 'requireFenced'; readonly args: unknown }
+  /** Refused unless it is fenced, or the lease under which this instance ran there has run out. */
+  | { readonly method: 'requireFenced'; readonly args: { readonly instance?: string } }
+  /** The monitor says which instances the host is to stop by itself, and with which offer it says to be armed; `policy.ts`. */
+  | { readonly method: 'offer'; readonly args: { readonly wanted: readonly string[]; readonly known: number } }
+  /** The monitor says that its lease has run out for certain, and that it is no fault of ours; `recovery.ts`. */
+  | { readonly method: 'lose'; readonly args: unknown }
+  | { readonly method: '@result'; readonly args: WorkResult }
+  | { readonly method: '@timer'; readonly args: { readonly key: string } }
   | { readonly method: 'get'; readonly args: unknown }
   | { readonly method: 'claims'; readonly args: unknown }
 
@@ -85,6 +107,8 @@ type HostEvent =
   | { readonly type: 'claimed'; readonly claim: string; readonly of: Claim }
   | { readonly type: 'released'; readonly claim: string; readonly order: number }
   | { readonly type: 'enabledSet'; readonly enabled: boolean; readonly reason: string | null }
+  | PolicyEvent
+  | RecoveryEvent
 
 const NOTHING: Resources = { vcpus: 0, ramMb: 0, diskGb: 0 }
 
@@ -112,8 +136,10 @@ const sameInfo = (a: HostInfo, b: HostInfo): boolean =>
 
 const rank = integer(0, Number.MAX_SAFE_INTEGER)
 
-export function hostActor(ratios: Ratios) {
-  function decide(state: HostActorState, command: HostCommand, { id }: DecideContext): Decision<HostActorState, HostEvent> {
+const NO_HELP: RecoverySettings = { parallel: 4, fence: false }
+
+export function hostActor(ratios: Ratios, settings: RecoverySettings = NO_HELP) {
+  function decide(state: HostActorState, command: HostCommand, { id, now }: DecideContext): Decision<HostActorState, HostEvent> {
     switch (command.method) {
       case 'register': {
         const events: HostEvent[] = []
@@ -155,11 +181,27 @@ export function hostActor(ratios: Ratios) {
         return accept([{ type: 'observed', state: 'fenced' }], s => bodyOf(s, id))
       }
       case 'requireFenced': {
-        if (state.state === 'fenced') return accept([])
+        if (provedStopped(lostHost(state), command.args.instance)) return accept([])
         const help =
           state.state === 'down' ? 'if nothing runs there any more for certain, say so with `baton host fenced`' : 'move the instance instead'
         return refuse('HostRefused', `host ${id} is ${state.state} and not said to be fenced, so its guests may still run; ${help}`)
       }
+      case 'offer':
+        return accept(offerEvents(lostHost(state).policy, command.args.wanted, command.args.known), s => {
+          const { offer, offered } = lostHost(s).policy
+          return { offer, instances: offered }
+        })
+      case 'lose':
+        return accept(state.registered && state.state !== 'up' && lostHost(state).recovery.lostAt === null ? [{ type: 'lost' }] : [], s => ({
+          lost: lostHost(s).recovery.lostAt !== null,
+        }))
+      case '@result': {
+        const result = recoveryResult(lostHost(state), command.args, now)
+        if (result === null) return accept([])
+        return accept([result === 'fenced' ? { type: 'observed', state: 'fenced' } : result])
+      }
+      case '@timer':
+        return accept([])
       case 'get':
         return state.registered ? accept([], s => bodyOf(s, id)) : refuse('NotFound', `there is no host ${id}`)
       case 'claims':
@@ -188,7 +230,9 @@ export function hostActor(ratios: Ratios) {
       release: { check: checkObject({ claim: text(256), order: rank }) },
       setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
       fence: {},
-      requireFenced: {},
+      requireFenced: { check: checkObject({ instance: optional(text(128)) }) },
+      offer: { check: checkObject({ wanted: listOf(text(128), HOST_ROW_LIMIT), known: integer(0, Number.MAX_SAFE_INTEGER) }) },
+      lose: {},
       get: {},
       claims: { check: optional(record) },
     },
@@ -202,12 +246,14 @@ export function hostActor(ratios: Ratios) {
       claims: emptyMap,
       released: emptyMap,
       used: NOTHING,
+      policy: NO_POLICY,
+      recovery: NO_RECOVERY,
       createdAt: 0,
       updatedAt: 0,
     }),
     decide,
     evolve,
-    work: () => [],
+    work: (state, id) => recoveryWork(lostHost(state), id, settings),
     view(state, id) {
       if (!state.registered) return null
       const columns = { state: state.state, enabled: state.enabled, created_at: state.createdAt, updated_at: state.updatedAt }
@@ -217,14 +263,26 @@ export function hostActor(ratios: Ratios) {
   })
 }
 
+const lostHost = ({ state, stateSince, policy = NO_POLICY, recovery = NO_RECOVERY }: HostActorState) => ({ state, stateSince, policy, recovery })
+
 function evolve(state: HostActorState, event: HostEvent, at: number): HostActorState {
   switch (event.type) {
     case 'registered': {
       const createdAt = state.registered ? state.createdAt : at
       return { ...state, registered: true, info: event.info, createdAt, stateSince: state.registered ? state.stateSince : at, updatedAt: at }
     }
-    case 'observed':
-      return { ...state, state: event.state, stateSince: at, updatedAt: at }
+    case 'observed': {
+      const recovery = event.state === 'up' ? returned(lostHost(state).recovery) : lostHost(state).recovery
+      return { ...state, state: event.state, stateSince: at, recovery, updatedAt: at }
+    }
+    case 'policyOffered':
+    case 'policyLearned':
+    case 'policyForgotten':
+      return { ...state, policy: evolvePolicy(lostHost(state).policy, event), updatedAt: at }
+    case 'lost':
+    case 'evacuationAsked':
+    case 'fenceFailed':
+      return { ...state, recovery: evolveRecovery(lostHost(state).recovery, event, at), updatedAt: at }
     case 'claimed':
       return { ...state, claims: set(state.claims, event.claim, { ...event.of, since: at }), used: plus(state.used, event.of, 1), updatedAt: at }
     case 'released': {
@@ -264,5 +322,18 @@ function bodyOf(state: HostActorState, id: string): HostBody {
     version: state.info.version,
     createdAt: state.createdAt,
     stateSince: state.stateSince,
+    ha: haOf(state),
+  }
+}
+
+function haOf(state: HostActorState): HostBody['ha'] {
+  const { policy, recovery } = lostHost(state)
+  const stands = Object.values(recovery.asked)
+  return {
+    instances: policy.offered.length,
+    learned: policy.learned.length,
+    lostAt: recovery.lostAt,
+    evacuating: stands.filter(asked => asked.stands === 'moving').length,
+    fenceTries: recovery.fenceTries,
   }
 }

@@ -7,15 +7,17 @@
  * whatever is under way: it waits as `next` while the running operation is asked to cancel. What is to begin by itself one
  * day (`due`) is a timer among its work.
  */
-import type { Devices, PowerState } from '../hypervisor/driver.ts'
+import { HA_POLICIES, type HaPolicy } from '../api.ts'
+import type { Devices } from '../hypervisor/driver.ts'
 import { POWER_STATES } from '../hypervisor/driver.ts'
 import { address } from '../kernel/address.ts'
-import { anyOf, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'
+import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
 import { checkDisk, checkInterface } from './devices.ts'
 import { evolve } from './evolve.ts'
-import { decideGuestSeen, decideMissing } from './guests.ts'
+import { decideGuestSeen, decideMissing, type GuestSeen } from './guests.ts'
+import { decideHostLost, decideSetHa } from './ha.ts'
 import { bodyOf, INITIAL, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import {
   type ActArgs,
@@ -51,9 +53,13 @@ type InstanceCommand =
   /** An operation reports its end. Reported until taken, so it may come twice. */
   | { readonly method: 'ended'; readonly args: OperationEnded }
   /** A host says that this guest is there; the owner says whether it may stay. */
-  | { readonly method: 'guestSeen'; readonly args: { readonly host: string; readonly power: PowerState; readonly order: number } }
+  | { readonly method: 'guestSeen'; readonly args: GuestSeen }
   /** A host that should have this guest does not. */
   | { readonly method: 'guestMissing'; readonly args: { readonly host: string } }
+  /** What is to be done when its guest no longer runs though it should. */
+  | { readonly method: 'setHa'; readonly args: { readonly policy: HaPolicy } }
+  /** A host actor says that its host was lost, and that this guest is proved not to run there any more. */
+  | { readonly method: 'hostLost'; readonly args: { readonly host: string } }
   /** The runtime had to set an operation of this instance aside. */
   | { readonly method: 'broken'; readonly args: { readonly operation: string; readonly reason: string } }
   | { readonly method: 'get'; readonly args: unknown }
@@ -65,7 +71,7 @@ type D = Decision<InstanceState, InstanceEvent>
 function decide(state: InstanceState, command: InstanceCommand, context: DecideContext): D {
   const { id } = context
   if (command.method === 'create') return decideCreate(state, command.args, context)
-  if (command.method === 'guestSeen') return decideGuestSeen(state, command.args, id)
+  if (command.method === 'guestSeen') return decideGuestSeen(state, command.args, context)
   if (!state.spec) return refuse('NotFound', `there is no instance ${id}`)
   switch (command.method) {
     case 'get':
@@ -85,7 +91,11 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
     case 'ended':
       return decideEnded(state, command.args)
     case 'guestMissing':
-      return decideMissing(state, command.args.host)
+      return decideMissing(state, command.args.host, context.now)
+    case 'setHa':
+      return decideSetHa(state, command.args.policy, id)
+    case 'hostLost':
+      return decideHostLost(state, command.args.host, id)
     case 'broken':
       return decideBroken(state, command.args.operation, command.args.reason)
     case '@result':
@@ -157,6 +167,7 @@ function work(state: InstanceState, id: string): Work[] {
 }
 
 const requestId = text(128)
+const ha = optional(anyOf(...HA_POLICIES))
 const INTEGER_MS = integer(0, Number.MAX_SAFE_INTEGER)
 
 export const instanceActor = defineActor<InstanceState, InstanceCommand, InstanceEvent>({
@@ -164,7 +175,16 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
   version: 1,
   methods: {
     create: {
-      check: checkObject({ name: text(255), project: text(64), image: text(64), reservation: text(64), requestId, flavor: record, metadata: record }),
+      check: checkObject({
+        name: text(255),
+        project: text(64),
+        image: text(64),
+        reservation: text(64),
+        requestId,
+        flavor: record,
+        metadata: record,
+        ha,
+      }),
     },
     act: {
       check: checkObject({
@@ -193,7 +213,11 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     },
     reset: { check: checkObject({ state: anyOf('active', 'error') }) },
     ended: { check: checkObject({ operation: text(256), outcome: anyOf('done', 'undone', 'failed') }) },
-    guestSeen: { check: checkObject({ host: text(128), power: anyOf(...POWER_STATES), order: integer(0, Number.MAX_SAFE_INTEGER) }) },
+    guestSeen: {
+      check: checkObject({ host: text(128), power: anyOf(...POWER_STATES), order: integer(0, Number.MAX_SAFE_INTEGER), lapsed: optional(flag) }),
+    },
+    setHa: { check: checkObject({ policy: anyOf(...HA_POLICIES) }) },
+    hostLost: { check: checkObject({ host: text(128) }) },
     guestMissing: { check: checkObject({ host: text(128) }) },
     broken: { check: checkObject({ operation: text(256), reason: text(4096) }) },
     get: {},

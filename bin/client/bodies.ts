@@ -1,5 +1,5 @@
 /** Guards for Baton's own bodies, `/baton/v1`. The annotations keep them in step with `actors/api.ts`. */
-import type { HostBody, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
+import type { HostBody, HostHa, HostLease, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
 import { ERRORS, type ErrorCode, type Fault } from '../../actors/kernel/errors.ts'
 import { type Guard, isFlag, isNumber, isRecord, isText, listOf, nullable, oneOf, optional, recordOf, shape } from './guards.ts'
 
@@ -58,6 +58,16 @@ export const isQueue: Guard<QueueBody> = shape({
   busiest: nullable(isText),
 })
 
+const isHa: Guard<HostHa> = shape({
+  instances: isNumber,
+  learned: isNumber,
+  lostAt: nullable(isNumber),
+  evacuating: isNumber,
+  fenceTries: isNumber,
+})
+
+const isLease: Guard<HostLease> = shape({ heardAgoMs: isNumber, leftMs: isNumber, armed: isFlag })
+
 export const isHost: Guard<HostBody> = shape({
   id: isText,
   state: oneOf('up', 'suspect', 'down', 'fenced', 'gone'),
@@ -75,6 +85,8 @@ export const isHost: Guard<HostBody> = shape({
   version: isText,
   createdAt: isNumber,
   stateSince: isNumber,
+  ha: optional(isHa),
+  lease: optional(nullable(isLease)),
 })
 
 export const isStatus: Guard<StatusBody> = shape({
@@ -99,4 +111,5 @@ export const isStatus: Guard<StatusBody> = shape({
   database: shape({ connected: isFlag, waitingCommits: isNumber }),
   advice: shape({ addConductor: isFlag, because: isText }),
   poisoned: listOf(isText),
+  alerts: listOf(isText),
 })

@@ -24,6 +24,7 @@ export async function create(call: Call): Promise<void> {
     image: chooseImage(text(call.options, 'image'), images).id,
     count,
     clientToken: text(call.options, 'clientToken') ?? randomUUID(),
+    ha: text(call.options, 'ha'),
   })
 
   const { reservation } = await getInstance(client, id)

@@ -224,6 +224,7 @@ export function createFakeApi(): FakeApi {
     updateInstance: async ({ id, ...parts }) => changed(id, parts),
     lockInstance: async ({ id, reason }) => changed(id, { locked: { reason: reason ?? null } }),
     unlockInstance: async ({ id }) => changed(id, { locked: null }),
+    setInstanceHa: async ({ id, policy }) => changed(id, { ha: policy }),
     resetInstance: async ({ id, state }) => changed(id, { vmState: state, taskState: null }),
     changePassword: async ({ id }) => {
       found(instances, 'Instance', id)
@@ -307,6 +308,7 @@ export function createFakeApi(): FakeApi {
       database: { connected: true, waitingCommits: 0 },
       advice: { addConductor: false, because: 'queues are short' },
       poisoned: [],
+      alerts: [],
     }),
   }
 
@@ -356,6 +358,7 @@ export function createFakeApi(): FakeApi {
       updateInstance: through('updateInstance', real.updateInstance),
       lockInstance: through('lockInstance', real.lockInstance),
       unlockInstance: through('unlockInstance', real.unlockInstance),
+      setInstanceHa: through('setInstanceHa', real.setInstanceHa),
       resetInstance: through('resetInstance', real.resetInstance),
       changePassword: through('changePassword', real.changePassword),
       fenceHost: through('fenceHost', real.fenceHost),

@@ -39,10 +39,13 @@ function start(bench: Bench, rows: { hosts?: readonly ViewRow[]; instances?: rea
     now: bench.now,
     views,
     timing: TIMING,
+    ha: { leaseMs: 30_000, massFraction: 0.5 },
+    confirmedMs: () => bench.env.monotonicMs(),
+    hosts: () => [],
     call(kind, id, method, args) {
       const call = `${method} ${kind}/${id}${method === 'register' ? '' : ` ${JSON.stringify(args)}`}`
       calls.push(call)
-      return control.answer(call)
+      return method === 'lose' ? Promise.resolve({ lost: true }) : control.answer(call)
     },
   })
   let seq = 0
@@ -77,7 +80,7 @@ test('a beat is acknowledged only when the host is known to be registered, and t
     control.answer = () => Promise.reject(new BatonError('Unavailable', 'moving'))
     assert.is(await bench.code(beat()), 'Unavailable')
     control.answer = async () => null
-    assert.equal(await bench.value(beat()), { intervalMs: 1000 })
+    assert.equal(await bench.value(beat()), { intervalMs: 1000, lease: { leaseMs: 30_000 } })
     assert.is(said('register').length, 2)
     monitor.stop()
   }))
