@@ -19,7 +19,7 @@
  *
  * Pure: it is told what was heard and when, and answers with verdicts. A verdict is said again until it is taken.
  */
-import type { HostState } from '../actors/api.ts'
+import type { HostBody, HostState } from '../actors/api.ts'
 
 export interface DetectorTerms {
   readonly suspectMs: number
@@ -66,8 +66,28 @@ export function createHostDetector({ suspectMs, downMs, expiryMs }: DetectorTerm
   }
 }
 
-/** Whether so many silent hosts of a number are rather our own fault. One alone never is: of two hosts, one may well have died. */
-export const isMassSilence = (silent: number, of: number, fraction: number): boolean => silent >= 2 && silent > of * fraction
+export interface Standing {
+  readonly silent: boolean
+  /** Time since it was called lost, ms; null while it is not. */
+  readonly lostAgoMs: number | null
+}
 
-/** States in which a host counts as silent, for what others say of it. One that is fenced is known to be dead. */
-export const SILENT_STATES: ReadonlySet<HostState> = new Set(['suspect', 'down'])
+/**
+ * Whether those that are silent are so many that it is rather our own fault. One alone never is: of two hosts, one may well have died. Hosts that
+ * were lost longer than `atOnceMs` ago are no part of it, neither of the silent nor of the whole; those that were spared stay part of it.
+ */
+export function isMassSilence(hosts: readonly Standing[], fraction: number, atOnceMs: number): boolean {
+  const present = hosts.filter(({ lostAgoMs }) => lostAgoMs === null || lostAgoMs < atOnceMs)
+  const silent = present.filter(host => host.silent).length
+  return silent >= 2 && silent > present.length * fraction
+}
+
+/** States in which a host counts as silent, for what others say of it. */
+const SILENT_STATES: ReadonlySet<HostState> = new Set(['suspect', 'down'])
+
+/** A host that another conductor listens to, as that says; null when it is known to be dead or was taken out. */
+export function standingOf({ state, ha }: Pick<HostBody, 'state' | 'ha'>, now: number): Standing | null {
+  if (state === 'gone' || state === 'fenced') return null
+  const lostAt = ha?.lostAt ?? null
+  return { silent: SILENT_STATES.has(state), lostAgoMs: lostAt === null ? null : now - lostAt }
+}

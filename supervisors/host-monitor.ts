@@ -16,7 +16,7 @@ import type { Sender } from '../actors/kernel/define.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
-import { createHostDetector, isMassSilence, SILENT_STATES, type Silence } from './host-detector.ts'
+import { createHostDetector, isMassSilence, type Silence, type Standing, standingOf } from './host-detector.ts'
 import { createHostLeases } from './host-leases.ts'
 import type { Grant } from './watchdog/guard.ts'
 
@@ -89,8 +89,8 @@ interface Watched {
   auditAtMs: number
   auditing: boolean
   load: Readonly<Record<string, number>>
-  /** The host actor knows that it was lost, or is being told. */
-  lost: boolean
+  /** When the host actor was told that it is lost, monotonic ms; null while it is not. */
+  lostMs: number | null
 }
 
 const TICK_MS = 500
@@ -119,7 +119,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       auditAtMs: nowMs + timing.auditMs * (0.1 + env.random() * 0.4),
       auditing: false,
       load: {},
-      lost: false,
+      lostMs: null,
     }
     hosts.set(host, watched)
     return watched
@@ -135,21 +135,21 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       const silence = silences.get(host) ?? 'none'
       const verdict: HostState = silence === 'none' ? watched.state : silence === 'suspect' ? 'suspect' : 'down'
       if (verdict !== watched.state && (verdict === 'down' || watched.state === 'up')) observe(host, watched, verdict, detector.silentMs(host, nowMs))
-      if (silence === 'lost' && watched.state !== 'up' && !watched.lost && !spared.has(host)) lose(host, watched)
+      if (silence === 'lost' && watched.state !== 'up' && watched.lostMs === null && !spared.has(host)) lose(host, watched)
       if (watched.info && silence === 'none' && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
     }
   }
 
   /** Hosts that would be lost, were they not too many at once: of all there are, or of those that are ours to hear. */
   function sparedOf(silences: ReadonlyMap<string, Silence>): ReadonlySet<string> {
-    const own = [...silences].filter(([, silence]) => silence !== 'none').map(([host]) => host)
-    const others = options.hosts().filter(({ id, state }) => !hosts.has(id) && state !== 'gone' && state !== 'fenced')
-    const silent = own.length + others.filter(({ state }) => SILENT_STATES.has(state)).length
-    const ours = own.filter(host => hosts.get(host)?.state !== 'fenced')
-    const mass =
-      isMassSilence(silent, hosts.size + others.length, ha.massFraction) ||
-      (hosts.size > 2 && isMassSilence(ours.length, hosts.size, ha.massFraction))
-    const now = mass ? own.filter(host => silences.get(host) === 'lost' && hosts.get(host)?.lost === false) : []
+    const nowMs = env.monotonicMs()
+    const own = [...hosts].flatMap(([id, { state, lostMs }]): Standing[] =>
+      state === 'fenced' ? [] : [{ silent: silences.get(id) !== 'none', lostAgoMs: lostMs === null ? null : nowMs - lostMs }],
+    )
+    const others = options.hosts().flatMap(host => (hosts.has(host.id) ? [] : (standingOf(host, options.now()) ?? [])))
+    const isMass = (standings: readonly Standing[]): boolean => isMassSilence(standings, ha.massFraction, detector.lostAfterMs)
+    const mass = isMass([...own, ...others]) || (own.length > 2 && isMass(own))
+    const now = mass ? [...hosts].flatMap(([id, { lostMs }]) => (silences.get(id) === 'lost' && lostMs === null ? [id] : [])) : []
     if (now.length > 0 && held.length === 0) env.log.error({ hosts: now }, 'most hosts are silent at once: it is probably us; nothing is evacuated')
     if (now.length === 0 && held.length > 0) env.log.warn({ hosts: held }, 'no longer are most hosts silent at once')
     held = now
@@ -157,17 +157,17 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   }
 
   function lose(host: string, watched: Watched): void {
-    watched.lost = true
+    watched.lostMs = env.monotonicMs()
     env.log.warn({ host }, 'the lease of a silent host has run out; what it protected does not run there any more')
     options.call('host', host, 'lose', {}).then(
       answer => {
         // It may have come back, or not have heard yet that it is down.
-        watched.lost = (answer as { lost: boolean }).lost
+        if (!(answer as { lost: boolean }).lost) watched.lostMs = null
       },
       error => {
         env.log.warn({ host, fault: toFault(error) }, 'the loss of a host was not taken')
         // Said again at the next tick.
-        watched.lost = false
+        watched.lostMs = null
       },
     )
   }
@@ -254,7 +254,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
         await options.call('host', host, 'register', beat.info)
         watched.info = beat.info
         watched.state = 'up'
-        watched.lost = false
+        watched.lostMs = null
       }
       const digest = beat.guests.map(g => `${g.instance}${g.power}${g.lapsed ?? ''}`).join()
       // Something changed: look soon, but after the rows have had time to follow.
@@ -268,7 +268,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       const taken = new Set(shards)
       for (const row of await options.views.list('host', { limit: HOST_ROW_LIMIT })) {
         const body = row.body as HostBody
-        if (taken.has(shardOf(row.id)) && body.state !== 'gone') watch(row.id, body.state)
+        if (taken.has(shardOf(row.id)) && body.state !== 'gone') watch(row.id, body.state).lostMs = body.ha?.lostAt ? Number.NEGATIVE_INFINITY : null
       }
     },
     release(shards) {
