@@ -109,12 +109,13 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
 
   /** What runs here, with word of what the watchdog has stopped meanwhile. */
   async function reportGuests(): Promise<readonly GuestReport[]> {
-    const lapsed = new Set(guard?.stopped())
-    for (const instance of lapsed) await driver.lapsed?.(instance)
+    const stopped = guard?.stopped() ?? []
+    const lapsed = new Set(stopped.map(({ instance }) => instance))
+    for (const { instance, isNew } of stopped) if (isNew) await driver.lapsed?.(instance)
     const report = await hypervisor.report()
     if (lapsed.size === 0) return report
     const off = new Set(report.filter(({ instance, power }) => lapsed.has(instance) && !isOn(power)).map(({ instance }) => instance))
-    guard?.forget([...lapsed].filter(instance => !off.has(instance)))
+    guard?.forget(new Set([...lapsed].filter(instance => !off.has(instance))))
     return report.map(guest => (off.has(guest.instance) ? { ...guest, power: 'shutdown', lapsed: true } : guest))
   }
 
@@ -131,7 +132,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
         info,
         load: options.gauges?.() ?? {},
         guests: guestReports,
-        armed: guard?.armed() ?? 0,
+        armed: guard?.tend() ?? 0,
       }
       guard?.lease.sending(message.seq)
       const answer = await messenger.call(address('monitor', nodeId), 'beat', message, { timeoutMs: options.intervalMs * 3 })

@@ -20,6 +20,8 @@ export interface HostLeases {
   want(host: string, instances: readonly string[]): void
   /** Whether its watchdog is armed with the newest offer. */
   armed(host: string): boolean
+  /** The offer with which it last said to be armed; undefined when it was not heard here. */
+  known(host: string): number | undefined
   forget(host: string): void
 }
 
@@ -34,8 +36,10 @@ interface Standing {
   received: { readonly seq: number; readonly atMs: number }[]
   confirmed: number | undefined
   wanted: readonly string[] | null
+  /** What the host has said last to be armed with, whether or not that was written down. */
+  armed: number | undefined
   /** What was settled with the host actor last. */
-  settled: { readonly wanted: readonly string[]; readonly armed: number; readonly policy: PolicyRecord } | null
+  settled: { readonly wanted: readonly string[] | null; readonly armed: number; readonly policy: PolicyRecord } | null
 }
 
 export function createHostLeases({ confirmedMs, call }: HostLeasesOptions): HostLeases {
@@ -44,7 +48,7 @@ export function createHostLeases({ confirmedMs, call }: HostLeasesOptions): Host
   function of(host: string): Standing {
     const known = hosts.get(host)
     if (known) return known
-    const fresh: Standing = { life: '', received: [], confirmed: undefined, wanted: null, settled: null }
+    const fresh: Standing = { life: '', received: [], confirmed: undefined, wanted: null, armed: undefined, settled: null }
     hosts.set(host, fresh)
     return fresh
   }
@@ -62,10 +66,10 @@ export function createHostLeases({ confirmedMs, call }: HostLeasesOptions): Host
     async policyFor(host, armed) {
       const standing = of(host)
       const { wanted, settled } = standing
-      // Nobody has looked yet; what the host protects meanwhile is what it was told before.
-      if (wanted === null) return null
       if (settled && settled.wanted === wanted && settled.armed === armed) return settled.policy.offer === armed ? null : settled.policy
-      const policy = (await call('host', host, 'offer', { wanted, known: armed })) as PolicyRecord
+      standing.armed = armed
+      // As long as nobody has looked what there is to protect, it is what it was.
+      const policy = (await call('host', host, 'offer', { ...(wanted ? { wanted } : {}), known: armed })) as PolicyRecord
       standing.settled = { wanted, armed, policy }
       return policy.offer === armed ? null : policy
     },
@@ -78,6 +82,7 @@ export function createHostLeases({ confirmedMs, call }: HostLeasesOptions): Host
       const settled = hosts.get(host)?.settled
       return settled !== undefined && settled !== null && settled.armed === settled.policy.offer
     },
+    known: host => hosts.get(host)?.armed,
     forget: host => void hosts.delete(host),
   }
 }

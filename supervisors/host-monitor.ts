@@ -159,7 +159,8 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   function lose(host: string, watched: Watched): void {
     watched.lostMs = env.monotonicMs()
     env.log.warn({ host }, 'the lease of a silent host has run out; what it protected does not run there any more')
-    options.call('host', host, 'lose', {}).then(
+    const known = leases.known(host)
+    options.call('host', host, 'lose', known === undefined ? {} : { known }).then(
       answer => {
         // It may have come back, or not have heard yet that it is down.
         if (!(answer as { lost: boolean }).lost) watched.lostMs = null
@@ -196,7 +197,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       const rows = await rowsOf(host, guests)
       leases.want(
         host,
-        rows.filter(row => row.host === host && row.ha === 'evacuate' && row.vmState !== 'deleted').map(({ id }) => id),
+        rows.filter(row => row.host === host && isToProtect(row)).map(({ id }) => id),
       )
       for (const question of compareGuests(host, guests, rows, options.now())) await ask(host, question)
     } catch (error) {
@@ -298,3 +299,6 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     },
   }
 }
+
+/** What could not be evacuated must not be stopped either. */
+const isToProtect = ({ ha, vmState, origin }: InstanceBody): boolean => ha === 'evacuate' && vmState === 'active' && !origin

@@ -7,7 +7,7 @@ import { COMMANDS } from '../bin/commands.ts'
 import { withReference } from '../bin/reference.ts'
 import { stateDocument } from '../bin/state-diagram.ts'
 import { CONFIG_KEYS } from '../supervisors/config-table.ts'
-import { databaseFreeNodes, deadFiles } from './tidy/imports.ts'
+import { databaseFreeNodes, deadFiles, wayTo } from './tidy/imports.ts'
 import { layers, timeAndChance } from './tidy/layers.ts'
 import { undocumented, unknownErrors, unusedErrors, unusedKeys } from './tidy/registers.ts'
 import { longFiles, longLines, onlyTests, printing, silentHooks, unfinished } from './tidy/style.ts'
@@ -27,6 +27,11 @@ const none = (violations: readonly Violation[]): void =>
 test('the layers know only what is below them', () => none(layers(files)))
 test('actors take time and chance from Env', () => none(timeAndChance(files)))
 test('compute hosts and gateways never load a database driver', () => none(databaseFreeNodes(files)))
+test('the watchdog loads no link and no database', () =>
+  assert.is(
+    wayTo(files, 'supervisors/watchdog/main.ts', target => /^(?:transport|persistence)\//.test(target)),
+    null,
+  ))
 test('no file is dead', () => none(deadFiles(files, isEntry)))
 test('no file is long', () => none(longFiles(files)))
 test('no line is long', () => none(longLines(files)))

@@ -14,7 +14,7 @@ import { type BucketMap, emptyMap, entries, get, remove, set } from '../kernel/b
 import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type WorkResult } from '../kernel/define.ts'
 import { HOST_ROW_LIMIT } from './limits.ts'
-import { evolvePolicy, NO_POLICY, offerEvents, type Policy, type PolicyEvent } from './policy.ts'
+import { armedEvents, evolvePolicy, NO_POLICY, offerEvents, type Policy, type PolicyEvent } from './policy.ts'
 import {
   evolveRecovery,
   NO_RECOVERY,
@@ -92,10 +92,13 @@ type HostCommand =
   | { readonly method: 'fence'; readonly args: unknown }
   /** Refused unless it is fenced, or the lease under which this instance ran there has run out. */
   | { readonly method: 'requireFenced'; readonly args: { readonly instance?: string } }
-  /** The monitor says which instances the host is to stop by itself, and with which offer it says to be armed; `policy.ts`. */
-  | { readonly method: 'offer'; readonly args: { readonly wanted: readonly string[]; readonly known: number } }
-  /** The monitor says that its lease has run out for certain, and that it is no fault of ours; `recovery.ts`. */
-  | { readonly method: 'lose'; readonly args: unknown }
+  /** The monitor says which instances the host is to stop by itself, if it has looked, and with which offer it says to be armed; `policy.ts`. */
+  | { readonly method: 'offer'; readonly args: { readonly wanted?: readonly string[]; readonly known: number } }
+  /**
+   * The monitor says that its lease has run out for certain, and that it is no fault of ours; `recovery.ts`. `known` is the offer with which it
+   * last said to be armed, if it was heard here at all.
+   */
+  | { readonly method: 'lose'; readonly args: { readonly known?: number } }
   | { readonly method: '@result'; readonly args: WorkResult }
   | { readonly method: '@timer'; readonly args: { readonly key: string } }
   | { readonly method: 'get'; readonly args: unknown }
@@ -187,14 +190,12 @@ export function hostActor(ratios: Ratios, settings: RecoverySettings = NO_HELP) 
         return refuse('HostRefused', `host ${id} is ${state.state} and not said to be fenced, so its guests may still run; ${help}`)
       }
       case 'offer':
-        return accept(offerEvents(lostHost(state).policy, command.args.wanted, command.args.known), s => {
+        return accept(offerEvents(lostHost(state).policy, command.args.wanted ?? lostHost(state).policy.offered, command.args.known), s => {
           const { offer, offered } = lostHost(s).policy
           return { offer, instances: offered }
         })
       case 'lose':
-        return accept(state.registered && state.state !== 'up' && lostHost(state).recovery.lostAt === null ? [{ type: 'lost' }] : [], s => ({
-          lost: lostHost(s).recovery.lostAt !== null,
-        }))
+        return accept(loseEvents(state, command.args.known), s => ({ lost: lostHost(s).recovery.lostAt !== null }))
       case '@result': {
         const result = recoveryResult(lostHost(state), command.args, now)
         if (result === null) return accept([])
@@ -231,8 +232,8 @@ export function hostActor(ratios: Ratios, settings: RecoverySettings = NO_HELP) 
       setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
       fence: {},
       requireFenced: { check: checkObject({ instance: optional(text(128)) }) },
-      offer: { check: checkObject({ wanted: listOf(text(128), HOST_ROW_LIMIT), known: integer(0, Number.MAX_SAFE_INTEGER) }) },
-      lose: {},
+      offer: { check: checkObject({ wanted: optional(listOf(text(128), HOST_ROW_LIMIT)), known: rank }) },
+      lose: { check: checkObject({ known: optional(rank) }) },
       get: {},
       claims: { check: optional(record) },
     },
@@ -264,6 +265,13 @@ export function hostActor(ratios: Ratios, settings: RecoverySettings = NO_HELP) 
 }
 
 const lostHost = ({ state, stateSince, policy = NO_POLICY, recovery = NO_RECOVERY }: HostActorState) => ({ state, stateSince, policy, recovery })
+
+function loseEvents(state: HostActorState, known: number | undefined): HostEvent[] {
+  const { policy, recovery } = lostHost(state)
+  if (!state.registered || state.state === 'up' || recovery.lostAt !== null) return []
+  // Its last word may have been that its watchdog had died, and may not have been written down.
+  return [...(known === undefined ? [] : armedEvents(policy, known)), { type: 'lost' }]
+}
 
 function evolve(state: HostActorState, event: HostEvent, at: number): HostActorState {
   switch (event.type) {

@@ -32,11 +32,16 @@ export type PolicyEvent =
   /** The host is armed with something else, or with nothing: it has begun a new life. */
   | { readonly type: 'policyForgotten' }
 
-/** What follows when a host, armed with offer `known`, should protect `wanted` (sorted). No events when all is as it was. */
+/** What follows when a host has said that it is armed with offer `known`. No events when all is as it was. */
+export function armedEvents(policy: Policy, known: number): PolicyEvent[] {
+  if (known === policy.known) return []
+  if (known === policy.offer) return [{ type: 'policyLearned', offer: known }]
+  return policy.learned.length > 0 ? [{ type: 'policyForgotten' }] : []
+}
+
+/** The same, and what follows when it should protect `wanted` (sorted). */
 export function offerEvents(policy: Policy, wanted: readonly string[], known: number): PolicyEvent[] {
-  const events: PolicyEvent[] = []
-  if (known === policy.offer && policy.known !== known) events.push({ type: 'policyLearned', offer: known })
-  else if (known !== policy.offer && known !== policy.known && policy.learned.length > 0) events.push({ type: 'policyForgotten' })
+  const events = armedEvents(policy, known)
   const [added, removed] = [without(wanted, policy.offered), without(policy.offered, wanted)]
   // A host that was armed by another cluster takes only what has a higher number than what it has.
   const behind = known > policy.offer

@@ -4,17 +4,17 @@
  * was away is over, and its watchdog sees to that.
  */
 import { createHostLease, type HostLease } from '../../actors/hypervisor/lease.ts'
-import type { LeaseRecord, PolicyRecord } from './watchdog.ts'
+import type { LeaseRecord, PolicyRecord, Word } from './watchdog.ts'
 
 /** The record, and how a watchdog is run. */
 export interface GuardPorts {
   bootMs(): number
   lease(): LeaseRecord | null
   policy(): PolicyRecord | null
-  stopped(): readonly string[]
+  words(): readonly Word[]
+  forget(word: Word): void
   writeLease(lease: LeaseRecord): void
   writePolicy(policy: PolicyRecord): void
-  writeStopped(instances: readonly string[]): void
   /** Starts a watchdog; it says with which policy it is armed, and when it has ended. */
   start(onArmed: (offer: number) => void, onEnd: () => void): void
 }
@@ -31,24 +31,26 @@ export interface Grant {
 export interface Guard {
   readonly lease: HostLease
   granted(grant: Grant): void
-  /** Number of the policy that the watchdog is armed with; 0 while there is no watchdog. */
-  armed(): number
-  /** Guests that the watchdog has stopped and nobody has started since. */
-  stopped(): readonly string[]
+  /** Has a watchdog running if there is something to protect. The number of the policy that it is armed with; 0 while there is none. */
+  tend(): number
+  /** Guests that the watchdog has stopped and nobody has started since. `isNew` once for each that it stopped in this life of the agent. */
+  stopped(): readonly { readonly instance: string; readonly isNew: boolean }[]
   /** These run again, or are gone. */
-  forget(instances: readonly string[]): void
+  forget(instances: ReadonlySet<string>): void
 }
 
 export function createGuard(ports: GuardPorts, life: number): Guard {
   const before = ports.lease()
   let policy: PolicyRecord = ports.policy() ?? { offer: 0, instances: [] }
   const lease = createHostLease(ports.bootMs, { expiresAtMs: before?.expiresAtMs ?? 0, instances: policy.instances })
+  /** Words that are in what the driver knows; those from before this life are, for it begins with what is on disk. */
+  const heard = new Set(ports.words().map(nameOf))
   let running = false
   let armed = 0
 
   const write = (): void => ports.writeLease({ life, expiresAtMs: lease.expiresAtMs(), offer: policy.offer })
 
-  /** Without a policy there is nothing to watch. One that was ended is started again with the next heartbeat. */
+  /** Without a policy there is nothing to watch. One that has ended is started again with the next heartbeat, heard or not. */
   function keepWatchdog(): void {
     if (running || policy.instances.length === 0) return
     running = true
@@ -83,12 +85,23 @@ export function createGuard(ports: GuardPorts, life: number): Guard {
       write()
       keepWatchdog()
     },
-    // With nothing to protect there is nothing to be armed with.
-    armed: () => (policy.instances.length === 0 ? policy.offer : armed),
-    stopped: ports.stopped,
+    tend() {
+      keepWatchdog()
+      // With nothing to protect there is nothing to be armed with.
+      return policy.instances.length === 0 ? policy.offer : armed
+    },
+    stopped() {
+      const words = ports.words()
+      const fresh = words.filter(word => !heard.has(nameOf(word)))
+      for (const word of fresh) heard.add(nameOf(word))
+      for (const name of heard) if (!words.some(word => nameOf(word) === name)) heard.delete(name)
+      const isNew = new Set(fresh.map(({ instance }) => instance))
+      return [...new Set(words.map(({ instance }) => instance))].map(instance => ({ instance, isNew: isNew.has(instance) }))
+    },
     forget(instances) {
-      const gone = new Set(instances)
-      ports.writeStopped(ports.stopped().filter(instance => !gone.has(instance)))
+      for (const word of ports.words()) if (instances.has(word.instance) && heard.has(nameOf(word))) ports.forget(word)
     },
   }
 }
+
+const nameOf = ({ instance, atMs }: Word): string => `${instance}.${atMs}`

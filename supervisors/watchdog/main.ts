@@ -43,7 +43,7 @@ startWatchdog({
   lease: files.lease,
   policy: files.policy,
   stop: await openOutOfBand(env, outOfBand),
-  leaveWord: instances => files.writeStopped([...new Set([...files.stopped(), ...instances])]),
+  leaveWord: files.leaveWord,
   onArmed(offer) {
     log.info({ offer }, 'armed')
     if (process.connected) process.send?.({ armed: offer })

@@ -3,29 +3,31 @@
  *
  *     lease.json       by the agent, with every heartbeat: life, end of the lease, number of the policy, boot of the machine
  *     policy.json      by the agent, when it changes: number and instances
- *     stopped.json     by the watchdog: guests it has stopped; the agent takes them out when they are known
+ *     stopped/         by the watchdog: an empty file `<instance>.<ms since boot>` for each guest it has stopped; the agent removes it
  *     watchdog.log     what the watchdog has to say
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LeaseRecord, PolicyRecord } from './watchdog.ts'
+import type { LeaseRecord, PolicyRecord, Word } from './watchdog.ts'
 
 export interface WatchdogFolder {
   lease(): LeaseRecord | null
   policy(): PolicyRecord | null
-  stopped(): readonly string[]
+  words(): readonly Word[]
   writeLease(lease: LeaseRecord): void
   writePolicy(policy: PolicyRecord): void
-  writeStopped(instances: readonly string[]): void
+  leaveWord(word: Word): void
+  forget(word: Word): void
   readonly logFile: string
 }
 
 export function watchdogFolder(folder: string, bootId: string): WatchdogFolder {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const words = join(folder, 'stopped')
+  mkdirSync(words, { recursive: true, mode: 0o700 })
+  const wordFile = ({ instance, atMs }: Word): string => join(words, `${instance}.${atMs}`)
   const path = (name: string): string => join(folder, name)
   const write = (name: string, value: unknown): void => {
-    // Both sides write `stopped.json`, so a half-written file of one must not be renamed by the other.
-    const half = path(`${name}.${process.pid}.new`)
+    const half = path(`${name}.new`)
     writeFileSync(half, JSON.stringify(value), { mode: 0o600 })
     renameSync(half, path(name))
   }
@@ -43,13 +45,16 @@ export function watchdogFolder(folder: string, bootId: string): WatchdogFolder {
       const found = read(path('policy.json'))
       return found && isCount(found.offer) && isTexts(found.instances) ? { offer: found.offer, instances: found.instances } : null
     },
-    stopped() {
-      const found = read(path('stopped.json'))
-      return found && isTexts(found.instances) ? found.instances : []
-    },
+    words: () =>
+      readdirSync(words).flatMap(name => {
+        const [instance = '', at] = name.split('.')
+        const atMs = Number(at)
+        return instance !== '' && Number.isFinite(atMs) ? [{ instance, atMs }] : []
+      }),
+    leaveWord: word => writeFileSync(wordFile(word), '', { mode: 0o600 }),
+    forget: word => rmSync(wordFile(word), { force: true }),
     writeLease: lease => write('lease.json', { ...lease, bootId }),
     writePolicy: policy => write('policy.json', policy),
-    writeStopped: instances => write('stopped.json', { instances }),
   }
 }
 

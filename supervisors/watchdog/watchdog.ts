@@ -25,6 +25,12 @@ export interface PolicyRecord {
   readonly instances: readonly string[]
 }
 
+/** A guest was stopped by the watchdog, at this time since boot, ms. */
+export interface Word {
+  readonly instance: string
+  readonly atMs: number
+}
+
 export interface WatchdogOptions {
   readonly env: Env
   readonly life: number
@@ -34,8 +40,8 @@ export interface WatchdogOptions {
   policy(): PolicyRecord | null
   /** Resolves when nothing of the guest runs: true when something did. */
   stop(instance: string): Promise<boolean>
-  /** Leaves word for the agent that these guests were stopped. */
-  leaveWord(instances: readonly string[]): void
+  /** Leaves word for the agent that a guest was stopped. */
+  leaveWord(word: Word): void
   /** The policy of this number is in force. */
   onArmed(offer: number): void
   agentIsGone(): boolean
@@ -91,7 +97,7 @@ export function startWatchdog(options: WatchdogOptions): { stop(): void } {
     await Promise.all(Array.from({ length: STOPS_AT_ONCE }, worker))
     if (stopped.length > 0) {
       env.log.warn({ stopped, lateMs: Math.round(options.bootMs() - expiredAtMs) }, 'the lease has run out; guests were stopped')
-      options.leaveWord(stopped)
+      for (const instance of stopped) options.leaveWord({ instance, atMs: Math.round(options.bootMs()) })
     }
     return failures === 0
   }

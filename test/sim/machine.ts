@@ -6,7 +6,7 @@ import { lapsedFakeGuest } from '../../actors/hypervisor/drivers/fake.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import type { MemoryStore } from '../../actors/hypervisor/drivers/store.ts'
 import type { GuardPorts } from '../../supervisors/watchdog/guard.ts'
-import { type LeaseRecord, type PolicyRecord, startWatchdog } from '../../supervisors/watchdog/watchdog.ts'
+import { type LeaseRecord, type PolicyRecord, startWatchdog, type Word } from '../../supervisors/watchdog/watchdog.ts'
 import type { Loop } from './loop.ts'
 import { createProcess, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
@@ -36,7 +36,7 @@ export function createMachine({ name, loop, random, store, log }: MachineOptions
   const watchdogs = new Set<SimProcess>()
   let lease: LeaseRecord | null = null
   let policy: PolicyRecord | null = null
-  let stopped: readonly string[] = []
+  let words: readonly Word[] = []
 
   async function stop(instance: string): Promise<boolean> {
     const guest = store.guests().find(({ spec }) => spec.instance === instance)
@@ -50,15 +50,15 @@ export function createMachine({ name, loop, random, store, log }: MachineOptions
       bootMs,
       lease: () => lease,
       policy: () => policy,
-      stopped: () => stopped,
+      words: () => words,
+      forget(word) {
+        words = words.filter(each => each.instance !== word.instance || each.atMs !== word.atMs)
+      },
       writeLease(next) {
         lease = next
       },
       writePolicy(next) {
         policy = next
-      },
-      writeStopped(next) {
-        stopped = next
       },
       start(onArmed) {
         const process = createProcess(`${name}-watchdog`, loop, random.fork(), log)
@@ -70,8 +70,8 @@ export function createMachine({ name, loop, random, store, log }: MachineOptions
           lease: () => lease,
           policy: () => policy,
           stop,
-          leaveWord(instances) {
-            stopped = [...new Set([...stopped, ...instances])]
+          leaveWord(word) {
+            words = [...words, word]
           },
           onArmed: offer => agent.enter(() => onArmed(offer)),
           agentIsGone: () => !agent.alive(),

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { createHostLease } from '../../actors/hypervisor/lease.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { createGuard } from '../../supervisors/watchdog/guard.ts'
-import { type LeaseRecord, type PolicyRecord, startWatchdog } from '../../supervisors/watchdog/watchdog.ts'
+import { type LeaseRecord, type PolicyRecord, startWatchdog, type Word } from '../../supervisors/watchdog/watchdog.ts'
 import { simulated } from '../support/simulated.ts'
 
 function leaseAt(instances: readonly string[] = ['a']) {
@@ -51,22 +51,22 @@ test('a guest that is not protected needs no lease, unless it was when the comma
 })
 
 function bed(now: () => number) {
-  const record: { lease: LeaseRecord | null; policy: PolicyRecord | null; stopped: readonly string[] } = { lease: null, policy: null, stopped: [] }
+  const record: { lease: LeaseRecord | null; policy: PolicyRecord | null; words: readonly Word[] } = { lease: null, policy: null, words: [] }
   const started: ((offer: number) => void)[] = []
   const guard = createGuard(
     {
       bootMs: now,
       lease: () => record.lease,
       policy: () => record.policy,
-      stopped: () => record.stopped,
+      words: () => record.words,
+      forget(word) {
+        record.words = record.words.filter(each => each !== word)
+      },
       writeLease: lease => {
         record.lease = lease
       },
       writePolicy: policy => {
         record.policy = policy
-      },
-      writeStopped: stopped => {
-        record.stopped = stopped
       },
       start: onArmed => started.push(onArmed),
     },
@@ -85,14 +85,26 @@ test('a policy is taken only with a lease, only a newer one, and there is a watc
   guard.granted({ leaseMs: 2000, upTo: 1, policy })
   assert.equal([record.policy, record.lease], [policy, { life: 7, expiresAtMs: 3000, offer: 2 }])
   assert.is(started.length, 1)
-  assert.is(guard.armed(), 0)
+  assert.is(guard.tend(), 0)
   started[0]?.(2)
-  assert.is(guard.armed(), 2)
+  assert.is(guard.tend(), 2)
   guard.granted({ leaseMs: 2000, policy: { offer: 1, instances: [] } })
   assert.is(record.policy?.offer, 2, 'from a conductor that does not know that it is dead')
   nowMs = 1500
   guard.granted({ leaseMs: 2000, policy: { offer: 3, instances: [] } })
-  assert.is(guard.armed(), 3, 'nothing to protect is easily armed')
+  assert.is(guard.tend(), 3, 'nothing to protect is easily armed')
+})
+
+test('each stop is news once, and is known until the guest runs again', () => {
+  const { record, guard } = bed(() => 1000)
+  record.words = [{ instance: 'a', atMs: 5 }]
+  assert.equal(guard.stopped(), [{ instance: 'a', isNew: true }])
+  assert.equal(guard.stopped(), [{ instance: 'a', isNew: false }])
+  record.words = [...record.words, { instance: 'a', atMs: 9 }]
+  guard.forget(new Set(['a']))
+  assert.equal(guard.stopped(), [{ instance: 'a', isNew: true }], 'it was started, and stopped again')
+  guard.forget(new Set(['a']))
+  assert.equal(guard.stopped(), [])
 })
 
 test('the watchdog stops what it is to stop when the lease ends, again and again, and ends when nobody is left', () =>
@@ -114,7 +126,7 @@ test('the watchdog stops what it is to stop when the lease ends, again and again
         if (instance === 'b' && refuse) throw new BatonError('DriverFault', 'it will not die')
         return running.delete(instance)
       },
-      leaveWord: instances => word.push(...instances),
+      leaveWord: ({ instance }) => word.push(instance),
       onArmed: offer => armed.push(offer),
       agentIsGone: () => !agent,
       onDone: why => done.push(why),
