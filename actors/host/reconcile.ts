@@ -21,7 +21,7 @@ export function compareGuests(host: string, guests: readonly GuestReport[], rows
   const questions: Question[] = []
   for (const guest of guests) {
     const row = believed.get(guest.instance)
-    const asBelieved = row !== undefined && row.host === host && row.vmState !== 'deleted' && row.powerState === guest.power
+    const asBelieved = row !== undefined && row.host === host && row.vmState !== 'deleted' && row.powerState === guest.power && !fell(row)
     if (!asBelieved && (row === undefined || settled(row))) questions.push({ ask: 'guestSeen', instance: guest.instance, guest })
   }
   for (const row of rows) {
@@ -30,3 +30,6 @@ export function compareGuests(host: string, guests: readonly GuestReport[], rows
   }
   return questions
 }
+
+/** Called active and known to be off: its owner has still to make something of that. */
+const fell = ({ vmState, powerState }: InstanceBody): boolean => vmState === 'active' && (powerState === 'shutdown' || powerState === 'crashed')

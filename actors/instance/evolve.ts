@@ -7,6 +7,9 @@ import { INSTANCE_OPERATIONS, rowOf, settle } from './states.ts'
 /** Pause before what begins by itself is tried again when it could not be done, ms. */
 const DUE_AGAIN_MS = 60_000
 
+/** Operations that end with a guest which was told nothing: its reports carry the rank of an earlier one. */
+const LEAVES_GUEST_ALONE: ReadonlySet<Task['kind']> = new Set(['confirm-resize'])
+
 type Ended = InstanceEvent & { type: 'taskEnded' }
 
 export function evolve(state: InstanceState, event: InstanceEvent, at: number): InstanceState {
@@ -106,7 +109,7 @@ function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceSt
     spec: { ...(base.spec ?? spec), image: task.kind === 'rebuild' ? (change?.image ?? spec.image) : spec.image },
     kept: settled.vmState === 'resized' ? { vmState: state.vmState, powerState: state.powerState } : null,
     due: followUp ? { kind: followUp.kind, at: at + followUp.afterMs } : null,
-    obeyed: commandOrder(Number(task.operation.slice(task.operation.lastIndexOf('.') + 1)), 0),
+    obeyed: LEAVES_GUEST_ALONE.has(task.kind) ? state.obeyed : commandOrder(Number(task.operation.slice(task.operation.lastIndexOf('.') + 1)), 0),
     launchedAt: task.kind === 'build' ? at : state.launchedAt,
     deletedAt: settled.vmState === 'deleted' ? at : state.deletedAt,
   }

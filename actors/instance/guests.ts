@@ -35,7 +35,10 @@ export function decideGuestSeen(state: InstanceState, seen: GuestSeen, { id, now
 
 /** The guest's power state as the host sees it, against what we believe. Nova's rule: a guest that ended by itself is stopped. */
 function observedPower(state: InstanceState, { power, host, lapsed = false }: GuestSeen, id: string, now: number): InstanceEvent[] {
-  if (power === state.powerState || state.vmState === 'error') return []
+  if (state.vmState === 'error') return []
+  // Off, and known to be, but called active: it is to come back, or it fell while a resize waited to be confirmed.
+  const fell = state.vmState === 'active' && isOff(power)
+  if (power === state.powerState && (!fell || state.due?.ha)) return []
   if (power === 'crashed' || lapsed) {
     const why = lapsed ? `the watchdog of ${host} stopped it, because its lease had run out` : 'it crashed'
     const restart = restartEvents(state, { power, lapsed, message: `the guest of ${id} is off: ${why}` }, now)
@@ -45,6 +48,8 @@ function observedPower(state: InstanceState, { power, host, lapsed = false }: Gu
   const fault: Fault | null = power === 'crashed' ? { code: 'DriverFault', message: `the guest of ${id} crashed; start it again` } : null
   return [{ type: 'powerObserved', power, vmState, fault }]
 }
+
+const isOff = (power: PowerState): boolean => power === 'shutdown' || power === 'crashed'
 
 function following(vmState: VmState, power: PowerState): VmState {
   switch (power) {
