@@ -183,9 +183,12 @@ export const COMMANDS: readonly CommandSpec[] = [
   ]),
   instanceAction('confirm', 'keep a resize or migration', async () => (await import('./commands/instance-action.ts')).confirm),
   instanceAction('revert', 'take back a resize or migration', async () => (await import('./commands/instance-action.ts')).revert),
-  instanceAction('evacuate', 'make instances of a fenced host anew elsewhere', async () => (await import('./commands/instance-action.ts')).evacuate, [
-    TO,
-  ]),
+  instanceAction(
+    'evacuate',
+    'make instances of a host that is fenced, or whose lease has run out, anew elsewhere',
+    async () => (await import('./commands/instance-action.ts')).evacuate,
+    [TO],
+  ),
   instanceAction('shelve', 'stop instances and give back their room', async () => (await import('./commands/instance-action.ts')).shelve),
   instanceAction('offload', 'give back the room of shelved instances now', async () => (await import('./commands/instance-action.ts')).offload),
   instanceAction('unshelve', 'start shelved instances again', async () => (await import('./commands/instance-action.ts')).unshelve, [TO]),
