@@ -74,7 +74,12 @@ export function folderStore<G>(options: FolderStoreOptions<G>): GuestStore<G> {
       } finally {
         closeSync(begun)
       }
-      renameSync(newFile(file), file)
+      try {
+        renameSync(newFile(file), file)
+      } catch (cause) {
+        if (!permit || existsSync(newFile(file))) throw cause
+        throw new BatonError('LeaseExpired', `the lease of this host ran out while the record of guest ${instance} was written`, { cause })
+      }
     },
     remove: async instance => rmSync(fileOf(instance), { force: true }),
     append: history.append,
