@@ -5,7 +5,7 @@
 import type { HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
 import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
-import { hostActor, type Ratios } from '../actors/host/host.ts'
+import { hostActor } from '../actors/host/host.ts'
 import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, rootOf, shardOf } from '../actors/kernel/address.ts'
@@ -14,7 +14,7 @@ import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
-import { catalogue, type Deadlines } from '../actors/operation/catalogue/index.ts'
+import { catalogue } from '../actors/operation/catalogue/index.ts'
 import { operationActor } from '../actors/operation/operation.ts'
 import type { PickRequest } from '../actors/scheduler/filters.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
@@ -25,25 +25,13 @@ import { type ActorHost, createActorHost } from './actor-host.ts'
 import { createActorSystem } from './actor-system.ts'
 import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
+import type { ConductorSettings } from './conductor-settings.ts'
 import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
-import type { InstanceTimers } from './instance-requests.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createPicks } from './picks.ts'
-import type { RestartPolicy } from './restart.ts'
 import { serveApi } from './serve-api.ts'
 import { createStorage } from './storage.ts'
 import { createSummaries, type HostSummary } from './summaries.ts'
-
-export interface ConductorSettings {
-  readonly membership: { readonly leaseMs: number; readonly renewMs: number; readonly pingMs: number; readonly suspectMs: number }
-  readonly heartbeat: { readonly intervalMs: number; readonly suspectMs: number; readonly downMs: number; readonly auditMs: number }
-  readonly actors: { readonly inbox: number; readonly total: number; readonly idleMs: number; readonly snapshotEvery: number }
-  readonly restart: RestartPolicy
-  readonly ratios: Ratios
-  readonly ha: { readonly leaseMs: number; readonly parallel: number; readonly massFraction: number }
-  readonly deadlines?: Deadlines
-  readonly timers?: InstanceTimers
-}
 
 export interface ConductorOptions {
   readonly env: Env

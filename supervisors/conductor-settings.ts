@@ -1,0 +1,16 @@
+/** What an operator may set about a conductor, in the shape in which its parts take it. */
+import type { Ratios } from '../actors/host/host.ts'
+import type { Deadlines } from '../actors/operation/catalogue/index.ts'
+import type { InstanceTimers } from './instance-requests.ts'
+import type { RestartPolicy } from './restart.ts'
+
+export interface ConductorSettings {
+  readonly membership: { readonly leaseMs: number; readonly renewMs: number; readonly pingMs: number; readonly suspectMs: number }
+  readonly heartbeat: { readonly intervalMs: number; readonly suspectMs: number; readonly downMs: number; readonly auditMs: number }
+  readonly actors: { readonly inbox: number; readonly total: number; readonly idleMs: number; readonly snapshotEvery: number }
+  readonly restart: RestartPolicy
+  readonly ratios: Ratios
+  readonly ha: { readonly leaseMs: number; readonly parallel: number; readonly massFraction: number }
+  readonly deadlines?: Deadlines
+  readonly timers?: InstanceTimers
+}
