@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createFakeDriver } from '../../actors/hypervisor/drivers/fake.ts'
 import { folderStore } from '../../actors/hypervisor/drivers/folder-store.ts'
+import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { openOutOfBand } from '../../actors/hypervisor/drivers/out-of-band.ts'
 import { type FakeGuest, FakeGuestSchema, parseWith } from '../../actors/hypervisor/drivers/records.ts'
 import type { Permit } from '../../actors/hypervisor/lease.ts'
@@ -13,7 +14,7 @@ import { realEnv } from '../../supervisors/real-env.ts'
 
 const env = realEnv('test', 'silent')
 const ID = 'b104b84f-91d6-45a4-9efd-cb15543faf45'
-const SPEC = { instance: ID, name: 'vm', vcpus: 1, ramMb: 64, diskGb: 1, image: 'fake', metadata: {} }
+const SPEC = { instance: ID, name: 'vm', vcpus: 1, ramMb: 64, diskGb: 1, image: FAKE_IMAGE.id, metadata: {} }
 
 async function withHost(
   body: (host: { agent(permit?: Permit): ReturnType<typeof createFakeDriver>; power(): Promise<string>; stop(): Promise<boolean> }) => Promise<void>,
