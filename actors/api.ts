@@ -5,11 +5,12 @@
  */
 
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
+import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
-import type { HostPlacement } from './placement/amounts.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
+export type { HostBody, HostHa, HostLease, HostState } from './host/body.ts'
 export type { HostPlacement, Ratios } from './placement/amounts.ts'
 export * from './placement/bodies.ts'
 export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
@@ -99,6 +100,13 @@ export interface DiskBody {
   readonly updatedAt: number
 }
 
+/**
+ * What is done when a guest is no longer there though it should run. `restart-in-place`: one that crashed or vanished is started
+ * again on its host. `evacuate`: that too, and it is made anew elsewhere when its host is lost.
+ */
+export const HA_POLICIES = ['none', 'restart-in-place', 'evacuate'] as const
+export type HaPolicy = (typeof HA_POLICIES)[number]
+
 /** Times are cluster time in ms since 1970. */
 export interface InstanceBody {
   readonly id: string
@@ -108,6 +116,8 @@ export interface InstanceBody {
   readonly image: string
   readonly metadata: Readonly<Record<string, string>>
   readonly reservation: string
+  /** Absent is `none`. */
+  readonly ha?: HaPolicy
   readonly vmState: VmState
   readonly taskState: TaskState
   readonly powerState: PowerState | null
@@ -163,30 +173,6 @@ export interface OperationBody {
   readonly fault: Fault | null
 }
 
-export type HostState = 'up' | 'suspect' | 'down' | 'fenced' | 'gone'
-
-export interface HostBody {
-  readonly id: string
-  readonly state: HostState
-  readonly enabled: boolean
-  readonly disabledReason: string | null
-  readonly driver: string
-  readonly vcpus: number
-  readonly ramMb: number
-  readonly diskGb: number
-  readonly vcpusUsed: number
-  readonly ramMbUsed: number
-  readonly diskGbUsed: number
-  /** Claims held: one per instance or build in flight. */
-  readonly claims: number
-  readonly pid: number
-  readonly version: string
-  readonly createdAt: number
-  readonly stateSince: number
-  /** Absent in rows of before hosts had any. */
-  readonly placement?: HostPlacement
-}
-
 export interface NodeBody {
   readonly id: string
   readonly role: 'conductor' | 'compute' | 'gateway'
@@ -222,6 +208,8 @@ export interface StatusBody {
   readonly advice: { readonly addConductor: boolean; readonly because: string }
   /** Actors set aside after failing too often. */
   readonly poisoned: readonly string[]
+  /** What a person should look at, in words. */
+  readonly alerts: readonly string[]
 }
 
 export type InstanceAction =
@@ -325,6 +313,8 @@ export interface CreateInstances {
   readonly image: string
   readonly metadata: Readonly<Record<string, string>>
   readonly reservation: string
+  /** Default: what the metadata item `ha_policy` says, else `none`. */
+  readonly ha?: HaPolicy
   readonly requestId: string
   readonly placement?: Placement
 }
@@ -358,6 +348,7 @@ export interface ClusterApi extends PlacementApi {
   updateInstance(args: UpdateInstance): Promise<InstanceBody>
   lockInstance(args: { id: string; reason?: string }): Promise<InstanceBody>
   unlockInstance(args: { id: string }): Promise<InstanceBody>
+  setInstanceHa(args: { id: string; policy: HaPolicy }): Promise<InstanceBody>
   /** Says what an instance is, when what Baton believes is wrong. Changes nothing on its host. */
   resetInstance(args: { id: string; state: 'active' | 'error' }): Promise<InstanceBody>
   /** Never written down: it goes straight to the host. Rejects `DriverUnsupported` where the driver cannot. */

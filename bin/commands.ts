@@ -128,6 +128,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       option('--count <n>', 'how many; each gets -1, -2 … behind the name (default 1)'),
       option('--client-token <token>', 'the same token again gives the same instances'),
       ...PLACE,
+      option('--ha <policy>', 'none, restart-in-place or evacuate: what is done when the guest or its host fails (default none)'),
       WAIT,
       ...CLIENT,
     ],
@@ -194,9 +195,12 @@ export const COMMANDS: readonly CommandSpec[] = [
   ]),
   instanceAction('confirm', 'keep a resize or migration', async () => (await import('./commands/instance-action.ts')).confirm),
   instanceAction('revert', 'take back a resize or migration', async () => (await import('./commands/instance-action.ts')).revert),
-  instanceAction('evacuate', 'make instances of a fenced host anew elsewhere', async () => (await import('./commands/instance-action.ts')).evacuate, [
-    TO,
-  ]),
+  instanceAction(
+    'evacuate',
+    'make instances of a host that is fenced, or whose lease has run out, anew elsewhere',
+    async () => (await import('./commands/instance-action.ts')).evacuate,
+    [TO],
+  ),
   instanceAction('shelve', 'stop instances and give back their room', async () => (await import('./commands/instance-action.ts')).shelve),
   instanceAction('offload', 'give back the room of shelved instances now', async () => (await import('./commands/instance-action.ts')).offload),
   instanceAction('unshelve', 'start shelved instances again', async () => (await import('./commands/instance-action.ts')).unshelve, [TO]),
@@ -219,10 +223,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     option('--reason <text>', 'why, shown to whoever is refused'),
   ]),
   instanceChange('unlock', 'end a lock', async () => (await import('./commands/instance-change.ts')).unlock),
-  instanceChange('set', 'change name, metadata or tags', async () => (await import('./commands/instance-change.ts')).set, [
+  instanceChange('set', 'change name, metadata, tags or the HA policy', async () => (await import('./commands/instance-change.ts')).set, [
     option('--name <name>', 'the new name'),
     option('--metadata <items>', 'key=value, several separated by commas; others stay'),
     option('--tags <tags>', 'all tags, separated by commas'),
+    option('--ha <policy>', 'none, restart-in-place or evacuate: what is done when the guest or its host fails'),
   ]),
   instanceChange('password', 'change the password of the administrator', async () => (await import('./commands/instance-change.ts')).password, [
     option('--password <text>', 'the new one'),

@@ -1,5 +1,5 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
-import { type ClusterApi, GROUP_POLICIES, MAX_ROTATION } from '../actors/api.ts'
+import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, MAX_ROTATION } from '../actors/api.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
@@ -24,6 +24,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     image: id,
     metadata: record,
     reservation: text(64),
+    ha: optional(anyOf(...HA_POLICIES)),
     requestId,
     placement: optional(placement),
   }),
@@ -67,6 +68,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   }),
   lockInstance: checkObject({ id, reason: optional(text(255)) }),
   unlockInstance: byId,
+  setInstanceHa: checkObject({ id, policy: anyOf(...HA_POLICIES) }),
   resetInstance: checkObject({ id, state: anyOf('active', 'error') }),
   changePassword: checkObject({ id, password: text(1024) }),
   fenceHost: byId,

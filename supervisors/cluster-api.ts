@@ -4,8 +4,12 @@
  */
 import {
   type ClusterApi,
+  type CreateInstances,
   type FlavorBody,
+  HA_POLICIES,
+  type HaPolicy,
   type HostBody,
+  type HostLease,
   type ImageBody,
   type InstanceBody,
   type ListInstances,
@@ -132,7 +136,8 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       const { project, metadata, reservation, requestId } = args
       if (args.placement) await checkPlacement(args.placement, args.ids.length)
       const where = args.placement ? { placement: args.placement } : {}
-      const common = { project, metadata, reservation, requestId, flavor, image: args.image, ...where }
+      const ha = args.ha ?? policyOf(metadata)
+      const common = { project, metadata, reservation, requestId, flavor, image: args.image, ...where, ...(ha ? { ha } : {}) }
       const several = args.ids.length > 1
       return Promise.all(
         args.ids.map(
@@ -184,7 +189,12 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       return (await call('operation', id, 'cancel', {})) as OperationBody
     },
     listHosts: page => list('host', {}, page),
-    getHost: ({ id }) => get<HostBody>('host', id, 'host'),
+    async getHost({ id }) {
+      const body = await get<HostBody>('host', id, 'host')
+      // Who listens to it may be just now starting; the rest of what is known is worth showing all the same.
+      const lease = await call('monitor', id, 'lease', {}).catch(() => null)
+      return { ...body, lease: lease as HostLease | null }
+    },
     async setHostEnabled({ id, enabled, reason }) {
       return (await call('host', id, 'setEnabled', { enabled, ...(reason === undefined ? {} : { reason }) })) as HostBody
     },
@@ -234,10 +244,18 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
         database: { connected: true, waitingCommits },
         advice: adviseScaling(conductors.map(n => n.load)),
         poisoned,
+        alerts: [...new Set(options.members().flatMap(m => (m.load as { alerts?: string[] })?.alerts ?? []))],
       }
       return status
     },
   }
+}
+
+/** The HA policy that the metadata of a new instance asks for. */
+function policyOf({ ha_policy: asked }: CreateInstances['metadata']): HaPolicy | undefined {
+  const policy = HA_POLICIES.find(known => known === asked)
+  if (asked !== undefined && !policy) throw new BatonError('BadRequest', `ha_policy is ${asked}; it must be one of ${HA_POLICIES.join(', ')}`)
+  return policy
 }
 
 const numbersOf = (load: unknown): Record<string, number> =>

@@ -9,8 +9,9 @@ import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger, type Received } from '../transport/messenger.ts'
 import { createActorSystem } from './actor-system.ts'
-import type { Beat } from './host-monitor.ts'
+import type { Beat, BeatAnswer } from './host-monitor.ts'
 import { createDirectory } from './seeds.ts'
+import type { Guard } from './watchdog/guard.ts'
 
 export interface ComputeOptions {
   readonly env: Env
@@ -27,6 +28,8 @@ export interface ComputeOptions {
   /** Identifies this boot of the machine. */
   readonly bootId: string
   readonly intervalMs: number
+  /** Watches over the lease of this host; without it no guest here is ever under the HA policy. */
+  readonly guard?: Guard
   gauges?(): Record<string, number>
   /** Called once, when the first heartbeat was acknowledged. */
   onReady?(): void
@@ -41,7 +44,7 @@ export interface Compute {
 }
 
 export async function startCompute(options: ComputeOptions): Promise<Compute> {
-  const { env, nodeId, driver } = options
+  const { env, nodeId, driver, guard } = options
   const system = createActorSystem(`${nodeId}-${options.incarnation}`)
   const directory = createDirectory(env, options.seeds)
   const guests = new Map<string, { mailbox: ReturnType<typeof system.spawn<() => Promise<void>>>; waiting: number }>()
@@ -104,10 +107,22 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
   })
   directory.start(messenger)
 
+  /** What runs here, with word of what the watchdog has stopped meanwhile. */
+  async function reportGuests(): Promise<readonly GuestReport[]> {
+    const stopped = guard?.stopped() ?? []
+    const lapsed = new Set(stopped.map(({ instance }) => instance))
+    for (const { instance, isNew } of stopped) if (isNew) await driver.lapsed?.(instance)
+    const report = await hypervisor.report()
+    if (lapsed.size === 0) return report
+    const off = new Set(report.filter(({ instance, power }) => lapsed.has(instance) && !isOn(power)).map(({ instance }) => instance))
+    guard?.forget(new Set([...lapsed].filter(instance => !off.has(instance))))
+    return report.map(guest => (off.has(guest.instance) ? { ...guest, power: 'shutdown', lapsed: true } : guest))
+  }
+
   let guestReports: readonly GuestReport[] = []
   async function beat(): Promise<void> {
     try {
-      const [inventory, report] = await Promise.all([driver.inventory(), hypervisor.report()])
+      const [inventory, report] = await Promise.all([driver.inventory(), reportGuests()])
       guestReports = report
       const { vcpus, ramMb, diskGb } = inventory
       // Which driver it runs is a trait like any other that a flavor may ask for.
@@ -119,8 +134,11 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
         info,
         load: options.gauges?.() ?? {},
         guests: guestReports,
+        armed: guard?.tend() ?? 0,
       }
-      await messenger.call(address('monitor', nodeId), 'beat', message, { timeoutMs: options.intervalMs * 3 })
+      guard?.lease.sending(message.seq)
+      const answer = await messenger.call(address('monitor', nodeId), 'beat', message, { timeoutMs: options.intervalMs * 3 })
+      if (isGrant(answer)) guard?.granted(answer.lease)
       if (!acknowledged) options.onReady?.()
       acknowledged = true
     } catch (error) {
@@ -152,3 +170,8 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     },
   }
 }
+
+const isOn = (power: GuestReport['power']): boolean => power === 'running' || power === 'paused'
+
+/** A conductor of before there were leases grants none. */
+const isGrant = (answer: unknown): answer is Pick<BeatAnswer, 'lease'> => typeof answer === 'object' && answer !== null && 'lease' in answer

@@ -2,11 +2,11 @@
  * A conductor: one incarnation of it, put together from its parts. Pure wiring over ports, so that the simulator starts
  * this very function with a simulated world. `bin/` gives it the real one.
  */
-import type { HostBody, ImageBody, QueueBody } from '../actors/api.ts'
+import type { HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
 import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
-import { RECONCILE_DEFAULTS, type ReconcilePolicy } from '../actors/host/policies.ts'
+import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
@@ -15,14 +15,14 @@ import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
-import { catalogue, type Deadlines } from '../actors/operation/catalogue/index.ts'
+import { catalogue } from '../actors/operation/catalogue/index.ts'
 import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.ts'
 import { operationActor } from '../actors/operation/operation.ts'
 import { aggregatesActor } from '../actors/placement/aggregates.ts'
-import { NOTHING, type Ratios, type Resources } from '../actors/placement/amounts.ts'
+import { NOTHING } from '../actors/placement/amounts.ts'
 import { groupActor } from '../actors/placement/group.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
-import { type SchedulerSettings, schedulerSettings } from '../actors/scheduler/settings.ts'
+import { schedulerSettings } from '../actors/scheduler/settings.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger, type Received, type Route } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
@@ -30,32 +30,16 @@ import { type ActorHost, createActorHost } from './actor-host.ts'
 import { createActorSystem } from './actor-system.ts'
 import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
+import type { ConductorSettings } from './conductor-settings.ts'
 import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
-import type { InstanceTimers } from './instance-requests.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createPlacement } from './placement.ts'
-import type { RestartPolicy } from './restart.ts'
 import { createSelfReport } from './self-report.ts'
 import { serveApi } from './serve-api.ts'
 import { createStorage } from './storage.ts'
 import { createSubjectTeller } from './subject-teller.ts'
 import { createSummaries, type HostSummary } from './summaries.ts'
 import type { TreatmentOptions } from './treatments.ts'
-
-export interface ConductorSettings {
-  readonly membership: { readonly leaseMs: number; readonly renewMs: number; readonly pingMs: number; readonly suspectMs: number }
-  readonly heartbeat: { readonly intervalMs: number; readonly suspectMs: number; readonly downMs: number; readonly auditMs: number }
-  readonly actors: { readonly inbox: number; readonly total: number; readonly idleMs: number; readonly snapshotEvery: number }
-  readonly restart: RestartPolicy
-  readonly ratios: Ratios
-  /** Kept back on every host of which no operator has said otherwise; nothing by default. */
-  readonly reserved?: Resources
-  /** Default: the built-in filters and weighers. */
-  readonly scheduler?: Omit<SchedulerSettings, 'defaults'>
-  readonly deadlines?: Deadlines
-  readonly timers?: InstanceTimers
-  readonly reconcile?: ReconcilePolicy
-}
 
 export interface ConductorOptions {
   readonly env: Env
@@ -69,6 +53,8 @@ export interface ConductorOptions {
   readonly link: Link
   readonly membership: Membership
   /** The journal writer of this incarnation. */
+  /** Makes sure that nothing runs on a host any more; rejects with `FenceFailed`. Left out where there is no such command. */
+  fence?(host: string): Promise<void>
   readonly journal: (
     incarnation: Incarnation,
   ) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
@@ -88,6 +74,7 @@ export interface Conductor {
   readonly actors: ActorHost
   readonly messenger: Messenger
   readonly member: ClusterMember
+  alerts(): readonly string[]
   queues(): QueueBody[]
   /** Hands everything over, then stops. */
   drain(): Promise<void>
@@ -131,8 +118,9 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     options.onFenced(error)
   }
 
+  const recovery = { parallel: settings.ha.parallel, fence: options.fence !== undefined }
   const definitions: AnyActor[] = [
-    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(defaults.ratios, defaults.reserved)],
+    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(defaults.ratios, defaults.reserved, recovery)],
     ...[flavorActor, imageActor, diskActor, groupActor, aggregatesActor],
   ]
   const actors: ActorHost = createActorHost({
@@ -146,6 +134,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     limits: settings.actors,
     restart: settings.restart,
     onCommitted(actor, row) {
+      if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
       if (actor.kind === 'host' && row) {
         const host = row.body as HostBody
         summaries.changed(host)
@@ -169,6 +158,11 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     call: (to, method, args) => messenger.call(to, method, args, { timeoutMs: CALL_MS }),
   })
 
+  /** The host of an instance is to protect it as soon as can be. Lost, this is made good by the next audit. */
+  function noticePolicy({ ha, host, operation }: InstanceBody): void {
+    if (ha === 'evacuate' && host !== null && operation === null) messenger.cast(address('monitor', host), 'policyChanged', {})
+  }
+
   function ownerOf(shard: number) {
     const map = member.map()
     return map.members.find(m => m.incarnation === map.owners[shard])
@@ -179,6 +173,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'scheduler':
       case 'storage':
       case 'api':
+      case 'fence':
         return { at: 'here' }
       case 'compute':
         return { at: 'node', node: to.id }
@@ -207,12 +202,16 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'storage':
         if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `storage has no method ${method} for a ${from.role}`)
         return storage(method, args)
+      case 'fence':
+        if (from.role !== 'conductor' || !options.fence) throw new BatonError('UnknownMethod', `there is no fence command for a ${from.role}`)
+        return options.fence(String((args as { host: string }).host)).then(() => null)
       case 'api':
         if (from.role !== 'gateway' && from.role !== 'client') throw new BatonError('UnknownMethod', `the API is not for a ${from.role}`)
         return serveApi(api, method, args)
       case 'monitor': {
         if (!actors.owns(shardOf(to.id))) throw movedWithMap(shardOf(to.id))
         if (method === 'reported' && from.role === 'conductor') return monitor.reported(to.id)
+        if (method === 'lease' && from.role === 'conductor') return monitor.lease(to.id)
         if (method !== 'beat') throw new BatonError('UnknownMethod', `a monitor has no method ${method}`)
         return monitor.beat(to.id, checked('monitor.beat', checkBeat, args) as Beat, from)
       }
@@ -264,6 +263,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       member.heard(ping.incarnation, ping.suspects)
     }
     if (to.kind === 'node' && method === 'membershipChanged') member.refresh()
+    if (to.kind === 'monitor' && method === 'policyChanged') monitor.nudge(to.id)
     // A late word of a former owner says nothing against ours.
     if (to.kind === 'node' && method === 'summaries') summaries.take((args as HostSummary[]).filter(host => !actors.owns(shardOf(host.id))))
     if (to.kind === 'node' && method === 'aggregatesChanged') placement.refresh()
@@ -315,7 +315,17 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const placement = createPlacement({ env, system, scheduler, views: options.views, images: options.images, call })
 
-  const monitor = createHostMonitor({ env, now: clock.now, views: options.views, call, treatments, timing: settings.heartbeat })
+  const monitor = createHostMonitor({
+    env,
+    now: clock.now,
+    views: options.views,
+    call,
+    treatments,
+    timing: settings.heartbeat,
+    ha: settings.ha,
+    confirmedMs: () => member.confirmedMs(),
+    hosts: scheduler.hosts,
+  })
 
   const member: ClusterMember = createMember({
     env,
@@ -364,7 +374,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     total: settings.actors.total,
   })
   function load(): Json {
-    return { ...selfReport.load(), ...options.gauges?.() }
+    return { ...selfReport.load(), alerts: [...monitor.alerts()], ...options.gauges?.() }
   }
 
   async function drain(): Promise<void> {
@@ -412,7 +422,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     }
   }
 
-  return { incarnation, actors, messenger, member, queues: selfReport.queues, drain, leave, stop }
+  return { incarnation, actors, messenger, member, alerts: monitor.alerts, queues: selfReport.queues, drain, leave, stop }
 }
 
 /** Images that some host here can run; all of them as long as no host has reported. */

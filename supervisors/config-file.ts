@@ -2,7 +2,7 @@
  * `baton.yaml` as text: reading it with the position of every mistake, and writing the commented sample.
  * A mistake is data (`Mistake`); all of a file are reported at once, so that it is corrected in one go.
  */
-import { isAlias, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument } from 'yaml'
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Pair, parseDocument } from 'yaml'
 import { nearest } from './config-nearest.ts'
 import { allows, CONFIG_KEYS, type ConfigValue, configEntries, environmentName, expected, isConfigKey, type KeySpec } from './config-table.ts'
 
@@ -64,7 +64,7 @@ export function readConfigText(text: string, file: string): ReadResult {
 
   const readValue = (path: keyof typeof CONFIG_KEYS, found: unknown, keyOffset: number): void => {
     const node = isAlias(found) ? found.resolve(document) : found
-    const value: unknown = isScalar(node) ? node.value : node
+    const value: unknown = isScalar(node) ? node.value : isSeq(node) ? node.toJSON() : node
     const offset = isNode(node) && node.range ? node.range[0] : keyOffset
     if (allows(CONFIG_KEYS[path], value)) values.set(path, value)
     else mistakes.push({ where: at(offset), what: wrongValue(path, CONFIG_KEYS[path], value) })
@@ -81,7 +81,7 @@ export function readConfigText(text: string, file: string): ReadResult {
   return { values, mistakes }
 }
 
-const scalarText = (value: ConfigValue): string => (typeof value === 'string' ? JSON.stringify(value) : String(value))
+const valueText = (value: ConfigValue): string => (typeof value === 'string' || Array.isArray(value) ? JSON.stringify(value) : String(value))
 
 /** A complete, commented `baton.yaml` with every key at its default. Reading it back gives exactly the defaults. */
 export function sampleConfig(): string {
@@ -98,7 +98,7 @@ export function sampleConfig(): string {
     out.push(
       `${indent}# ${spec.about}`,
       `${indent}# ${capital(expected(spec))}; ${environmentName(key)}.`,
-      `${indent}${path.at(-1)}: ${scalarText(spec.default)}`,
+      `${indent}${path.at(-1)}: ${valueText(spec.default)}`,
     )
   }
   return `${out.join('\n')}\n`

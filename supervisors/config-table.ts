@@ -36,7 +36,15 @@ export interface ChoiceKey<C extends string = string> {
   readonly about: string
 }
 
-export type KeySpec = NumberKey | TextKey | ChoiceKey
+/** A list of texts; in the environment and in flags as JSON. */
+export interface ListKey {
+  readonly kind: 'list'
+  readonly default: readonly string[]
+  readonly unit: string
+  readonly about: string
+}
+
+export type KeySpec = NumberKey | TextKey | ChoiceKey | ListKey
 
 const integer = (byDefault: number, unit: string, [min, max]: readonly [number, number], about: string): NumberKey => ({
   kind: 'integer',
@@ -64,7 +72,7 @@ const text = <D extends string | null>(byDefault: D, unit: string, about: string
   ...(alias === undefined ? {} : { alias }),
 })
 
-const list = (byDefault: string, problem: (text: string) => string | null, about: string): TextKey<string> => ({
+const names = (byDefault: string, problem: (text: string) => string | null, about: string): TextKey<string> => ({
   kind: 'text',
   default: byDefault,
   unit: 'list',
@@ -79,6 +87,8 @@ const choice = <const C extends string>(byDefault: NoInfer<C>, choices: readonly
   choices,
   about,
 })
+
+const list = (unit: string, about: string): ListKey => ({ kind: 'list', default: [], unit, about })
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -105,6 +115,16 @@ export const CONFIG_KEYS = {
   'heartbeat.intervalMs': integer(1000, 'ms', [50, MINUTE], 'How often a compute host reports.'),
   'heartbeat.suspectMs': integer(3000, 'ms', [100, HOUR], 'Silence after which a host is suspect and takes no new instance.'),
   'heartbeat.downMs': integer(10_000, 'ms', [200, DAY], 'Silence after which a host is down.'),
+  'ha.leaseMs': integer(
+    30_000,
+    'ms',
+    [500, HOUR],
+    'How long a host that is not heard may run instances with the HA policy evacuate; longer than a fail-over of the database.',
+  ),
+  'ha.parallel': integer(4, 'instances', [1, 1000], 'Instances of one lost host that are evacuated at a time.'),
+  'ha.massFraction': number(0.5, 'share', [0, 1], 'When more of all hosts than this fall silent at once, nothing is evacuated: it is probably us.'),
+  'fence.command': list('program and arguments', 'Makes sure that nothing runs on a lost host, `{host}` replaced by its id; empty: there is none.'),
+  'fence.timeoutMs': integer(30_000, 'ms', [100, HOUR], 'Time the fence command may take before it counts as failed.'),
   'journal.snapshotEvery': integer(100, 'events', [1, 100_000], 'Events of one actor between two snapshots of its state.'),
   'journal.retentionDays': number(7, 'days', [0, 3650], 'How long finished operations and deleted instances are kept.'),
   'actors.inbox': integer(1000, 'messages', [1, 1_000_000], 'Messages that may wait for one actor; more are refused as Overloaded.'),
@@ -122,7 +142,7 @@ export const CONFIG_KEYS = {
   'instances.reclaimMs': integer(0, 'ms', [0, 3650 * DAY], 'For how long a deleted instance can be restored; 0 deletes at once.'),
   'instances.confirmResizeMs': integer(0, 'ms', [0, 3650 * DAY], 'Time after which a resize or migration is confirmed by itself; 0 never.'),
   'instances.shelvedOffloadMs': integer(0, 'ms', [-1, 3650 * DAY], 'How long a shelved instance stays on its host; -1 until it is offloaded.'),
-  'reconcile.auditMs': integer(30_000, 'ms', [1000, DAY], 'How often each host is compared with what is believed of it.'),
+  'reconcile.auditMs': integer(30_000, 'ms', [200, DAY], 'How often each host is compared with what is believed of it.'),
   'reconcile.unknownGuests': choice('keep', UNKNOWN_GUESTS, 'What becomes of a guest that no instance owns.'),
   'reconcile.vanishedGuests': choice(
     'error',
@@ -137,8 +157,8 @@ export const CONFIG_KEYS = {
   'scheduler.reservedVcpus': integer(0, 'CPUs', [0, 65_536], 'CPUs kept back on each host; `baton host set` says otherwise for one.'),
   'scheduler.reservedRamMb': integer(0, 'MiB', [0, 2 ** 31 - 1], 'Memory kept back on each host for itself.'),
   'scheduler.reservedDiskGb': integer(0, 'GiB', [0, 2 ** 31 - 1], 'Disk kept back on each host for itself.'),
-  'scheduler.filters': list(DEFAULT_FILTERS, filtersProblem, 'Filters that a host must pass, in the order in which they are asked.'),
-  'scheduler.weighers': list(DEFAULT_WEIGHERS, weighersProblem, 'What makes one host better than another, and how much; below 0 packs.'),
+  'scheduler.filters': names(DEFAULT_FILTERS, filtersProblem, 'Filters that a host must pass, in the order in which they are asked.'),
+  'scheduler.weighers': names(DEFAULT_WEIGHERS, weighersProblem, 'What makes one host better than another, and how much; below 0 packs.'),
   'scheduler.subset': integer(DEFAULT_SUBSET, 'hosts', [1, 1000], 'A host is drawn among so many of the best; 1 always takes the best.'),
   'log.level': choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'The least severe messages that are logged.'),
 } satisfies Record<string, KeySpec>
@@ -151,6 +171,8 @@ export const CONFIG_ORDER: readonly (readonly [ConfigKey, ConfigKey])[] = [
   ['membership.pingMs', 'membership.suspectMs'],
   ['heartbeat.intervalMs', 'heartbeat.suspectMs'],
   ['heartbeat.suspectMs', 'heartbeat.downMs'],
+  ['heartbeat.intervalMs', 'ha.leaseMs'],
+  ['membership.renewMs', 'ha.leaseMs'],
 ]
 
 type ValueOf<K> = K extends NumberKey
@@ -161,7 +183,9 @@ type ValueOf<K> = K extends NumberKey
       ? null extends D
         ? string | null
         : string
-      : never
+      : K extends ListKey
+        ? readonly string[]
+        : never
 
 type Head<K> = K extends `${infer H}.${string}` ? H : K
 type Below<T, H> = { [K in keyof T as H extends string ? (K extends `${H}.${infer Rest}` ? Rest : never) : never]: T[K] }
@@ -170,7 +194,7 @@ type Nested<T> = { readonly [H in keyof T as Head<H>]: Head<H> extends infer P ?
 /** All settings, nested as in the file: `config.http.port`. Frozen; never changed after start-up. */
 export type Config = Nested<typeof CONFIG_KEYS>
 
-export type ConfigValue = string | number | null
+export type ConfigValue = string | number | null | readonly string[]
 
 /** The keys with their descriptions, in the order of the sample file. */
 export const configEntries = (): readonly (readonly [string, KeySpec])[] => Object.entries(CONFIG_KEYS)
@@ -194,6 +218,8 @@ export function expected(spec: KeySpec): string {
       return `a number from ${spec.min} to ${spec.max}${unit}`
     case 'text':
       return `${spec.default === null ? 'a text or null' : 'a text'}${unit}`
+    case 'list':
+      return `a list of texts${unit}`
     case 'choice':
       return `one of ${spec.choices.join(', ')}`
   }
@@ -208,6 +234,8 @@ export function allows(spec: KeySpec, value: unknown): value is ConfigValue {
       return typeof value === 'number' && Number.isFinite(value) && value >= spec.min && value <= spec.max
     case 'text':
       return value === null ? spec.default === null : typeof value === 'string' && value !== '' && (spec.problem?.(value) ?? null) === null
+    case 'list':
+      return Array.isArray(value) && value.length <= LIST_LIMIT && value.every(item => typeof item === 'string' && item !== '')
     case 'choice':
       return typeof value === 'string' && spec.choices.includes(value)
   }
@@ -216,5 +244,16 @@ export function allows(spec: KeySpec, value: unknown): value is ConfigValue {
 /** Text of an environment variable or a flag as a value of this kind; what does not fit is returned as it is. */
 export function fromText(spec: KeySpec, raw: string): unknown {
   if (spec.kind === 'integer' || spec.kind === 'number') return /^[+-]?\d/.test(raw.trim()) ? Number(raw) : raw
+  if (spec.kind === 'list') return fromJson(raw)
   return spec.kind === 'text' && spec.default === null && raw === '' ? null : raw
+}
+
+const LIST_LIMIT = 100
+
+function fromJson(raw: string): unknown {
+  try {
+    return JSON.parse(raw)
+  } catch {
+    return raw
+  }
 }

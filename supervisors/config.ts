@@ -135,9 +135,11 @@ function nest(values: ReadonlyMap<string, ConfigValue>): Config {
   return freeze(root)
 }
 
+const isTree = (value: Tree | ConfigValue | undefined): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value)
+
 function childOf(level: Tree, name: string): Tree {
   const there = level[name]
-  if (typeof there === 'object' && there !== null) return there
+  if (isTree(there)) return there
   const made: Tree = {}
   level[name] = made
   return made

@@ -15,6 +15,8 @@ const PAGE = 1000
 export interface HostLook {
   readonly differences: readonly Difference[]
   readonly claims: number
+  /** The instances believed there, and those that its guests and claims name. */
+  readonly rows: readonly InstanceBody[]
 }
 
 export interface HostLookOptions {
@@ -43,9 +45,10 @@ export async function lookAtHost(
     [...new Set(named)].filter(id => !rows.has(id)),
   ))
     rows.set(row.id, row)
+  const all = [...rows.values()]
   const facts = { host, guests, claims, now: now(), ...(busy ? { busy } : {}) }
-  const found = compareHost({ ...facts, rows: [...rows.values()] })
-  return { differences: found.length === 0 ? [] : await unchanged(views, found, rows), claims: Object.keys(claims ?? {}).length }
+  const found = compareHost({ ...facts, rows: all })
+  return { differences: found.length === 0 ? [] : await unchanged(views, found, rows), claims: Object.keys(claims ?? {}).length, rows: all }
 }
 
 /** Those whose instance is as it was when it was compared. */

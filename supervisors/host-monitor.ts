@@ -1,14 +1,13 @@
 /**
  * Listens to the hypervisors of the hosts whose shards live here. What it knows is soft: when a host was last heard and
- * what it said runs there. It turns silence into verdicts for the host actor, which makes them durable, and differences
- * between report and belief into questions for the instance actors.
- *
- * A host whose shard has just been taken over gets a full term before any verdict: its silence may have been ours.
+ * what it said runs there. It tells the host actor of silence (`host-detector.ts`), which makes verdicts durable, grants leases
+ * (`host-leases.ts`), and turns differences between report and belief into questions for the instance actors.
  */
-import type { HostBody, HostState } from '../actors/api.ts'
+import type { HostBody, HostLease, HostState, InstanceBody } from '../actors/api.ts'
 import type { Difference } from '../actors/doctor/difference.ts'
 import type { HostInfo } from '../actors/host/host.ts'
 import { HOST_ROW_LIMIT } from '../actors/host/limits.ts'
+import { expiryMs } from '../actors/host/terms.ts'
 import { POWER_STATES } from '../actors/hypervisor/driver.ts'
 import type { GuestReport } from '../actors/hypervisor/hypervisor.ts'
 import { shardOf } from '../actors/kernel/address.ts'
@@ -17,8 +16,11 @@ import type { Sender } from '../actors/kernel/define.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, isTransient, toFault } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
+import { createHostDetector, isMassSilence, type Silence, type Standing, standingOf } from './host-detector.ts'
+import { createHostLeases } from './host-leases.ts'
 import { lookAtHost } from './host-look.ts'
 import { type TreatmentOptions, treat, treatsByItself } from './treatments.ts'
+import type { Grant } from './watchdog/guard.ts'
 
 export interface Beat {
   readonly seq: number
@@ -26,6 +28,13 @@ export interface Beat {
   readonly info: HostInfo
   readonly load: Readonly<Record<string, number>>
   readonly guests: readonly GuestReport[]
+  /** Number of the policy that its watchdog is armed with; absent from agents of before there were leases. */
+  readonly armed?: number
+}
+
+export interface BeatAnswer {
+  readonly intervalMs: number
+  readonly lease: Grant
 }
 
 export const checkBeat = checkObject({
@@ -42,6 +51,7 @@ export const checkBeat = checkObject({
   }),
   load: record,
   guests: listOf(checkObject({ instance: text(128), power: anyOf(...POWER_STATES), order: integer(0, Number.MAX_SAFE_INTEGER) }), HOST_ROW_LIMIT),
+  armed: optional(integer(0, Number.MAX_SAFE_INTEGER)),
 })
 
 export interface HostMonitorOptions {
@@ -51,11 +61,16 @@ export interface HostMonitorOptions {
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
   readonly treatments: TreatmentOptions
   readonly timing: { readonly intervalMs: number; readonly suspectMs: number; readonly downMs: number; readonly auditMs: number }
+  readonly ha: { readonly leaseMs: number; readonly massFraction: number }
+  /** When the database was last asked, with success, whether this incarnation is alive; monotonic ms. */
+  confirmedMs(): number
+  /** Every host of the cluster as last heard of, those of other conductors too. */
+  hosts(): readonly HostBody[]
 }
 
 export interface HostMonitor {
   /** A heartbeat; resolves when the host is known to be registered. */
-  beat(host: string, beat: Beat, from: Sender): Promise<{ intervalMs: number }>
+  beat(host: string, beat: Beat, from: Sender): Promise<BeatAnswer>
   adopt(shards: readonly number[]): Promise<void>
   /** What the host's actor has written down: a late verdict of a former conductor must not stand against a host that is heard. */
   recorded(host: string, state: HostState): void
@@ -64,6 +79,11 @@ export interface HostMonitor {
   reported(host: string): Reported | null
   /** What a host heard here said of its load. */
   load(host: string): Readonly<Record<string, number>> | undefined
+  lease(host: string): HostLease | null
+  /** Something about guests under the HA policy on this host has changed: look soon. */
+  nudge(host: string): void
+  /** What a person should look at, in words. */
+  alerts(): readonly string[]
   stop(): void
 }
 
@@ -73,7 +93,6 @@ export interface Reported {
 }
 
 interface Watched {
-  heardMs: number
   seq: number
   bootId: string
   info: HostInfo | null
@@ -83,13 +102,18 @@ interface Watched {
   auditAtMs: number
   auditing: boolean
   load: Readonly<Record<string, number>>
+  /** When the host actor was told that it is lost, monotonic ms; null while it is not. */
+  lostMs: number | null
 }
 
 const TICK_MS = 500
 
 export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
-  const { env, timing } = options
+  const { env, timing, ha } = options
   const hosts = new Map<string, Watched>()
+  const detector = createHostDetector({ ...timing, expiryMs: expiryMs(ha.leaseMs) })
+  const leases = createHostLeases(options)
+  let held: readonly string[] = []
   let stopped = false
   let timer: Timer = env.setTimer(TICK_MS, tick)
 
@@ -97,8 +121,8 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     const known = hosts.get(host)
     if (known) return known
     const nowMs = env.monotonicMs()
+    detector.watch(host, nowMs)
     const watched: Watched = {
-      heardMs: nowMs,
       seq: -1,
       bootId: '',
       info: null,
@@ -108,6 +132,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       auditAtMs: nowMs + timing.auditMs * (0.1 + env.random() * 0.4),
       auditing: false,
       load: {},
+      lostMs: null,
     }
     hosts.set(host, watched)
     return watched
@@ -117,12 +142,48 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     if (stopped) return
     timer = env.setTimer(TICK_MS, tick)
     const nowMs = env.monotonicMs()
+    const silences = detector.tick(nowMs)
+    const spared = sparedOf(silences)
     for (const [host, watched] of hosts) {
-      const silentMs = nowMs - watched.heardMs
-      const verdict: HostState = silentMs >= timing.downMs ? 'down' : silentMs >= timing.suspectMs ? 'suspect' : watched.state
-      if (verdict !== watched.state && (verdict === 'down' || watched.state === 'up')) observe(host, watched, verdict, silentMs)
-      if (watched.info && silentMs < timing.suspectMs && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
+      const silence = silences.get(host) ?? 'none'
+      const verdict: HostState = silence === 'none' ? watched.state : silence === 'suspect' ? 'suspect' : 'down'
+      if (verdict !== watched.state && (verdict === 'down' || watched.state === 'up')) observe(host, watched, verdict, detector.silentMs(host, nowMs))
+      if (silence === 'lost' && watched.state !== 'up' && watched.lostMs === null && !spared.has(host)) lose(host, watched)
+      if (watched.info && silence === 'none' && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
     }
+  }
+
+  /** Hosts that would be lost, were they not too many at once: of all there are, or of those that are ours to hear. */
+  function sparedOf(silences: ReadonlyMap<string, Silence>): ReadonlySet<string> {
+    const nowMs = env.monotonicMs()
+    const own = [...hosts].flatMap(([id, { state, lostMs }]): Standing[] =>
+      state === 'fenced' ? [] : [{ silent: silences.get(id) !== 'none', lostAgoMs: lostMs === null ? null : nowMs - lostMs }],
+    )
+    const others = options.hosts().flatMap(host => (hosts.has(host.id) ? [] : (standingOf(host, options.now()) ?? [])))
+    const isMass = (standings: readonly Standing[]): boolean => isMassSilence(standings, ha.massFraction, detector.lostAfterMs)
+    const mass = isMass([...own, ...others]) || (own.length > 2 && isMass(own))
+    const now = mass ? [...hosts].flatMap(([id, { lostMs }]) => (silences.get(id) === 'lost' && lostMs === null ? [id] : [])) : []
+    if (now.length > 0 && held.length === 0) env.log.error({ hosts: now }, 'most hosts are silent at once: it is probably us; nothing is evacuated')
+    if (now.length === 0 && held.length > 0) env.log.warn({ hosts: held }, 'no longer are most hosts silent at once')
+    held = now
+    return new Set(now)
+  }
+
+  function lose(host: string, watched: Watched): void {
+    watched.lostMs = env.monotonicMs()
+    env.log.warn({ host }, 'the lease of a silent host has run out; what it protected does not run there any more')
+    const known = leases.known(host)
+    options.call('host', host, 'lose', known === undefined ? {} : { known }).then(
+      answer => {
+        // It may have come back, or not have heard yet that it is down.
+        if (!(answer as { lost: boolean }).lost) watched.lostMs = null
+      },
+      error => {
+        env.log.warn({ host, fault: toFault(error) }, 'the loss of a host was not taken')
+        // Said again at the next tick.
+        watched.lostMs = null
+      },
+    )
   }
 
   function observe(host: string, watched: Watched, verdict: HostState, silentMs: number): void {
@@ -145,7 +206,11 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   async function audit(host: string, watched: Watched): Promise<void> {
     watched.auditing = true
     try {
-      const { differences } = await lookAtHost(options, host, watched.guests)
+      const { differences, rows } = await lookAtHost(options, host, watched.guests)
+      leases.want(
+        host,
+        rows.filter(row => row.host === host && isToProtect(row)).map(({ id }) => id),
+      )
       for (const difference of differences) if (treatsByItself(difference, options.treatments.policy)) await treatOne(host, difference)
     } catch (error) {
       env.log.warn({ host, fault: toFault(error) }, 'an audit was not finished')
@@ -170,10 +235,11 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       // A compute host speaks for itself and for nobody else.
       if (from.role === 'compute' && from.node !== host) throw new BatonError('Forbidden', `${from.node} may not report for ${host}`)
       const watched = watch(host, 'up')
-      if (watched.bootId === beat.bootId && beat.seq <= watched.seq) return { intervalMs: timing.intervalMs }
+      if (watched.bootId === beat.bootId && beat.seq <= watched.seq) return { intervalMs: timing.intervalMs, lease: { leaseMs: ha.leaseMs } }
+      const nowMs = env.monotonicMs()
       const known = watched.info
       const changed = !known || JSON.stringify(known) !== JSON.stringify(beat.info) || watched.state !== 'up'
-      watched.heardMs = env.monotonicMs()
+      detector.heard(host, nowMs)
       watched.seq = beat.seq
       watched.bootId = beat.bootId
       watched.load = beat.load
@@ -182,12 +248,15 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
         await options.call('host', host, 'register', beat.info)
         watched.info = beat.info
         watched.state = 'up'
+        watched.lostMs = null
       }
-      const digest = beat.guests.map(g => `${g.instance}${g.power}`).join()
+      const digest = beat.guests.map(g => `${g.instance}${g.power}${g.lapsed ?? ''}`).join()
       // Something changed: look soon, but after the rows have had time to follow.
       if (digest !== watched.digest) watched.auditAtMs = Math.min(watched.auditAtMs, env.monotonicMs() + timing.auditMs / 6)
       watched.digest = digest
-      return { intervalMs: timing.intervalMs }
+      const upTo = leases.received(host, beat.bootId, beat.seq, nowMs)
+      const policy = beat.armed === undefined ? null : await leases.policyFor(host, beat.armed)
+      return { intervalMs: timing.intervalMs, lease: { leaseMs: ha.leaseMs, ...(upTo === undefined ? {} : { upTo }), ...(policy ? { policy } : {}) } }
     },
     recorded(host, state) {
       const watched = hosts.get(host)
@@ -198,21 +267,40 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       const taken = new Set(shards)
       for (const row of await options.views.list('host', { limit: HOST_ROW_LIMIT })) {
         const body = row.body as HostBody
-        if (taken.has(shardOf(row.id)) && body.state !== 'gone') watch(row.id, body.state)
+        if (taken.has(shardOf(row.id)) && body.state !== 'gone') watch(row.id, body.state).lostMs = body.ha?.lostAt ? Number.NEGATIVE_INFINITY : null
       }
     },
     release(shards) {
       const given = new Set(shards)
-      for (const host of [...hosts.keys()]) if (given.has(shardOf(host))) hosts.delete(host)
+      for (const host of [...hosts.keys()]) {
+        if (!given.has(shardOf(host))) continue
+        hosts.delete(host)
+        detector.forget(host)
+        leases.forget(host)
+      }
     },
     reported(host) {
       const watched = hosts.get(host)
-      return watched && watched.seq >= 0 ? { ageMs: env.monotonicMs() - watched.heardMs, guests: watched.guests } : null
+      return watched && watched.seq >= 0 ? { ageMs: detector.silentMs(host, env.monotonicMs()), guests: watched.guests } : null
     },
     load: host => hosts.get(host)?.load,
+    lease(host) {
+      if (!hosts.has(host)) return null
+      const heardAgoMs = Math.round(detector.silentMs(host, env.monotonicMs()))
+      return { heardAgoMs, leftMs: Math.max(0, Math.round(detector.lostAfterMs - heardAgoMs)), armed: leases.armed(host) }
+    },
+    nudge(host) {
+      const watched = hosts.get(host)
+      if (watched) watched.auditAtMs = Math.min(watched.auditAtMs, env.monotonicMs() + timing.auditMs / 30)
+    },
+    alerts: () =>
+      held.length === 0 ? [] : [`most hosts are silent at once, so it is probably us: nothing is evacuated from ${held.slice(0, 10).join(', ')}`],
     stop() {
       stopped = true
       timer.cancel()
     },
   }
 }
+
+/** What could not be evacuated must not be stopped either. */
+const isToProtect = ({ ha, vmState, origin }: InstanceBody): boolean => ha === 'evacuate' && vmState === 'active' && !origin

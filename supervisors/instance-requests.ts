@@ -39,7 +39,7 @@ export interface InstanceRequestsOptions {
 
 type Requests = Pick<
   ClusterApi,
-  'actOnInstance' | 'deleteInstance' | 'updateInstance' | 'lockInstance' | 'unlockInstance' | 'resetInstance' | 'changePassword'
+  'actOnInstance' | 'deleteInstance' | 'updateInstance' | 'lockInstance' | 'unlockInstance' | 'resetInstance' | 'changePassword' | 'setInstanceHa'
 >
 
 /** What an action may say beside its name, and which actions say it. What is not optional must be said. */
@@ -129,6 +129,9 @@ export function instanceRequests({ call, bootable, views, get, timers = NOVA_DEF
     },
     async unlockInstance({ id }) {
       return (await call('instance', id, 'unlock', {})) as InstanceBody
+    },
+    async setInstanceHa({ id, policy }) {
+      return (await call('instance', id, 'setHa', { policy })) as InstanceBody
     },
     async resetInstance({ id, state }) {
       return (await call('instance', id, 'reset', { state })) as InstanceBody

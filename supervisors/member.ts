@@ -49,6 +49,8 @@ export interface ClusterMember {
   map(): ShardMap
   members(): readonly Member[]
   takeOvers(): readonly TakeOver[]
+  /** When the database was last asked, with success, whether this incarnation is alive; monotonic ms. */
+  confirmedMs(): number
   /** A peer's ping. */
   heard(from: Incarnation, suspects: readonly Incarnation[]): void
   /** A conductor said hello. */
@@ -76,6 +78,7 @@ export function createMember(options: MemberOptions): ClusterMember {
   const served = new Set<number>()
   let state: MembershipState | null = null
   let suspects: Incarnation[] = []
+  let confirmedMs = Number.NEGATIVE_INFINITY
   let renewTimer: Timer | null = null
   let pingTimer: Timer | null = null
   let renewing = false
@@ -131,6 +134,7 @@ export function createMember(options: MemberOptions): ClusterMember {
     const sentMs = env.monotonicMs()
     const answer = await question()
     clock.sync(answer.now, sentMs, env.monotonicMs())
+    if (answer.alive) confirmedMs = Math.max(confirmedMs, sentMs)
     learn(answer)
   }
 
@@ -289,6 +293,7 @@ export function createMember(options: MemberOptions): ClusterMember {
     map: () => state?.map ?? { version: 0, owners: [], members: [] },
     members: () => state?.members ?? [],
     takeOvers: () => takeOvers,
+    confirmedMs: () => confirmedMs,
     heard: (from, theirSuspects) => detector.heard(from, theirSuspects, env.monotonicMs()),
     met(peer) {
       // One that joined after our last look at the database: look again, so that it hears from us soon.

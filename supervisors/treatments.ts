@@ -65,8 +65,8 @@ export async function treat(options: TreatmentOptions, difference: Difference): 
 
 async function treatGuest({ call, policy, log }: TreatmentOptions, { guest, host = '', instance = '' }: Difference): Promise<Treatment> {
   if (!guest) return left('no guest was seen')
-  const { power, order } = guest
-  const seen = { host, power, order, unknown: policy.unknownGuests }
+  const { power, order, lapsed } = guest
+  const seen = { host, power, order, ...(lapsed ? { lapsed } : {}), unknown: policy.unknownGuests }
   const verdict = (await call('instance', instance, 'guestSeen', seen)) as GuestVerdict
   if (!verdict.known && verdict.keep) {
     log.warn({ host, instance }, 'a guest that no instance owns was reported; it is left alone')

@@ -7,7 +7,7 @@ import { COMMANDS } from '../bin/commands.ts'
 import { withReference } from '../bin/reference.ts'
 import { stateDocument } from '../bin/state-diagram.ts'
 import { CONFIG_KEYS } from '../supervisors/config-table.ts'
-import { databaseFreeNodes, deadFiles } from './tidy/imports.ts'
+import { databaseFreeNodes, deadFiles, wayTo } from './tidy/imports.ts'
 import { layers, timeAndChance } from './tidy/layers.ts'
 import { undocumented, unknownErrors, unusedErrors, unusedKeys } from './tidy/registers.ts'
 import { longFiles, longLines, onlyTests, printing, silentHooks, unfinished } from './tidy/style.ts'
@@ -18,7 +18,7 @@ const readme = files.find(f => f.path === 'README.md')?.text ?? ''
 const codes = Object.keys(ERRORS)
 const keys = Object.keys(CONFIG_KEYS)
 
-const ENTRIES = new Set(['bin/baton.ts', 'bin/docs.ts', 'test/run.ts', 'test/sim/main.ts', 'bench/main.ts'])
+const ENTRIES = new Set(['bin/baton.ts', 'bin/docs.ts', 'test/run.ts', 'test/sim/main.ts', 'bench/main.ts', 'supervisors/watchdog/main.ts'])
 const isEntry = (path: string): boolean => ENTRIES.has(path) || path.endsWith('.test.ts')
 
 const none = (violations: readonly Violation[]): void =>
@@ -27,6 +27,11 @@ const none = (violations: readonly Violation[]): void =>
 test('the layers know only what is below them', () => none(layers(files)))
 test('actors take time and chance from Env', () => none(timeAndChance(files)))
 test('compute hosts and gateways never load a database driver', () => none(databaseFreeNodes(files)))
+test('the watchdog loads no link and no database', () =>
+  assert.is(
+    wayTo(files, 'supervisors/watchdog/main.ts', target => /^(?:transport|persistence)\//.test(target)),
+    null,
+  ))
 test('no file is dead', () => none(deadFiles(files, isEntry)))
 test('no file is long', () => none(longFiles(files)))
 test('no line is long', () => none(longLines(files)))

@@ -11,9 +11,22 @@
 import type { ConfigureHost, HostBody, HostSettings, HostState } from '../api.ts'
 import type { Inventory } from '../hypervisor/driver.ts'
 import { type BucketMap, emptyMap, entries, get, remove, set } from '../kernel/bucket-map.ts'
-import { anyOf, checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
-import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
+import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
+import { accept, type DecideContext, type Decision, defineActor, refuse, type WorkResult } from '../kernel/define.ts'
 import { capacityOf, type HostDefaults, type HostPlacement, lacks, NOTHING, plus, type Ratios, type Resources } from '../placement/amounts.ts'
+import { HOST_ROW_LIMIT } from './limits.ts'
+import { armedEvents, evolvePolicy, NO_POLICY, offerEvents, type Policy, type PolicyEvent } from './policy.ts'
+import {
+  evolveRecovery,
+  NO_RECOVERY,
+  provedStopped,
+  type Recovery,
+  type RecoveryEvent,
+  type RecoverySettings,
+  recoveryResult,
+  recoveryWork,
+  returned,
+} from './recovery.ts'
 import { decideRestore, type RestoreArgs } from './restore.ts'
 import { configured, configureProblem, DEFAULT_SETTINGS, placementOf } from './settings.ts'
 
@@ -63,6 +76,9 @@ export interface HostActorState {
   readonly claims: BucketMap<HeldClaim>
   readonly released: BucketMap<Mark>
   readonly used: Resources
+  /** These two are absent in snapshots from before there was a policy. */
+  readonly policy?: Policy
+  readonly recovery?: Recovery
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -83,8 +99,17 @@ type HostCommand =
   | { readonly method: 'configure'; readonly args: Omit<ConfigureHost, 'id'> }
   /** An operator's word that nothing runs there any more: powered off, or cut off for good. */
   | { readonly method: 'fence'; readonly args: unknown }
-  /** Refused unless it is fenced. */
-  | { readonly method: 'requireFenced'; readonly args: unknown }
+  /** Refused unless it is fenced, or the lease under which this instance ran there has run out. */
+  | { readonly method: 'requireFenced'; readonly args: { readonly instance?: string } }
+  /** The monitor says which instances the host is to stop by itself, if it has looked, and with which offer it says to be armed; `policy.ts`. */
+  | { readonly method: 'offer'; readonly args: { readonly wanted?: readonly string[]; readonly known: number } }
+  /**
+   * The monitor says that its lease has run out for certain, and that it is no fault of ours; `recovery.ts`. `known` is the offer with which it
+   * last said to be armed, if it was heard here at all.
+   */
+  | { readonly method: 'lose'; readonly args: { readonly known?: number } }
+  | { readonly method: '@result'; readonly args: WorkResult }
+  | { readonly method: '@timer'; readonly args: { readonly key: string } }
   | { readonly method: 'get'; readonly args: unknown }
   | { readonly method: 'claims'; readonly args: unknown }
 
@@ -95,6 +120,8 @@ export type HostEvent =
   | { readonly type: 'released'; readonly claim: string; readonly order: number }
   | { readonly type: 'enabledSet'; readonly enabled: boolean; readonly reason: string | null }
   | { readonly type: 'configured'; readonly settings: HostSettings }
+  | PolicyEvent
+  | RecoveryEvent
 
 const sameInfo = (a: HostInfo, b: HostInfo): boolean =>
   a.driver === b.driver &&
@@ -127,8 +154,10 @@ export function isMarked(state: HostActorState, claim: string, order: number, no
 
 const NOTHING_RESERVED = { vcpus: 0, ramMb: 0, diskGb: 0 }
 
+const NO_HELP: RecoverySettings = { parallel: 4, fence: false }
+
 /** `reserved` and `ratios` hold where no operator has said otherwise. */
-export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED) {
+export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED, settings: RecoverySettings = NO_HELP) {
   const defaults: HostDefaults = { ratios, reserved }
   const offered = ({ info, settings, used }: HostActorState): HostPlacement => placementOf(info.traits, settings, used, defaults)
   const bodyOf = (state: HostActorState, id: string): HostBody => bodyWith(state, id, offered(state))
@@ -189,11 +218,25 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
         return accept([{ type: 'observed', state: 'fenced' }], s => bodyOf(s, id))
       }
       case 'requireFenced': {
-        if (state.state === 'fenced') return accept([])
+        if (provedStopped(lostHost(state), command.args.instance)) return accept([])
         const help =
           state.state === 'down' ? 'if nothing runs there any more for certain, say so with `baton host fenced`' : 'move the instance instead'
         return refuse('HostRefused', `host ${id} is ${state.state} and not said to be fenced, so its guests may still run; ${help}`)
       }
+      case 'offer':
+        return accept(offerEvents(lostHost(state).policy, command.args.wanted ?? lostHost(state).policy.offered, command.args.known), s => {
+          const { offer, offered } = lostHost(s).policy
+          return { offer, instances: offered }
+        })
+      case 'lose':
+        return accept(loseEvents(state, command.args.known), s => ({ lost: lostHost(s).recovery.lostAt !== null }))
+      case '@result': {
+        const result = recoveryResult(lostHost(state), command.args, now)
+        if (result === null) return accept([])
+        return accept([result === 'fenced' ? { type: 'observed', state: 'fenced' } : result])
+      }
+      case '@timer':
+        return accept([])
       case 'get':
         return state.registered ? accept([], s => bodyOf(s, id)) : refuse('NotFound', `there is no host ${id}`)
       case 'claims':
@@ -215,7 +258,9 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
       setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
       configure: { check: record },
       fence: {},
-      requireFenced: {},
+      requireFenced: { check: checkObject({ instance: optional(text(128)) }) },
+      offer: { check: checkObject({ wanted: optional(listOf(text(128), HOST_ROW_LIMIT)), known: rank }) },
+      lose: { check: checkObject({ known: optional(rank) }) },
       get: {},
       claims: { check: optional(record) },
     },
@@ -229,12 +274,14 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
       claims: emptyMap,
       released: emptyMap,
       used: NOTHING,
+      policy: NO_POLICY,
+      recovery: NO_RECOVERY,
       createdAt: 0,
       updatedAt: 0,
     }),
     decide,
     evolve,
-    work: () => [],
+    work: (state, id) => recoveryWork(lostHost(state), id, settings),
     view(state, id) {
       if (!state.registered) return null
       const columns = { state: state.state, enabled: state.enabled, created_at: state.createdAt, updated_at: state.updatedAt }
@@ -244,14 +291,33 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
   })
 }
 
+const lostHost = ({ state, stateSince, policy = NO_POLICY, recovery = NO_RECOVERY }: HostActorState) => ({ state, stateSince, policy, recovery })
+
+function loseEvents(state: HostActorState, known: number | undefined): HostEvent[] {
+  const { policy, recovery } = lostHost(state)
+  if (!state.registered || state.state === 'up' || recovery.lostAt !== null) return []
+  // Its last word may have been that its watchdog had died, and may not have been written down.
+  return [...(known === undefined ? [] : armedEvents(policy, known)), { type: 'lost' }]
+}
+
 function evolve(state: HostActorState, event: HostEvent, at: number): HostActorState {
   switch (event.type) {
     case 'registered': {
       const createdAt = state.registered ? state.createdAt : at
       return { ...state, registered: true, info: event.info, createdAt, stateSince: state.registered ? state.stateSince : at, updatedAt: at }
     }
-    case 'observed':
-      return { ...state, state: event.state, stateSince: at, updatedAt: at }
+    case 'observed': {
+      const recovery = event.state === 'up' ? returned(lostHost(state).recovery) : lostHost(state).recovery
+      return { ...state, state: event.state, stateSince: at, recovery, updatedAt: at }
+    }
+    case 'policyOffered':
+    case 'policyLearned':
+    case 'policyForgotten':
+      return { ...state, policy: evolvePolicy(lostHost(state).policy, event), updatedAt: at }
+    case 'lost':
+    case 'evacuationAsked':
+    case 'fenceFailed':
+      return { ...state, recovery: evolveRecovery(lostHost(state).recovery, event, at), updatedAt: at }
     case 'claimed': {
       const before = get(state.claims, event.claim)
       const used = plus(before ? plus(state.used, before, -1) : state.used, event.of)
@@ -303,5 +369,18 @@ function bodyWith(state: HostActorState, id: string, placement: HostPlacement): 
     createdAt: state.createdAt,
     stateSince: state.stateSince,
     placement,
+    ha: haOf(state),
+  }
+}
+
+function haOf(state: HostActorState): HostBody['ha'] {
+  const { policy, recovery } = lostHost(state)
+  const stands = Object.values(recovery.asked)
+  return {
+    instances: policy.offered.length,
+    learned: policy.learned.length,
+    lostAt: recovery.lostAt,
+    evacuating: stands.filter(asked => asked.stands === 'moving').length,
+    fenceTries: recovery.fenceTries,
   }
 }

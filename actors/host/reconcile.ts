@@ -69,7 +69,7 @@ function misplaced(row: InstanceBody, guest: GuestReport, common: Omit<Differenc
     return [{ code: 'DeletedGuest', ...common, believed: belief(row), ...(row.deletedAt ? { since: row.deletedAt } : {}) }]
   if (row.host === host) {
     // An instance in error is what somebody has to look at, whatever its guest does.
-    const asBelieved = row.powerState === guest.power || row.vmState === 'error'
+    const asBelieved = (row.powerState === guest.power && !fell(row)) || row.vmState === 'error'
     return asBelieved ? [] : [{ code: 'PowerState', ...common, believed: `${belief(row)}, ${row.powerState ?? 'no power state'}` }]
   }
   if (row.origin?.host !== host) return [{ code: 'GuestElsewhere', ...common, believed: belief(row) }]
@@ -127,3 +127,6 @@ function claims({ host, claims: held, rows: all, now }: HostFacts, rows: Rows, s
   }
   return differences
 }
+
+/** Called active and known to be off: its owner has still to make something of that. */
+const fell = ({ vmState, powerState }: InstanceBody): boolean => vmState === 'active' && (powerState === 'shutdown' || powerState === 'crashed')

@@ -9,7 +9,9 @@ import { type Claim, type HostActorState, type HostEvent, isMarked } from './hos
 
 export type RestoreArgs = { readonly claim: string; readonly order: number } & Claim
 
-/** What the host can promise in all is `capacity`. Idempotent. `StaleCommand` when a newer operation of the instance let go of it meanwhile; `HostRefused` when there is no room. */
+/**
+ * What the host can promise in all is `capacity`. Idempotent.
+ * `StaleCommand` when a newer operation of the instance let go of it meanwhile; `HostRefused` when there is no room. */
 export function decideRestore(
   state: HostActorState,
   args: RestoreArgs,

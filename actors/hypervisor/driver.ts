@@ -94,6 +94,8 @@ export interface HypervisorDriver {
   /** Bytes of an image or disk that nobody needs any more; those that are not there are fine. */
   removeImage?(image: string): Promise<void>
   removeDisk?(disk: string): Promise<void>
+  /** The watchdog has stopped this guest out of band; for drivers that would not see it by themselves. */
+  lapsed?(instance: string): Promise<void>
   setPassword?(instance: string, password: string): Promise<void>
   /** The last `maxBytes` of the console as text. */
   consoleLog(instance: string, maxBytes: number): Promise<string>

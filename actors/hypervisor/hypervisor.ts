@@ -24,6 +24,8 @@ export interface GuestReport {
   readonly power: PowerState
   /** Rank of the newest command the guest has obeyed. */
   readonly order: number
+  /** It is off because the watchdog has stopped it when the lease of the host ran out. */
+  readonly lapsed?: boolean
 }
 
 export interface Hypervisor {

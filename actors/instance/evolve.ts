@@ -1,6 +1,7 @@
 /** What each event makes of an instance. What it becomes when an operation has ended stands in the table of `states.ts`. */
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { toldAfter } from './group-report.ts'
+import { recentRestarts } from './ha.ts'
 import { commandOrder, type FlavorSize, type InstanceEvent, type InstanceSpec, type InstanceState, type Origin, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, isToRun, rowOf, settle } from './states.ts'
 
@@ -16,8 +17,11 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
       const asked = { name, flavor: flavor.id, image }
       return { ...state, spec: event.spec, asked, vmState: 'building', task: event.task, operations: 1, createdAt: at, updatedAt: at }
     }
-    case 'taskAccepted':
-      return { ...state, task: event.task, operations: state.operations + 1, updatedAt: at }
+    case 'taskAccepted': {
+      const counts = event.task.ha && event.task.kind !== 'evacuate'
+      const restarts = counts ? [...recentRestarts(state, at), at] : (state.restarts ?? [])
+      return { ...state, task: event.task, operations: state.operations + 1, restarts, updatedAt: at }
+    }
     case 'deleteQueued':
       return { ...state, next: event.task, operations: state.operations + 1, updatedAt: at }
     case 'taskEnded':
@@ -34,13 +38,27 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
       }
     case 'broke':
       // A delete that waited was promised: it goes on.
-      return { ...over(state, at), vmState: 'error', fault: { ...event.fault, at }, task: promised(state, 'error', state.host) }
+      return {
+        ...over(state, at),
+        vmState: 'error',
+        fault: { ...event.fault, at },
+        task: promised(state, 'error', state.host),
+        due: wantedByPeople(state),
+      }
+    case 'restartDue':
+      return { ...state, due: event.due, powerState: event.power ?? state.powerState, fault: { ...event.fault, at }, updatedAt: at }
     case 'locked':
       return { ...state, locked: { reason: event.reason }, updatedAt: at }
     case 'unlocked':
       return { ...state, locked: null, updatedAt: at }
     case 'updated':
-      return { ...state, spec: state.spec && { ...state.spec, ...event.spec }, tags: event.tags ?? state.tags, updatedAt: at }
+      return {
+        ...state,
+        spec: state.spec && { ...state.spec, ...event.spec },
+        tags: event.tags ?? state.tags,
+        due: event.spec.ha === 'none' ? wantedByPeople(state) : state.due,
+        updatedAt: at,
+      }
     case 'stateReset':
       return { ...state, vmState: event.vmState, fault: event.vmState === 'active' ? null : state.fault, updatedAt: at }
     case 'groupTold':
@@ -48,6 +66,8 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
       return { ...state, told: toldAfter(state.told, event) }
   }
 }
+
+const wantedByPeople = ({ due }: InstanceState): InstanceState['due'] => (due?.ha ? null : due)
 
 /** The task is over. */
 const over = (state: InstanceState, at: number): InstanceState => ({

@@ -2,10 +2,11 @@
 import type { VmState } from '../api.ts'
 import type { ReconcilePolicy } from '../host/policies.ts'
 import type { PowerState } from '../hypervisor/driver.ts'
-import { accept, type Decision } from '../kernel/define.ts'
+import { accept, type DecideContext, type Decision } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
+import { restartEvents } from './ha.ts'
 import { commandOrder, type InstanceEvent, type InstanceState, sizeOf } from './model.ts'
-import { refusal } from './requests.ts'
+import { nextId, refusal } from './requests.ts'
 import { rowOf } from './states.ts'
 
 type D = Decision<InstanceState, InstanceEvent>
@@ -19,6 +20,8 @@ export interface SeenGuest {
   readonly host: string
   readonly power: PowerState
   readonly order: number
+  /** It is off because the watchdog of its host has stopped it when the lease ran out. */
+  readonly lapsed?: boolean
   /** The policy about guests that no instance owns. */
   readonly unknown?: ReconcilePolicy['unknownGuests']
 }
@@ -60,7 +63,7 @@ const orderNow = (state: InstanceState): number => commandOrder(state.operations
 
 const verdict = (events: readonly InstanceEvent[], said: GuestVerdict): D => accept(events, () => said)
 
-export function decideGuestSeen(state: InstanceState, seen: SeenGuest, id: string): D {
+export function decideGuestSeen(state: InstanceState, seen: SeenGuest, { id, now }: Pick<DecideContext, 'id' | 'now'>): D {
   // It may belong to something older than this journal.
   if (!state.spec)
     return verdict([], seen.unknown === 'destroy' ? { known: false, keep: false, order: seen.order + 1 } : { known: false, keep: true })
@@ -70,18 +73,28 @@ export function decideGuestSeen(state: InstanceState, seen: SeenGuest, id: strin
   const kept = state.vmState !== 'deleted' && state.origin?.host === seen.host
   const keep = kept || (state.vmState !== 'deleted' && here)
   // A report from before the newest command that was obeyed tells of the past.
-  const events = keep && here && seen.order >= state.obeyed ? observedPower(state, seen.power, id) : []
+  const events = keep && here && seen.order >= state.obeyed ? observedPower(state, seen, id, now) : []
   const stop = kept && !here && RUNS.has(seen.power) ? { stop: true } : {}
   return verdict(events, { known: true, keep, ...stop, order: orderNow(state) })
 }
 
 /** The guest's power state as the host sees it, against what we believe. Nova's rule: a guest that ended by itself is stopped. */
-function observedPower(state: InstanceState, power: PowerState, id: string): InstanceEvent[] {
-  if (power === state.powerState || state.vmState === 'error') return []
+function observedPower(state: InstanceState, { power, host, lapsed = false }: SeenGuest, id: string, now: number): InstanceEvent[] {
+  if (state.vmState === 'error') return []
+  // Off, and known to be, but called active: it is to come back, or it fell while a resize waited to be confirmed.
+  const fell = state.vmState === 'active' && isOff(power)
+  if (power === state.powerState && (!fell || state.due?.ha)) return []
+  if (power === 'crashed' || lapsed) {
+    const why = lapsed ? `the watchdog of ${host} stopped it, because its lease had run out` : 'it crashed'
+    const restart = restartEvents(state, { power, lapsed, message: `the guest of ${id} is off: ${why}` }, now)
+    if (restart) return restart
+  }
   const vmState = FOLLOWS.has(state.vmState) ? following(state.vmState, power) : state.vmState
   const fault: Fault | null = power === 'crashed' ? { code: 'DriverFault', message: `the guest of ${id} crashed; start it again` } : null
   return [{ type: 'powerObserved', power, vmState, fault }]
 }
+
+const isOff = (power: PowerState): boolean => power === 'shutdown' || power === 'crashed'
 
 function following(vmState: VmState, power: PowerState): VmState {
   switch (power) {
@@ -107,11 +120,19 @@ export function decideHolds(state: InstanceState): D {
   return accept([], () => holdings)
 }
 
-export function decideMissing(state: InstanceState, { host, vanished = 'error', asOf }: MissingGuest, id: string): D {
+export function decideMissing(
+  state: InstanceState,
+  { host, vanished = 'error', asOf }: MissingGuest,
+  { id, now }: Pick<DecideContext, 'id' | 'now'>,
+): D {
   if (asOf !== undefined && state.updatedAt > asOf) return accept([])
-  if (state.task || state.next || state.host !== host || MAY_MISS.has(state.vmState) || vanished === 'ignore') return accept([])
+  if (state.task || state.next || state.host !== host || MAY_MISS.has(state.vmState)) return accept([])
+  const restart = restartEvents(state, { power: null, lapsed: false, message: `the guest has vanished from host ${host}` }, now)
+  // One that is to come back already is not counted again.
+  if (restart) return accept(state.due?.ha ? [] : restart)
+  if (vanished === 'ignore') return accept([])
   if (vanished === 'rebuild' && !refusal(state, 'rebuild', rowOf('rebuild'), id)) {
-    const operation = `${id}.${state.operations + 1}`
+    const operation = nextId(state, id)
     return accept([{ type: 'taskAccepted', task: { operation, kind: 'rebuild', requestId: `req-vanished-${operation}`, mode: null } }])
   }
   const message = `the guest has vanished from host ${host}; delete the instance or rebuild it`

@@ -8,17 +8,19 @@
  * day (`due`) is a timer among its work.
  */
 
+import { HA_POLICIES, type HaPolicy } from '../api.ts'
 import { UNKNOWN_GUESTS, VANISHED_GUESTS } from '../host/policies.ts'
 import type { Devices } from '../hypervisor/driver.ts'
 import { POWER_STATES } from '../hypervisor/driver.ts'
 import { address } from '../kernel/address.ts'
-import { anyOf, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'
+import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
 import { checkDisk, checkInterface } from './devices.ts'
 import { evolve } from './evolve.ts'
 import { groupReport, owesReport, reported } from './group-report.ts'
 import { decideGuestSeen, decideHolds, decideMissing, type MissingGuest, type SeenGuest } from './guests.ts'
+import { decideHostLost, decideSetHa } from './ha.ts'
 import { bodyOf, INITIAL, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import {
   type ActArgs,
@@ -59,6 +61,10 @@ type InstanceCommand =
   | { readonly method: 'guestMissing'; readonly args: MissingGuest }
   /** Which claims it holds; the truth about room is compared with this. */
   | { readonly method: 'holds'; readonly args: unknown }
+  /** What is to be done when its guest no longer runs though it should. */
+  | { readonly method: 'setHa'; readonly args: { readonly policy: HaPolicy } }
+  /** A host actor says that its host was lost, and that this guest is proved not to run there any more. */
+  | { readonly method: 'hostLost'; readonly args: { readonly host: string } }
   /** The runtime had to set an operation of this instance aside. */
   | { readonly method: 'broken'; readonly args: { readonly operation: string; readonly reason: string } }
   | { readonly method: 'get'; readonly args: unknown }
@@ -70,7 +76,7 @@ type D = Decision<InstanceState, InstanceEvent>
 function decide(state: InstanceState, command: InstanceCommand, context: DecideContext): D {
   const { id } = context
   if (command.method === 'create') return decideCreate(state, command.args, context)
-  if (command.method === 'guestSeen') return decideGuestSeen(state, command.args, id)
+  if (command.method === 'guestSeen') return decideGuestSeen(state, command.args, context)
   if (command.method === 'holds') return decideHolds(state)
   if (!state.spec) return refuse('NotFound', `there is no instance ${id}`)
   switch (command.method) {
@@ -91,7 +97,11 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
     case 'ended':
       return decideEnded(state, command.args)
     case 'guestMissing':
-      return decideMissing(state, command.args, id)
+      return decideMissing(state, command.args, context)
+    case 'setHa':
+      return decideSetHa(state, command.args.policy, id)
+    case 'hostLost':
+      return decideHostLost(state, command.args.host, id)
     case 'broken':
       return decideBroken(state, command.args.operation, command.args.reason)
     case '@result':
@@ -167,6 +177,7 @@ function work(state: InstanceState, id: string): Work[] {
 }
 
 const requestId = text(128)
+const ha = optional(anyOf(...HA_POLICIES))
 const INTEGER_MS = integer(0, Number.MAX_SAFE_INTEGER)
 
 export const instanceActor = defineActor<InstanceState, InstanceCommand, InstanceEvent>({
@@ -183,6 +194,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         flavor: record,
         metadata: record,
         placement: optional(record),
+        ha,
       }),
     },
     act: {
@@ -217,9 +229,12 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         host: text(128),
         power: anyOf(...POWER_STATES),
         order: integer(0, Number.MAX_SAFE_INTEGER),
+        lapsed: optional(flag),
         unknown: optional(anyOf(...UNKNOWN_GUESTS)),
       }),
     },
+    setHa: { check: checkObject({ policy: anyOf(...HA_POLICIES) }) },
+    hostLost: { check: checkObject({ host: text(128) }) },
     guestMissing: { check: checkObject({ host: text(128), asOf: optional(INTEGER_MS), vanished: optional(anyOf(...VANISHED_GUESTS)) }) },
     holds: {},
     broken: { check: checkObject({ operation: text(256), reason: text(4096) }) },

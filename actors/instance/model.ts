@@ -5,7 +5,7 @@ import type { Fault } from '../kernel/errors.ts'
 import type { OperationEnded } from '../operation/contract.ts'
 import { type InstanceOperation, rowOf, type Standing } from './states.ts'
 
-export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement'>
+export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement' | 'ha'>
 
 export type FlavorSize = Omit<FlavorBody, 'createdAt'>
 
@@ -31,6 +31,8 @@ export interface Task {
   readonly wanted?: string
   /** What is to begin by itself, so long after this is done, ms. */
   readonly followUp?: { readonly kind: InstanceOperation; readonly afterMs: number }
+  /** Begun by the HA policy and not by a person. */
+  readonly ha?: true
 }
 
 /** The other end of a move: room is held there, and a guest may be there that does not run. */
@@ -44,6 +46,9 @@ export interface Origin {
 export interface Due {
   readonly kind: InstanceOperation
   readonly at: number
+  readonly mode?: 'hard'
+  /** Wanted by the HA policy. */
+  readonly ha?: true
 }
 
 /** A report to the server group. */
@@ -77,6 +82,8 @@ export interface InstanceState extends Standing {
   readonly due: Due | null
   /** What its server group has been told: after which operation, and when it is tried again if it could not be told. */
   readonly told?: Told
+  /** Cluster times at which the HA policy has started the guest again within the last hour; absent in older snapshots. */
+  readonly restarts?: readonly number[]
   readonly locked: { readonly reason: string | null } | null
   readonly tags: readonly string[]
   readonly devices: Devices
@@ -105,9 +112,11 @@ export type InstanceEvent =
     }
   | { readonly type: 'powerObserved'; readonly power: PowerState; readonly vmState: VmState; readonly fault: Fault | null }
   | { readonly type: 'broke'; readonly fault: Fault }
+  /** The HA policy wants the guest started again on its host. */
+  | { readonly type: 'restartDue'; readonly due: Due; readonly power: PowerState | null; readonly fault: Fault }
   | { readonly type: 'locked'; readonly reason: string | null }
   | { readonly type: 'unlocked' }
-  | { readonly type: 'updated'; readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata'>>; readonly tags?: readonly string[] }
+  | { readonly type: 'updated'; readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata' | 'ha'>>; readonly tags?: readonly string[] }
   | { readonly type: 'stateReset'; readonly vmState: 'active' | 'error' }
   /** The server group knows where the instance was left by its newest operation, or could not be told. */
   | { readonly type: 'groupTold'; readonly operations: number }
@@ -156,6 +165,7 @@ export function bodyOf(state: InstanceState, id: string): InstanceBody | null {
   return {
     id,
     ...spec,
+    ha: spec.ha ?? 'none',
     vmState: state.vmState,
     taskState: taskStateOf(state),
     powerState: state.powerState,

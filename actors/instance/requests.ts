@@ -30,7 +30,7 @@ export interface DeleteArgs {
 
 export type UpdateArgs = Omit<UpdateInstance, 'id'>
 
-const nextId = (state: InstanceState, id: string): string => `${id}.${state.operations + 1}`
+export const nextId = (state: InstanceState, id: string): string => `${id}.${state.operations + 1}`
 
 const deleted = (id: string): D => refuse('NotFound', `instance ${id} is deleted`)
 
@@ -131,9 +131,11 @@ export function decideDelete(state: InstanceState, { requestId, reclaimMs = 0 }:
 /** A timer of the instance's own. Who set it has the right to it, so a lock does not hold it up. */
 export function decideDue(state: InstanceState, key: string, id: string): D {
   const { due } = state
-  if (!due || key !== dueKey(due) || state.task || refusal(state, due.kind, rowOf(due.kind), id)) return accept([])
+  const mode = due?.mode ?? null
+  if (!due || key !== dueKey(due) || state.task || refusal(state, due.kind, rowOf(due.kind, mode), id)) return accept([])
   const operation = nextId(state, id)
-  return accept([{ type: 'taskAccepted', task: { operation, kind: due.kind, requestId: `req-due-${operation}`, mode: null } }])
+  const ha = due.ha ? { ha: due.ha } : {}
+  return accept([{ type: 'taskAccepted', task: { operation, kind: due.kind, requestId: `req-due-${operation}`, mode, ...ha } }])
 }
 
 export const dueKey = ({ kind, at }: { kind: string; at: number }): string => `due:${kind}:${at}`

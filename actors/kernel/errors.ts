@@ -21,6 +21,12 @@ export const ERRORS = {
   DriverFault: { http: 500, retry: false, meaning: 'The hypervisor driver could not do what it was told.' },
   DriverUnsupported: { http: 501, retry: false, meaning: 'This driver cannot do that.' },
   StaleCommand: { http: 409, retry: false, meaning: 'A newer command for this instance was seen; this one came too late.' },
+  LeaseExpired: {
+    http: 503,
+    retry: true,
+    meaning: 'The host had lost its right to run this instance while the command was under way; it started nothing.',
+  },
+  FenceFailed: { http: 500, retry: false, meaning: 'The fence command failed or took too long; the message has its last words.' },
   Cancelled: { http: 409, retry: false, meaning: 'The operation was cancelled.' },
   DeadlineExceeded: { http: 503, retry: true, meaning: 'No answer before the deadline; it may or may not have been done.' },
   Overloaded: { http: 503, retry: true, meaning: 'A queue is full. Retry after the given time; add a conductor if it persists.' },

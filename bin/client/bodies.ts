@@ -1,5 +1,5 @@
 /** Guards for Baton's own bodies, `/baton/v1`. The annotations keep them in step with `actors/api.ts`. */
-import type { HostBody, HostPlacement, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
+import type { HostBody, HostHa, HostLease, HostPlacement, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
 import { ERRORS, type ErrorCode, type Fault } from '../../actors/kernel/errors.ts'
 import { type Guard, isFlag, isNumber, isRecord, isText, listOf, nullable, oneOf, optional, recordOf, shape } from './guards.ts'
 
@@ -68,6 +68,16 @@ const isPlacement: Guard<HostPlacement> = shape({
   traits: listOf(isText),
 })
 
+const isHa: Guard<HostHa> = shape({
+  instances: isNumber,
+  learned: isNumber,
+  lostAt: nullable(isNumber),
+  evacuating: isNumber,
+  fenceTries: isNumber,
+})
+
+const isLease: Guard<HostLease> = shape({ heardAgoMs: isNumber, leftMs: isNumber, armed: isFlag })
+
 export const isHost: Guard<HostBody> = shape({
   id: isText,
   state: oneOf('up', 'suspect', 'down', 'fenced', 'gone'),
@@ -86,6 +96,8 @@ export const isHost: Guard<HostBody> = shape({
   createdAt: isNumber,
   stateSince: isNumber,
   placement: optional(isPlacement),
+  ha: optional(isHa),
+  lease: optional(nullable(isLease)),
 })
 
 export const isStatus: Guard<StatusBody> = shape({
@@ -110,4 +122,5 @@ export const isStatus: Guard<StatusBody> = shape({
   database: shape({ connected: isFlag, waitingCommits: isNumber }),
   advice: shape({ addConductor: isFlag, because: isText }),
   poisoned: listOf(isText),
+  alerts: listOf(isText),
 })

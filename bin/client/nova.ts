@@ -21,6 +21,7 @@ const isServer = shape({
   'OS-EXT-SRV-ATTR:host': optional(nullable(isText)),
   'OS-EXT-AZ:availability_zone': optional(isText),
   'OS-SRV-USG:launched_at': optional(nullable(isText)),
+  'baton:ha_policy': optional(isText),
 })
 type Server = typeof isServer extends Guard<infer T> ? T : never
 
@@ -38,6 +39,7 @@ export interface Instance {
   readonly image: string
   readonly metadata: Readonly<Record<string, string>>
   readonly reservation: string
+  readonly ha: string
   readonly createdAt: string
   readonly updatedAt: string
   readonly launchedAt: string | null
@@ -60,6 +62,7 @@ const instanceOf = (server: Server): Instance => ({
   image: server.image.id,
   metadata: server.metadata ?? {},
   reservation: server['OS-EXT-SRV-ATTR:reservation_id'],
+  ha: server['baton:ha_policy'] ?? 'none',
   createdAt: server.created,
   updatedAt: server.updated,
   launchedAt: server['OS-SRV-USG:launched_at'] ?? null,
@@ -118,6 +121,7 @@ export interface CreateRequest {
   readonly clientToken: string
   readonly availability_zone?: string
   readonly hints?: Readonly<Record<string, string | readonly string[]>>
+  readonly ha?: string | undefined
 }
 
 /** Asks for instances. Answers with the id of the first; the others have its reservation. */
@@ -130,6 +134,7 @@ export async function createInstances(client: Client, request: CreateRequest): P
     min_count: request.count,
     max_count: request.count,
     ...(request.availability_zone === undefined ? {} : { availability_zone: request.availability_zone }),
+    ...(request.ha === undefined ? {} : { metadata: { ha_policy: request.ha } }),
   }
   const hints = request.hints ? { 'os:scheduler_hints': request.hints } : {}
   const answer = await client.request('POST', '/compute/v2.1/servers', shape({ server: shape({ id: isText }) }), {
@@ -186,13 +191,16 @@ export async function deleteInstance(client: Client, id: string): Promise<string
 export async function updateInstance(
   client: Client,
   id: string,
-  parts: { name?: string; metadata?: object; tags?: readonly string[] },
+  parts: { name?: string; metadata?: object; tags?: readonly string[]; ha?: string },
 ): Promise<void> {
   const path = `/compute/v2.1/servers/${encodeURIComponent(id)}`
   if (parts.name !== undefined) await client.request('PUT', path, isAnything, { body: { server: { name: parts.name } }, repeatable: true })
   if (parts.metadata !== undefined)
     await client.request('POST', `${path}/metadata`, isAnything, { body: { metadata: parts.metadata }, repeatable: true })
   if (parts.tags !== undefined) await client.request('PUT', `${path}/tags`, isAnything, { body: { tags: parts.tags }, repeatable: true })
+  if (parts.ha !== undefined) {
+    await client.request('PUT', `/baton/v1/instances/${encodeURIComponent(id)}/ha`, isAnything, { body: { policy: parts.ha }, repeatable: true })
+  }
 }
 
 /** The console as text; with `lines` only the last ones. */

@@ -1,7 +1,7 @@
 /** `baton compute`: the agent of one compute host. Loads no database driver, and is given no credentials. */
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { chooseDriver } from '../../actors/hypervisor/drivers/choose.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
 import type { Config } from '../../supervisors/config.ts'
@@ -10,6 +10,8 @@ import { createMetrics } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
+import { createGuard, type Guard } from '../../supervisors/watchdog/guard.ts'
+import { watchdogProcess } from '../../supervisors/watchdog/process.ts'
 import { startHealthServer } from '../../transport/http/health-server.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { type Options, text } from '../call.ts'
@@ -23,7 +25,15 @@ export async function run(options: Options): Promise<void> {
   const seeds = seedsOf(options)
   const env = realEnv(id, config.log.level)
   const gauges = processGauges()
-  const { driver, because } = await chooseDriver(config.driver.name, env, { folder: join(config.data.folder, 'hosts', id), ...fakeOptions(config) })
+  const incarnation = Date.now()
+  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
+  const folder = resolve(config.data.folder, 'hosts', id)
+  let guard: Guard | null = null
+  const lease = { permit: (instance: string) => guard?.lease.permit(instance) ?? (() => {}) }
+  const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, { folder, lease, ...fakeOptions(config) })
+  const outOfBand = { driver: driver.name === 'process' ? 'process' : 'fake', folder, hierarchies } as const
+  const opened = createGuard(watchdogProcess({ folder: join(folder, 'watchdog'), life: incarnation, bootId, outOfBand, log: env.log }), incarnation)
+  guard = opened
   const link = createZeromqLink({ identity: id })
   let compute: Compute | null = null
   const metrics = createMetrics({ id, role: 'compute' }, () => {
@@ -35,6 +45,7 @@ export async function run(options: Options): Promise<void> {
       ...(h
         ? {
             guests: h.guests,
+            lease_left_seconds: Math.max(0, opened.lease.expiresAtMs() - opened.lease.now()) / 1000,
             commands_waiting: h.waiting,
             commands_done_total: h.done,
             commands_failed_total: h.failed,
@@ -56,14 +67,15 @@ export async function run(options: Options): Promise<void> {
   compute = await startCompute({
     env,
     nodeId: id,
-    incarnation: Date.now(),
+    incarnation,
     pid: process.pid,
     version: VERSION,
     engine: process.version,
     link,
     seeds,
     driver,
-    bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
+    bootId,
+    guard: opened,
     intervalMs: config.heartbeat.intervalMs,
     gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
     onReady: () => node.ready('', because),

@@ -1,12 +1,15 @@
 /** `baton conductor`: one conductor node. It lives through being fenced: it joins again as a new incarnation. */
 import { hostname } from 'node:os'
 import { BUILT_IN_IMAGES } from '../../actors/hypervisor/drivers/images.ts'
+import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import { filtersOf, multipliersOf } from '../../actors/scheduler/settings.ts'
 import { type Database, openDatabase } from '../../persistence/database.ts'
 import type { PgJournal } from '../../persistence/journal.ts'
-import { type Conductor, type ConductorSettings, startConductor } from '../../supervisors/conductor.ts'
+import { type Conductor, type ConductorOptions, startConductor } from '../../supervisors/conductor.ts'
+import type { ConductorSettings } from '../../supervisors/conductor-settings.ts'
 import type { Config } from '../../supervisors/config.ts'
+import { runFence } from '../../supervisors/fence.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
 import { createMetrics, type MetricValues } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
@@ -67,6 +70,7 @@ export async function run(options: Options): Promise<void> {
         journal = opened
         return { ...opened, stats: () => journalLoad(opened) }
       },
+      ...fenceOf(config, env.log),
       views: database.views,
       images: BUILT_IN_IMAGES,
       settings: settingsFor(config),
@@ -125,6 +129,11 @@ export async function run(options: Options): Promise<void> {
   node.ready(endpoint)
 }
 
+/** The fence command, if there is one. */
+function fenceOf({ fence }: Config, log: Logger): Pick<ConductorOptions, 'fence'> {
+  return fence.command.length === 0 ? {} : { fence: host => runFence(fence, host, log) }
+}
+
 function settingsFor(config: Config): ConductorSettings {
   return {
     membership: config.membership,
@@ -137,6 +146,7 @@ function settingsFor(config: Config): ConductorSettings {
     },
     reconcile: config.reconcile,
     restart: { limit: config.actors.restartLimit, periodMs: config.actors.restartPeriodMs, backoffBaseMs: 100, backoffCapMs: 10_000 },
+    ha: config.ha,
     ratios: { vcpu: config.scheduler.vcpuRatio, ram: config.scheduler.ramRatio, disk: config.scheduler.diskRatio },
     reserved: { vcpus: config.scheduler.reservedVcpus, ramMb: config.scheduler.reservedRamMb, diskGb: config.scheduler.reservedDiskGb },
     scheduler: {
@@ -187,6 +197,7 @@ function metricsOf(life: Life | null): MetricValues {
     journal_batch_size: j.lastBatch,
     journal_commit_seconds_sum: j.commitMs.sum / 1000,
     journal_connected: Number(j.connected),
+    alerts: life.conductor.alerts().length,
     shards: life.conductor.actors.owned().length,
     takeovers_total: life.conductor.member.takeOvers().length,
     ...(newest ? { takeover_first_seconds: (newest.silentMs + newest.firstMs) / 1000 } : {}),

@@ -36,9 +36,25 @@ const DETAILS: readonly Column<HostBody>[] = [
         .join(', '),
   ],
   ['TRAITS', ({ placement: p }) => p?.traits.join(', ')],
+  ['HA', h => haText(h)],
+  ['LEASE', h => leaseText(h)],
 ]
 
 export const hostCard = (host: HostBody): string => card(DETAILS, host)
+
+function haText({ ha }: HostBody): string {
+  if (!ha || ha.instances === 0) return 'no instance to evacuate'
+  const lost = ha.lostAt === null ? '' : `; lost since ${timeText(ha.lostAt)}, ${ha.evacuating} on their way`
+  return `${ha.instances} to evacuate, ${ha.learned} of them known to its watchdog${lost}`
+}
+
+function leaseText({ lease }: HostBody): string {
+  if (!lease) return 'unknown: nobody listens to it just now'
+  const left = lease.leftMs === 0 ? 'run out' : `${seconds(lease.leftMs)} left`
+  return `heard ${seconds(lease.heardAgoMs)} ago, ${left}${lease.armed ? '' : ', its watchdog is not armed yet'}`
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
 export async function list(call: Call): Promise<void> {
   const hosts = await listAll(httpClient(endpointOf(call.options)), { path: '/baton/v1/hosts', name: 'hosts', item: isHost })

@@ -37,11 +37,13 @@ export const set: Handler = async call => {
   const name = text(call.options, 'name')
   const items = text(call.options, 'metadata')
   const tags = text(call.options, 'tags')
-  if (name === undefined && items === undefined && tags === undefined) throw new BatonError('BadRequest', 'give --name, --metadata or --tags')
+  const ha = text(call.options, 'ha')
+  if ([name, items, tags, ha].every(part => part === undefined)) throw new BatonError('BadRequest', 'give --name, --metadata, --tags or --ha')
   const parts = {
     ...(name === undefined ? {} : { name }),
     ...(items === undefined ? {} : { metadata: Object.fromEntries(itemsOf(items, 'metadata')) }),
     ...(tags === undefined ? {} : { tags: listed(tags) }),
+    ...(ha === undefined ? {} : { ha }),
   }
   await change(call, 'changed', (client, { id }) => updateInstance(client, id, parts))
 }

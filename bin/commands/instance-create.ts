@@ -26,6 +26,7 @@ export async function create(call: Call): Promise<void> {
     count,
     clientToken: text(call.options, 'clientToken') ?? randomUUID(),
     ...(await placeOf(client, call.options)),
+    ha: text(call.options, 'ha'),
   })
 
   const { reservation } = await getInstance(client, id)

@@ -26,6 +26,7 @@ export function statusText(status: StatusBody, endpoint: string): string {
     `Operations  ${status.operationsOpen} open`,
     `Database    ${connected ? 'connected' : 'AWAY: nothing is accepted until it is back'}, ${waitingCommits} commits wait`,
     `Advice      ${status.advice.addConductor ? 'add a conductor' : 'no conductor needed'}: ${status.advice.because}`,
+    ...status.alerts.map(alert => `ALERT       ${alert}`),
     ...(status.poisoned.length > 0 ? [`Set aside   ${status.poisoned.join(', ')}`] : []),
   ]
   return `${lines.join('\n')}\n\n${table(NODE_COLUMNS, status.nodes)}`

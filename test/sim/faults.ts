@@ -55,6 +55,28 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       world.thaw(name)
     })
   },
+  /** The agent stands still for longer than its lease; its guests go on until the watchdog ends them. */
+  freezeHost(world, random, later) {
+    const { name } = random.pick(world.computes)
+    world.log(`FAULT freeze ${name} for long`)
+    world.freeze(name)
+    later(random.int(6_000, 16_000), () => {
+      world.log(`thaw ${name}`)
+      world.thaw(name)
+    })
+  },
+  /** The agent dies and nobody starts it again for a while. */
+  killHost(world, random, later) {
+    const { name } = random.pick(world.computes)
+    world.log(`FAULT kill ${name} for long`)
+    world.kill(name)
+    later(random.int(6_000, 16_000), () => world.start(name))
+  },
+  crashGuest(world, random) {
+    const { name } = random.pick(world.computes)
+    world.log(`FAULT crash a guest of ${name}`)
+    world.crashGuest(name)
+  },
   cutOff(world, random, later) {
     const { name } = random.pick(nodesOf(world))
     world.log(`FAULT cut off ${name}`)

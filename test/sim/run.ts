@@ -28,6 +28,8 @@ export interface SimResult {
 const FAULTS_FROM_MS = 2500
 const FAULTS_UNTIL_MS = 22_000
 const CHECK_EVERY_MS = 1000
+/** How often to look at what may be over in a moment. */
+const OFTEN_MS = 50
 /** Longest time the cluster may take to come to rest after the faults have ended. */
 const REST_MS = 240_000
 
@@ -47,20 +49,27 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
     const faults = startFaults(loop, random.fork(), world, FAULTS_FROM_MS)
     log(`seed ${seed}, faults: ${faults.mix}`)
     const violations = new Set<string>()
-    const always = (): void => {
-      for (const checker of CHECKERS) for (const v of checker.always?.(world, history) ?? []) violations.add(`${checker.name}: ${v}`)
+    const always = (checkers = CHECKERS): void => {
+      for (const checker of checkers) for (const v of checker.always?.(world, history) ?? []) violations.add(`${checker.name}: ${v}`)
+    }
+    const often = CHECKERS.filter(checker => checker.often)
+    const runUntil = async (untilMs: number): Promise<void> => {
+      for (let at = loop.nowMs() + OFTEN_MS; at < untilMs; at += OFTEN_MS) {
+        await loop.runUntil(at)
+        always(often)
+      }
+      await loop.runUntil(untilMs)
+      always()
     }
     const atRest = (): string[] => CHECKERS.flatMap(c => (c.atRest?.(world, history) ?? []).map(v => `${c.name}: ${v}`))
 
     for (let at = CHECK_EVERY_MS; at <= FAULTS_UNTIL_MS; at += CHECK_EVERY_MS) {
-      await loop.runUntil(at)
-      always()
+      await runUntil(at)
     }
     faults.heal()
     const restBy = FAULTS_UNTIL_MS + REST_MS
     for (let at = FAULTS_UNTIL_MS; at < restBy; at += CHECK_EVERY_MS * 4) {
-      await loop.runUntil(at)
-      always()
+      await runUntil(at)
       if (history.busy === 0 && atRest().length === 0) break
     }
     if (history.busy > 0) violations.add(`liveness: ${history.busy} clients still wait for an answer`)

@@ -1,5 +1,5 @@
 /** Clients: they create instances, act on them and delete them, retry what is transient, and remember what they were promised. */
-import type { ActOnInstance, InstanceAction } from '../../actors/api.ts'
+import { type ActOnInstance, HA_POLICIES, type InstanceAction } from '../../actors/api.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { address } from '../../actors/kernel/address.ts'
 import { BatonError, isTransient } from '../../actors/kernel/errors.ts'
@@ -95,6 +95,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
         image: await someImage(),
         metadata: {},
         reservation: 'r-1',
+        ha: own.pick(HA_POLICIES),
         requestId: `req-${env.uuid()}`,
       }
       const answer = await insist('create', () => world.api().createInstances(create))
@@ -226,6 +227,22 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     loopOn()
   }
 
+  /** Instances that are left alone for the whole run, under the strictest policy: whatever happens to their hosts, they run in the end. */
+  function pets(): void {
+    const own = random.fork()
+    const { env } = createProcess('pets', loop, own, world.log)
+    const create = (id: string): void => {
+      const args = { ids: [id], name: 'pet', project: 'p', flavor: 'tiny', image: FAKE_IMAGE.id, metadata: {}, reservation: 'r-1' }
+      const retry = (): void => void env.setTimer(own.int(100, 500), () => create(id))
+      const request = async () => world.api().createInstances({ ...args, ha: 'evacuate', requestId: `req-${id}` })
+      Promise.race([request(), new Promise((_, reject) => env.setTimer(CLIENT_PATIENCE_MS, () => reject(new Error('no answer'))))])
+        .then(() => history.created.set(id, loop.nowMs()))
+        .catch(retry)
+    }
+    for (let i = own.int(0, 4); i > 0; i--) create(env.uuid())
+  }
+
+  pets()
   operator()
   repairer()
   for (let i = 1; i <= count; i++) client(i)

@@ -4,25 +4,29 @@
  */
 import type { ClusterApi } from '../../actors/api.ts'
 import { type MemoryBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
-import { createFakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
+import { createFakeDriver, type FakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import { type MemoryStore, memoryStore } from '../../actors/hypervisor/drivers/store.ts'
 import type { Append, Incarnation } from '../../actors/kernel/ports.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../../persistence/memory.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
-import { type Conductor, type ConductorSettings, startConductor } from '../../supervisors/conductor.ts'
+import { type Conductor, startConductor } from '../../supervisors/conductor.ts'
+import type { ConductorSettings } from '../../supervisors/conductor-settings.ts'
 import { type Gateway, startGateway } from '../../supervisors/gateway.ts'
+import { createGuard } from '../../supervisors/watchdog/guard.ts'
 import { createMemoryNetwork } from '../../transport/memory-link.ts'
 import type { Loop } from './loop.ts'
+import { createMachine, type Machine } from './machine.ts'
 import { createProcess, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 
 export const SIM_SETTINGS: ConductorSettings = {
   membership: { leaseMs: 6000, renewMs: 1000, pingMs: 150, suspectMs: 900 },
-  heartbeat: { intervalMs: 1000, suspectMs: 3000, downMs: 10_000, auditMs: 12_000 },
+  heartbeat: { intervalMs: 1000, suspectMs: 2500, downMs: 5000, auditMs: 6000 },
   actors: { inbox: 1000, total: 20_000, idleMs: 8000, snapshotEvery: 5 },
   restart: { limit: 5, periodMs: 60_000, backoffBaseMs: 50, backoffCapMs: 2000 },
+  ha: { leaseMs: 3000, parallel: 3, massFraction: 0.5 },
   ratios: { vcpu: 4, ram: 1, disk: 1 },
   // What leaks room is a bug that the checkers must see: the reconciler must not tidy up behind it.
   reconcile: { unknownGuests: 'keep', vanishedGuests: 'error', claims: 'report' },
@@ -63,6 +67,8 @@ export interface World {
   kill(node: string): void
   /** The machine of a compute host loses power: agent and guests are gone, disks stay. */
   powerOff(node: string): void
+  /** A running guest of this host ends by itself. */
+  crashGuest(node: string): void
   /** Machines without power. */
   readonly dark: ReadonlySet<string>
   start(node: string): void
@@ -125,9 +131,13 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const computes = names('compute', size.computes).map(n => idle<Compute>(n))
   const gateways = [idle<Gateway>('gateway-1')]
   const seeds = conductors.map(n => `sim://${n.name}`)
+  const machines = new Map<string, Machine>()
+  const drivers = new Map<string, FakeDriver>()
   for (const { name } of computes) {
-    stores.set(name, memoryStore<FakeGuest>())
+    const store = memoryStore<FakeGuest>()
+    stores.set(name, store)
     blobs.set(name, memoryBlobs())
+    machines.set(name, createMachine({ name, loop, random: random.fork(), store, log }))
   }
 
   function conductor(node: Node<Conductor>): void {
@@ -185,22 +195,28 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     const { process } = node
     const store = stores.get(node.name)
     const kept = blobs.get(node.name)
-    if (!store || !kept) throw new Error(`no store for ${node.name}`)
+    const machine = machines.get(node.name)
+    if (!store || !kept || !machine) throw new Error(`no machine for ${node.name}`)
+    const life = ++lives
+    const guard = createGuard(machine.ports(process, life), life)
     const driver = createFakeDriver(process.env, store, {
       capacity: size.capacity ?? CAPACITY,
       blobs: kept,
+      lease: guard.lease,
       latencyMs: LATENCY_MS,
       failure: size.failure ?? FAILURE,
     })
+    drivers.set(node.name, driver)
     startCompute({
       env: process.env,
       nodeId: node.name,
-      incarnation: ++lives,
-      pid: lives,
+      incarnation: life,
+      pid: life,
       version: 'sim',
       engine: 'sim',
       link: links.link(node.name),
       seeds,
+      guard,
       driver,
       bootId: node.name,
       intervalMs: SIM_SETTINGS.heartbeat.intervalMs,
@@ -238,11 +254,22 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     const store = stores.get(name)
     if (!store) throw new Error(`${name} is no compute host`)
     kill(name)
+    machines.get(name)?.powerOff()
     dark.add(name)
     // Without power nothing runs, and none of it is begun again by itself.
     store.load().then(({ guests }) => {
       for (const guest of guests) if (guest.power !== 'suspended') void store.put(guest.spec.instance, { ...guest, power: 'shutdown' })
     })
+  }
+
+  function crashGuest(name: string): void {
+    const store = stores.get(name)
+    const guest = store?.guests().find(({ power }) => power === 'running')
+    if (store && guest)
+      drivers
+        .get(name)
+        ?.crash(guest.spec.instance)
+        .catch(() => {})
   }
 
   function start(name: string): void {
@@ -270,6 +297,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     trespasses,
     kill,
     powerOff,
+    crashGuest,
     dark,
     start,
     log,

@@ -77,6 +77,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
   readonly boundMs?: number
+  /** Put before the command, as by `layCable`. */
+  readonly inside?: readonly string[]
 }
 
 /** Runs `baton` with these arguments to its end. */
@@ -120,8 +122,9 @@ export interface Started {
   stop(name?: NodeJS.Signals): Promise<void>
 }
 
-export function startBaton(args: readonly string[], { env = {}, cwd }: RunOptions = {}): Started {
-  const child = spawn(BATON, args, {
+export function startBaton(args: readonly string[], { env = {}, cwd, inside = [] }: RunOptions = {}): Started {
+  const [program = BATON, ...words] = [...inside, BATON, ...args]
+  const child = spawn(program, words, {
     env: { ...process.env, NO_COLOR: '1', ...env },
     ...(cwd === undefined ? {} : { cwd }),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -234,6 +234,7 @@ export function createFakeApi(): FakeApi {
     updateInstance: async ({ id, ...parts }) => changed(id, parts),
     lockInstance: async ({ id, reason }) => changed(id, { locked: { reason: reason ?? null } }),
     unlockInstance: async ({ id }) => changed(id, { locked: null }),
+    setInstanceHa: async ({ id, policy }) => changed(id, { ha: policy }),
     resetInstance: async ({ id, state }) => changed(id, { vmState: state, taskState: null }),
     changePassword: async ({ id }) => {
       found(instances, 'Instance', id)
@@ -322,6 +323,7 @@ export function createFakeApi(): FakeApi {
       database: { connected: true, waitingCommits: 0 },
       advice: { addConductor: false, because: 'queues are short' },
       poisoned: [],
+      alerts: [],
     }),
   }
 

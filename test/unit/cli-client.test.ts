@@ -86,6 +86,7 @@ test('an instance is created, by names, and listed', async () => {
     'createdAt',
     'fault',
     'flavor',
+    'ha',
     'host',
     'id',
     'image',

@@ -46,6 +46,17 @@ test('the type follows the table', () => {
   assert.equal([port, url, driver, level, config.driver.fake.latencyMs], [8774, null, 'auto', 'info', 0])
 })
 
+test('a list is a list in the file, and JSON in the environment and in flags', () => {
+  const fence = ['/sbin/power-off', '--host', '{host}']
+  assert.equal(withFile('fence:\n  command: [/sbin/power-off, --host, "{host}"]\n').fence.command, fence)
+  assert.equal(loadConfig({ env: { BATON_FENCE_COMMAND: JSON.stringify(fence) } }).fence.command, fence)
+  assert.equal(
+    mistakesIn(() => loadConfig({ env: { BATON_FENCE_COMMAND: '/sbin/power-off' } })),
+    ['BATON_FENCE_COMMAND: `fence.command` must be a list of texts (program and arguments), not "/sbin/power-off"'],
+  )
+  assert.match(mistakesIn(() => withFile('fence:\n  command: [1, 2]\n'))[0] ?? '', /baton.yaml:2:12: `fence.command` must be a list of texts/)
+})
+
 test('nobody can change the settings of a running node', () => {
   const config = loadConfig()
   assert.throws(() => Object.assign(config.driver.fake, { latencyMs: 1 }), /read only/)

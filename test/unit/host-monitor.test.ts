@@ -55,11 +55,22 @@ function start(bench: Bench, rows: Given = {}) {
     const text = `${method} ${kind}/${id}${method === 'register' ? '' : ` ${JSON.stringify(args)}`}`
     // Looking is no act.
     if (method !== 'claims') calls.push(text)
+    if (method === 'lose') return Promise.resolve({ lost: true })
     return method === 'claims' ? Promise.resolve(control.claims) : control.answer(text)
   }
   const tellOwner = () => Promise.reject(new Error('no audit asks for this'))
   const treatments: TreatmentOptions = { views, call, policy: { ...RECONCILE_DEFAULTS, ...rows.policy }, log: bench.env.log, tellOwner }
-  const monitor = createHostMonitor({ env: bench.env, now: bench.now, views, timing: TIMING, call, treatments })
+  const monitor = createHostMonitor({
+    env: bench.env,
+    now: bench.now,
+    views,
+    timing: TIMING,
+    call,
+    treatments,
+    ha: { leaseMs: 30_000, massFraction: 0.5 },
+    confirmedMs: () => bench.env.monotonicMs(),
+    hosts: () => [],
+  })
   let seq = 0
   const beat = (more: Partial<Beat> = {}, host = 'h1') =>
     monitor.beat(host, { seq: seq++, bootId: 'b1', info: INFO, load: { cpu: 0.5 }, guests: [], ...more }, { ...COMPUTE, node: host })
@@ -92,7 +103,7 @@ test('a beat is acknowledged only when the host is known to be registered, and t
     control.answer = () => Promise.reject(new BatonError('Unavailable', 'moving'))
     assert.is(await bench.code(beat()), 'Unavailable')
     control.answer = async () => null
-    assert.equal(await bench.value(beat()), { intervalMs: 1000 })
+    assert.equal(await bench.value(beat()), { intervalMs: 1000, lease: { leaseMs: 30_000 } })
     assert.is(said('register').length, 2)
     monitor.stop()
   }))

@@ -58,6 +58,17 @@ test('a flavor as the openstack client sends it, and one without an id', async (
   }
 })
 
+test('the HA policy of a server: asked for at creation, set later, refused when there is no such policy', async () => {
+  const { ask } = createFace()
+  const created = await ask('POST', SERVERS, tiny())
+  const path = `/baton/v1/instances/${created.body.server.id}/ha`
+  const set = await ask('PUT', path, { policy: 'evacuate' })
+  assert.equal([set.status, set.body.instance.ha], [200, 'evacuate'])
+  assert.is((await ask('GET', `${SERVERS}/${created.body.server.id}`)).body.server['baton:ha_policy'], 'evacuate')
+  for (const body of [{ policy: 'always' }, {}, { policy: 'none', more: 1 }]) assert.is((await ask('PUT', path, body)).status, 400)
+  assert.is((await ask('PUT', '/baton/v1/instances/00000000-0000-4000-8000-000000000000/ha', { policy: 'none' })).status, 404)
+})
+
 test('bad flavors are 400 and name the field and its range', async () => {
   const { ask, fake } = createFace()
   const good = { name: 'x', ram: 64, vcpus: 1, disk: 1 }

@@ -206,6 +206,7 @@ test('a server in all its fields', async () => {
     'OS-EXT-STS:vm_state': 'active',
     'OS-EXT-STS:power_state': 1,
     'os-extended-volumes:volumes_attached': [],
+    'baton:ha_policy': 'none',
   })
 })
 

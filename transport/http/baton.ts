@@ -2,10 +2,12 @@
 import { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
+import { HA_POLICIES } from '../../actors/api.ts'
 import { BATON, type HttpContext } from './context.ts'
 import { pageOf } from './paging.ts'
 import { operationId, originOf, plainId } from './request.ts'
 import { Id, type IdParams, isOn, PageQuery, pageFields, Switch } from './schemas.ts'
+import { livingInstance } from './servers.ts'
 import { nextLinks } from './views/links.ts'
 import { createWatchers } from './watch.ts'
 
@@ -19,6 +21,9 @@ type OperationsQuery = Static<typeof OperationsQuery>
 
 const DisableBody = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 255 }) }, { additionalProperties: false })
 type DisableBody = Static<typeof DisableBody>
+
+const HaBody = Type.Object({ policy: Type.Enum([...HA_POLICIES]) }, { additionalProperties: false })
+type HaBody = Static<typeof HaBody>
 
 export function batonRoutes(app: FastifyInstance, context: HttpContext): void {
   const { api, limits } = context
@@ -51,6 +56,11 @@ export function batonRoutes(app: FastifyInstance, context: HttpContext): void {
   app.post<{ Params: IdParams }>(`${BATON}/hosts/:id/fenced`, async request => ({
     host: await api.fenceHost({ id: plainId('Host', request.params.id) }),
   }))
+
+  app.put<{ Params: IdParams; Body: HaBody }>(`${BATON}/instances/:id/ha`, { schema: { body: HaBody } }, async request => {
+    const { id } = await livingInstance(context, request.params.id)
+    return { instance: await api.setInstanceHa({ id, policy: request.body.policy }) }
+  })
 
   app.get<{ Querystring: OperationsQuery }>(`${BATON}/operations`, { schema: { querystring: OperationsQuery } }, async request => {
     const { subject, open, request_id: requestId } = request.query

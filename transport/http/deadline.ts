@@ -35,6 +35,7 @@ export function withDeadlines(api: ClusterApi, timeoutMs: number): ClusterApi {
     deleteInstance: bound(args => api.deleteInstance(args)),
     updateInstance: bound(args => api.updateInstance(args)),
     lockInstance: bound(args => api.lockInstance(args)),
+    setInstanceHa: bound(args => api.setInstanceHa(args)),
     unlockInstance: bound(args => api.unlockInstance(args)),
     resetInstance: bound(args => api.resetInstance(args)),
     changePassword: bound(args => api.changePassword(args)),

@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
 import type { HypervisorDriver, Inventory } from '../driver.ts'
+import type { HostLease } from '../lease.ts'
 import { folderBlobs } from './blobs.ts'
 import { createFakeDriver, type FakeOptions } from './fake.ts'
 import { folderStore } from './folder-store.ts'
 import { type Capabilities, probeCapabilities } from './process/capabilities.ts'
+import type { Hierarchy } from './process/cgroup.ts'
 import { openProcessDriver } from './process/driver.ts'
 import { FakeGuestSchema, parseWith } from './records.ts'
 
@@ -20,12 +22,15 @@ export interface ChooseOptions {
   /** The same for the fake driver only, which otherwise has `FAKE_CAPACITY`. */
   readonly fakeCapacity?: Inventory
   readonly fake?: Omit<FakeOptions, 'capacity'>
+  readonly lease?: Pick<HostLease, 'permit'>
 }
 
 export interface Chosen {
   readonly driver: HypervisorDriver
   /** Which driver it is and why, as one line for people. */
   readonly because: string
+  /** Control groups that guests are held in; of the process driver. */
+  readonly hierarchies: readonly Hierarchy[]
 }
 
 /** Room for builds by the thousand: a fake guest takes none. */
@@ -33,14 +38,20 @@ export const FAKE_CAPACITY: Inventory = { vcpus: 100_000, ramMb: 100_000 * 1024,
 
 /** Rejects with `DriverUnsupported` when `process` is asked for and cannot work here; `auto` then takes the fake one. */
 export async function chooseDriver(choice: DriverChoice, env: Env, options: ChooseOptions): Promise<Chosen> {
-  if (choice === 'fake') return { driver: openFake(env, options), because: 'fake: asked for' }
+  if (choice === 'fake') return { driver: openFake(env, options), because: 'fake: asked for', hierarchies: [] }
   try {
     const capabilities = await probeCapabilities(env)
-    const driver = await openProcessDriver(env, { folder: join(options.folder, 'process'), capacity: options.capacity, capabilities })
-    return { driver, because: `process: ${choice === 'auto' ? 'the best that works here' : 'asked for'}, with ${means(capabilities)}` }
+    const driver = await openProcessDriver(env, {
+      folder: join(options.folder, 'process'),
+      capacity: options.capacity,
+      capabilities,
+      lease: options.lease,
+    })
+    const because = `process: ${choice === 'auto' ? 'the best that works here' : 'asked for'}, with ${means(capabilities)}`
+    return { driver, because, hierarchies: capabilities.cgroups?.hierarchies ?? [] }
   } catch (error) {
     if (choice === 'process' || !(error instanceof BatonError && error.code === 'DriverUnsupported')) throw error
-    return { driver: openFake(env, options), because: `fake: ${error.message}` }
+    return { driver: openFake(env, options), because: `fake: ${error.message}`, hierarchies: [] }
   }
 }
 
@@ -53,6 +64,7 @@ function openFake(env: Env, options: ChooseOptions): HypervisorDriver {
   return createFakeDriver(env, store, {
     blobs: folderBlobs(join(options.folder, 'fake')),
     ...options.fake,
+    lease: options.lease,
     capacity: options.capacity ?? options.fakeCapacity ?? FAKE_CAPACITY,
   })
 }

@@ -10,6 +10,7 @@
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
 import type { Guest, GuestSpec, HypervisorDriver, Inventory, PowerState } from '../driver.ts'
+import type { HostLease } from '../lease.ts'
 import { type BlobStore, memoryBlobs } from './blobs.ts'
 import { fakeStorage } from './fake-storage.ts'
 import { openLedger } from './ledger.ts'
@@ -27,6 +28,7 @@ export interface FakeOptions {
   readonly failure?: Readonly<Partial<Record<DriverMethod, number>>>
   /** Where images and disks are kept; default: in memory. */
   readonly blobs?: BlobStore
+  readonly lease?: Pick<HostLease, 'permit'> | undefined
 }
 
 export interface FakeDriver extends HypervisorDriver {
@@ -48,7 +50,8 @@ const TURNS: Readonly<Record<Turn, Readonly<Partial<Record<PowerState, PowerStat
 }
 
 export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options: FakeOptions): FakeDriver {
-  const ledger = openLedger(store, guest => guest.spec.instance, env)
+  const enlivens = (guest: FakeGuest): boolean => guest.power === 'running' || guest.power === 'paused'
+  const ledger = openLedger({ store, nameOf: guest => guest.spec.instance, env, lease: options.lease, enlivens })
 
   /** Waits and fails as told, before anything is done. */
   async function endure(method: DriverMethod, metadata: GuestSpec['metadata']): Promise<void> {
@@ -173,6 +176,10 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       const text = new TextEncoder().encode(guest.console.map(each => `${each}\n`).join(''))
       return new TextDecoder().decode(text.subarray(Math.max(0, text.length - Math.max(0, maxBytes))))
     },
+    async lapsed(instance) {
+      const guest = (await ledger.guests()).get(instance)
+      if (guest && enlivens(guest)) await ledger.save(instance, lapsedFakeGuest(guest))
+    },
     async close() {},
     async crash(instance) {
       const guest = (await ledger.guests()).get(instance)
@@ -181,3 +188,10 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
     },
   }
 }
+
+/** The record of a guest that was stopped because the lease of its host had run out. */
+export const lapsedFakeGuest = (guest: FakeGuest): FakeGuest => ({
+  ...guest,
+  power: 'shutdown',
+  console: [...guest.console, 'power: off, the lease of this host has run out'].slice(-CONSOLE_LINES),
+})

@@ -6,7 +6,7 @@
  *
  * Lines that come while an append is under way are gathered and written by the next one.
  */
-import { appendFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { appendFile, mkdir, open, readdir, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
@@ -63,15 +63,45 @@ export function folderStore<G>(options: FolderStoreOptions<G>): GuestStore<G> {
         throw new BatonError('DataFolder', `the driver cannot use ${options.folder}: ${messageOf(cause)}`, { cause })
       }
     },
-    async put(instance, guest) {
+    async put(instance, guest, permit) {
       const file = fileOf(instance)
       // A small file into the page cache takes less time than the four hops through the thread pool would.
-      writeFileSync(`${file}.new`, JSON.stringify(guest), { mode: 0o600 })
-      renameSync(`${file}.new`, file)
+      // Begun before the permit is shown: if we stand still in between, the watchdog removes what was begun, and the rename fails.
+      const begun = openSync(newFile(file), 'w', 0o600)
+      try {
+        permit?.()
+        writeSync(begun, JSON.stringify(guest))
+      } finally {
+        closeSync(begun)
+      }
+      try {
+        renameSync(newFile(file), file)
+      } catch (cause) {
+        if (!permit || existsSync(newFile(file))) throw cause
+        throw new BatonError('LeaseExpired', `the lease of this host ran out while the record of guest ${instance} was written`, { cause })
+      }
     },
     remove: async instance => rmSync(fileOf(instance), { force: true }),
     append: history.append,
   }
+}
+
+const newFile = (file: string): string => `${file}.new`
+
+/**
+ * The watchdog's way to the record of a guest whose agent may stand still anywhere: `change` is given the record and answers with the new
+ * one, or null to leave it. What the agent has begun to write is taken away first. False when nothing was changed. Throws when it cannot be written.
+ */
+export function overrule(folder: string, instance: string, change: (record: unknown) => object | null): boolean {
+  checkInstanceId(instance)
+  const file = join(folder, 'guests', `${instance}.json`)
+  rmSync(newFile(file), { force: true })
+  const record = existsSync(file) ? parseJson(readFileSync(file, 'utf8')) : undefined
+  const changed = record === undefined ? null : change(record)
+  if (changed === null) return false
+  writeFileSync(`${file}.watchdog`, JSON.stringify(changed), { mode: 0o600 })
+  renameSync(`${file}.watchdog`, file)
+  return true
 }
 
 /** Every effect in the history of a folder, oldest first: for tests and for people who want to know what happened. */

@@ -9,6 +9,7 @@
  * - `destroy` appends first. That line is also the grave that keeps older commands away after the record has gone.
  */
 import type { Env } from '../../kernel/env.ts'
+import { type HostLease, NO_LEASE, type Permit } from '../lease.ts'
 import { keyedQueue } from './queue.ts'
 import { admit, checkInstanceId, type DriverMethod, type Standing } from './rules.ts'
 import type { Effect, GuestStore } from './store.ts'
@@ -30,14 +31,24 @@ export interface Outcome<G> {
 export interface Ledger<G extends GuestRecord> {
   guests(): Promise<ReadonlyMap<string, G>>
   /** Runs `act` unless the command is stale or a repetition. Rejects with what `act` rejects with; then nothing is recorded. */
-  command(method: DriverMethod, instance: string, order: number, act: (guest: G | undefined) => Promise<Outcome<G>>): Promise<void>
+  command(method: DriverMethod, instance: string, order: number, act: (guest: G | undefined, permit: Permit) => Promise<Outcome<G>>): Promise<void>
   /** Runs `act` to remove the guest, forgets the record, and remembers the grave. */
   destroy(instance: string, order: number, act: (guest: G | undefined) => Promise<void>): Promise<void>
   /** Puts a record in the middle of a command, for what must be known before the next step is taken. */
-  save(instance: string, guest: G): Promise<void>
+  save(instance: string, guest: G, permit?: Permit): Promise<void>
 }
 
-export function openLedger<G extends GuestRecord>(store: GuestStore<G>, nameOf: (guest: G) => string, env: Pick<Env, 'wallMs'>): Ledger<G> {
+export interface LedgerOptions<G> {
+  readonly store: GuestStore<G>
+  readonly nameOf: (guest: G) => string
+  readonly env: Pick<Env, 'wallMs'>
+  /** Where commands get their permit; default: everything is permitted. */
+  readonly lease?: Pick<HostLease, 'permit'> | undefined
+  /** Whether to put this record brings the guest to life, so that the permit is to be shown. */
+  readonly enlivens: (guest: G) => boolean
+}
+
+export function openLedger<G extends GuestRecord>({ store, nameOf, env, lease = NO_LEASE, enlivens }: LedgerOptions<G>): Ledger<G> {
   const guests = new Map<string, G>()
   const graves = new Map<string, number>()
   const inTurn = keyedQueue()
@@ -68,8 +79,8 @@ export function openLedger<G extends GuestRecord>(store: GuestStore<G>, nameOf: 
     if (graves.size > MAX_GRAVES) for (const oldest of graves.keys()) return void graves.delete(oldest)
   }
 
-  async function save(instance: string, guest: G): Promise<void> {
-    await store.put(instance, guest)
+  async function save(instance: string, guest: G, permit?: Permit): Promise<void> {
+    await store.put(instance, guest, permit && enlivens(guest) ? permit : undefined)
     guests.set(instance, guest)
   }
 
@@ -85,9 +96,10 @@ export function openLedger<G extends GuestRecord>(store: GuestStore<G>, nameOf: 
       return inTurn(instance, async () => {
         const known = guests.get(instance)
         if (admit(method, order, known, graves.get(instance)) === 'done') return
-        const { guest, effect } = await act(known)
+        const permit = lease.permit(instance)
+        const { guest, effect } = await act(known, permit)
         const done: Effect | null = effect ? { at: env.wallMs(), instance, method, order } : null
-        await save(instance, { ...guest, begun: order, order, method, effect: done ?? guest.effect })
+        await save(instance, { ...guest, begun: order, order, method, effect: done ?? guest.effect }, permit)
         if (done) await store.append(done)
       })
     },

@@ -3,6 +3,7 @@
  * appended to. Two adapters: memory (for the simulator, which holds it across the restarts of its agents) and a folder
  * (`folder-store.ts`). Neither survives a power cut for certain, and need not: no guest does either.
  */
+import type { Permit } from '../lease.ts'
 import type { DriverMethod } from './rules.ts'
 
 /** One thing that was really done to a guest. `bury`: an instance never seen here may no longer be spawned by an older order. */
@@ -17,8 +18,11 @@ export interface Effect {
 export interface GuestStore<G> {
   /** Every record, and the newest effects in the order in which they happened (all of them, or at least many). */
   load(): Promise<{ readonly guests: readonly G[]; readonly recent: readonly Effect[] }>
-  /** Replaces the record as a whole: a reader sees the old one or the new one. */
-  put(instance: string, guest: G): Promise<void>
+  /**
+   * Replaces the record as a whole: a reader sees the old one or the new one. `permit` is asked between the two moments that a watchdog can
+   * tell apart: before the new record is begun, it sees nothing to forbid; once it is begun, it can take it away.
+   */
+  put(instance: string, guest: G, permit?: Permit): Promise<void>
   remove(instance: string): Promise<void>
   append(effect: Effect): Promise<void>
 }
@@ -39,7 +43,8 @@ export function memoryStore<G>(): MemoryStore<G> {
     guests: () => [...guests.values()],
     instances: () => [...guests.keys()],
     load: async () => ({ guests: [...guests.values()], recent: [...history] }),
-    put: async (instance, guest) => {
+    put: async (instance, guest, permit) => {
+      permit?.()
       guests.set(instance, guest)
     },
     remove: async instance => {

@@ -1,7 +1,7 @@
 /**
- * Evacuate: make the guest anew on another host, because its own has died. Only from a host that is down and that an operator
- * has said to be fenced: of a host that is merely silent nobody knows whether its guests still run. What is left on it is
- * destroyed when it comes back.
+ * Evacuate: make the guest anew on another host, because its own has died. Only where it is proved that the guest does not run
+ * there any more: the host was fenced, or the lease has run out under which it ran this guest. Of a host that is merely silent
+ * nobody knows. What is left on it is destroyed when it comes back.
  */
 import { address } from '../../kernel/address.ts'
 import { minutes } from '../../kernel/env.ts'
@@ -21,7 +21,7 @@ export const evacuate = operation('evacuate', {
   cancellable: true,
   steps: [
     step('fenced', {
-      do: c => ({ to: address('host', c.args.host ?? ''), method: 'requireFenced', args: {} }),
+      do: c => ({ to: address('host', c.args.host ?? ''), method: 'requireFenced', args: { instance: c.subject } }),
       onFault: giveUpWhenRefused,
     }),
     ...placeAndClaim(() => true, { abandoning: true }),

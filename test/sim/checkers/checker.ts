@@ -4,6 +4,8 @@ import type { World } from '../world.ts'
 
 export interface Checker {
   readonly name: string
+  /** Cheap, and of things that may be over in a moment: looked at twenty times a second. */
+  readonly often?: true
   /** Holds at every moment. */
   always?(world: World, history: History): string[]
   /** Holds when faults have ended and the cluster has come to rest. */

@@ -1,5 +1,6 @@
 /** All checkers; a new one is a file beside this and a line here. */
 import { allocations } from './allocations.ts'
+import { available } from './available.ts'
 import { bounded } from './bounded.ts'
 import type { Checker } from './checker.ts'
 import { devices } from './devices.ts'
@@ -11,4 +12,6 @@ import { onePlace } from './one-place.ts'
 import { oneWriter } from './one-writer.ts'
 import { operationsEnd } from './operations-end.ts'
 
-export const CHECKERS: readonly Checker[] = [onePlace, oneWriter, durable, operationsEnd, allocations, devices, images, once, bounded, groups]
+export const CHECKERS: readonly Checker[] = [
+  ...[onePlace, oneWriter, durable, operationsEnd, allocations, devices, images, available, once, bounded, groups],
+]

@@ -1,5 +1,9 @@
 /** Nothing is done twice: of one instance, one method with one rank takes effect once, on one host. */
+import { commandOrder } from '../../../actors/instance/instance.ts'
 import type { Checker } from './checker.ts'
+
+/** Distance between the ranks of two operations. */
+const OPERATION = commandOrder(1, 0)
 
 export const once: Checker = {
   name: 'nothing is executed twice',
@@ -8,7 +12,9 @@ export const once: Checker = {
     const violations: string[] = []
     for (const [host, store] of world.stores) {
       for (const { instance, method, order } of store.history) {
-        const key = `${instance} ${method} ${order}`
+        // What its owner has given up on two hosts is destroyed on both, by the owner's word and not by a step of an operation.
+        const where = method === 'destroy' && order % OPERATION === 0 ? ` on ${host}` : ''
+        const key = `${instance} ${method} ${order}${where}`
         const before = seen.get(key)
         if (before && method !== 'bury') violations.push(`${key} took effect on ${before} and again on ${host}`)
         seen.set(key, host)

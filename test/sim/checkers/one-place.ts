@@ -5,6 +5,7 @@ const RUNS = new Set(['running', 'paused'])
 
 export const onePlace: Checker = {
   name: 'an instance runs on at most one host',
+  often: true,
   always(world) {
     const where = new Map<string, string>()
     const violations: string[] = []

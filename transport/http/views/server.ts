@@ -97,6 +97,7 @@ export function serverDetail(instance: InstanceBody, origin: string, minor: numb
       minor >= ATTACHMENTS_SAY_MORE_SINCE ? { id, delete_on_termination: false } : { id },
     ),
     security_groups: SECURITY_GROUPS,
+    'baton:ha_policy': instance.ha ?? 'none',
   }
   const later = LATER_FIELDS.filter(({ since }) => minor >= since).map(({ fields }) => fields(instance))
   const progress = WITH_PROGRESS.has(vmState) ? { progress: 0 } : {}

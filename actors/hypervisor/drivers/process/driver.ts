@@ -8,6 +8,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
 import type { Guest, GuestSpec, HypervisorDriver, Inventory, PowerState } from '../../driver.ts'
+import type { HostLease, Permit } from '../../lease.ts'
 import { folderStore } from '../folder-store.ts'
 import { PROCESS_IMAGE } from '../images.ts'
 import { type Outcome, openLedger } from '../ledger.ts'
@@ -31,6 +32,7 @@ export interface ProcessOptions {
   readonly images?: Readonly<Record<string, string>>
   /** Found out by an earlier probe; default: probe now. */
   readonly capabilities?: Capabilities
+  readonly lease?: Pick<HostLease, 'permit'> | undefined
 }
 
 const BUILT_IN_IMAGES: Readonly<Record<string, string>> = { [PROCESS_IMAGE.id]: BUILT_IN_INIT }
@@ -48,24 +50,29 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
     parse: parseWith(ProcessGuestSchema),
     onUnreadable: file => env.log.warn({ file }, 'not the record of a guest; left alone'),
   })
-  const ledger = openLedger(store, guest => guest.spec.instance, env)
+  // A record is put before anything of the guest runs, so it is not the record that brings it to life.
+  const ledger = openLedger({ store, nameOf: guest => guest.spec.instance, env, lease: options.lease, enlivens: () => false })
   /** Orders of destroys that wait their turn, by instance: an older stop need not be patient with its guest any more. */
   const doomed = new Map<string, number>()
   const looks = limiter(LOOKS_AT_ONCE)
 
-  async function boot(guest: Unlaunched, by: Cause): Promise<ProcessGuest> {
+  /** Launches it. The permit is shown when the supervisor waits for its word and the watchdog can find it: whatever was before, it can kill. */
+  async function boot(guest: Unlaunched, by: Cause, permit: Permit): Promise<ProcessGuest> {
     const { image } = guest.spec
     const init = Object.hasOwn(images, image) ? images[image] : undefined
     if (init === undefined) throw new BatonError('DriverFault', `image ${image} is not on this host; it has ${Object.keys(images).join(', ')}`)
-    return runs.launch(guest, init, by, launched => ledger.save(guest.spec.instance, launched))
+    return runs.launch(guest, init, by, async launched => {
+      await ledger.save(guest.spec.instance, launched)
+      permit()
+    })
   }
 
   /** Boots a guest that is off. One that an earlier agent launched for this very command, and died, is only waited for. */
-  async function bootOnce(guest: ProcessGuest, by: Cause): Promise<Outcome<ProcessGuest>> {
+  async function bootOnce(guest: ProcessGuest, by: Cause, permit: Permit): Promise<Outcome<ProcessGuest>> {
     await runs.settled(guest)
     if (isOn(await runs.power(guest))) return { guest, effect: launchedBy(guest, by) }
     await runs.kill(guest)
-    return { guest: await boot(guest, by), effect: true }
+    return { guest: await boot(guest, by, permit), effect: true }
   }
 
   async function end(guest: ProcessGuest, order: number, graceMs: number): Promise<void> {
@@ -78,23 +85,23 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
     method: DriverMethod,
     instance: string,
     order: number,
-    act: (guest: ProcessGuest, power: PowerState) => Promise<Outcome<ProcessGuest>>,
+    act: (guest: ProcessGuest, power: PowerState, permit: Permit) => Promise<Outcome<ProcessGuest>>,
   ): Promise<void> {
-    return ledger.command(method, instance, order, async guest => {
+    return ledger.command(method, instance, order, async (guest, permit) => {
       if (!guest) throw noGuest(instance)
-      return act(guest, await runs.power(guest))
+      return act(guest, await runs.power(guest), permit)
     })
   }
 
   /** A guest from nothing, whatever was there under its name. One launched by an earlier agent for this very command is only waited for. */
   function made(method: 'rebuild' | 'receive', spec: GuestSpec, order: number, running: boolean): Promise<void> {
     checkSpec(spec)
-    return ledger.command(method, spec.instance, order, async known => {
+    return ledger.command(method, spec.instance, order, async (known, permit) => {
       const by: Cause = { method, order }
-      if (known && launchedBy(known, by)) return bootOnce(known, by)
+      if (known && launchedBy(known, by)) return bootOnce(known, by, permit)
       if (known) await runs.kill(known)
       const guest: Unlaunched = { ...known, spec, begun: order, order: -1, method, effect: known?.effect ?? null, stopped: true, paused: false }
-      if (running) return { guest: await boot(guest, by), effect: true }
+      if (running) return { guest: await boot(guest, by, permit), effect: true }
       return { guest: { ...guest, run: known?.run ?? NEVER_RUN }, effect: true }
     })
   }
@@ -112,10 +119,10 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
     },
     async spawn(spec, order) {
       checkSpec(spec)
-      return ledger.command('spawn', spec.instance, order, async known => {
-        if (known) return bootOnce(known, { method: 'spawn', order })
+      return ledger.command('spawn', spec.instance, order, async (known, permit) => {
+        if (known) return bootOnce(known, { method: 'spawn', order }, permit)
         const fresh: Unlaunched = { spec, begun: order, order: -1, method: 'spawn', effect: null, stopped: false, paused: false }
-        return { guest: await boot(fresh, { method: 'spawn', order }), effect: true }
+        return { guest: await boot(fresh, { method: 'spawn', order }, permit), effect: true }
       })
     },
     async destroy(instance, order) {
@@ -130,8 +137,8 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
       }
     },
     start: (instance, order) =>
-      command('start', instance, order, async (guest, power) => {
-        if (power !== 'paused') return bootOnce(guest, { method: 'start', order })
+      command('start', instance, order, async (guest, power, permit) => {
+        if (power !== 'paused') return bootOnce(guest, { method: 'start', order }, permit)
         await runs.freeze(guest, false)
         return { guest: { ...guest, paused: false }, effect: true }
       }),
@@ -141,12 +148,12 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
         return { guest: { ...guest, stopped: true, paused: false }, effect: isOn(power) }
       }),
     reboot: (instance, order, mode) =>
-      command('reboot', instance, order, async (guest, power) => {
+      command('reboot', instance, order, async (guest, power, permit) => {
         const by: Cause = { method: 'reboot', order }
-        if (launchedBy(guest, by)) return bootOnce(guest, by)
+        if (launchedBy(guest, by)) return bootOnce(guest, by, permit)
         if (isOn(power)) await end(guest, order, mode === 'soft' ? SOFT_REBOOT_GRACE_MS : 0)
         await runs.kill(guest)
-        return { guest: await boot(guest, by), effect: true }
+        return { guest: await boot(guest, by, permit), effect: true }
       }),
     pause: (instance, order) =>
       command('pause', instance, order, async (guest, power) => {

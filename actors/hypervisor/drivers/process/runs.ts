@@ -47,6 +47,8 @@ export interface Runs {
   settled(guest: ProcessGuest): Promise<void>
   /** Sends SIGTERM to init and waits. True when init ended within `graceMs`, false as soon as `hurried` says so. */
   terminate(guest: ProcessGuest, graceMs: number, hurried: () => boolean): Promise<boolean>
+  /** Whether any process of the guest is left, its supervisor included. */
+  lives(guest: ProcessGuest): Promise<boolean>
   /** Resolves when no process of the guest is left. Rejects with `DriverFault` when some will not die. */
   kill(guest: ProcessGuest): Promise<void>
   freeze(guest: ProcessGuest, frozen: boolean): Promise<void>
@@ -136,6 +138,7 @@ export async function openRuns(env: Env, can: Capabilities, folder: string): Pro
 
   return {
     power,
+    lives: async guest => (await membersOf(guest.spec.instance)).length > 0 || !(await hasEnded(guest)),
     kill,
     freeze,
     launch: (guest, init, by, save) =>

@@ -1,0 +1,53 @@
+/** A compute host as others see it: the row that lists and the API read. */
+import type { HostPlacement } from '../placement/amounts.ts'
+
+export type HostState = 'up' | 'suspect' | 'down' | 'fenced' | 'gone'
+
+export interface HostBody {
+  readonly id: string
+  readonly state: HostState
+  readonly enabled: boolean
+  readonly disabledReason: string | null
+  readonly driver: string
+  readonly vcpus: number
+  readonly ramMb: number
+  readonly diskGb: number
+  readonly vcpusUsed: number
+  readonly ramMbUsed: number
+  readonly diskGbUsed: number
+  /** Claims held: one per instance or build in flight. */
+  readonly claims: number
+  readonly pid: number
+  readonly version: string
+  readonly createdAt: number
+  readonly stateSince: number
+  /** Absent in rows of before hosts had any. */
+  readonly placement?: HostPlacement
+  /** Absent in rows from before there was a policy. */
+  readonly ha?: HostHa
+  /** What only its monitor knows; absent in lists. */
+  readonly lease?: HostLease | null
+}
+
+/** Guests under the HA policy on a host, and what is done about them when it is lost. */
+export interface HostHa {
+  /** Instances that the host is to stop by itself when it is no longer heard. */
+  readonly instances: number
+  /** Those of them that it has learned of. */
+  readonly learned: number
+  /** When its lease had run out for certain; null while it has not. */
+  readonly lostAt: number | null
+  /** Instances on their way to another host. */
+  readonly evacuating: number
+  /** Times that the fence command has failed since. */
+  readonly fenceTries: number
+}
+
+export interface HostLease {
+  /** Time since the host was last heard, ms. */
+  readonly heardAgoMs: number
+  /** Time until its lease has run out for certain, if it is not heard again, ms. */
+  readonly leftMs: number
+  /** Whether its watchdog is armed with the newest offer. */
+  readonly armed: boolean
+}

@@ -1,0 +1,53 @@
+/**
+ * The drivers' way to stop a guest without their agent: for the watchdog, which works while the agent stands still, is cut off or
+ * dead. It needs what is on disk and in the kernel, and nothing of the agent's memory. Whatever the agent was in the midst of cannot
+ * bring the guest back: see `overrule` for the fake driver, `boot` of the process driver for the other.
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Env } from '../../kernel/env.ts'
+import { BatonError } from '../../kernel/errors.ts'
+import { lapsedFakeGuest } from './fake.ts'
+import { overrule } from './folder-store.ts'
+import { cgroupsOn, type Hierarchy } from './process/cgroup.ts'
+import { openRuns } from './process/runs.ts'
+import { FakeGuestSchema, ProcessGuestSchema, parseWith } from './records.ts'
+import { checkInstanceId } from './rules.ts'
+
+/** What the agent has found out about the machine and hands on, as JSON. */
+export interface OutOfBandSpec {
+  readonly driver: 'fake' | 'process'
+  /** The folder that `chooseDriver` was given. */
+  readonly folder: string
+  /** Of the process driver. */
+  readonly hierarchies: readonly Hierarchy[]
+}
+
+/** Resolves when nothing of the guest runs: true when something did. Rejects when it cannot be stopped. */
+export type StopOutOfBand = (instance: string) => Promise<boolean>
+
+export async function openOutOfBand(env: Env, { driver, folder, hierarchies }: OutOfBandSpec): Promise<StopOutOfBand> {
+  if (driver === 'fake') return async instance => overrule(join(folder, 'fake'), instance, lapsed)
+  const home = join(folder, 'process')
+  const cgroups = hierarchies.length > 0 ? cgroupsOn(env, hierarchies) : null
+  const runs = await openRuns(env, { namespaces: [], ownProc: false, cgroups }, home)
+  const parse = parseWith(ProcessGuestSchema)
+  return async instance => {
+    checkInstanceId(instance)
+    const record = await readFile(join(home, 'guests', `${instance}.json`), 'utf8').catch(() => null)
+    if (record === null) return false
+    const guest = parse(JSON.parse(record))
+    if (!guest) throw new BatonError('DriverFault', `the record of guest ${instance} cannot be read`)
+    // A supervisor that waits for its word is not a guest yet, but must not become one.
+    const ran = await runs.lives(guest)
+    if (ran) await runs.kill(guest)
+    return ran
+  }
+}
+
+const parseFake = parseWith(FakeGuestSchema)
+
+function lapsed(record: unknown): object | null {
+  const guest = parseFake(record)
+  return guest && (guest.power === 'running' || guest.power === 'paused') ? lapsedFakeGuest(guest) : null
+}

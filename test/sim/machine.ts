@@ -1,0 +1,92 @@
+/**
+ * The machine under a compute host: a clock of its own that agent and watchdog share, which need not run as fast as others, the record
+ * that they share, and the watchdog, which is a process of its own and goes on when the agent is frozen or killed.
+ */
+import { lapsedFakeGuest } from '../../actors/hypervisor/drivers/fake.ts'
+import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
+import type { MemoryStore } from '../../actors/hypervisor/drivers/store.ts'
+import type { GuardPorts } from '../../supervisors/watchdog/guard.ts'
+import { type LeaseRecord, type PolicyRecord, startWatchdog, type Word } from '../../supervisors/watchdog/watchdog.ts'
+import type { Loop } from './loop.ts'
+import { createProcess, type SimProcess } from './process.ts'
+import type { Random } from './random.ts'
+
+/** The fastest that clocks are slewed; see `actors/host/terms.ts`. */
+const DRIFT = 1 / 12
+
+export interface Machine {
+  /** For an agent that begins a life here. */
+  ports(agent: SimProcess, life: number): GuardPorts
+  /** Everything that runs here is gone; what is on disk stays, from another boot. */
+  powerOff(): void
+}
+
+export interface MachineOptions {
+  readonly name: string
+  readonly loop: Loop
+  readonly random: Random
+  readonly store: MemoryStore<FakeGuest>
+  log(line: string): void
+}
+
+export function createMachine({ name, loop, random, store, log }: MachineOptions): Machine {
+  const rate = 1 + (random.next() * 2 - 1) * DRIFT
+  const originMs = random.int(0, 1_000_000)
+  const bootMs = (): number => originMs + loop.nowMs() * rate
+  const watchdogs = new Set<SimProcess>()
+  let lease: LeaseRecord | null = null
+  let policy: PolicyRecord | null = null
+  let words: readonly Word[] = []
+
+  async function stop(instance: string): Promise<boolean> {
+    const guest = store.guests().find(({ spec }) => spec.instance === instance)
+    if (!guest || (guest.power !== 'running' && guest.power !== 'paused')) return false
+    await store.put(instance, lapsedFakeGuest(guest))
+    return true
+  }
+
+  return {
+    ports: (agent, life) => ({
+      bootMs,
+      lease: () => lease,
+      policy: () => policy,
+      words: () => words,
+      forget(word) {
+        words = words.filter(each => each.instance !== word.instance || each.atMs !== word.atMs)
+      },
+      writeLease(next) {
+        lease = next
+      },
+      writePolicy(next) {
+        policy = next
+      },
+      start(onArmed) {
+        const process = createProcess(`${name}-watchdog`, loop, random.fork(), log)
+        watchdogs.add(process)
+        startWatchdog({
+          env: process.env,
+          life,
+          bootMs,
+          lease: () => lease,
+          policy: () => policy,
+          stop,
+          leaveWord(word) {
+            words = [...words, word]
+          },
+          onArmed: offer => agent.enter(() => onArmed(offer)),
+          agentIsGone: () => !agent.alive(),
+          onDone() {
+            process.kill()
+            watchdogs.delete(process)
+          },
+        })
+      },
+    }),
+    powerOff() {
+      for (const watchdog of watchdogs) watchdog.kill()
+      watchdogs.clear()
+      // The clock begins anew: whatever was granted is over.
+      lease = lease && { ...lease, expiresAtMs: 0 }
+    },
+  }
+}
