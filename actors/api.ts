@@ -5,6 +5,7 @@
  */
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
+import type { Amounts, Limits } from './kernel/quota.ts'
 
 /** Nova's vm states, in the order of a life. */
 export const VM_STATES = [
@@ -308,6 +309,27 @@ export interface CreateInstances {
   readonly metadata: Readonly<Record<string, string>>
   readonly reservation: string
   readonly requestId: string
+  /**
+   * Whether the same ids will be asked for again if this fails: then what was created stays. Otherwise nobody knows the ids, and
+   * what was created is deleted again.
+   */
+  readonly repeatable?: boolean
+}
+
+export interface QuotaBody {
+  /** The project. */
+  readonly id: string
+  readonly limits: Limits
+  /** Those of a project that has none of its own. */
+  readonly defaults: Limits
+  readonly used: Limits
+}
+
+/** A holder for which a project has entered other amounts than it holds. */
+export interface QuotaDifference {
+  readonly holder: string
+  readonly entered: Amounts | null
+  readonly held: Amounts | null
 }
 
 export interface Page {
@@ -325,7 +347,10 @@ export interface ListInstances extends Page {
 }
 
 export interface ClusterApi {
-  /** Resolves when every one of them is durable. Rejects `NotFound` for flavor or image, before anything is created. */
+  /**
+   * Resolves when every one of them is durable. Rejects `NotFound` for flavor or image, and `QuotaExceeded` when the project may not
+   * have all of them, before anything is created.
+   */
   createInstances(args: CreateInstances): Promise<InstanceBody[]>
   getInstance(args: { id: string }): Promise<InstanceBody>
   listInstances(args: ListInstances): Promise<InstanceBody[]>
@@ -354,6 +379,15 @@ export interface ClusterApi {
   getDisk(args: { id: string }): Promise<DiskBody>
   /** Rejects `Conflict` while it is attached. */
   deleteDisk(args: { id: string }): Promise<Record<string, never>>
+
+  /** Every project that could be is there, with the default limits until it is given others. */
+  getQuota(args: { id: string }): Promise<QuotaBody>
+  /** Rejects `BadRequest` for a limit below -1, or below what is used unless `force`. Limits that are not given stay. */
+  setQuota(args: { id: string; limits: Amounts; force?: boolean }): Promise<QuotaBody>
+  /** Back to the defaults, whatever is used. */
+  resetQuota(args: { id: string }): Promise<QuotaBody>
+  /** Compares what is entered for a project with what its instances hold; there should never be a difference that stays. */
+  checkQuota(args: { id: string }): Promise<{ holders: number; differences: readonly QuotaDifference[] }>
 
   listOperations(args: Page & { subject?: string; open?: boolean; requestId?: string }): Promise<OperationBody[]>
   getOperation(args: { id: string }): Promise<OperationBody>

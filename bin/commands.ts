@@ -5,6 +5,7 @@
 import type { Handler, Options } from './call.ts'
 import { CLIENT, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, WAIT } from './command-spec.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
+import { PROJECT, QUOTA_COMMANDS } from './commands-quotas.ts'
 
 const CONFIG = option('--config <file>', 'configuration file (default baton.yaml here, or BATON_CONFIG)')
 const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the embedded one')
@@ -116,6 +117,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       option('--image <image>', 'image, by name or id (default: the only one there is)'),
       option('--count <n>', 'how many; each gets -1, -2 … behind the name (default 1)'),
       option('--client-token <token>', 'the same token again gives the same instances'),
+      PROJECT,
       WAIT,
       ...CLIENT,
     ],
@@ -276,6 +278,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/flavor.ts')).remove,
   },
   ...DEVICE_COMMANDS,
+  ...QUOTA_COMMANDS,
   {
     path: 'host list',
     about: 'list compute hosts with what they have and use',
@@ -344,6 +347,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   instance: 'build and control instances',
   operation: 'long-running operations and their steps',
   flavor: 'sizes of instances',
+  quota: 'limits of projects',
   image: 'what instances start from',
   disk: 'disks beside those that instances boot from',
   interface: 'network interfaces of instances',

@@ -24,7 +24,10 @@ import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
 import { diskRequests } from './disk-requests.ts'
 import { createImages } from './image-requests.ts'
+import { instanceCreation } from './instance-creation.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
+import { quotaRequests } from './quota-requests.ts'
+import { createQuotas } from './quotas.ts'
 
 export interface ClusterApiOptions {
   readonly views: Views
@@ -44,6 +47,7 @@ export const PAGE_LIMIT = 1000
 
 export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   const { views, call } = options
+  const quotas = createQuotas(call)
 
   async function list<T>(table: ViewTable, where: ViewQuery['where'], page: Page): Promise<T[]> {
     const limit = Math.min(page.limit ?? PAGE_LIMIT, PAGE_LIMIT)
@@ -118,18 +122,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   }
 
   return {
-    async createInstances(args) {
-      await images.bootable(args.image)
-      const { createdAt: _, ...flavor } = (await call('flavor', args.flavor, 'get', {})) as FlavorBody
-      const { project, metadata, reservation, requestId } = args
-      const common = { project, metadata, reservation, requestId, flavor, image: args.image }
-      const several = args.ids.length > 1
-      return Promise.all(
-        args.ids.map(
-          (id, i) => call('instance', id, 'create', { ...common, name: several ? `${args.name}-${i + 1}` : args.name }) as Promise<InstanceBody>,
-        ),
-      )
-    },
+    createInstances: instanceCreation({ call, bootable: images.bootable, quotas }),
     getInstance: ({ id }) => get<InstanceBody>('instance', id, 'instance'),
     listInstances(args: ListInstances) {
       const where: Record<string, string | boolean> = { deleted: args.deleted ?? false }
@@ -141,7 +134,8 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     },
     ...images.requests,
     ...diskRequests(options),
-    ...instanceRequests({ ...options, bootable: images.bootable, get }),
+    ...instanceRequests({ ...options, bootable: images.bootable, get, quotas }),
+    ...quotaRequests(options),
     async consoleLog({ id, maxBytes }) {
       const body = await get<InstanceBody>('instance', id, 'instance')
       if (body.vmState === 'deleted') throw new BatonError('NotFound', `instance ${id} is deleted`)

@@ -14,8 +14,10 @@ import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
+import { NO_LIMITS } from '../actors/kernel/quota.ts'
 import { catalogue, type Deadlines } from '../actors/operation/catalogue/index.ts'
 import { operationActor } from '../actors/operation/operation.ts'
+import { type ProjectSettings, projectActor } from '../actors/project/project.ts'
 import type { PickRequest } from '../actors/scheduler/filters.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import type { Link } from '../transport/link.ts'
@@ -42,6 +44,7 @@ export interface ConductorSettings {
   readonly ratios: Ratios
   readonly deadlines?: Deadlines
   readonly timers?: InstanceTimers
+  readonly quotas?: ProjectSettings
 }
 
 export interface ConductorOptions {
@@ -84,6 +87,10 @@ export interface Conductor {
   stop(): Promise<void>
 }
 
+/** Longer than any request that reserves something takes: it is asked about only when whoever asked has gone. Ms. */
+export const QUOTA_CHECK_MS = 40_000
+const NO_QUOTAS: ProjectSettings = { limits: NO_LIMITS, checkMs: QUOTA_CHECK_MS }
+
 /** Time a call between actors may take before its way is looked up afresh, ms. */
 const CALL_MS = 15_000
 
@@ -119,6 +126,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(settings.ratios)],
     ...[flavorActor, imageActor, diskActor],
+    projectActor(settings.quotas ?? NO_QUOTAS),
   ]
   const actors: ActorHost = createActorHost({
     env,

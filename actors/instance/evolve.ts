@@ -1,5 +1,6 @@
 /** What each event makes of an instance. What it becomes when an operation has ended stands in the table of `states.ts`. */
 import { NO_DEVICES } from '../hypervisor/driver.ts'
+import { evolveHolding } from '../project/holding.ts'
 import { commandOrder, type FlavorSize, type InstanceEvent, type InstanceSpec, type InstanceState, type Origin, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, rowOf, settle } from './states.ts'
 
@@ -40,6 +41,9 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
       return { ...state, locked: null, updatedAt: at }
     case 'updated':
       return { ...state, spec: state.spec && { ...state.spec, ...event.spec }, tags: event.tags ?? state.tags, updatedAt: at }
+    case 'held':
+    case 'settleFailed':
+      return { ...state, holding: evolveHolding(state.holding, event) }
     case 'stateReset':
       return { ...state, vmState: event.vmState, fault: event.vmState === 'active' ? null : state.fault, updatedAt: at }
   }

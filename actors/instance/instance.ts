@@ -9,21 +9,25 @@
  */
 import type { Devices, PowerState } from '../hypervisor/driver.ts'
 import { POWER_STATES } from '../hypervisor/driver.ts'
-import { address } from '../kernel/address.ts'
+import { address, addressKey } from '../kernel/address.ts'
 import { anyOf, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
+import { HOLDS, settledBy, settleWork } from '../project/holding.ts'
 import { checkDisk, checkInterface } from './devices.ts'
 import { evolve } from './evolve.ts'
 import { decideGuestSeen, decideMissing } from './guests.ts'
-import { bodyOf, INITIAL, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
+import { bodyOf, INITIAL, type InstanceEvent, type InstanceSpec, type InstanceState, needsOf, type Task } from './model.ts'
 import {
   type ActArgs,
+  type CreateArgs,
   type DeleteArgs,
+  decideAbandon,
   decideAct,
   decideCreate,
   decideDelete,
   decideDue,
+  decideHolds,
   decideLock,
   decideReset,
   decideUnlock,
@@ -41,9 +45,13 @@ const START_BASE_MS = 500
 const START_CAP_MS = 15_000
 
 type InstanceCommand =
-  | { readonly method: 'create'; readonly args: InstanceSpec & { readonly requestId: string } }
+  | { readonly method: 'create'; readonly args: CreateArgs }
   | { readonly method: 'act'; readonly args: ActArgs }
   | { readonly method: 'delete'; readonly args: DeleteArgs }
+  /** Take back a create. */
+  | { readonly method: 'abandon'; readonly args: { readonly quota: number; readonly requestId: string } }
+  /** What it holds of its project's quotas: asked by the project, or by whoever compares. */
+  | { readonly method: 'holds'; readonly args: { readonly project: string; readonly number?: number } }
   | { readonly method: 'lock'; readonly args: { readonly reason?: string } }
   | { readonly method: 'unlock'; readonly args: unknown }
   | { readonly method: 'update'; readonly args: UpdateArgs }
@@ -65,6 +73,8 @@ type D = Decision<InstanceState, InstanceEvent>
 function decide(state: InstanceState, command: InstanceCommand, context: DecideContext): D {
   const { id } = context
   if (command.method === 'create') return decideCreate(state, command.args, context)
+  if (command.method === 'holds') return decideHolds(state, command.args)
+  if (command.method === 'abandon') return decideAbandon(state, command.args, id)
   if (command.method === 'guestSeen') return decideGuestSeen(state, command.args, id)
   if (!state.spec) return refuse('NotFound', `there is no instance ${id}`)
   switch (command.method) {
@@ -108,6 +118,8 @@ function decideBroken(state: InstanceState, operation: string, reason: string): 
 
 /** An operation that was never started ends by no deadline of its own, so it is asked for until it is. */
 function decideResult(state: InstanceState, result: WorkResult, { now }: DecideContext): D {
+  const settled = settledBy(state.holding, needsOf(state), result, now)
+  if (settled) return accept(settled)
   if (result.ok || !state.task || result.key !== startKey(state, state.task)) return accept([])
   if (result.fault?.code === 'Poisoned') return decideBroken(state, state.task.operation, result.fault.message)
   return accept([{ type: 'startFailed', notBefore: now + Math.min(START_CAP_MS, START_BASE_MS * 2 ** Math.min(state.startFailures, 10)) }])
@@ -137,9 +149,12 @@ function argsOf(state: InstanceState, spec: InstanceSpec, task: Task): Operation
 const hasDevices = (devices: Devices | undefined): boolean => devices !== undefined && devices.disks.length + devices.interfaces.length > 0
 
 function work(state: InstanceState, id: string): Work[] {
-  const { task, next, spec, due } = state
+  const { task, next, spec, due, holding } = state
   if (!spec) return []
-  if (!task) return due ? [{ type: 'timer', key: dueKey(due), at: due.at }] : []
+  if (!task) {
+    const settle = settleWork(holding, needsOf(state), spec.project, addressKey(address('instance', id)))
+    return due ? [{ type: 'timer', key: dueKey(due), at: due.at }, ...settle] : settle
+  }
   const start: Work = {
     type: 'call',
     key: startKey(state, task),
@@ -157,6 +172,7 @@ function work(state: InstanceState, id: string): Work[] {
 }
 
 const requestId = text(128)
+const quota = optional(integer(1, Number.MAX_SAFE_INTEGER))
 const INTEGER_MS = integer(0, Number.MAX_SAFE_INTEGER)
 
 export const instanceActor = defineActor<InstanceState, InstanceCommand, InstanceEvent>({
@@ -164,7 +180,16 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
   version: 1,
   methods: {
     create: {
-      check: checkObject({ name: text(255), project: text(64), image: text(64), reservation: text(64), requestId, flavor: record, metadata: record }),
+      check: checkObject({
+        name: text(255),
+        project: text(64),
+        image: text(64),
+        reservation: text(64),
+        requestId,
+        flavor: record,
+        metadata: record,
+        quota,
+      }),
     },
     act: {
       check: checkObject({
@@ -177,8 +202,11 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         // `followUp` is made by conductors, from their settings.
         followUp: optional(record),
         requestId,
+        quota,
       }),
     },
+    abandon: { check: checkObject({ requestId, quota: integer(1, Number.MAX_SAFE_INTEGER) }) },
+    holds: HOLDS,
     delete: { check: checkObject({ requestId, reclaimMs: optional(INTEGER_MS) }) },
     lock: { check: checkObject({ reason: optional(text(255)) }) },
     unlock: {},
@@ -218,5 +246,6 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     }
     return { table: 'instance', id, columns, body }
   },
-  finished: state => state.vmState === 'deleted' && !state.task,
+  // An id that was given up before anything was made of it, or what is gone and was given back.
+  finished: state => (state.spec ? state.vmState === 'deleted' && !state.task && !state.holding?.amounts : state.holding !== null),
 })

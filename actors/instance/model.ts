@@ -2,7 +2,9 @@
 import type { FlavorBody, InstanceBody, SnapshotRequest, TaskState, VmState } from '../api.ts'
 import { type Devices, NO_DEVICES, type PowerState } from '../hypervisor/driver.ts'
 import type { Fault } from '../kernel/errors.ts'
+import { type Amounts, amountsOf, largest } from '../kernel/quota.ts'
 import type { OperationEnded } from '../operation/contract.ts'
+import type { Holding, HoldingEvent } from '../project/holding.ts'
 import { type InstanceOperation, rowOf, type Standing } from './states.ts'
 
 export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation'>
@@ -69,6 +71,8 @@ export interface InstanceState extends Standing {
   readonly locked: { readonly reason: string | null } | null
   readonly tags: readonly string[]
   readonly devices: Devices
+  /** What its project has entered for it. */
+  readonly holding: Holding | null
   readonly fault: (Fault & { readonly at: number }) | null
   readonly createdAt: number
   readonly updatedAt: number
@@ -98,6 +102,7 @@ export type InstanceEvent =
   | { readonly type: 'unlocked' }
   | { readonly type: 'updated'; readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata'>>; readonly tags?: readonly string[] }
   | { readonly type: 'stateReset'; readonly vmState: 'active' | 'error' }
+  | HoldingEvent
 
 export const INITIAL: InstanceState = {
   spec: null,
@@ -119,6 +124,7 @@ export const INITIAL: InstanceState = {
   locked: null,
   tags: [],
   devices: NO_DEVICES,
+  holding: null,
   fault: null,
   createdAt: 0,
   updatedAt: 0,
@@ -132,6 +138,16 @@ export const commandOrder = (operation: number, serial: number): number => opera
 function taskStateOf({ task, next }: InstanceState): TaskState {
   if (next) return rowOf(next.kind).task
   return task ? rowOf(task.kind, task.mode).task : null
+}
+
+/**
+ * What it needs of its project's quotas: while a resize is under way, or waits to be confirmed or reverted, of each the larger amount.
+ * As in Nova, one that is deleted softly or shelved still counts: it can come back at any time. Null when it is gone for good.
+ */
+export function needsOf({ spec, vmState, origin, task }: InstanceState): Amounts | null {
+  if (!spec || vmState === 'deleted') return null
+  const sizes = [spec.flavor, origin?.flavor, task?.change?.flavor]
+  return sizes.reduce<Amounts>((sum, size) => (size ? largest(sum, amountsOf(size)) : sum), {})
 }
 
 export function bodyOf(state: InstanceState, id: string): InstanceBody | null {

@@ -113,6 +113,7 @@ export interface CreateRequest {
   readonly image: string
   readonly count: number
   readonly clientToken: string
+  readonly project: string | undefined
 }
 
 /** Asks for instances. Answers with the id of the first; the others have its reservation. */
@@ -127,7 +128,7 @@ export async function createInstances(client: Client, request: CreateRequest): P
   }
   const answer = await client.request('POST', '/compute/v2.1/servers', shape({ server: shape({ id: isText }) }), {
     body: { server },
-    headers: { 'x-client-token': request.clientToken },
+    headers: { 'x-client-token': request.clientToken, ...(request.project === undefined ? {} : { 'x-project-id': request.project }) },
     repeatable: true,
   })
   return answer.body.server.id

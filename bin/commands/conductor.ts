@@ -2,9 +2,10 @@
 import { hostname } from 'node:os'
 import { BUILT_IN_IMAGES } from '../../actors/hypervisor/drivers/images.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
+import type { ProjectSettings } from '../../actors/project/project.ts'
 import { type Database, openDatabase } from '../../persistence/database.ts'
 import type { PgJournal } from '../../persistence/journal.ts'
-import { type Conductor, type ConductorSettings, startConductor } from '../../supervisors/conductor.ts'
+import { type Conductor, type ConductorSettings, QUOTA_CHECK_MS, startConductor } from '../../supervisors/conductor.ts'
 import type { Config } from '../../supervisors/config.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
 import { createMetrics, type MetricValues } from '../../supervisors/metrics.ts'
@@ -144,8 +145,14 @@ function settingsFor(config: Config): ConductorSettings {
       deleteMs: config.operations.deleteDeadlineMs,
     },
     timers: config.instances,
+    quotas: quotasFor(config.quota),
   }
 }
+
+const quotasFor = ({ instances, cores, ram, serverGroups, serverGroupMembers, keyPairs }: Config['quota']): ProjectSettings => ({
+  limits: { instances, cores, ram, server_groups: serverGroups, server_group_members: serverGroupMembers, key_pairs: keyPairs },
+  checkMs: QUOTA_CHECK_MS,
+})
 
 function journalLoad(journal: PgJournal) {
   const s = journal.stats()

@@ -9,6 +9,7 @@ import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import { type MemoryStore, memoryStore } from '../../actors/hypervisor/drivers/store.ts'
 import type { Append, Incarnation } from '../../actors/kernel/ports.ts'
+import { NO_LIMITS } from '../../actors/kernel/quota.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../../persistence/memory.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
 import { type Conductor, type ConductorSettings, startConductor } from '../../supervisors/conductor.ts'
@@ -18,12 +19,13 @@ import type { Loop } from './loop.ts'
 import { createProcess, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 
-export const SIM_SETTINGS: ConductorSettings = {
+export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 'quotas'>> = {
   membership: { leaseMs: 6000, renewMs: 1000, pingMs: 150, suspectMs: 900 },
   heartbeat: { intervalMs: 1000, suspectMs: 3000, downMs: 10_000, auditMs: 12_000 },
   actors: { inbox: 1000, total: 20_000, idleMs: 8000, snapshotEvery: 5 },
   restart: { limit: 5, periodMs: 60_000, backoffBaseMs: 50, backoffCapMs: 2000 },
   ratios: { vcpu: 4, ram: 1, disk: 1 },
+  quotas: { limits: { ...NO_LIMITS, instances: 8, cores: 9, ram: 2200 }, checkMs: 4000 },
   timers: { reclaimMs: 3000, confirmResizeMs: 14_000, shelvedOffloadMs: 1500 },
 }
 

@@ -22,6 +22,7 @@ import { instanceActionRoutes } from './instance-actions.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
 import { watchRoutes } from './not-found.ts'
+import { quotaRoutes } from './quotas.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
 import { serverDeviceRoutes } from './server-devices.ts'
@@ -118,6 +119,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   flavorRoutes(app, context)
   hypervisorRoutes(app, context)
   imageRoutes(app, context)
+  quotaRoutes(app, context)
   batonRoutes(app, context)
   healthRoutes(app, context)
   return app

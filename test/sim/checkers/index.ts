@@ -9,5 +9,6 @@ import { once } from './once.ts'
 import { onePlace } from './one-place.ts'
 import { oneWriter } from './one-writer.ts'
 import { operationsEnd } from './operations-end.ts'
+import { quotas } from './quotas.ts'
 
-export const CHECKERS: readonly Checker[] = [onePlace, oneWriter, durable, operationsEnd, allocations, devices, images, once, bounded]
+export const CHECKERS: readonly Checker[] = [onePlace, oneWriter, durable, operationsEnd, allocations, devices, images, once, bounded, quotas]
