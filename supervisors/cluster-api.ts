@@ -18,6 +18,7 @@ import {
   type VmState,
 } from '../actors/api.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
+import type { Env } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { Session } from '../transport/sessions.ts'
@@ -30,6 +31,7 @@ import { quotaRequests } from './quota-requests.ts'
 import { createQuotas } from './quotas.ts'
 
 export interface ClusterApiOptions {
+  readonly env: Pick<Env, 'setTimer'>
   readonly views: Views
   /** The images that come with Baton, as far as some host can run them. */
   builtIn(): readonly ImageBody[]
@@ -47,7 +49,7 @@ export const PAGE_LIMIT = 1000
 
 export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   const { views, call } = options
-  const quotas = createQuotas(call)
+  const quotas = createQuotas(options)
 
   async function list<T>(table: ViewTable, where: ViewQuery['where'], page: Page): Promise<T[]> {
     const limit = Math.min(page.limit ?? PAGE_LIMIT, PAGE_LIMIT)

@@ -292,6 +292,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const storage = createStorage({ views: options.views, call })
 
   const api = createClusterApi({
+    env,
     views: options.views,
     builtIn: () => usableImages(options.images, scheduler.hosts()),
     call,

@@ -14,7 +14,9 @@
  * that is safe, and what the holder has to do.
  */
 import { type Address, addressKey } from '../actors/kernel/address.ts'
+import type { Env } from '../actors/kernel/env.ts'
 import type { Amounts } from '../actors/kernel/quota.ts'
+import { CONFIRMS_MAX } from '../actors/project/project.ts'
 
 export interface Taken {
   /** Goes with the command that makes or grows the holders. */
@@ -30,12 +32,39 @@ export interface Quotas {
   take(project: string, holders: readonly Address[], each: Amounts): Promise<Taken>
 }
 
-export function createQuotas(call: (kind: string, id: string, method: string, args: unknown) => Promise<unknown>): Quotas {
+/** Nobody waits for a confirm, so those of so long are said together: half the commits of a project under load. */
+const CONFIRM_EVERY_MS = 100
+
+export interface QuotasOptions {
+  readonly env: Pick<Env, 'setTimer'>
+  call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
+}
+
+export function createQuotas({ env, call }: QuotasOptions): Quotas {
+  const taken = new Map<string, number[]>()
+
+  // What is lost on the way is asked for by the project.
+  const say = (project: string, method: string, args: object): void => void call('project', project, method, args).catch(() => {})
+
+  function confirm(project: string, number: number): void {
+    const numbers = taken.get(project)
+    if (numbers) numbers.push(number)
+    else {
+      taken.set(project, [number])
+      env.setTimer(CONFIRM_EVERY_MS, () => flush(project))
+    }
+  }
+
+  function flush(project: string): void {
+    const numbers = taken.get(project) ?? []
+    taken.delete(project)
+    for (let i = 0; i < numbers.length; i += CONFIRMS_MAX) say(project, 'confirm', { numbers: numbers.slice(i, i + CONFIRMS_MAX) })
+  }
+
   return {
     async take(project, holders, amounts) {
       const { number } = (await call('project', project, 'reserve', { holders: holders.map(addressKey), amounts })) as { number: number }
-      const say = (method: 'confirm' | 'doubt') => void call('project', project, method, { number }).catch(() => {})
-      return { number, confirm: () => say('confirm'), doubt: () => say('doubt') }
+      return { number, confirm: () => confirm(project, number), doubt: () => say(project, 'doubt', { number }) }
     },
   }
 }

@@ -8,7 +8,8 @@
  *   2. The holder takes the number, in the same event that makes or grows it. From then on what it needs less of, it gives back
  *      by itself (`settle`), as work derived from its own state.
  *   3. Whoever asked says `confirm`. If nobody does, because he died, a timer runs out and the holder itself is asked what it
- *      `holds`. Being asked, it refuses to take that number ever after; so its answer stays true, and what it holds is entered.
+ *      `holds`. Being asked, it refuses to take that number ever after; so its answer stays true, and what it holds is entered. A
+ *      holder that grows is asked in any case: its entry may still contain what an earlier reservation meant for it and it never took.
  *
  * Numbers only grow, and whatever speaks of an older number than the entry's comes too late and is ignored: the newer number is either
  * taken by the holder, which then says what it needs under that one, or checked as in 3.
@@ -37,6 +38,8 @@ interface Pending {
   readonly holders: readonly string[]
   /** Cluster time, ms. */
   readonly since: number
+  /** Whether some holder had an entry before: then the entry may be larger than what that holder took, and it is asked in any case. */
+  readonly again: boolean
   /** Whether its holders are being asked. */
   readonly doubted: boolean
 }
@@ -56,7 +59,7 @@ export interface ProjectState {
 
 type ProjectCommand =
   | { readonly method: 'reserve'; readonly args: { readonly holders: readonly string[]; readonly amounts: Amounts } }
-  | { readonly method: 'confirm'; readonly args: { readonly number: number } }
+  | { readonly method: 'confirm'; readonly args: { readonly numbers: readonly number[] } }
   /** What was reserved may not have been taken: ask now instead of later. */
   | { readonly method: 'doubt'; readonly args: { readonly number: number } }
   /** A holder says what it needs from now on; null when it is gone. */
@@ -71,7 +74,7 @@ type ProjectCommand =
 
 type ProjectEvent =
   | { readonly type: 'reserved'; readonly number: number; readonly holders: readonly string[]; readonly amounts: Amounts }
-  | { readonly type: 'confirmed'; readonly number: number }
+  | { readonly type: 'confirmed'; readonly numbers: readonly number[] }
   | { readonly type: 'doubted'; readonly number: number }
   /** A holder was asked, and holds so much. */
   | { readonly type: 'checked'; readonly number: number; readonly holder: string; readonly amounts: Amounts | null }
@@ -84,6 +87,8 @@ type D = Decision<ProjectState, ProjectEvent>
 const CHECKS_AT_ONCE = 32
 /** As many instances as one request may create. */
 const HOLDERS_MAX = 10_000
+/** Reservations confirmed by one command, at most. */
+export const CONFIRMS_MAX = 1000
 export const ENTRIES_PAGE = 1000
 
 const checkKey = (number: number, holder: string): string => `check:${number}:${holder}`
@@ -107,7 +112,7 @@ export function projectActor(settings: ProjectSettings) {
       case 'reserve':
         return decideReserve(state, command.args, limitsOf(state), id)
       case 'confirm':
-        return accept(state.pending[command.args.number] ? [{ type: 'confirmed', number: command.args.number }] : [])
+        return decideConfirm(state, command.args.numbers)
       case 'doubt':
         return decideDoubt(state, command.args.number)
       case 'settle':
@@ -156,7 +161,7 @@ export function projectActor(settings: ProjectSettings) {
     version: 1,
     methods: {
       reserve: { check: checkObject({ holders: listOf(holder, HOLDERS_MAX), amounts }) },
-      confirm: { check: checkObject({ number }) },
+      confirm: { check: checkObject({ numbers: listOf(number, CONFIRMS_MAX) }) },
       doubt: { check: checkObject({ number }) },
       settle: { check: checkObject({ holder, number, amounts: optional(amounts) }) },
       setLimits: { check: checkObject({ limits: record, force: optional(flag) }) },
@@ -205,6 +210,11 @@ function exceeded(state: ProjectState, over: readonly Resource[], more: Amounts,
       over: over.map(resource => ({ resource, requested: more[resource] ?? 0, used: usedOf(state, resource), limit: limits[resource] })),
     },
   )
+}
+
+function decideConfirm(state: ProjectState, confirmed: readonly number[]): D {
+  const numbers = confirmed.filter(number => state.pending[number])
+  return accept(numbers.length > 0 ? [{ type: 'confirmed', numbers }] : [])
 }
 
 function decideDoubt(state: ProjectState, number: number): D {
@@ -257,11 +267,12 @@ function evolve(state: ProjectState, event: ProjectEvent, at: number): ProjectSt
   switch (event.type) {
     case 'reserved': {
       const { number, holders, amounts } = event
+      const again = holders.some(holder => get(state.entries, holder) !== undefined)
       const entered = holders.reduce((s, holder) => enter(s, holder, { amounts: needOf(get(s.entries, holder), amounts), number }), state)
-      return { ...entered, number, pending: { ...entered.pending, [number]: { holders, since: at, doubted: false } } }
+      return { ...entered, number, pending: { ...entered.pending, [number]: { holders, since: at, again, doubted: false } } }
     }
     case 'confirmed':
-      return { ...state, pending: without(state.pending, event.number) }
+      return { ...state, pending: confirmed(state.pending, event.numbers) }
     case 'doubted': {
       const pending = state.pending[event.number]
       return pending ? { ...state, pending: { ...state.pending, [event.number]: { ...pending, doubted: true } } } : state
@@ -292,8 +303,18 @@ function enter(state: ProjectState, holder: string, entry: Entry | null): Projec
   }
 }
 
-const without = (pending: ProjectState['pending'], number: number): ProjectState['pending'] => {
-  const { [number]: _, ...rest } = pending
+/** Of those whose holders had entries before, it is now certain that they have taken it, so they can be asked. */
+function confirmed(pending: ProjectState['pending'], numbers: readonly number[]): ProjectState['pending'] {
+  const grown = numbers.flatMap(number => {
+    const one = pending[number]
+    return one?.again ? [[number, { ...one, doubted: true }] as const] : []
+  })
+  return { ...without(pending, numbers), ...Object.fromEntries(grown) }
+}
+
+function without(pending: ProjectState['pending'], numbers: readonly number[]): ProjectState['pending'] {
+  const rest = { ...pending }
+  for (const number of numbers) delete rest[number]
   return rest
 }
 
@@ -302,5 +323,5 @@ function clear(state: ProjectState, number: number, holder: string): ProjectStat
   const pending = state.pending[number]
   if (!pending?.holders.includes(holder)) return state
   const holders = pending.holders.filter(h => h !== holder)
-  return { ...state, pending: holders.length === 0 ? without(state.pending, number) : { ...state.pending, [number]: { ...pending, holders } } }
+  return { ...state, pending: holders.length === 0 ? without(state.pending, [number]) : { ...state.pending, [number]: { ...pending, holders } } }
 }
