@@ -113,7 +113,7 @@ export interface CreateRequest {
   readonly image: string
   readonly count: number
   readonly clientToken: string
-  readonly project: string | undefined
+  readonly project?: string | undefined
 }
 
 /** Asks for instances. Answers with the id of the first; the others have its reservation. */

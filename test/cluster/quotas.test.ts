@@ -2,6 +2,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Answer, FAKE_IMAGE, SERVERS, startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
+import { shown } from '../support/hooks.ts'
 import { anyOf, killEvery } from '../support/kill.ts'
 
 const CLIENTS = 50
@@ -11,10 +12,12 @@ const SETS = '/compute/v2.1/os-quota-sets'
 const quotas = suite('quotas')
 let cluster: TestCluster
 
-quotas.before(async () => {
-  cluster = await startCluster({ args: ['--conductors', '3', '--computes', '2'] })
-})
-quotas.after(() => cluster?.stop())
+quotas.before(
+  shown(async () => {
+    cluster = await startCluster({ args: ['--conductors', '3', '--computes', '2'] })
+  }),
+)
+quotas.after(shown(() => cluster?.stop()))
 
 /** Asks for so many instances, by many clients at once. A request whose answer was lost comes again with its token. */
 async function createMany(project: string, prefix: string, count: number): Promise<{ made: string[]; refused: Answer[] }> {
