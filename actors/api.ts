@@ -5,7 +5,7 @@
  */
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
-import type { Amounts, Limits } from './kernel/quota.ts'
+import type { Amounts, QuotaBody, QuotaDifference } from './kernel/quota.ts'
 
 /** Nova's vm states, in the order of a life. */
 export const VM_STATES = [
@@ -314,22 +314,6 @@ export interface CreateInstances {
    * what was created is deleted again.
    */
   readonly repeatable?: boolean
-}
-
-export interface QuotaBody {
-  /** The project. */
-  readonly id: string
-  readonly limits: Limits
-  /** Those of a project that has none of its own. */
-  readonly defaults: Limits
-  readonly used: Limits
-}
-
-/** A holder for which a project has entered other amounts than it holds. */
-export interface QuotaDifference {
-  readonly holder: string
-  readonly entered: Amounts | null
-  readonly held: Amounts | null
 }
 
 export interface Page {

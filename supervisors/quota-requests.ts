@@ -1,8 +1,8 @@
 /** Requests about a project's quotas: its actor decides; a check compares what it has entered with what holders say they hold. */
-import type { ClusterApi, InstanceBody, QuotaBody, QuotaDifference } from '../actors/api.ts'
+import type { ClusterApi, InstanceBody } from '../actors/api.ts'
 import { address, addressKey, parseAddress } from '../actors/kernel/address.ts'
 import type { Views } from '../actors/kernel/ports.ts'
-import { type Amounts, amountsOf, sameAmounts } from '../actors/kernel/quota.ts'
+import { type Amounts, amountsOf, type QuotaBody, type QuotaDifference, sameAmounts } from '../actors/kernel/quota.ts'
 import { ENTRIES_PAGE, type Entry } from '../actors/project/project.ts'
 
 export interface QuotaRequestsOptions {

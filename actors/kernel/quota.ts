@@ -13,6 +13,22 @@ export type Amounts = Readonly<Partial<Record<Resource, number>>>
 /** One number per resource; `UNLIMITED` is no limit. */
 export type Limits = Readonly<Record<Resource, number>>
 
+export interface QuotaBody {
+  /** The project. */
+  readonly id: string
+  readonly limits: Limits
+  /** Those of a project that has none of its own. */
+  readonly defaults: Limits
+  readonly used: Limits
+}
+
+/** A holder for which a project has entered other amounts than it holds. */
+export interface QuotaDifference {
+  readonly holder: string
+  readonly entered: Amounts | null
+  readonly held: Amounts | null
+}
+
 export const UNLIMITED = -1
 /** Nova's limits are 32 bits wide. */
 export const LIMIT_MAX = 2 ** 31 - 1

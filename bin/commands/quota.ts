@@ -1,7 +1,6 @@
 /** `baton quota show`, `set`, `reset` and `check` */
-import type { QuotaBody, QuotaDifference } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { type Amounts, RESOURCES, type Resource, UNLIMITED } from '../../actors/kernel/quota.ts'
+import { type Amounts, type QuotaBody, type QuotaDifference, RESOURCES, type Resource, UNLIMITED } from '../../actors/kernel/quota.ts'
 import { type Call, given, type Options, text } from '../call.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { type Guard, isNumber, isText, listOf, nullable, optional, shape } from '../client/guards.ts'

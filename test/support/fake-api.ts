@@ -13,7 +13,6 @@ import {
   type NodeBody,
   type OperationBody,
   type Page,
-  type QuotaBody,
   type TaskState,
   VM_STATES,
   type VmState,
@@ -22,7 +21,7 @@ import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { NO_LIMITS } from '../../actors/kernel/quota.ts'
+import { fakeQuotas } from './fake-quotas.ts'
 
 type Method = keyof ClusterApi
 
@@ -112,9 +111,6 @@ export function createFakeApi(): FakeApi {
     ['n2', { ...node, id: 'n2', state: 'draining' }],
     ['g1', { ...node, id: 'g1', role: 'gateway' }],
   ])
-  const quotas = new Map<string, QuotaBody>()
-  const used = { ...NO_LIMITS, instances: 2, cores: 3, ram: 128, server_groups: 0, server_group_members: 0, key_pairs: 0 }
-  const quotaOf = (id: string): QuotaBody => quotas.get(id) ?? { id, limits: NO_LIMITS, defaults: NO_LIMITS, used }
   const newest = <T extends { readonly id: string }>(rows: Map<string, T>): T[] => [...rows.values()].reverse()
 
   function begin(id: string, kind: string, requestId: string, taskState: TaskState, change: Partial<InstanceBody> = {}): { operation: string } {
@@ -273,19 +269,7 @@ export function createFakeApi(): FakeApi {
       disks.delete(id)
       return {}
     },
-    getQuota: async ({ id }) => quotaOf(id),
-    setQuota: async ({ id, limits }) => {
-      quotas.set(id, { ...quotaOf(id), limits: { ...quotaOf(id).limits, ...limits } })
-      return quotaOf(id)
-    },
-    resetQuota: async ({ id }) => {
-      quotas.delete(id)
-      return quotaOf(id)
-    },
-    checkQuota: async ({ id }) => ({
-      holders: 2,
-      differences: id === 'odd' ? [{ holder: 'instance/i1', entered: { instances: 1, cores: 1, ram: 64 }, held: null }] : [],
-    }),
+    ...fakeQuotas(),
     listOperations: async ({ subject, open, requestId, ...rest }) =>
       page(
         newest(operations).filter(

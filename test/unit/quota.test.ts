@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { CreateInstances } from '../../actors/api.ts'
+import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { instanceActor } from '../../actors/instance/instance.ts'
 import { type AnyActor, applyCommand, type CallWork } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
@@ -193,7 +194,7 @@ test('taken back: what was made for that very reservation is deleted, what a lat
 function creation(create: (id: string) => object) {
   const calls: string[] = []
   const api = instanceCreation({
-    image: id => ({ id, name: id, driver: 'fake', sizeBytes: 0, createdAt: 0 }),
+    bootable: async () => FAKE_IMAGE,
     async call(kind, id, method) {
       if (kind === 'flavor') return { ...FLAVOR, createdAt: 0 }
       calls.push(`${method} ${id}`)

@@ -4,9 +4,8 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import type { QuotaBody } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { type Amounts, isResource, LIMIT_MAX, type Limits, RESOURCES, UNLIMITED } from '../../actors/kernel/quota.ts'
+import { type Amounts, isResource, LIMIT_MAX, type Limits, type QuotaBody, RESOURCES, UNLIMITED } from '../../actors/kernel/quota.ts'
 import { BATON, COMPUTE, type HttpContext } from './context.ts'
 import { badRequest } from './errors.ts'
 import { checkProject, projectOf } from './request.ts'
