@@ -15,6 +15,8 @@ export type { HostPlacement, Ratios } from './placement/amounts.ts'
 export * from './placement/bodies.ts'
 export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
 
+import type { Amounts, QuotaBody, QuotaDifference } from './kernel/quota.ts'
+
 /** Nova's vm states, in the order of a life. */
 export const VM_STATES = [
   ...(['building', 'active', 'stopped', 'paused', 'suspended', 'rescued'] as const),
@@ -317,6 +319,11 @@ export interface CreateInstances {
   readonly ha?: HaPolicy
   readonly requestId: string
   readonly placement?: Placement
+  /**
+   * Whether the same ids will be asked for again if this fails: then what was created stays. Otherwise nobody knows the ids, and
+   * what was created is deleted again.
+   */
+  readonly repeatable?: boolean
 }
 
 export interface Page {
@@ -336,7 +343,7 @@ export interface ListInstances extends Page {
 export interface ClusterApi extends PlacementApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
-   * host that takes nothing, before anything is created.
+   * host that takes nothing, and `QuotaExceeded` when the project may not have all of them, before anything is created.
    */
   createInstances(args: CreateInstances): Promise<InstanceBody[]>
   getInstance(args: { id: string }): Promise<InstanceBody>
@@ -367,6 +374,15 @@ export interface ClusterApi extends PlacementApi {
   getDisk(args: { id: string }): Promise<DiskBody>
   /** Rejects `Conflict` while it is attached. */
   deleteDisk(args: { id: string }): Promise<Record<string, never>>
+
+  /** Every project that could be is there, with the default limits until it is given others. */
+  getQuota(args: { id: string }): Promise<QuotaBody>
+  /** Rejects `BadRequest` for a limit below -1, or below what is used unless `force`. Limits that are not given stay. */
+  setQuota(args: { id: string; limits: Amounts; force?: boolean }): Promise<QuotaBody>
+  /** Back to the defaults, whatever is used. */
+  resetQuota(args: { id: string }): Promise<QuotaBody>
+  /** Compares what is entered for a project with what its instances hold; there should never be a difference that stays. */
+  checkQuota(args: { id: string }): Promise<{ holders: number; differences: readonly QuotaDifference[] }>
 
   listOperations(args: Page & { subject?: string; open?: boolean; requestId?: string }): Promise<OperationBody[]>
   getOperation(args: { id: string }): Promise<OperationBody>

@@ -5,9 +5,9 @@
  * commits that follow one another, so as many pooled connections as the cluster has conductors' worth, each committing one event
  * at a time, eight per build.
  */
-import { Agent, request } from 'node:http'
 import pg from 'pg'
 import { FAKE_IMAGE, SERVERS, startCluster, type TestCluster } from '../test/support/cluster.ts'
+import { benchClient } from './client.ts'
 import { type BenchResult, percentile, result } from './result.ts'
 
 const IN_FLIGHT = 50
@@ -17,25 +17,8 @@ const GOAL_PER_S = 300
 const COMMITS_PER_BUILD = 8
 const REFERENCE_BUILDS = 400
 
-/** A keep-alive client without retries: what is measured is the server. */
-function httpClient(endpoint: string) {
-  const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT })
-  return {
-    post: (path: string, body: unknown) =>
-      new Promise<number>((resolve, reject) => {
-        const call = request(`${endpoint}${path}`, { method: 'POST', agent, headers: { 'content-type': 'application/json' } }, reply => {
-          reply.resume()
-          reply.once('end', () => resolve(reply.statusCode ?? 0))
-        })
-        call.once('error', reject)
-        call.end(JSON.stringify(body))
-      }),
-    close: () => agent.destroy(),
-  }
-}
-
 async function build(cluster: TestCluster, count: number): Promise<{ perSecond: number; latencies: number[] }> {
-  const client = httpClient(cluster.endpoint)
+  const client = benchClient(cluster.endpoint, SERVERS, IN_FLIGHT)
   const latencies: number[] = []
   const before = (await cluster.request('GET', '/baton/v1/status')).body.status.instances.active
   const started = performance.now()
@@ -45,7 +28,7 @@ async function build(cluster: TestCluster, count: number): Promise<{ perSecond: 
       while (next < count) {
         const body = { server: { name: `bench-${next++}`, flavorRef: 'tiny', imageRef: FAKE_IMAGE, networks: 'none' } }
         const sent = performance.now()
-        const status = await client.post(SERVERS, body)
+        const { status } = await client.send('POST', SERVERS, body)
         if (status !== 202) throw new Error(`a create was answered ${status}`)
         latencies.push(performance.now() - sent)
       }

@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   link: async () => (await import('./link.ts')).bench,
   journal: async () => (await import('./journal.ts')).bench,
   builds: async () => (await import('./builds.ts')).bench,
+  moves: async () => (await import('./moves.ts')).bench,
   takeover: async () => (await import('./takeover.ts')).bench,
   schedule: async () => (await import('./schedule.ts')).bench,
   idle: async () => (await import('./idle.ts')).bench,

@@ -6,6 +6,7 @@ import type { Handler, Options } from './call.ts'
 import { CLIENT, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, PAGE, WAIT } from './command-spec.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
 import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
+import { PROJECT, QUOTA_COMMANDS } from './commands-quotas.ts'
 
 const CONFIG = option('--config <file>', 'configuration file (default baton.yaml here, or BATON_CONFIG)')
 const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the embedded one')
@@ -129,6 +130,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       option('--client-token <token>', 'the same token again gives the same instances'),
       ...PLACE,
       option('--ha <policy>', 'none, restart-in-place or evacuate: what is done when the guest or its host fails (default none)'),
+      PROJECT,
       WAIT,
       ...CLIENT,
     ],
@@ -293,6 +295,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/flavor.ts')).remove,
   },
   ...DEVICE_COMMANDS,
+  ...QUOTA_COMMANDS,
   {
     path: 'host list',
     about: 'list compute hosts with what they have and use',
@@ -365,6 +368,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   aggregate: 'groups of hosts: availability zones, and metadata that flavors ask for',
   group: 'instances that are to be together or apart',
   schedule: 'how hosts are chosen',
+  quota: 'limits of projects',
   image: 'what instances start from',
   disk: 'disks beside those that instances boot from',
   interface: 'network interfaces of instances',

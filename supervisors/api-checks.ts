@@ -3,12 +3,26 @@ import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, MAX_ROTATION } from '../a
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
+import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../actors/kernel/quota.ts'
 
 const id = text(256)
 const requestId = text(128)
 const page = { limit: optional(integer(1, 10_000)), marker: optional(id) }
 const byId = checkObject({ id })
 const doctorScope = checkObject({ instance: optional(id), host: optional(id) })
+const projectName: Check = value =>
+  typeof value === 'string' && PROJECT_NAME.test(value) ? null : 'must be a project: 1 to 64 letters, digits, "-" or "_"'
+const limits: Check = value => {
+  const wrong = record(value)
+  if (wrong) return wrong
+  for (const [name, limit] of Object.entries(value as object)) {
+    if (!isResource(name)) return `has no quota ${JSON.stringify(name)}; there are ${RESOURCES.join(', ')}`
+    const fault = integer(UNLIMITED, LIMIT_MAX)(limit)
+    if (fault) return `${name} ${fault}; -1 is no limit`
+  }
+  return null
+}
+const ofProject = checkObject({ id: projectName })
 const size = integer(0, 2 ** 31 - 1)
 const ids = optional(listOf(id, 20))
 const placement = checkObject({ zone: optional(text(255)), host: optional(id), group: optional(id), sameHost: ids, differentHost: ids })
@@ -19,7 +33,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   createInstances: checkObject({
     ids: listOf(id, 10_000),
     name: text(255),
-    project: text(64),
+    project: projectName,
     flavor: id,
     image: id,
     metadata: record,
@@ -27,6 +41,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     ha: optional(anyOf(...HA_POLICIES)),
     requestId,
     placement: optional(placement),
+    repeatable: optional(flag),
   }),
   getInstance: byId,
   listInstances: checkObject({
@@ -83,6 +98,10 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   listDisks: checkObject({ ...page, instance: optional(id) }),
   getDisk: byId,
   deleteDisk: byId,
+  getQuota: ofProject,
+  setQuota: checkObject({ id: projectName, limits, force: optional(flag) }),
+  resetQuota: ofProject,
+  checkQuota: ofProject,
   listOperations: checkObject({ ...page, subject: optional(id), open: optional(flag), requestId: optional(requestId) }),
   getOperation: byId,
   cancelOperation: byId,

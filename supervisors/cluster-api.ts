@@ -4,10 +4,7 @@
  */
 import {
   type ClusterApi,
-  type CreateInstances,
   type FlavorBody,
-  HA_POLICIES,
-  type HaPolicy,
   type HostBody,
   type HostLease,
   type ImageBody,
@@ -22,6 +19,7 @@ import {
   type VmState,
 } from '../actors/api.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
+import type { Env } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { Session } from '../transport/sessions.ts'
@@ -29,11 +27,15 @@ import { adviseScaling } from './advice.ts'
 import { diskRequests } from './disk-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
 import { createImages } from './image-requests.ts'
+import { instanceCreation } from './instance-creation.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
 import type { PlacementService } from './placement.ts'
 import { placementRequests } from './placement-requests.ts'
+import { quotaRequests } from './quota-requests.ts'
+import { createQuotas } from './quotas.ts'
 
 export interface ClusterApiOptions {
+  readonly env: Pick<Env, 'setTimer'>
   readonly views: Views
   /** The images that come with Baton, as far as some host can run them. */
   builtIn(): readonly ImageBody[]
@@ -53,6 +55,7 @@ export const PAGE_LIMIT = 1000
 
 export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   const { views, call } = options
+  const quotas = createQuotas(options)
 
   async function list<T>(table: ViewTable, where: ViewQuery['where'], page: Page): Promise<T[]> {
     const limit = Math.min(page.limit ?? PAGE_LIMIT, PAGE_LIMIT)
@@ -130,21 +133,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
 
   return {
     ...placement,
-    async createInstances(args) {
-      await images.bootable(args.image)
-      const { createdAt: _, ...flavor } = (await call('flavor', args.flavor, 'get', {})) as FlavorBody
-      const { project, metadata, reservation, requestId } = args
-      if (args.placement) await checkPlacement(args.placement, args.ids.length)
-      const where = args.placement ? { placement: args.placement } : {}
-      const ha = args.ha ?? policyOf(metadata)
-      const common = { project, metadata, reservation, requestId, flavor, image: args.image, ...where, ...(ha ? { ha } : {}) }
-      const several = args.ids.length > 1
-      return Promise.all(
-        args.ids.map(
-          (id, i) => call('instance', id, 'create', { ...common, name: several ? `${args.name}-${i + 1}` : args.name }) as Promise<InstanceBody>,
-        ),
-      )
-    },
+    createInstances: instanceCreation({ call, bootable: images.bootable, checkPlacement, quotas }),
     getInstance: ({ id }) => get<InstanceBody>('instance', id, 'instance'),
     listInstances(args: ListInstances) {
       const where: Record<string, string | boolean> = { deleted: args.deleted ?? false }
@@ -156,8 +145,9 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     },
     ...images.requests,
     ...diskRequests(options),
-    ...instanceRequests({ ...options, bootable: images.bootable, get }),
     ...createDoctor({ ...options, ...options.doctor, nodes }),
+    ...instanceRequests({ ...options, bootable: images.bootable, get, quotas }),
+    ...quotaRequests(options),
     async consoleLog({ id, maxBytes }) {
       const body = await get<InstanceBody>('instance', id, 'instance')
       if (body.vmState === 'deleted') throw new BatonError('NotFound', `instance ${id} is deleted`)
@@ -249,13 +239,6 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       return status
     },
   }
-}
-
-/** The HA policy that the metadata of a new instance asks for. */
-function policyOf({ ha_policy: asked }: CreateInstances['metadata']): HaPolicy | undefined {
-  const policy = HA_POLICIES.find(known => known === asked)
-  if (asked !== undefined && !policy) throw new BatonError('BadRequest', `ha_policy is ${asked}; it must be one of ${HA_POLICIES.join(', ')}`)
-  return policy
 }
 
 const numbersOf = (load: unknown): Record<string, number> =>

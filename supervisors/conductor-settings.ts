@@ -2,6 +2,7 @@
 import type { ReconcilePolicy } from '../actors/host/policies.ts'
 import type { Deadlines } from '../actors/operation/catalogue/index.ts'
 import type { Ratios, Resources } from '../actors/placement/amounts.ts'
+import type { ProjectSettings } from '../actors/project/project.ts'
 import type { SchedulerSettings } from '../actors/scheduler/settings.ts'
 import type { InstanceTimers } from './instance-requests.ts'
 import type { RestartPolicy } from './restart.ts'
@@ -20,4 +21,5 @@ export interface ConductorSettings {
   readonly deadlines?: Deadlines
   readonly timers?: InstanceTimers
   readonly reconcile?: ReconcilePolicy
+  readonly quotas?: ProjectSettings
 }

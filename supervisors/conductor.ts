@@ -15,12 +15,14 @@ import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
+import { NO_LIMITS } from '../actors/kernel/quota.ts'
 import { catalogue } from '../actors/operation/catalogue/index.ts'
 import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.ts'
 import { operationActor } from '../actors/operation/operation.ts'
 import { aggregatesActor } from '../actors/placement/aggregates.ts'
 import { NOTHING } from '../actors/placement/amounts.ts'
 import { groupActor } from '../actors/placement/group.ts'
+import { type ProjectSettings, projectActor } from '../actors/project/project.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import { schedulerSettings } from '../actors/scheduler/settings.ts'
 import type { Link } from '../transport/link.ts'
@@ -84,6 +86,10 @@ export interface Conductor {
   stop(): Promise<void>
 }
 
+/** Longer than any request that reserves something takes: it is asked about only when whoever asked has gone. Ms. */
+export const QUOTA_CHECK_MS = 40_000
+const NO_QUOTAS: ProjectSettings = { limits: NO_LIMITS, checkMs: QUOTA_CHECK_MS }
+
 /** Time a call between actors may take before its way is looked up afresh, ms. */
 const CALL_MS = 15_000
 
@@ -121,7 +127,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const recovery = { parallel: settings.ha.parallel, fence: options.fence !== undefined }
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(defaults.ratios, defaults.reserved, recovery)],
-    ...[flavorActor, imageActor, diskActor, groupActor, aggregatesActor],
+    ...[flavorActor, imageActor, diskActor, groupActor, aggregatesActor, projectActor(settings.quotas ?? NO_QUOTAS)],
   ]
   const actors: ActorHost = createActorHost({
     env,
@@ -351,6 +357,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const storage = createStorage({ views: options.views, call })
 
   const api = createClusterApi({
+    env,
     views: options.views,
     builtIn: () => usableImages(options.images, scheduler.hosts()),
     call,

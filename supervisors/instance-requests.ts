@@ -11,10 +11,13 @@ import type {
   SnapshotRequest,
 } from '../actors/api.ts'
 import type { Change, Task } from '../actors/instance/model.ts'
+import { address } from '../actors/kernel/address.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
+import { amountsOf } from '../actors/kernel/quota.ts'
 import { knownDisk } from './disk-requests.ts'
+import type { Quotas } from './quotas.ts'
 
 /** When things about an instance begin by themselves, ms. */
 export interface InstanceTimers {
@@ -35,6 +38,7 @@ export interface InstanceRequestsOptions {
   readonly views: Views
   get<T>(table: ViewTable, id: string, what: string): Promise<T>
   readonly timers?: InstanceTimers | undefined
+  readonly quotas: Quotas
 }
 
 type Requests = Pick<
@@ -53,7 +57,7 @@ const PARTS: Readonly<Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' |
 }
 const OPTIONAL: ReadonlySet<string> = new Set(['image', 'host'])
 
-export function instanceRequests({ call, bootable, views, get, timers = NOVA_DEFAULTS }: InstanceRequestsOptions): Requests {
+export function instanceRequests({ call, bootable, views, get, quotas, timers = NOVA_DEFAULTS }: InstanceRequestsOptions): Requests {
   /** What begins by itself afterwards. */
   function followUpOf(action: InstanceAction): Task['followUp'] {
     if ((action === 'resize' || action === 'migrate') && timers.confirmResizeMs > 0)
@@ -105,6 +109,13 @@ export function instanceRequests({ call, bootable, views, get, timers = NOVA_DEF
     return { ...asked, properties, driver }
   }
 
+  /** The larger size counts before the resize begins, so that neither its confirm nor its revert can be over the quota. */
+  async function reserve(id: string, change: Awaited<ReturnType<typeof changeOf>>) {
+    if (!change?.flavor) return null
+    const { project, vmState } = await get<InstanceBody>('instance', id, 'instance')
+    return vmState === 'deleted' ? null : quotas.take(project, [address('instance', id)], amountsOf(change.flavor))
+  }
+
   return {
     async actOnInstance(args) {
       const { id, action, mode, host, requestId } = args
@@ -115,7 +126,16 @@ export function instanceRequests({ call, bootable, views, get, timers = NOVA_DEF
       const followUp = followUpOf(action)
       const asked = { action, requestId, ...(mode ? { mode } : {}), ...(change ? { change } : {}), ...(host === undefined ? {} : { host }) }
       const devices = { ...(disk ? { disk } : {}), ...(args.interface ? { interface: args.interface } : {}) }
-      return (await call('instance', id, 'act', { ...asked, ...devices, ...(followUp ? { followUp } : {}) })) as Accepted
+      const taken = await reserve(id, change)
+      try {
+        const quota = taken ? { quota: taken.number } : {}
+        const begun = (await call('instance', id, 'act', { ...asked, ...devices, ...(followUp ? { followUp } : {}), ...quota })) as Accepted
+        taken?.confirm()
+        return begun
+      } catch (error) {
+        taken?.doubt()
+        throw error
+      }
     },
     async deleteInstance({ id, force, requestId }) {
       const reclaimMs = force ? 0 : timers.reclaimMs

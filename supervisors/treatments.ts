@@ -33,7 +33,7 @@ const left = (detail: string): Treatment => ({ done: 'left', detail })
 /** Whether the audit may treat it without being asked. */
 export const treatsByItself = ({ code }: Difference, { claims }: ReconcilePolicy): boolean => {
   const { remedy } = FINDINGS[code]
-  return remedy === 'guestSeen' || remedy === 'guestMissing' || (remedy === 'holds' && claims === 'repair')
+  return remedy === 'guestSeen' || remedy === 'guestMissing' || (remedy === 'room' && claims === 'repair')
 }
 
 /** Rejects with the refusal of the owner, or when it does not answer. */
@@ -47,7 +47,7 @@ export async function treat(options: TreatmentOptions, difference: Difference): 
       if (policy.vanishedGuests === 'ignore') return left('reconcile.vanishedGuests is ignore')
       await call('instance', instance, 'guestMissing', { host, vanished: policy.vanishedGuests, ...(asOf === undefined ? {} : { asOf }) })
       return acted(policy.vanishedGuests === 'rebuild' ? 'the instance was told, and is rebuilt' : 'the instance was told, and is in ERROR')
-    case 'holds':
+    case 'room':
       return treatClaim(options, difference)
     case 'wake':
       await call('operation', operation, 'get', {})
@@ -87,7 +87,7 @@ async function treatGuest({ call, policy, log }: TreatmentOptions, { guest, host
 /** Makes the host hold what the instance says that it holds there. What an open operation may have claimed is the operation's. */
 async function treatClaim({ call, views, log }: TreatmentOptions, { host = '', instance = '', claim }: Difference): Promise<Treatment> {
   if ((await views.count('operation', { where: { subject: instance, open: true } })) > 0) return left('an operation of the instance is under way')
-  const holdings = (await call('instance', instance, 'holds', {})) as Holdings
+  const holdings = (await call('instance', instance, 'room', {})) as Holdings
   if (holdings.changing) return left('an operation of the instance is under way')
   const own = holdings.claims.find(c => c.host === host && (claim === undefined || c.claim === claim))
   if (own) {

@@ -8,7 +8,7 @@
 export type Severity = 'critical' | 'warning' | 'info'
 
 /** Who is asked: the instance about a guest or its room, an operation to go on, an instance to take an end, a node to load an actor. */
-export type Remedy = 'guestSeen' | 'guestMissing' | 'holds' | 'wake' | 'settle' | 'revive' | 'rewrite'
+export type Remedy = 'guestSeen' | 'guestMissing' | 'room' | 'wake' | 'settle' | 'revive' | 'rewrite'
 
 interface FindingEntry {
   readonly severity: Severity
@@ -85,7 +85,7 @@ export const FINDINGS = {
   ClaimOfNobody: {
     severity: 'warning',
     meaning: 'A host holds room for an instance that does not exist or is deleted.',
-    remedy: 'holds',
+    remedy: 'room',
     byItself: BY_CLAIMS,
     repair: 'releases the claim, when the instance confirms that it holds nothing there',
     command: 'baton host show <host>',
@@ -93,7 +93,7 @@ export const FINDINGS = {
   SecondClaim: {
     severity: 'warning',
     meaning: 'A host holds room for an instance that no operation, no resize and no other state of it explains.',
-    remedy: 'holds',
+    remedy: 'room',
     byItself: BY_CLAIMS,
     repair: 'releases the claim, when the instance confirms that it is not its own',
     command: 'baton instance show <instance>',
@@ -101,7 +101,7 @@ export const FINDINGS = {
   NoClaim: {
     severity: 'critical',
     meaning: 'An instance is on a host that holds no room for it.',
-    remedy: 'holds',
+    remedy: 'room',
     byItself: BY_CLAIMS,
     repair: 'claims the room again; refused when the host is full',
     command: 'baton instance migrate <instance>',
@@ -109,7 +109,7 @@ export const FINDINGS = {
   ClaimSize: {
     severity: 'warning',
     meaning: 'A host holds more or less room for an instance than its flavor says.',
-    remedy: 'holds',
+    remedy: 'room',
     byItself: BY_CLAIMS,
     repair: 'makes the claim the right size; refused when the host is full',
     command: 'baton instance migrate <instance>',

@@ -1,5 +1,6 @@
 /** What each event makes of an instance. What it becomes when an operation has ended stands in the table of `states.ts`. */
 import { NO_DEVICES } from '../hypervisor/driver.ts'
+import { evolveHolding } from '../project/holding.ts'
 import { toldAfter } from './group-report.ts'
 import { recentRestarts } from './ha.ts'
 import { commandOrder, type FlavorSize, type InstanceEvent, type InstanceSpec, type InstanceState, type Origin, type Task } from './model.ts'
@@ -59,6 +60,9 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
         due: event.spec.ha === 'none' ? wantedByPeople(state) : state.due,
         updatedAt: at,
       }
+    case 'held':
+    case 'settleFailed':
+      return { ...state, holding: evolveHolding(state.holding, event) }
     case 'stateReset':
       return { ...state, vmState: event.vmState, fault: event.vmState === 'active' ? null : state.fault, updatedAt: at }
     case 'groupTold':

@@ -111,7 +111,7 @@ function following(vmState: VmState, power: PowerState): VmState {
   }
 }
 
-export function decideHolds(state: InstanceState): D {
+export function decideRoom(state: InstanceState): D {
   const { spec, host, claim, origin } = state
   const first = spec && host && claim ? [{ host, claim, ...sizeOf(spec.flavor) }] : []
   const second = origin ? [{ host: origin.host, claim: origin.claim, ...sizeOf(origin.flavor) }] : []

@@ -12,23 +12,27 @@ import { HA_POLICIES, type HaPolicy } from '../api.ts'
 import { UNKNOWN_GUESTS, VANISHED_GUESTS } from '../host/policies.ts'
 import type { Devices } from '../hypervisor/driver.ts'
 import { POWER_STATES } from '../hypervisor/driver.ts'
-import { address } from '../kernel/address.ts'
+import { address, addressKey } from '../kernel/address.ts'
 import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
+import { HOLDS, settledBy, settleWork } from '../project/holding.ts'
 import { checkDisk, checkInterface } from './devices.ts'
 import { evolve } from './evolve.ts'
 import { groupReport, owesReport, reported } from './group-report.ts'
-import { decideGuestSeen, decideHolds, decideMissing, type MissingGuest, type SeenGuest } from './guests.ts'
+import { decideGuestSeen, decideMissing, decideRoom, type MissingGuest, type SeenGuest } from './guests.ts'
 import { decideHostLost, decideSetHa } from './ha.ts'
-import { bodyOf, INITIAL, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
+import { bodyOf, INITIAL, type InstanceEvent, type InstanceSpec, type InstanceState, needsOf, type Task } from './model.ts'
 import {
   type ActArgs,
+  type CreateArgs,
   type DeleteArgs,
+  decideAbandon,
   decideAct,
   decideCreate,
   decideDelete,
   decideDue,
+  decideHolds,
   decideLock,
   decideReset,
   decideUnlock,
@@ -46,9 +50,13 @@ const START_BASE_MS = 500
 const START_CAP_MS = 15_000
 
 type InstanceCommand =
-  | { readonly method: 'create'; readonly args: InstanceSpec & { readonly requestId: string } }
+  | { readonly method: 'create'; readonly args: CreateArgs }
   | { readonly method: 'act'; readonly args: ActArgs }
   | { readonly method: 'delete'; readonly args: DeleteArgs }
+  /** Take back a create. */
+  | { readonly method: 'abandon'; readonly args: { readonly quota: number; readonly requestId: string } }
+  /** What it holds of its project's quotas: asked by the project, or by whoever compares. */
+  | { readonly method: 'holds'; readonly args: { readonly project: string; readonly number?: number } }
   | { readonly method: 'lock'; readonly args: { readonly reason?: string } }
   | { readonly method: 'unlock'; readonly args: unknown }
   | { readonly method: 'update'; readonly args: UpdateArgs }
@@ -60,7 +68,7 @@ type InstanceCommand =
   /** A host that should have this guest does not. */
   | { readonly method: 'guestMissing'; readonly args: MissingGuest }
   /** Which claims it holds; the truth about room is compared with this. */
-  | { readonly method: 'holds'; readonly args: unknown }
+  | { readonly method: 'room'; readonly args: unknown }
   /** What is to be done when its guest no longer runs though it should. */
   | { readonly method: 'setHa'; readonly args: { readonly policy: HaPolicy } }
   /** A host actor says that its host was lost, and that this guest is proved not to run there any more. */
@@ -77,7 +85,9 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
   const { id } = context
   if (command.method === 'create') return decideCreate(state, command.args, context)
   if (command.method === 'guestSeen') return decideGuestSeen(state, command.args, context)
-  if (command.method === 'holds') return decideHolds(state)
+  if (command.method === 'room') return decideRoom(state)
+  if (command.method === 'holds') return decideHolds(state, command.args)
+  if (command.method === 'abandon') return decideAbandon(state, command.args, id)
   if (!state.spec) return refuse('NotFound', `there is no instance ${id}`)
   switch (command.method) {
     case 'get':
@@ -126,6 +136,8 @@ function decideBroken(state: InstanceState, operation: string, reason: string): 
 function decideResult(state: InstanceState, result: WorkResult, { now }: DecideContext): D {
   const report = reported(state, result, now)
   if (report) return accept([report])
+  const settled = settledBy(state.holding, needsOf(state), result, now)
+  if (settled) return accept(settled)
   if (result.ok || !state.task || result.key !== startKey(state, state.task)) return accept([])
   if (result.fault?.code === 'Poisoned') return decideBroken(state, state.task.operation, result.fault.message)
   return accept([{ type: 'startFailed', notBefore: now + Math.min(START_CAP_MS, START_BASE_MS * 2 ** Math.min(state.startFailures, 10)) }])
@@ -155,9 +167,12 @@ function argsOf(state: InstanceState, spec: InstanceSpec, task: Task): Operation
 const hasDevices = (devices: Devices | undefined): boolean => devices !== undefined && devices.disks.length + devices.interfaces.length > 0
 
 function work(state: InstanceState, id: string): Work[] {
-  const { task, next, spec, due } = state
+  const { task, next, spec, due, holding } = state
   if (!spec) return []
-  if (!task) return [...groupReport(state, id), ...(due ? [{ type: 'timer' as const, key: dueKey(due), at: due.at }] : [])]
+  if (!task) {
+    const timer: Work[] = due ? [{ type: 'timer', key: dueKey(due), at: due.at }] : []
+    return [...timer, ...groupReport(state, id), ...settleWork(holding, needsOf(state), spec.project, addressKey(address('instance', id)))]
+  }
   const start: Work = {
     type: 'call',
     key: startKey(state, task),
@@ -178,6 +193,7 @@ function work(state: InstanceState, id: string): Work[] {
 
 const requestId = text(128)
 const ha = optional(anyOf(...HA_POLICIES))
+const quota = optional(integer(1, Number.MAX_SAFE_INTEGER))
 const INTEGER_MS = integer(0, Number.MAX_SAFE_INTEGER)
 
 export const instanceActor = defineActor<InstanceState, InstanceCommand, InstanceEvent>({
@@ -195,6 +211,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         metadata: record,
         placement: optional(record),
         ha,
+        quota,
       }),
     },
     act: {
@@ -208,8 +225,11 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         // `followUp` is made by conductors, from their settings.
         followUp: optional(record),
         requestId,
+        quota,
       }),
     },
+    abandon: { check: checkObject({ requestId, quota: integer(1, Number.MAX_SAFE_INTEGER) }) },
+    holds: HOLDS,
     delete: { check: checkObject({ requestId, reclaimMs: optional(INTEGER_MS) }) },
     lock: { check: checkObject({ reason: optional(text(255)) }) },
     unlock: {},
@@ -236,7 +256,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     setHa: { check: checkObject({ policy: anyOf(...HA_POLICIES) }) },
     hostLost: { check: checkObject({ host: text(128) }) },
     guestMissing: { check: checkObject({ host: text(128), asOf: optional(INTEGER_MS), vanished: optional(anyOf(...VANISHED_GUESTS)) }) },
-    holds: {},
+    room: {},
     broken: { check: checkObject({ operation: text(256), reason: text(4096) }) },
     get: {},
   },
@@ -260,5 +280,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     }
     return { table: 'instance', id, columns, body }
   },
-  finished: state => state.vmState === 'deleted' && !state.task && !owesReport(state),
+  // An id that was given up before anything was made of it, or what is gone, was given back, and has told its group.
+  finished: state =>
+    state.spec ? state.vmState === 'deleted' && !state.task && !owesReport(state) && !state.holding?.amounts : state.holding !== null,
 })

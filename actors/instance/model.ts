@@ -2,7 +2,9 @@
 import type { FlavorBody, InstanceBody, SnapshotRequest, TaskState, VmState } from '../api.ts'
 import { type Devices, NO_DEVICES, type PowerState } from '../hypervisor/driver.ts'
 import type { Fault } from '../kernel/errors.ts'
+import { type Amounts, amountsOf, largest } from '../kernel/quota.ts'
 import type { OperationEnded } from '../operation/contract.ts'
+import type { Holding, HoldingEvent } from '../project/holding.ts'
 import { type InstanceOperation, rowOf, type Standing } from './states.ts'
 
 export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement' | 'ha'>
@@ -87,6 +89,8 @@ export interface InstanceState extends Standing {
   readonly locked: { readonly reason: string | null } | null
   readonly tags: readonly string[]
   readonly devices: Devices
+  /** What its project has entered for it. */
+  readonly holding: Holding | null
   readonly fault: (Fault & { readonly at: number }) | null
   readonly createdAt: number
   readonly updatedAt: number
@@ -121,6 +125,7 @@ export type InstanceEvent =
   /** The server group knows where the instance was left by its newest operation, or could not be told. */
   | { readonly type: 'groupTold'; readonly operations: number }
   | { readonly type: 'groupNotTold'; readonly notBefore: number }
+  | HoldingEvent
 
 export const INITIAL: InstanceState = {
   spec: null,
@@ -142,6 +147,7 @@ export const INITIAL: InstanceState = {
   locked: null,
   tags: [],
   devices: NO_DEVICES,
+  holding: null,
   fault: null,
   createdAt: 0,
   updatedAt: 0,
@@ -158,6 +164,15 @@ function taskStateOf({ task, next }: InstanceState): TaskState {
 }
 
 export const sizeOf = ({ vcpus, ramMb, diskGb }: FlavorSize) => ({ vcpus, ramMb, diskGb })
+/**
+ * What it needs of its project's quotas: while a resize is under way, or waits to be confirmed or reverted, of each the larger amount.
+ * As in Nova, one that is deleted softly or shelved still counts: it can come back at any time. Null when it is gone for good.
+ */
+export function needsOf({ spec, vmState, origin, task }: InstanceState): Amounts | null {
+  if (!spec || vmState === 'deleted') return null
+  const sizes = [spec.flavor, origin?.flavor, task?.change?.flavor]
+  return sizes.reduce<Amounts>((sum, size) => (size ? largest(sum, amountsOf(size)) : sum), {})
+}
 
 export function bodyOf(state: InstanceState, id: string): InstanceBody | null {
   const { spec, origin } = state

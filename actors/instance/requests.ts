@@ -2,6 +2,8 @@
 import type { Accepted, DiskRequest, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
+import { amountsOf } from '../kernel/quota.ts'
+import { asked as askedAbout, isPast, taking } from '../project/holding.ts'
 import { attachedBy, deviceChange } from './devices.ts'
 import { bodyOf, type Change, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, type InstanceOperation, type OperationRow, rowOf } from './states.ts'
@@ -20,6 +22,14 @@ export interface ActArgs {
   /** What is to begin by itself, so long after this is done, ms. */
   readonly followUp?: Task['followUp']
   readonly requestId: string
+  /** Of the reservation with its project, when it is to grow. */
+  readonly quota?: number
+}
+
+export interface CreateArgs extends InstanceSpec {
+  readonly requestId: string
+  /** Of the reservation with its project. */
+  readonly quota?: number
 }
 
 export interface DeleteArgs {
@@ -34,13 +44,36 @@ export const nextId = (state: InstanceState, id: string): string => `${id}.${sta
 
 const deleted = (id: string): D => refuse('NotFound', `instance ${id} is deleted`)
 
-export function decideCreate(state: InstanceState, args: InstanceSpec & { requestId: string }, { id }: DecideContext): D {
-  const { requestId, ...spec } = args
+const givenUp = (id: string): D => refuse('StaleCommand', `what was reserved for instance ${id} was given up meanwhile`)
+
+export function decideCreate(state: InstanceState, args: CreateArgs, { id }: DecideContext): D {
+  const { requestId, quota, ...spec } = args
+  const { asked, holding } = state
   const reply = (s: InstanceState) => bodyOf(s, id)
-  if (!state.spec) return accept([{ type: 'created', spec, task: { operation: `${id}.1`, kind: 'build', requestId, mode: null } }], reply)
-  const { asked } = state
-  const same = asked?.name === spec.name && asked.flavor === spec.flavor.id && asked.image === spec.image
-  return same ? accept([], reply) : refuse('Conflict', `instance ${id} was created already with other arguments; use another client token`)
+  const taken = taking(holding, quota, amountsOf(spec.flavor))
+  if (!state.spec) {
+    if (quota !== undefined && isPast(holding, quota)) return givenUp(id)
+    return accept([...taken, { type: 'created', spec, task: { operation: `${id}.1`, kind: 'build', requestId, mode: null } }], reply)
+  }
+  const same = asked?.name === spec.name && asked.flavor === spec.flavor.id && asked.image === spec.image && state.spec.project === spec.project
+  return same ? accept(taken, reply) : refuse('Conflict', `instance ${id} was created already with other arguments; use another client token`)
+}
+
+/** What is entered for it in that project, after it has given up that reservation unless it was taken. Without a number nothing changes. */
+export function decideHolds(state: InstanceState, { project, number }: { project: string; number?: number }): D {
+  if (state.spec && state.spec.project !== project) return accept([], () => ({ held: null }))
+  return accept(number === undefined ? [] : askedAbout(state.holding, number), s => ({ held: s.holding?.amounts ?? null }))
+}
+
+/**
+ * Whoever asked for several gives them up, because one of them could not be made. If this one was made for that reservation it is
+ * deleted; if not, it never will be. If it was asked for again meanwhile, that request has the last word.
+ */
+export function decideAbandon(state: InstanceState, { quota, requestId }: { quota: number; requestId: string }, id: string): D {
+  const number = state.holding?.number ?? 0
+  if (quota > number) return accept(askedAbout(state.holding, quota))
+  const untouched = state.spec && state.operations === 1 && state.vmState !== 'deleted'
+  return quota === number && untouched ? decideDelete(state, { requestId }, id) : accept([])
 }
 
 /** Why the operation may not begin now, or null. */
@@ -71,14 +104,16 @@ const lockedBy = ({ locked }: InstanceState, kind: string, id: string): D =>
   refuse('Conflict', `cannot ${kind} instance ${id}: it is locked${locked?.reason ? ` (${locked.reason})` : ''}; unlock it first`)
 
 export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
-  const { action, mode, host, followUp, requestId } = args
+  const { action, mode, host, followUp, requestId, quota } = args
+  const taken = args.change?.flavor ? taking(state.holding, quota, amountsOf(args.change.flavor)) : []
   const repeated = [state.task, state.last].find(t => t?.requestId === requestId)
-  if (repeated) return accept([], () => acceptedBody(repeated))
+  if (repeated) return accept(taken, () => acceptedBody(repeated))
   if (state.vmState === 'deleted') return deleted(id)
   const row = rowOf(action, mode)
   if (row.locks && state.locked) return lockedBy(state, action, id)
   const refused = refusal(state, action, row, id)
   if (refused) return refused
+  if (quota !== undefined && isPast(state.holding, quota)) return givenUp(id)
   if (host !== undefined && host === state.host) return refuse('Conflict', `cannot ${action} instance ${id} to ${host}: it is there already`)
   const devices = deviceChange(action, state.devices ?? NO_DEVICES, args, id)
   if ('code' in devices) return { ok: false, fault: devices }
@@ -95,7 +130,7 @@ export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
     ...(host === undefined ? {} : { wanted: host }),
     ...(followUp ? { followUp } : {}),
   }
-  return accept([{ type: 'taskAccepted', task }], () => acceptedBody(task))
+  return accept([...taken, { type: 'taskAccepted', task }], () => acceptedBody(task))
 }
 
 /** What is answered, the first time and again. */

@@ -15,6 +15,7 @@ export const ERRORS = {
   NotFound: { http: 404, retry: false, meaning: 'No such instance, flavor, image, host, operation or node.' },
   Conflict: { http: 409, retry: false, meaning: 'The subject is in a state that does not allow this; the message says which would.' },
   Forbidden: { http: 403, retry: false, meaning: 'A limit or a rule forbids it.' },
+  QuotaExceeded: { http: 403, retry: false, meaning: 'A quota of the project does not allow it; the message says which, and with what numbers.' },
   TooLarge: { http: 413, retry: false, meaning: 'The message or body exceeds its limit.' },
   NoValidHost: { http: 409, retry: false, meaning: 'No host passed every filter; the message counts why.' },
   HostRefused: { http: 409, retry: false, meaning: 'The host has no room for the claim, or takes none now.' },

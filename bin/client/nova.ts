@@ -122,6 +122,7 @@ export interface CreateRequest {
   readonly availability_zone?: string
   readonly hints?: Readonly<Record<string, string | readonly string[]>>
   readonly ha?: string | undefined
+  readonly project?: string | undefined
 }
 
 /** Asks for instances. Answers with the id of the first; the others have its reservation. */
@@ -139,7 +140,7 @@ export async function createInstances(client: Client, request: CreateRequest): P
   const hints = request.hints ? { 'os:scheduler_hints': request.hints } : {}
   const answer = await client.request('POST', '/compute/v2.1/servers', shape({ server: shape({ id: isText }) }), {
     body: { server, ...hints },
-    headers: { 'x-client-token': request.clientToken },
+    headers: { 'x-client-token': request.clientToken, ...(request.project === undefined ? {} : { 'x-project-id': request.project }) },
     repeatable: true,
   })
   return answer.body.server.id

@@ -3,10 +3,11 @@ import { hostname } from 'node:os'
 import { BUILT_IN_IMAGES } from '../../actors/hypervisor/drivers/images.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
+import type { ProjectSettings } from '../../actors/project/project.ts'
 import { filtersOf, multipliersOf } from '../../actors/scheduler/settings.ts'
 import { type Database, openDatabase } from '../../persistence/database.ts'
 import type { PgJournal } from '../../persistence/journal.ts'
-import { type Conductor, type ConductorOptions, startConductor } from '../../supervisors/conductor.ts'
+import { type Conductor, type ConductorOptions, QUOTA_CHECK_MS, startConductor } from '../../supervisors/conductor.ts'
 import type { ConductorSettings } from '../../supervisors/conductor-settings.ts'
 import type { Config } from '../../supervisors/config.ts'
 import { runFence } from '../../supervisors/fence.ts'
@@ -160,8 +161,14 @@ function settingsFor(config: Config): ConductorSettings {
       deleteMs: config.operations.deleteDeadlineMs,
     },
     timers: config.instances,
+    quotas: quotasFor(config.quota),
   }
 }
+
+const quotasFor = ({ instances, cores, ram, serverGroups, serverGroupMembers, keyPairs }: Config['quota']): ProjectSettings => ({
+  limits: { instances, cores, ram, server_groups: serverGroups, server_group_members: serverGroupMembers, key_pairs: keyPairs },
+  checkMs: QUOTA_CHECK_MS,
+})
 
 function journalLoad(journal: PgJournal) {
   const s = journal.stats()

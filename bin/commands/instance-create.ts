@@ -24,6 +24,7 @@ export async function create(call: Call): Promise<void> {
     flavor: findNamed('flavor', flavor, flavors).id,
     image: chooseImage(text(call.options, 'image'), images).id,
     count,
+    project: text(call.options, 'project'),
     clientToken: text(call.options, 'clientToken') ?? randomUUID(),
     ...(await placeOf(client, call.options)),
     ha: text(call.options, 'ha'),

@@ -44,6 +44,7 @@ async function many(first: number, count: number): Promise<boolean> {
   let violated = 0
   let done = 0
   let simulatedMs = 0
+  let overQuota = 0
   const ended = new Map<string, number>()
   await Promise.all(
     Array.from({ length: Math.min(availableParallelism(), count) }, async () => {
@@ -58,6 +59,7 @@ async function many(first: number, count: number): Promise<boolean> {
           report(result)
           done++
           simulatedMs += result.simulatedMs
+          overQuota += result.overQuota
           for (const [what, count] of Object.entries(result.ended)) ended.set(what, (ended.get(what) ?? 0) + count)
           if (result.violations.length > 0) violated++
           hand()
@@ -78,6 +80,7 @@ async function many(first: number, count: number): Promise<boolean> {
       .map(([what, count]) => `${what} ${count}`)
       .join(', '),
   )
+  console.log(`${overQuota} requests over a quota`)
   return violated === 0
 }
 

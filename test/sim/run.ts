@@ -18,6 +18,7 @@ export interface SimResult {
   readonly simulatedMs: number
   readonly steps: number
   readonly instances: number
+  readonly overQuota: number
   readonly commits: number
   readonly fenced: number
   readonly mix: string
@@ -85,6 +86,7 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
       simulatedMs: loop.nowMs(),
       steps: loop.steps(),
       instances: history.created.size,
+      overQuota: history.overQuota,
       commits: world.commits.length,
       fenced: world.commits.filter(c => !c.ok).length,
       mix: faults.mix,

@@ -15,6 +15,8 @@ export interface History {
   readonly deleted: Map<string, number>
   /** Acknowledged actions, by request. */
   readonly acted: Map<string, { instance: string; operation: string }>
+  /** Creates and resizes that a quota did not allow. */
+  overQuota: number
   /** Answers that no client should ever get. */
   readonly surprises: string[]
   busy: number
@@ -24,6 +26,7 @@ export interface History {
 const GROUPS = ['anti-affinity', 'affinity', 'soft-anti-affinity'] as const
 const GROUPED = 0.3
 
+const PROJECTS = ['p', 'q']
 const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
 const ACTIONS: readonly InstanceAction[] = [
   ...(['stop', 'start', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
@@ -48,13 +51,13 @@ const THEN: Readonly<Partial<Record<InstanceAction, readonly InstanceAction[]>>>
 /** A gateway answers within 20 s if it lives; a client gives up a little later and asks again. */
 const CLIENT_PATIENCE_MS = 25_000
 /** A resize to the size it has is a bad request. */
-const EXPECTED = new Set(['Conflict', 'NotFound', 'NoValidHost', 'BadRequest', 'Forbidden'])
+const EXPECTED = new Set(['Conflict', 'NotFound', 'NoValidHost', 'BadRequest', 'Forbidden', 'QuotaExceeded'])
 const OPERATOR_EVERY_MS = 700
 /** The operator goes on longer than the clients. */
 const OPERATOR_MORE_MS = 25_000
 
 export function startClients(loop: Loop, random: Random, world: World, count: number, untilMs: number): History {
-  const history: History = { created: new Map(), deleted: new Map(), acted: new Map(), surprises: [], busy: count }
+  const history: History = { created: new Map(), deleted: new Map(), acted: new Map(), overQuota: 0, surprises: [], busy: count }
 
   function client(number: number): void {
     const own = random.fork()
@@ -74,6 +77,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
           const gone = error instanceof Error && error.message === 'no gateway runs'
           if (!gone && !isTransient(fault)) {
             if (!EXPECTED.has(fault.code)) history.surprises.push(`${what}: ${fault.code} ${fault.message}`)
+            if (fault.code === 'QuotaExceeded') history.overQuota++
             return fault
           }
           await pause(own.int(50, 500))
@@ -82,25 +86,31 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     }
 
     async function one(): Promise<void> {
-      const id = env.uuid()
-      const flavor = own.pick(FLAVORS)
+      // With a token the same ids are asked for again, without one there are new ones.
+      const repeatable = own.chance(0.5)
+      const newIds = () => Array.from({ length: own.chance(0.7) ? 1 : own.int(2, 3) }, () => env.uuid())
+      const same = newIds()
       const group = own.chance(GROUPED) ? own.pick(GROUPS) : null
       if (group) await insist('group', () => world.api().createGroup({ id: group, name: group, project: 'p', policy: group }))
-      const create = {
+      const common = {
         ...(group ? { placement: { group } } : {}),
-        ids: [id],
-        name: `n-${id.slice(0, 4)}`,
-        project: 'p',
-        flavor,
+        name: `n-${same[0]?.slice(0, 4)}`,
+        project: group ? 'p' : own.pick(PROJECTS),
+        flavor: own.pick(FLAVORS),
         image: await someImage(),
         metadata: {},
         reservation: 'r-1',
         ha: own.pick(HA_POLICIES),
-        requestId: `req-${env.uuid()}`,
+        repeatable,
       }
-      const answer = await insist('create', () => world.api().createInstances(create))
+      const create = () => world.api().createInstances({ ...common, ids: repeatable ? same : newIds(), requestId: `req-${env.uuid()}` })
+      const answer = await insist('create', create)
       if (answer instanceof BatonError) return
-      history.created.set(id, loop.nowMs())
+      for (const { id } of answer) history.created.set(id, loop.nowMs())
+      await Promise.all(answer.map(({ id }) => live(id)))
+    }
+
+    async function live(id: string): Promise<void> {
       let likely: readonly InstanceAction[] = ACTIONS
       for (let i = own.int(0, 5); i > 0; i--) {
         await pause(own.int(10, 1500))
@@ -157,7 +167,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
       await insist('delete disk', () => world.api().deleteDisk({ id: own.pick(disks).id }))
     }
 
-    async function live(): Promise<void> {
+    async function goOn(): Promise<void> {
       await pause(own.int(0, 1000))
       while (loop.nowMs() < untilMs) {
         await one()
@@ -166,7 +176,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
       }
       history.busy--
     }
-    live().catch(error => history.surprises.push(`a client failed: ${error instanceof Error ? error.stack : error}`))
+    goOn().catch(error => history.surprises.push(`a client failed: ${error instanceof Error ? error.stack : error}`))
   }
 
   /** Looks after silent hosts: sees which have no power, says so, and has their instances made anew elsewhere. */

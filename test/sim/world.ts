@@ -9,6 +9,7 @@ import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import { type MemoryStore, memoryStore } from '../../actors/hypervisor/drivers/store.ts'
 import type { Append, Incarnation } from '../../actors/kernel/ports.ts'
+import { NO_LIMITS } from '../../actors/kernel/quota.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../../persistence/memory.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
 import { type Conductor, startConductor } from '../../supervisors/conductor.ts'
@@ -21,7 +22,7 @@ import { createMachine, type Machine } from './machine.ts'
 import { createProcess, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 
-export const SIM_SETTINGS: ConductorSettings = {
+export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 'quotas'>> = {
   membership: { leaseMs: 6000, renewMs: 1000, pingMs: 150, suspectMs: 900 },
   heartbeat: { intervalMs: 1000, suspectMs: 2500, downMs: 5000, auditMs: 6000 },
   actors: { inbox: 1000, total: 20_000, idleMs: 8000, snapshotEvery: 5 },
@@ -30,6 +31,7 @@ export const SIM_SETTINGS: ConductorSettings = {
   ratios: { vcpu: 4, ram: 1, disk: 1 },
   // What leaks room is a bug that the checkers must see: the reconciler must not tidy up behind it.
   reconcile: { unknownGuests: 'keep', vanishedGuests: 'error', claims: 'report' },
+  quotas: { limits: { ...NO_LIMITS, instances: 8, cores: 9, ram: 2200 }, checkMs: 4000 },
   timers: { reclaimMs: 3000, confirmResizeMs: 14_000, shelvedOffloadMs: 1500 },
 }
 

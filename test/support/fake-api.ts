@@ -23,6 +23,7 @@ import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakePlacement } from './fake-placement.ts'
+import { fakeQuotas } from './fake-quotas.ts'
 
 type Method = keyof ClusterApi
 
@@ -279,6 +280,7 @@ export function createFakeApi(): FakeApi {
       disks.delete(id)
       return {}
     },
+    ...fakeQuotas(),
     listOperations: async ({ subject, open, requestId, ...rest }) =>
       page(
         newest(operations).filter(

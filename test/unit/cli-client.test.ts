@@ -338,4 +338,30 @@ test('the endpoint comes from --data and cluster.json; nobody there is exit code
   assert.is((await baton('node list', { BATON_ENDPOINT: 'here' })).code, 2)
 })
 
+test('quotas: show, set, reset, check, and whose they are', async () => {
+  const shown = await baton('quota show p1')
+  assert.match(shown.out, /^instances +2 +unlimited +unlimited$/m)
+  const set = await baton('quota set --project p1 --cores 8 --server-groups -1 --json')
+  assert.is((json(set) as { limits: { cores: number } }).limits.cores, 8)
+  assert.match((await baton('quota reset p1')).out, /^cores +3 +unlimited/m)
+  assert.match((await baton('quota check')).out, 'project default: 2 holders, what is entered for them is what they hold')
+  const odd = await baton('quota check odd')
+  assert.is(odd.code, 4)
+  assert.match(odd.out, /^instance\/i1 +1 cores, 64 MB +nothing$/m)
+})
+
+test('bad quotas are usage errors', async () => {
+  for (const [args, message] of [
+    ['quota set p1', 'give --instances'],
+    ['quota set p1 --cores -2', '--cores must be a whole number, or -1'],
+    ['quota set p1 --cores x', '--cores must be a whole number'],
+    ['quota show p1 --project p2', 'two projects are named, p1 and p2'],
+    ['quota show a.b', 'must be 1 to 64 letters'],
+  ] as const) {
+    const { code, err } = await baton(args)
+    assert.is(code, 2, args)
+    assert.match(err, message)
+  }
+})
+
 test.run()

@@ -101,14 +101,14 @@ test('after a confirm the guest is still heard: it was told nothing, so its rank
 })
 
 test('which room it holds: its own, and that of the source while a resize waits; none when it is deleted', () => {
-  const hosts = (state: string) => (instanceIn(state).send('holds', {}).ok as Holdings).claims.map(c => `${c.host} ${c.ramMb}`)
+  const hosts = (state: string) => (instanceIn(state).send('room', {}).ok as Holdings).claims.map(c => `${c.host} ${c.ramMb}`)
   assert.equal(hosts('active'), ['h1 64'])
   assert.is(hosts('resized').length, 2)
   assert.equal(hosts('deleted'), [])
   const busy = instanceIn('active')
   busy.send('act', { action: 'stop', requestId: 'req-stop' })
-  assert.is((busy.send('holds', {}).ok as Holdings).changing, true)
-  assert.equal(newInstance().send('holds', {}).ok, { changing: false, claims: [], order: commandOrder(1, 0) })
+  assert.is((busy.send('room', {}).ok as Holdings).changing, true)
+  assert.equal(newInstance().send('room', {}).ok, { changing: false, claims: [], order: commandOrder(1, 0) })
 })
 
 test('a vanished guest, by policy: the instance is in error, is rebuilt, or stays as it is', () => {

@@ -35,6 +35,7 @@ function cluster(rows: Rows) {
   }
   const images = createImages({ views, call, builtIn: () => [FAKE_IMAGE, PROCESS_IMAGE] })
   const requests = instanceRequests({
+    quotas: { take: async () => ({ number: 1, confirm: () => {}, doubt: () => {} }) },
     views,
     call,
     bootable: images.bootable,

@@ -23,7 +23,7 @@ export interface HttpContext {
   isClosing(): boolean
 }
 
-/** Until identity exists everything belongs to one project and one user. */
+/** Until identity exists: the project of who names none (`projectOf`), and everybody's user. */
 export const PROJECT = 'default'
 export const USER = 'default'
 

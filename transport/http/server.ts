@@ -27,6 +27,7 @@ import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
 import { watchRoutes } from './not-found.ts'
 import { placementRoutes } from './placement.ts'
+import { quotaRoutes } from './quotas.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
 import { serverDeviceRoutes } from './server-devices.ts'
@@ -130,6 +131,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   placementRoutes(app, context)
   hypervisorRoutes(app, context)
   imageRoutes(app, context)
+  quotaRoutes(app, context)
   batonRoutes(app, context)
   doctorRoutes(app, context)
   healthRoutes(app, context)

@@ -3,10 +3,10 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { InstanceBody } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { COMPUTE, type HttpContext, PROJECT } from './context.ts'
+import { COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound } from './errors.ts'
 import { Hints, placementOf, Zone } from './placement.ts'
-import { instanceId, originOf } from './request.ts'
+import { instanceId, originOf, projectOf } from './request.ts'
 import { Count, Id, type IdParams, Metadata, Name } from './schemas.ts'
 import { findServers, ServersQuery } from './server-list.ts'
 import { newIds } from './tokens.ts'
@@ -106,9 +106,9 @@ async function find(context: HttpContext, id: string): Promise<InstanceBody | nu
 async function create(
   context: HttpContext,
   { server, 'os:scheduler_hints': hints }: CreateServer,
-  token: string | undefined,
-  requestId: string,
+  from: { readonly project: string; readonly token: string | undefined; readonly requestId: string },
 ): Promise<readonly InstanceBody[]> {
+  const { project, token, requestId } = from
   const count = countOf(server, context.limits.maxInstancesPerRequest)
   const placement = placementOf(server.availability_zone, hints)
   const wanted = {
@@ -118,7 +118,7 @@ async function create(
     metadata: server.metadata ?? {},
     ...(placement ? { placement } : {}),
   }
-  const { ids, reservation } = newIds(PROJECT, token, count, JSON.stringify([wanted, count]))
+  const { ids, reservation } = newIds(project, token, count, JSON.stringify([wanted, count]))
   const [first] = ids
   // With one id a token that was used for something else shows in the answer. With several, those that the other
   // request did not have would be created before it shows, so look first.
@@ -126,7 +126,8 @@ async function create(
     const existing = await find(context, first)
     if (existing && existing.reservation !== reservation) throw otherRequest()
   }
-  const created = await context.api.createInstances({ ids, ...wanted, project: PROJECT, reservation, requestId }).catch(unknownReference)
+  const asked = { ids, ...wanted, project, reservation, requestId, repeatable: token !== undefined }
+  const created = await context.api.createInstances(asked).catch(unknownReference)
   if (created.some(instance => instance.reservation !== reservation)) throw otherRequest()
   return created
 }
@@ -147,7 +148,7 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
       throw badRequest(`Invalid input: server.networks is missing; from microversion 2.37 on ${noNetworks.description}.`)
     }
     const token = tokenOf(request.headers['x-client-token'], body.server.client_token)
-    const [first] = await create(context, body, token, request.id)
+    const [first] = await create(context, body, { project: projectOf(request), token, requestId: request.id })
     if (!first) throw new BatonError('Internal', 'createInstances resolved with nothing')
     reply.code(202)
     if (body.server.return_reservation_id) return { reservation_id: first.reservation }

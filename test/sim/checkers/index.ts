@@ -11,7 +11,8 @@ import { once } from './once.ts'
 import { onePlace } from './one-place.ts'
 import { oneWriter } from './one-writer.ts'
 import { operationsEnd } from './operations-end.ts'
+import { quotas } from './quotas.ts'
 
 export const CHECKERS: readonly Checker[] = [
-  ...[onePlace, oneWriter, durable, operationsEnd, allocations, devices, images, available, once, bounded, groups],
+  ...[onePlace, oneWriter, durable, operationsEnd, allocations, devices, images, available, once, bounded, groups, quotas],
 ]

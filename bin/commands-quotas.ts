@@ -1,0 +1,32 @@
+/** The commands about quotas; a part of the table in `commands.ts`. */
+import { CLIENT, type CommandSpec, type OptionSpec, option } from './command-spec.ts'
+
+export const PROJECT = option('--project <name>', 'the project (default: default)')
+
+const QUOTAS: Readonly<Record<'show' | 'set' | 'reset' | 'check', readonly [about: string, options: readonly OptionSpec[]]>> = {
+  show: ['show the limits of a project and what it uses of them', []],
+  set: [
+    'set limits of a project; the others stay',
+    [
+      option('--instances <n>', 'instances; -1 is no limit, here and below'),
+      option('--cores <n>', 'virtual CPUs'),
+      option('--ram <mb>', 'memory in MiB'),
+      option('--server-groups <n>', 'server groups'),
+      option('--server-group-members <n>', 'members of one server group'),
+      option('--key-pairs <n>', 'key pairs'),
+      option('--force', 'also below what is used'),
+    ],
+  ],
+  reset: ['give a project the default limits again', []],
+  check: ['compare what is entered for a project with what its instances hold; exit code 4 when they differ', []],
+}
+
+const quotaCommand = (verb: keyof typeof QUOTAS): CommandSpec => ({
+  path: `quota ${verb}`,
+  args: '[project]',
+  about: QUOTAS[verb][0],
+  options: [PROJECT, ...QUOTAS[verb][1], ...CLIENT],
+  load: async () => (await import('./commands/quota.ts'))[verb],
+})
+
+export const QUOTA_COMMANDS: readonly CommandSpec[] = (['show', 'set', 'reset', 'check'] as const).map(quotaCommand)

@@ -1,0 +1,72 @@
+/** Quotas and limits over HTTP, in Nova's shapes, and whose request it is. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createFace, SERVERS, tiny } from '../support/http.ts'
+
+const SETS = '/compute/v2.1/os-quota-sets'
+const NONE = { instances: -1, cores: -1, ram: -1, server_groups: -1, server_group_members: -1, key_pairs: -1, metadata_items: 128 }
+
+test('a quota set: show, defaults, detail, update, delete', async () => {
+  const { ask } = createFace()
+  assert.equal((await ask('GET', `${SETS}/p1`)).body, { quota_set: { id: 'p1', ...NONE } })
+  assert.equal((await ask('PUT', `${SETS}/p1`, { quota_set: { cores: 8 } })).body, { quota_set: { ...NONE, cores: 8 } })
+  const { quota_set: detail } = (await ask('GET', `${SETS}/p1/detail`)).body
+  assert.equal([detail.id, detail.cores], ['p1', { limit: 8, in_use: 3, reserved: 0 }])
+  assert.equal((await ask('GET', `${SETS}/p1/defaults`)).body, { quota_set: { id: 'p1', ...NONE } })
+  assert.is((await ask('DELETE', `${SETS}/p1`)).status, 202)
+  assert.is((await ask('GET', `${SETS}/p1`)).body.quota_set.cores, -1)
+})
+
+test('the default class can be read; it is changed by configuration', async () => {
+  const { ask } = createFace()
+  assert.equal((await ask('GET', '/compute/v2.1/os-quota-class-sets/default')).body, { quota_class_set: { id: 'default', ...NONE } })
+  const put = await ask('PUT', '/compute/v2.1/os-quota-class-sets/default', { quota_class_set: { cores: 1 } })
+  assert.is(put.status, 403)
+  assert.match(put.body.forbidden.message, 'quota.instances')
+})
+
+test('limits are those of the project that asks, or of the one named', async () => {
+  const { ask, fake } = createFace()
+  const { absolute } = (await ask('GET', '/compute/v2.1/limits')).body.limits
+  assert.equal([absolute.maxTotalRAMSize, absolute.totalRAMUsed, absolute.totalInstancesUsed], [-1, 128, 2])
+  await ask('GET', '/compute/v2.1/limits?tenant_id=p2')
+  assert.equal(
+    fake.calls.map(c => c.args),
+    [{ id: 'default' }, { id: 'p2' }],
+  )
+})
+
+test('bad quotas are 400, say why, and never reach the cluster', async () => {
+  const { ask, fake } = createFace()
+  const bad: readonly (readonly ['GET' | 'PUT', string, unknown, string])[] = [
+    ['PUT', `${SETS}/p`, { quota_set: { cores: -2 } }, 'quota_set.cores: it must be a whole number from 0 to 2147483647, or -1'],
+    ['PUT', `${SETS}/p`, { quota_set: { cores: 1.5 } }, 'quota_set.cores'],
+    ['PUT', `${SETS}/p`, { quota_set: { floating_ips: 1 } }, 'floating_ips: there is no such quota; there are instances'],
+    ['PUT', `${SETS}/p`, { quota_set: { force: true } }, 'it names no quota to set'],
+    ['PUT', `${SETS}/p`, { quota_set: { cores: 1, tenant_id: 'q' } }, 'the path names p'],
+    ['PUT', `${SETS}/p?user_id=u`, { quota_set: { cores: 1 } }, 'there are none per user'],
+    ['GET', `${SETS}/a.b`, undefined, 'must be 1 to 64 letters'],
+    ['GET', '/compute/v2.1/limits?tenant_id=a%20b', undefined, 'tenant_id must be 1 to 64 letters'],
+  ]
+  for (const [method, path, body, message] of bad) {
+    const answer = await ask(method, path, body)
+    assert.is(answer.status, 400, path)
+    assert.match(answer.body.badRequest.message, message)
+  }
+  assert.equal(fake.calls, [])
+})
+
+test('an instance belongs to the project of X-Project-Id; a token is one project’s own', async () => {
+  const { ask, fake } = createFace()
+  const body = tiny()
+  for (const project of ['p1', 'p2']) {
+    const made = await ask('POST', SERVERS, body, { 'x-project-id': project, 'x-client-token': 't' })
+    assert.is(made.status, 202)
+    assert.is((await fake.api.getInstance({ id: made.body.server.id })).project, project)
+  }
+  const refused = await ask('POST', SERVERS, body, { 'x-project-id': 'a.b' })
+  assert.is(refused.status, 400)
+  assert.match(refused.body.badRequest.message, 'X-Project-Id must be 1 to 64 letters')
+})
+
+test.run()
