@@ -76,7 +76,7 @@ export interface ActorHost {
 }
 
 const LOAD_CHUNK = 500
-const UNSTORABLE = 'a text holds a NUL character or half a surrogate pair, or the arguments are nested too deeply'
+const UNSTORABLE = 'the id or a text holds a NUL character or half a surrogate pair, or the arguments are nested too deeply'
 const SWEEP_MS = 5000
 
 export function createActorHost(options: ActorHostOptions): ActorHost {
@@ -134,12 +134,13 @@ export function createActorHost(options: ActorHostOptions): ActorHost {
         if (stopped || !shards.has(shard)) return Promise.reject(moved(shard))
       }
       const definition = cell?.definition ?? options.definitions.get(to.kind)
-      const method = definition?.methods[command.method]
+      // Every object has a `toString`; only what is its own is a method.
+      const method = definition && Object.hasOwn(definition.methods, command.method) ? definition.methods[command.method] : undefined
       if (!definition || !method || (from.role !== 'conductor' && !method.from?.includes(from.role))) {
         counters.deadLetters++
         return Promise.reject(new BatonError('UnknownMethod', `${key} has no method ${command.method} for a ${from.role}`))
       }
-      const wrong = method.check?.(command.args) ?? (isStorable(command.args) ? null : UNSTORABLE)
+      const wrong = method.check?.(command.args) ?? (isStorable([to.id, command.args]) ? null : UNSTORABLE)
       if (wrong) return Promise.reject(new BatonError('BadRequest', `${to.kind}.${command.method}: ${wrong}`))
       const waiting = cell?.waiting() ?? 0
       if (waiting >= limits.inbox || counters.waiting >= limits.total) {

@@ -21,11 +21,19 @@ test('a command with such text is refused again and again, and the actor goes on
   simulated(async bench => {
     const { send, trace, stop } = await hosted(bench)
     for (let i = 0; i < 10; i++) assert.is(await bench.code(send('a', 'want', { key: 'x\0' })), 'BadRequest')
+    assert.is(await bench.code(send('a\0', 'add', { n: 2 })), 'BadRequest')
     assert.is(await bench.value(send('a', 'add', { n: 2 })), 2)
     assert.equal(
       trace.filter(line => line.startsWith('poisoned')),
       [],
     )
+    stop()
+  }))
+
+test('what every object can do is no method of an actor', () =>
+  simulated(async bench => {
+    const { send, stop } = await hosted(bench)
+    for (const method of ['hasOwnProperty', 'toString', 'constructor', '__proto__']) assert.is(await bench.code(send('a', method)), 'UnknownMethod')
     stop()
   }))
 
