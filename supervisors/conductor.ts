@@ -131,7 +131,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     limits: settings.actors,
     restart: settings.restart,
     onCommitted(actor, row) {
-      if (actor.kind === 'host' && row) summaries.changed(row.body as HostBody)
+      if (actor.kind !== 'host' || !row) return
+      const body = row.body as HostBody
+      summaries.changed(body)
+      monitor.know(body.id, body.state)
     },
     onFenced,
     onPoisoned(actor, reason) {

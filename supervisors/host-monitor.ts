@@ -53,6 +53,8 @@ export interface HostMonitor {
   /** A heartbeat; resolves when the host is known to be registered. */
   beat(host: string, beat: Beat, from: Sender): Promise<{ intervalMs: number }>
   adopt(shards: readonly number[]): Promise<void>
+  /** The actor of this host lives here. It may have been registered by a beat that went to the former owner of its shard. */
+  know(host: string, state: HostState): void
   release(shards: readonly number[]): void
   /** What a host heard here said of its load. */
   load(host: string): Readonly<Record<string, number>> | undefined
@@ -201,6 +203,9 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
         const body = row.body as HostBody
         if (taken.has(shardOf(row.id)) && body.state !== 'gone') watch(row.id, body.state)
       }
+    },
+    know(host, state) {
+      if (state !== 'gone') watch(host, state)
     },
     release(shards) {
       const given = new Set(shards)

@@ -1,7 +1,7 @@
 /** What each event makes of an instance. What it becomes when an operation has ended stands in the table of `states.ts`. */
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { commandOrder, type FlavorSize, type InstanceEvent, type InstanceSpec, type InstanceState, type Origin, type Task } from './model.ts'
-import { INSTANCE_OPERATIONS, rowOf, settle } from './states.ts'
+import { INSTANCE_OPERATIONS, isToRun, rowOf, settle } from './states.ts'
 
 /** Pause before what begins by itself is tried again when it could not be done, ms. */
 const DUE_AGAIN_MS = 60_000
@@ -86,11 +86,15 @@ function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceSt
     spec: { ...(base.spec ?? spec), image: task.kind === 'rebuild' ? (change?.image ?? spec.image) : spec.image },
     kept: settled.vmState === 'resized' ? { vmState: state.vmState, powerState: state.powerState } : null,
     due: followUp ? { kind: followUp.kind, at: at + followUp.afterMs } : null,
-    obeyed: commandOrder(Number(task.operation.slice(task.operation.lastIndexOf('.') + 1)), 0),
+    obeyed: isLeftAlone(task, state) ? state.obeyed : commandOrder(Number(task.operation.slice(task.operation.lastIndexOf('.') + 1)), 0),
     launchedAt: task.kind === 'build' ? at : state.launchedAt,
     deletedAt: settled.vmState === 'deleted' ? at : state.deletedAt,
   }
 }
+
+/** Whether the guest where the instance now is was given no command: then its own rank stays an older one. */
+const isLeftAlone = ({ kind, mode }: Task, state: InstanceState): boolean =>
+  rowOf(kind, mode).done.powerState === 'same' || (kind === 'revert-resize' && !isToRun(state))
 
 /** Room was claimed with the size the instance has on that host: the old one where it was, the new one where it goes. */
 function flavorOn(host: string | null, { host: here, origin }: InstanceState, task: Task, spec: InstanceSpec): FlavorSize {

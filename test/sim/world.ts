@@ -3,6 +3,7 @@
  * processes. Faults are methods here; who calls them when is the business of `faults.ts`.
  */
 import type { ClusterApi } from '../../actors/api.ts'
+import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import { type MemoryBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
 import { createFakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
@@ -75,9 +76,40 @@ const LATENCY_MS: FakeOptions['latencyMs'] = {
   ...{ spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
   ...{ snapshot: [5, 800], setDevices: [1, 200] },
 }
+const FAILURE: FakeOptions['failure'] = { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 }
 const CAPACITY = { vcpus: 4, ramMb: 1024, diskGb: 100 }
 
-export function createWorld(loop: Loop, random: Random, size: { conductors: number; computes: number }, log: (line: string) => void): World {
+/** A command as an agent's driver was given it. */
+export interface DriverCommand {
+  readonly host: string
+  readonly method: string
+  readonly instance: string
+  readonly order: number
+}
+
+/** Named points at which a run may look on and strike: each is called at the very moment, and may kill whom it likes. */
+export interface Probes {
+  /** A conductor is about to send this to the database. */
+  appending?(entry: Append): void
+  /** The database has applied an append of this actor; nobody has been told yet. */
+  appended?(actor: string): void
+  /** A driver is about to obey; it waits as long as this does, and what this rejects with is the driver's fault. */
+  obeying?(command: DriverCommand): Promise<void>
+  /** A driver has obeyed; its answer is not on its way yet. */
+  obeyed?(command: DriverCommand): void
+}
+
+export interface WorldOptions {
+  readonly conductors: number
+  readonly computes: number
+  readonly settings?: ConductorSettings
+  readonly probes?: Probes
+  /** Drivers fail now and then by themselves. On by default. */
+  readonly flaky?: boolean
+}
+
+export function createWorld(loop: Loop, random: Random, size: WorldOptions, log: (line: string) => void): World {
+  const { settings = SIM_SETTINGS, probes = {}, flaky = true } = size
   const network: NetworkFaults = { drop: 0, duplicate: 0, delay: [0.1, 1], cutOff: new Set() }
   const net = random.fork()
   const links = createMemoryNetwork({
@@ -97,6 +129,7 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     delay: fn => loop.schedule(0.2 + db.next() * 2, fn),
     onAppend: ({ incarnation, actor, owner }) => {
       if (owner !== incarnation) trespasses.push(`${actor} was written by ${incarnation} while ${owner} owned its shard`)
+      probes.appended?.(actor)
     },
   })
   const commits: World['commits'] = []
@@ -139,12 +172,15 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
         membership: process.guardAll(database.membership),
         views: process.guardAll(database.views),
         images: [FAKE_IMAGE],
-        settings: SIM_SETTINGS,
+        settings,
         journal(incarnation) {
           const journal = database.journal(incarnation)
           return {
-            append: entry =>
-              process.guard(
+            append(entry) {
+              probes.appending?.(entry)
+              // A probe may have killed it: then this was never sent.
+              if (!process.alive()) return new Promise(() => {})
+              return process.guard(
                 journal.append(entry).then(
                   () => void commits.push({ incarnation, entry, ok: true }),
                   error => {
@@ -152,7 +188,8 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
                     throw error
                   },
                 ),
-              ),
+              )
+            },
             load: actors => process.guard(journal.load(actors)),
             awake: shards => process.guard(journal.awake(shards)),
             stats: () => ({ queued: journal.waiting(), oldestMs: 0, commitMs: 0 }),
@@ -177,7 +214,7 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
       capacity: CAPACITY,
       blobs: kept,
       latencyMs: LATENCY_MS,
-      failure: { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 },
+      failure: flaky ? FAILURE : {},
     })
     startCompute({
       env: process.env,
@@ -188,9 +225,9 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
       engine: 'sim',
       link: links.link(node.name),
       seeds,
-      driver,
+      driver: probed(node.name, process, driver, probes),
       bootId: node.name,
-      intervalMs: SIM_SETTINGS.heartbeat.intervalMs,
+      intervalMs: settings.heartbeat.intervalMs,
     }).then(running => {
       node.running = running
     })
@@ -280,3 +317,27 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     nowMs: loop.nowMs,
   }
 }
+
+/** The driver with its two probes: a method that is given an instance and a rank is a command. */
+function probed(host: string, process: SimProcess, driver: HypervisorDriver, probes: Probes): HypervisorDriver {
+  if (!probes.obeying && !probes.obeyed) return driver
+  return new Proxy(driver, {
+    get(target, key, receiver) {
+      const method = Reflect.get(target, key, receiver)
+      if (typeof method !== 'function') return method
+      return async (...args: readonly unknown[]) => {
+        const [subject, order] = args
+        const instance = typeof subject === 'string' ? subject : isGuest(subject) ? subject.instance : null
+        if (instance === null || typeof order !== 'number') return method.apply(target, args)
+        const command = { host, method: String(key), instance, order }
+        await probes.obeying?.(command)
+        if (!process.alive()) return new Promise(() => {})
+        const answer = await method.apply(target, args)
+        if (process.alive()) probes.obeyed?.(command)
+        return process.alive() ? answer : new Promise(() => {})
+      }
+    },
+  })
+}
+
+const isGuest = (value: unknown): value is { instance: string } => typeof value === 'object' && value !== null && 'instance' in value

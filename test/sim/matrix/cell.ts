@@ -1,0 +1,306 @@
+/**
+ * One cell of the kill matrix: a small cluster of its own, one instance, one operation, and one victim that is struck at one
+ * named moment. Then everything comes back, the cluster comes to rest, and the end is judged.
+ */
+import type { ClusterApi, InstanceBody, OperationBody } from '../../../actors/api.ts'
+import { FAKE_IMAGE } from '../../../actors/hypervisor/drivers/images.ts'
+import type { InstanceOperation } from '../../../actors/instance/states.ts'
+import { hash32, shardOf } from '../../../actors/kernel/address.ts'
+import { BatonError, isTransient } from '../../../actors/kernel/errors.ts'
+import { catalogue } from '../../../actors/operation/catalogue/index.ts'
+import { bodies } from '../checkers/checker.ts'
+import { createLoop, type Loop } from '../loop.ts'
+import { createProcess } from '../process.ts'
+import { createRandom } from '../random.ts'
+import type { History } from '../workload.ts'
+import { createWorld, type DriverCommand, SIM_SETTINGS, type World } from '../world.ts'
+import { judgeAlways, judgeEnd, judgeRest } from './judge.ts'
+import { DETAILS, type Recipe } from './recipes.ts'
+import { createTracker, type Ends, type Place, type Point, type Tracker } from './tracker.ts'
+
+export const VICTIMS = ['conductor', 'all conductors', 'source agent', 'target agent', 'source host', 'target host'] as const
+/**
+ * Conductors and agents are killed and come back after a moment. A host loses its power, and stays away until the
+ * operation has ended without it.
+ */
+export type Victim = (typeof VICTIMS)[number]
+
+/** What makes the operation turn back, if it is to: a driver that fails to do this step, or a cancel while this step is done. */
+export type Way = { readonly turn: 'none' } | { readonly turn: 'fault' | 'cancel'; readonly step: Place }
+
+export interface Strike {
+  readonly place: Place
+  readonly point: Point
+  readonly victim: Victim
+}
+
+/** What was met on the way: which points of which places, and which hosts were known there. */
+export type Met = ReadonlyMap<Place, { readonly points: ReadonlySet<Point>; readonly ends: Ends }>
+
+export interface CellResult {
+  readonly operation: OperationBody | null
+  readonly instance: InstanceBody | null
+  readonly met: Met
+  readonly struck: boolean
+  readonly violations: readonly string[]
+  readonly simulatedMs: number
+}
+
+const SIZE = { conductors: 2, computes: 3, flaky: false } as const
+const DEADLINE_MS = 60_000
+/** A delete gives up on a host after three attempts of 20 s each, and there may be two hosts. */
+const DELETE_DEADLINE_MS = 240_000
+/** What is killed comes back after so long. */
+const BACK_MS = 2000
+/** A cancel is held against the step for so long at most. */
+const HOLD_MS = 15_000
+const LOOK_MS = 100
+const BEGIN_BY_MS = 60_000
+const END_BY_MS = DELETE_DEADLINE_MS + 40_000
+const REST_BY_MS = 60_000
+/** Late copies of what was sent may still arrive for so long. */
+const SETTLE_MS = 4000
+
+const SETTINGS = {
+  ...SIM_SETTINGS,
+  membership: { leaseMs: 6000, renewMs: 1000, pingMs: 300, suspectMs: 1200 },
+  heartbeat: { intervalMs: 1000, suspectMs: 3000, downMs: 8000, auditMs: 5000 },
+  deadlines: { buildMs: DEADLINE_MS, actionMs: DEADLINE_MS, deleteMs: DELETE_DEADLINE_MS },
+  // Nothing begins by itself in the time of a cell.
+  timers: { reclaimMs: 10_000_000, confirmResizeMs: 0, shelvedOffloadMs: -1 },
+}
+
+/** Runs a cell, or without a strike what a cell would be. The seed decides every delay. */
+export async function runCell(recipe: Recipe, way: Way, strike: Strike | null, trace?: (line: string) => void): Promise<CellResult> {
+  const loop = createLoop()
+  loop.install()
+  try {
+    return await new Cell(loop, recipe, way, strike, trace).run()
+  } finally {
+    loop.uninstall()
+  }
+}
+
+class Cell {
+  readonly #loop: Loop
+  readonly #recipe: Recipe
+  readonly #way: Way
+  readonly #strike: Strike | null
+  readonly #world: World
+  readonly #history: History = { created: new Map(), deleted: new Map(), acted: new Map(), surprises: [], busy: 0 }
+  readonly #violations = new Set<string>()
+  readonly #met = new Map<Place, { points: Set<Point>; ends: Ends }>()
+  readonly #instance: string
+  readonly #operation: string
+  readonly #client: ReturnType<typeof createProcess>
+  #tracker: Tracker | null = null
+  #struck = false
+  /** A machine that stays without power until the operation has ended. */
+  #away: string | null = null
+  #cancelled = false
+
+  constructor(loop: Loop, recipe: Recipe, way: Way, strike: Strike | null, trace?: (line: string) => void) {
+    this.#loop = loop
+    this.#recipe = recipe
+    this.#way = way
+    this.#strike = strike
+    const random = createRandom(hash32(JSON.stringify([recipe.kind, recipe.from, way, strike])))
+    const log = (line: string): void => trace?.(`${loop.nowMs().toFixed(1)} ${line}`)
+    this.#client = createProcess('client', loop, random.fork(), log)
+    this.#instance = this.#client.env.uuid()
+    this.#operation = `${this.#instance}.${recipe.from === null ? 1 : recipe.path.length + 2}`
+    this.#world = createWorld(
+      loop,
+      random.fork(),
+      {
+        ...SIZE,
+        settings: SETTINGS,
+        probes: {
+          appending: entry => this.#tracker?.probes.appending?.(entry),
+          appended: actor => {
+            this.#note(judgeAlways(this.#world))
+            this.#tracker?.probes.appended?.(actor)
+          },
+          obeying: command => this.#obeying(command),
+          obeyed: command => {
+            this.#note(judgeAlways(this.#world))
+            this.#tracker?.probes.obeyed?.(command)
+          },
+        },
+      },
+      log,
+    )
+  }
+
+  async run(): Promise<CellResult> {
+    let failure: unknown = null
+    let over = false
+    this.#scenario()
+      .catch(error => {
+        failure = error
+      })
+      .finally(() => {
+        over = true
+      })
+    await this.#loop.runUntil(BEGIN_BY_MS + END_BY_MS + REST_BY_MS + SETTLE_MS, () => over)
+    if (failure !== null) this.#violations.add(failure instanceof Error ? failure.message : String(failure))
+    else if (!over) this.#violations.add('the cell came to no end')
+    return {
+      operation: bodies<OperationBody>(this.#world, 'operation').find(o => o.id === this.#operation) ?? null,
+      instance: bodies<InstanceBody>(this.#world, 'instance').find(i => i.id === this.#instance) ?? null,
+      met: this.#met,
+      struck: this.#struck,
+      violations: [...this.#violations],
+      simulatedMs: this.#loop.nowMs(),
+    }
+  }
+
+  async #scenario(): Promise<void> {
+    const { kind, path, darkHost, from } = this.#recipe
+    await this.#until('all hosts are up', BEGIN_BY_MS, () => this.#world.database.tables.views.host.size === SIZE.computes)
+    for (const earlier of from === null ? [] : (['build', ...path] as const)) await this.#bringAbout(earlier)
+    if (darkHost) await this.#darken()
+    const before = from === null ? null : await this.#body()
+    this.#tracker = createTracker({
+      operation: this.#operation,
+      catalogue: catalogue(SETTINGS.deadlines),
+      tables: () => this.#world.database.tables,
+      at: (place, point) => this.#at(place, point),
+    })
+    const answered = await this.#request(kind)
+    if (answered !== this.#operation) throw new Error(`the request was answered with operation ${answered}, not ${this.#operation}`)
+    await this.#until(`operation ${this.#operation} has ended`, END_BY_MS, () => this.#ended(this.#operation))
+    const reported = this.#tracker.reported() as InstanceBody
+    this.#note(judgeEnd({ kind, before, reported, state: this.#tracker.state(), cancelled: this.#cancelled, away: this.#away !== null }))
+    // Who lost its power comes back, and cleans up.
+    for (const name of this.#world.dark) this.#world.start(name)
+    await this.#pause(SETTLE_MS)
+    const unrest = (): string[] => judgeRest(this.#world, this.#history)
+    await this.#until('', REST_BY_MS, () => unrest().length === 0).catch(() => {})
+    this.#note(unrest())
+  }
+
+  #note(violations: readonly string[]): void {
+    for (const violation of violations) this.#violations.add(violation)
+  }
+
+  /** The named moment: what was to be struck is struck here. */
+  #at(place: Place, point: Point): void {
+    const ends = this.#tracker?.ends() ?? { source: null, target: null }
+    const met = this.#met.get(place)
+    if (met) met.points.add(point)
+    else this.#met.set(place, { points: new Set([point]), ends })
+    const { log } = this.#world
+    log(`POINT ${place}:${point}`)
+    const strike = this.#strike
+    if (!strike || this.#struck || strike.place !== place || strike.point !== point) return
+    this.#struck = true
+    log(`STRIKE ${strike.victim}`)
+    switch (strike.victim) {
+      case 'conductor':
+        this.#fell(this.#owner())
+        break
+      case 'all conductors':
+        for (const { name } of this.#world.conductors) this.#fell(name)
+        break
+      case 'source agent':
+        this.#fell(ends.source)
+        break
+      case 'target agent':
+        this.#fell(ends.target)
+        break
+      case 'source host':
+      case 'target host':
+        this.#away = strike.victim === 'source host' ? ends.source : ends.target
+        if (this.#away) this.#world.powerOff(this.#away)
+    }
+  }
+
+  #fell(name: string | null): void {
+    if (name === null) return
+    this.#world.kill(name)
+    this.#loop.schedule(BACK_MS, () => this.#world.start(name))
+  }
+
+  /** The conductor that owns the operation just now. */
+  #owner(): string | null {
+    const { owners, conductors } = this.#world.database.tables
+    return conductors.get(owners[shardOf(this.#operation)] ?? 0)?.nodeId ?? null
+  }
+
+  /** Turns the operation back, if it is to: its command fails, or it is held until the cancel has been taken. */
+  async #obeying(command: DriverCommand): Promise<void> {
+    const way = this.#way
+    const tracker = this.#tracker
+    if (way.turn === 'none' || !tracker || tracker.placeOf(command) !== way.step) return
+    if (way.turn === 'fault') throw new BatonError('DriverFault', `a fault was planted in step ${way.step}`)
+    if (this.#cancelled) return
+    this.#cancelled = true
+    this.#insist(() => this.#world.api().cancelOperation({ id: this.#operation })).catch(() => {})
+    await this.#until('', HOLD_MS, () => tracker.state().phase !== 'doing').catch(() => {})
+  }
+
+  async #bringAbout(kind: InstanceOperation): Promise<void> {
+    const id = await this.#request(kind)
+    await this.#until(`${kind} has ended`, BEGIN_BY_MS, () => this.#ended(id))
+    const operation = await this.#world.api().getOperation({ id })
+    if (operation.status !== 'done') throw new Error(`no recipe: the ${kind} before it is ${operation.status}: ${operation.fault?.message}`)
+  }
+
+  /** Asks as a client does, again and again with the same request id, until there is an answer; resolves with the operation's id. */
+  async #request(kind: InstanceOperation): Promise<string> {
+    const id = this.#instance
+    const requestId = `req-${this.#client.env.uuid()}`
+    if (kind === 'build') {
+      const named = { ids: [id], name: 'n', project: 'p', flavor: 'tiny', image: FAKE_IMAGE.id, metadata: {}, reservation: 'r' }
+      await this.#insist(() => this.#world.api().createInstances({ ...named, requestId }))
+      this.#history.created.set(id, this.#loop.nowMs())
+      return `${id}.1`
+    }
+    const deletes = kind === 'delete' || kind === 'soft-delete'
+    const ask = (api: ClusterApi) =>
+      deletes ? api.deleteInstance({ id, force: kind === 'delete', requestId }) : api.actOnInstance({ id, action: kind, ...DETAILS[kind], requestId })
+    const { operation } = await this.#insist(() => ask(this.#world.api()))
+    if (kind === 'delete') this.#history.deleted.set(id, this.#loop.nowMs())
+    this.#history.acted.set(requestId, { instance: id, operation })
+    return operation
+  }
+
+  async #insist<T>(request: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await request()
+      } catch (error) {
+        if (!(error instanceof BatonError) || !isTransient(error)) throw error
+        await this.#pause(LOOK_MS)
+      }
+    }
+  }
+
+  async #darken(): Promise<void> {
+    const { host } = await this.#body()
+    if (host === null) throw new Error('no recipe: the instance is on no host')
+    this.#world.powerOff(host)
+    const down = (): boolean => bodies<{ id: string; state: string }>(this.#world, 'host').some(h => h.id === host && h.state === 'down')
+    await this.#until(`${host} is down`, BEGIN_BY_MS, down)
+    await this.#insist(() => this.#world.api().fenceHost({ id: host }))
+  }
+
+  #ended(id: string): boolean {
+    const row = this.#world.database.tables.views.operation.get(id)
+    return row?.columns.open === false && bodies<InstanceBody>(this.#world, 'instance').every(i => i.operation !== id)
+  }
+
+  readonly #body = (): Promise<InstanceBody> => this.#insist(() => this.#world.api().getInstance({ id: this.#instance }))
+
+  readonly #pause = (ms: number): Promise<void> => new Promise(resolve => this.#client.env.setTimer(ms, resolve))
+
+  /** Looks again and again; rejects with `what` has not come to be. */
+  async #until(what: string, withinMs: number, true_: () => boolean): Promise<void> {
+    const byMs = this.#loop.nowMs() + withinMs
+    while (!true_()) {
+      if (this.#loop.nowMs() >= byMs) throw new Error(`in ${withinMs / 1000} s it has not come to be that ${what}`)
+      await this.#pause(LOOK_MS)
+    }
+  }
+}

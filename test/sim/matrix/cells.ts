@@ -1,0 +1,96 @@
+/**
+ * Which cells there are. No list says so: each operation of the catalogue is brought about in every way there is a recipe for,
+ * without a strike, and what is met on that way is what is struck afterwards. A step (or undo) of the catalogue that no
+ * recipe meets is a failure, for it would go untested.
+ */
+import { catalogue } from '../../../actors/operation/catalogue/index.ts'
+import type { OperationSpec } from '../../../actors/operation/step.ts'
+import { type CellResult, type Met, runCell, type Strike, VICTIMS, type Victim, type Way } from './cell.ts'
+import { type Recipe, recipesFor } from './recipes.ts'
+import { type Ends, type Place, POINTS, placeOf, REPORT } from './tracker.ts'
+
+export interface CellSpec {
+  readonly recipe: Recipe
+  readonly way: Way
+  readonly strike: Strike
+}
+
+export interface Enumerated {
+  readonly cells: readonly CellSpec[]
+  /** What cannot be brought about, and why; empty when all is well. */
+  readonly missing: readonly string[]
+}
+
+/** `resize (after stop), cancel at receive` */
+export function scenarioOf({ recipe: { kind, path }, way }: Pick<CellSpec, 'recipe' | 'way'>): string {
+  const turn = way.turn === 'none' ? '' : `, ${way.turn} at ${way.step}`
+  return `${kind}${path.length === 0 ? '' : ` (after ${path.join(', ')})`}${turn}`
+}
+
+export const pointOf = ({ strike: { place, point } }: Pick<CellSpec, 'strike'>): string => `${place}:${point}`
+
+export const KINDS: readonly string[] = [...catalogue().keys()]
+
+export async function enumerate(kind: string): Promise<Enumerated> {
+  const spec = catalogue().get(kind)
+  const recipes = recipesFor(kind)
+  if (!spec || recipes.length === 0) return { cells: [], missing: [`no recipe for ${kind}`] }
+  const cells: CellSpec[] = []
+  const missing: string[] = []
+  const met = new Set<Place>()
+  for (const recipe of recipes) {
+    for (const way of waysOf(spec)) {
+      const dry = await runCell(recipe, way, null)
+      for (const violation of dry.violations) missing.push(`${scenarioOf({ recipe, way })}: ${violation}`)
+      if (way.turn !== 'none' && !turnedBack(dry)) continue
+      for (const place of dry.met.keys()) met.add(place)
+      cells.push(...cellsOf(recipe, way, dry.met))
+    }
+  }
+  for (const place of placesOf(spec)) if (!met.has(place)) missing.push(`no recipe reaches ${place} of ${kind}`)
+  return { cells, missing }
+}
+
+/** Places by which the catalogue's own steps are called. */
+const placesOf = (spec: OperationSpec): Place[] => spec.steps.flatMap(s => [s.name, ...(s.undo ? [placeOf(s.name, 'undo')] : [])])
+
+/** Straight through; and turned back at each step, as far as there is anything to undo. */
+function waysOf(spec: OperationSpec): Way[] {
+  const undoable = spec.steps.some(s => s.undo)
+  const steps = undoable ? spec.steps.map(s => s.name) : []
+  return [
+    { turn: 'none' },
+    ...steps.map(step => ({ turn: 'fault', step }) as const),
+    ...(spec.cancellable ? steps.map(step => ({ turn: 'cancel', step }) as const) : []),
+  ]
+}
+
+/** A fault can only be planted, and a cancel only be held, where a driver is asked. */
+const turnedBack = (dry: CellResult): boolean => [...dry.met.keys()].some(isUndo)
+
+const isUndo = (place: Place): boolean => place.startsWith('undo-')
+
+function cellsOf(recipe: Recipe, way: Way, met: Met): CellSpec[] {
+  return [...met].flatMap(([place, { points, ends }]) => {
+    // On a way that turns back, what comes before the turn is what it is on the way without.
+    if (way.turn !== 'none' && !isUndo(place) && place !== REPORT) return []
+    return POINTS.filter(point => points.has(point)).flatMap(point =>
+      VICTIMS.filter(victim => concerns(victim, ends, recipe)).map(victim => ({ recipe, way, strike: { place, point, victim } })),
+    )
+  })
+}
+
+/** A host can be struck when it is known and has not lost its power already. */
+function concerns(victim: Victim, { source, target }: Ends, { darkHost }: Recipe): boolean {
+  switch (victim) {
+    case 'conductor':
+    case 'all conductors':
+      return true
+    case 'source agent':
+    case 'source host':
+      return source !== null && !darkHost
+    case 'target agent':
+    case 'target host':
+      return target !== null
+  }
+}
