@@ -25,8 +25,12 @@ export const VICTIMS = ['conductor', 'all conductors', 'source agent', 'target a
  */
 export type Victim = (typeof VICTIMS)[number]
 
-/** What makes the operation turn back, if it is to: a driver that fails to do this step, or a cancel while this step is done. */
-export type Way = { readonly turn: 'none' } | { readonly turn: 'fault' | 'cancel'; readonly step: Place }
+/**
+ * What befalls the operation beside the strike: a driver that fails at this step, before or after it has done it; or a
+ * cancel or a delete of the instance that comes while this step is done.
+ */
+export const TURNS = ['fault', 'late fault', 'cancel', 'delete'] as const
+export type Way = { readonly turn: 'none' } | { readonly turn: (typeof TURNS)[number]; readonly step: Place }
 
 export interface Strike {
   readonly place: Place
@@ -42,6 +46,8 @@ export interface CellResult {
   readonly instance: InstanceBody | null
   readonly met: Met
   readonly struck: boolean
+  /** What was to befall it did. */
+  readonly turned: boolean
   readonly violations: readonly string[]
   readonly simulatedMs: number
 }
@@ -81,6 +87,10 @@ export async function runCell(recipe: Recipe, way: Way, strike: Strike | null, t
   }
 }
 
+const planted = (way: Way): BatonError => new BatonError('DriverFault', `planted: ${way.turn}`)
+
+const isGone = ({ vmState, operation }: InstanceBody): boolean => vmState === 'deleted' && operation === null
+
 class Cell {
   readonly #loop: Loop
   readonly #recipe: Recipe
@@ -97,14 +107,14 @@ class Cell {
   #struck = false
   /** A machine that stays without power until the operation has ended. */
   #away: string | null = null
-  #cancelled = false
+  #turned = false
 
   constructor(loop: Loop, recipe: Recipe, way: Way, strike: Strike | null, trace?: (line: string) => void) {
     this.#loop = loop
     this.#recipe = recipe
     this.#way = way
     this.#strike = strike
-    const random = createRandom(hash32(JSON.stringify([recipe.kind, recipe.from, way, strike])))
+    const random = createRandom(hash32(JSON.stringify([recipe, way, strike])))
     const log = (line: string): void => trace?.(`${loop.nowMs().toFixed(1)} ${line}`)
     this.#client = createProcess('client', loop, random.fork(), log)
     this.#instance = this.#client.env.uuid()
@@ -125,6 +135,7 @@ class Cell {
           obeyed: command => {
             this.#note(judgeAlways(this.#world))
             this.#tracker?.probes.obeyed?.(command)
+            if (this.#turnsAt(command, 'late fault')) throw planted(this.#way)
           },
         },
       },
@@ -142,7 +153,7 @@ class Cell {
       .finally(() => {
         over = true
       })
-    await this.#loop.runUntil(BEGIN_BY_MS + END_BY_MS + REST_BY_MS + SETTLE_MS, () => over)
+    await this.#loop.runUntil(BEGIN_BY_MS + 2 * END_BY_MS + REST_BY_MS + SETTLE_MS, () => over)
     if (failure !== null) this.#violations.add(failure instanceof Error ? failure.message : String(failure))
     else if (!over) this.#violations.add('the cell came to no end')
     return {
@@ -150,6 +161,7 @@ class Cell {
       instance: bodies<InstanceBody>(this.#world, 'instance').find(i => i.id === this.#instance) ?? null,
       met: this.#met,
       struck: this.#struck,
+      turned: this.#turned,
       violations: [...this.#violations],
       simulatedMs: this.#loop.nowMs(),
     }
@@ -171,13 +183,28 @@ class Cell {
     if (answered !== this.#operation) throw new Error(`the request was answered with operation ${answered}, not ${this.#operation}`)
     await this.#until(`operation ${this.#operation} has ended`, END_BY_MS, () => this.#ended(this.#operation))
     const reported = this.#tracker.reported() as InstanceBody
-    this.#note(judgeEnd({ kind, before, reported, state: this.#tracker.state(), cancelled: this.#cancelled, away: this.#away !== null }))
+    this.#note(judgeEnd({ kind, before, reported, state: this.#tracker.state(), excused: this.#excused(), untouched: this.#untouched() }))
+    if (this.#way.turn === 'delete' && this.#turned) {
+      await this.#until('the delete that came meanwhile is done', END_BY_MS, () => bodies<InstanceBody>(this.#world, 'instance').every(isGone))
+    }
     // Who lost its power comes back, and cleans up.
     for (const name of this.#world.dark) this.#world.start(name)
     await this.#pause(SETTLE_MS)
     const unrest = (): string[] => judgeRest(this.#world, this.#history)
     await this.#until('', REST_BY_MS, () => unrest().length === 0).catch(() => {})
     this.#note(unrest())
+  }
+
+  /** Without a host, or with a driver that never does a step there is no way back from, nothing need come to a good end. */
+  #excused(): boolean {
+    const faulty = this.#way.turn === 'fault' || this.#way.turn === 'late fault'
+    const spec = catalogue().get(this.#recipe.kind)
+    return this.#away !== null || (faulty && (spec?.steps.some(s => s.irreversible || s.forwardOnly) ?? false))
+  }
+
+  #untouched(): boolean {
+    const victim = this.#strike?.victim
+    return this.#way.turn === 'none' && (victim === undefined || victim === 'conductor' || victim === 'all conductors')
   }
 
   #note(violations: readonly string[]): void {
@@ -228,16 +255,26 @@ class Cell {
     return conductors.get(owners[shardOf(this.#operation)] ?? 0)?.nodeId ?? null
   }
 
-  /** Turns the operation back, if it is to: its command fails, or it is held until the cancel has been taken. */
-  async #obeying(command: DriverCommand): Promise<void> {
+  /** Whether this is the command at which the operation is to be turned so. */
+  #turnsAt(command: DriverCommand, turn: Way['turn']): boolean {
     const way = this.#way
-    const tracker = this.#tracker
-    if (way.turn === 'none' || !tracker || tracker.placeOf(command) !== way.step) return
-    if (way.turn === 'fault') throw new BatonError('DriverFault', `a fault was planted in step ${way.step}`)
-    if (this.#cancelled) return
-    this.#cancelled = true
-    this.#insist(() => this.#world.api().cancelOperation({ id: this.#operation })).catch(() => {})
-    await this.#until('', HOLD_MS, () => tracker.state().phase !== 'doing').catch(() => {})
+    if (way.turn === 'none' || way.turn !== turn || this.#tracker?.placeOf(command) !== way.step) return false
+    this.#turned = true
+    return true
+  }
+
+  /** The command fails; or it is held until what overtakes it has been taken. */
+  async #obeying(command: DriverCommand): Promise<void> {
+    if (this.#turnsAt(command, 'fault')) throw planted(this.#way)
+    const before = this.#turned
+    if (this.#turnsAt(command, 'cancel') && !before) {
+      this.#insist(() => this.#world.api().cancelOperation({ id: this.#operation })).catch(() => {})
+      await this.#until('', HOLD_MS, () => this.#tracker?.state().phase !== 'doing').catch(() => {})
+    }
+    if (this.#turnsAt(command, 'delete') && !before) {
+      this.#request('delete').catch(error => this.#violations.add(`the delete was refused: ${error.message}`))
+      await this.#until('', HOLD_MS, () => bodies<InstanceBody>(this.#world, 'instance').some(i => i.taskState === 'deleting')).catch(() => {})
+    }
   }
 
   async #bringAbout(kind: InstanceOperation): Promise<void> {
@@ -261,7 +298,8 @@ class Cell {
     const ask = (api: ClusterApi) =>
       deletes ? api.deleteInstance({ id, force: kind === 'delete', requestId }) : api.actOnInstance({ id, action: kind, ...DETAILS[kind], requestId })
     const { operation } = await this.#insist(() => ask(this.#world.api()))
-    if (kind === 'delete') this.#history.deleted.set(id, this.#loop.nowMs())
+    // A driver that refuses for good to destroy keeps a delete from being done.
+    if (kind === 'delete' && this.#way.turn !== 'fault' && this.#way.turn !== 'late fault') this.#history.deleted.set(id, this.#loop.nowMs())
     this.#history.acted.set(requestId, { instance: id, operation })
     return operation
   }

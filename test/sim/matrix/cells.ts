@@ -5,7 +5,7 @@
  */
 import { catalogue } from '../../../actors/operation/catalogue/index.ts'
 import type { OperationSpec } from '../../../actors/operation/step.ts'
-import { type CellResult, type Met, runCell, type Strike, VICTIMS, type Victim, type Way } from './cell.ts'
+import { type Met, runCell, type Strike, TURNS, VICTIMS, type Victim, type Way } from './cell.ts'
 import { type Recipe, recipesFor } from './recipes.ts'
 import { type Ends, type Place, POINTS, placeOf, REPORT } from './tracker.ts'
 
@@ -39,10 +39,12 @@ export async function enumerate(kind: string): Promise<Enumerated> {
   const missing: string[] = []
   const met = new Set<Place>()
   for (const recipe of recipes) {
-    for (const way of waysOf(spec)) {
+    const turns = recipes.length <= 2 || recipe === recipes.find(r => r.from === recipe.from)
+    for (const way of turns ? waysOf(spec) : [STRAIGHT]) {
       const dry = await runCell(recipe, way, null)
       for (const violation of dry.violations) missing.push(`${scenarioOf({ recipe, way })}: ${violation}`)
-      if (way.turn !== 'none' && !turnedBack(dry)) continue
+      // What befalls it does so where a driver is asked.
+      if (way.turn !== 'none' && !dry.turned) continue
       for (const place of dry.met.keys()) met.add(place)
       cells.push(...cellsOf(recipe, way, dry.met))
     }
@@ -54,26 +56,21 @@ export async function enumerate(kind: string): Promise<Enumerated> {
 /** Places by which the catalogue's own steps are called. */
 const placesOf = (spec: OperationSpec): Place[] => spec.steps.flatMap(s => [s.name, ...(s.undo ? [placeOf(s.name, 'undo')] : [])])
 
-/** Straight through; and turned back at each step, as far as there is anything to undo. */
-function waysOf(spec: OperationSpec): Way[] {
-  const undoable = spec.steps.some(s => s.undo)
-  const steps = undoable ? spec.steps.map(s => s.name) : []
-  return [
-    { turn: 'none' },
-    ...steps.map(step => ({ turn: 'fault', step }) as const),
-    ...(spec.cancellable ? steps.map(step => ({ turn: 'cancel', step }) as const) : []),
-  ]
-}
+const STRAIGHT: Way = { turn: 'none' }
 
-/** A fault can only be planted, and a cancel only be held, where a driver is asked. */
-const turnedBack = (dry: CellResult): boolean => [...dry.met.keys()].some(isUndo)
+/** Straight through; and everything that may befall it, at each step. */
+function waysOf({ kind, steps, cancellable }: OperationSpec): Way[] {
+  // A delete for good is not deleted once more.
+  const turns = TURNS.filter(turn => (turn !== 'cancel' || cancellable) && (turn !== 'delete' || kind !== 'delete'))
+  return [STRAIGHT, ...steps.flatMap(({ name }) => turns.map(turn => ({ turn, step: name })))]
+}
 
 const isUndo = (place: Place): boolean => place.startsWith('undo-')
 
 function cellsOf(recipe: Recipe, way: Way, met: Met): CellSpec[] {
   return [...met].flatMap(([place, { points, ends }]) => {
-    // On a way that turns back, what comes before the turn is what it is on the way without.
-    if (way.turn !== 'none' && !isUndo(place) && place !== REPORT) return []
+    // What comes before the turn is what it is on the way without.
+    if (way.turn !== 'none' && !isUndo(place) && place !== REPORT && place !== way.step) return []
     return POINTS.filter(point => points.has(point)).flatMap(point =>
       VICTIMS.filter(victim => concerns(victim, ends, recipe)).map(victim => ({ recipe, way, strike: { place, point, victim } })),
     )

@@ -15,17 +15,17 @@ export interface End {
   /** As the end left it. */
   readonly reported: InstanceBody | null
   readonly state: OperationState
-  /** Somebody asked for a cancel. */
-  readonly cancelled: boolean
-  /** A host stayed away until the end. */
-  readonly away: boolean
+  /** Something that could not be helped stayed until the end: a host away, a step that no driver does. */
+  readonly excused: boolean
+  /** Nothing befell it but the deaths of conductors: that may not even be noticed. */
+  readonly untouched: boolean
 }
 
 /** What two bodies of the same instance may differ in when an undo has restored it. */
 const MOVES_ON: ReadonlySet<string> = new Set(['updatedAt', 'fault', 'operation', 'taskState'])
 
 /** The end of the operation itself, by the row with which its subject was told. */
-export function judgeEnd({ kind, before, reported, state, cancelled, away }: End): string[] {
+export function judgeEnd({ kind, before, reported, state, excused, untouched }: End): string[] {
   const { outcome } = state
   if (!outcome || !reported) return ['the operation ended without a report']
   const violations: string[] = []
@@ -38,8 +38,8 @@ export function judgeEnd({ kind, before, reported, state, cancelled, away }: End
     violations.push(`the ${kind} is ${outcome}, so the instance should be ${expected.vmState}, and it is ${reported.vmState}`)
   }
   // Whoever came back in time gives no reason to leave anything half done.
-  if (outcome === 'failed' && !away) violations.push(`the ${kind} failed, although all came back: ${state.fault?.message}`)
-  if (outcome === 'undone' && cancelled && state.fault?.code === 'Internal') violations.push(`undone by a defect: ${state.fault.message}`)
+  if (outcome === 'failed' && !excused) violations.push(`the ${kind} failed, although all came back: ${state.fault?.message}`)
+  if (outcome !== 'done' && untouched) violations.push(`the ${kind} is ${outcome}, although nothing hindered it: ${state.fault?.message}`)
   if (outcome === 'undone' && before && row.undone.vmState === 'same') violations.push(...differences(before, reported))
   return violations
 }

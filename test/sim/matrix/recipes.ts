@@ -29,9 +29,12 @@ export const DETAILS: Readonly<Partial<Record<InstanceOperation, Details>>> = {
 /** These are only for instances whose host is gone. */
 const ON_DARK_HOSTS: ReadonlySet<InstanceOperation> = new Set(['evacuate'])
 
+/** From different states: what is resized may have run before or not, and that matters. A third way has shown nothing more. */
+const WAYS_PER_STATE = 2
+
 const kinds = Object.keys(INSTANCE_OPERATIONS).filter((kind): kind is InstanceOperation => kind in INSTANCE_OPERATIONS)
 
-/** The shortest way from a fresh, active instance to each state, and the last step of it from elsewhere, by operations that are done. */
+/** A few ways from a fresh, active instance to each state, the shortest first, by operations that are done. */
 function ways(): ReadonlyMap<VmState, readonly (readonly InstanceOperation[])[]> {
   const found = new Map<VmState, (readonly InstanceOperation[])[]>([['active', [[]]]])
   for (const [state, [path = []]] of found) {
@@ -39,7 +42,10 @@ function ways(): ReadonlyMap<VmState, readonly (readonly InstanceOperation[])[]>
       const { from, done, second } = INSTANCE_OPERATIONS[kind]
       if (!from.includes(state) || second === 'needs' || ON_DARK_HOSTS.has(kind) || kind === 'delete' || state === 'resized') continue
       if (done.vmState === 'same' || done.vmState === 'kept' || done.vmState === 'back' || done.vmState === 'active') continue
-      found.set(done.vmState, [...(found.get(done.vmState) ?? []), [...path, kind]])
+      const known = found.get(done.vmState) ?? []
+      const before = path.join()
+      if (known.length < WAYS_PER_STATE && known.every(way => way.slice(0, -1).join() !== before))
+        found.set(done.vmState, [...known, [...path, kind]])
     }
   }
   return found
