@@ -13,7 +13,7 @@ import { checkObject, integer, listOf } from '../actors/kernel/check.ts'
 import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
-import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
+import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
 import { catalogue, type Deadlines } from '../actors/operation/catalogue/index.ts'
 import { operationActor } from '../actors/operation/operation.ts'
 import type { PickRequest } from '../actors/scheduler/filters.ts'
@@ -27,6 +27,7 @@ import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
 import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
 import type { InstanceTimers } from './instance-requests.ts'
+import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createPicks } from './picks.ts'
 import type { RestartPolicy } from './restart.ts'
@@ -49,6 +50,8 @@ export interface ConductorOptions {
   readonly nodeId: string
   readonly endpoint: string
   readonly host: string
+  /** The machine's boot, and how long it lasts by now. */
+  machine(): Machine
   readonly pid: number
   readonly version: string
   /** `process.version` */
@@ -90,12 +93,14 @@ const CALL_MS = 15_000
 export async function startConductor(options: ConductorOptions): Promise<Conductor> {
   const { env, nodeId, settings } = options
   const clock = createClusterClock(env)
-  const sentMs = env.monotonicMs()
-  const { nodeId: _n, ...joined } = {
+  const joined = await join(env, clock, options.membership, {
     nodeId,
-    ...(await options.membership.join({ nodeId, endpoint: options.endpoint, pid: options.pid, version: options.version, host: options.host })),
-  }
-  clock.sync(joined.now, sentMs, env.monotonicMs())
+    endpoint: options.endpoint,
+    pid: options.pid,
+    version: options.version,
+    host: options.host,
+    machine: options.machine,
+  })
   const { incarnation } = joined
 
   let stopped = false
@@ -274,6 +279,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     actors,
     nodeId,
     incarnation,
+    machine: options.machine,
     timing: settings.membership,
     load,
     async onAdopted(shards) {

@@ -1,5 +1,5 @@
 import { ActorEntity, EventEntity, SnapshotEntity } from './journal.ts'
-import { ConductorEntity, ShardEntity, ShardMapEntity } from './membership.ts'
+import { ClusterClockEntity, ConductorEntity, ShardEntity, ShardMapEntity } from './membership.ts'
 import { DiskEntity, FlavorEntity, HostEntity, ImageEntity, InstanceEntity, OperationEntity } from './views.ts'
 
 export const ENTITIES = [
@@ -15,4 +15,5 @@ export const ENTITIES = [
   ConductorEntity,
   ShardEntity,
   ShardMapEntity,
+  ClusterClockEntity,
 ]

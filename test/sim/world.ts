@@ -55,6 +55,8 @@ export interface World {
   readonly blobs: ReadonlyMap<string, MemoryBlobs>
   readonly database: MemoryDatabase
   readonly network: NetworkFaults
+  /** By how much clocks are wrong: the database's, and the wall clock of each node. */
+  readonly clocks: { databaseMs: number; readonly wallMs: Map<string, number> }
   /** Every append in the order in which it was committed or refused. */
   readonly commits: { readonly incarnation: Incarnation; readonly entry: Append; readonly ok: boolean }[]
   /** Events written by a conductor that did not own their shard. */
@@ -123,9 +125,11 @@ export function createWorld(loop: Loop, random: Random, size: WorldOptions, log:
     onFault: (node, error) => log(`${node} FAULT in a message handler: ${error instanceof Error ? error.stack : error}`),
   })
   const db = random.fork()
+  const clocks: World['clocks'] = { databaseMs: 0, wallMs: new Map() }
+  const wallMs = (name: string): number => clocks.wallMs.get(name) ?? 0
   const trespasses: string[] = []
   const database = createMemoryDatabase({
-    now: () => 1_700_000_000_000 + Math.floor(loop.nowMs()),
+    now: () => 1_700_000_000_000 + Math.floor(loop.nowMs()) + clocks.databaseMs,
     delay: fn => loop.schedule(0.2 + db.next() * 2, fn),
     onAppend: ({ incarnation, actor, owner }) => {
       if (owner !== incarnation) trespasses.push(`${actor} was written by ${incarnation} while ${owner} owned its shard`)
@@ -140,7 +144,12 @@ export function createWorld(loop: Loop, random: Random, size: WorldOptions, log:
   let latestApi = 0
 
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`)
-  const idle = <T>(name: string): Node<T> => ({ name, process: createProcess(name, loop, random.fork(), log), up: false, running: null })
+  const idle = <T>(name: string): Node<T> => ({
+    name,
+    process: createProcess(name, loop, random.fork(), log, () => wallMs(name)),
+    up: false,
+    running: null,
+  })
   const conductors = names('conductor', size.conductors).map(n => idle<Conductor>(n))
   const computes = names('compute', size.computes).map(n => idle<Compute>(n))
   const gateways = [idle<Gateway>('gateway-1')]
@@ -165,6 +174,8 @@ export function createWorld(loop: Loop, random: Random, size: WorldOptions, log:
         nodeId: node.name,
         endpoint: `sim://${node.name}`,
         host: node.name,
+        // Machines of conductors are never started again.
+        machine: () => ({ boot: node.name, uptimeMs: loop.nowMs() }),
         pid: 1,
         version: 'sim',
         engine: 'sim',
@@ -274,7 +285,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldOptions, log:
     if (node.up) return
     dark.delete(name)
     node.up = true
-    node.process = createProcess(name, loop, random.fork(), log)
+    node.process = createProcess(name, loop, random.fork(), log, () => wallMs(name))
     if (name.startsWith('conductor')) conductor(node as Node<Conductor>)
     else if (name.startsWith('compute')) compute(node as Node<Compute>)
     else gateway(node as Node<Gateway>)
@@ -290,6 +301,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldOptions, log:
     blobs,
     database,
     network,
+    clocks,
     commits,
     trespasses,
     kill,

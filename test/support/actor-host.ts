@@ -138,7 +138,14 @@ export async function hosted(
 ): Promise<Hosted> {
   const database = more.database ?? newDatabase(bench)
   const node = more.node ?? 'c1'
-  const join = database.membership.join({ nodeId: node, endpoint: `sim://${node}`, pid: 1, version: '0', host: 'h' })
+  const join = database.membership.join({
+    nodeId: node,
+    endpoint: `sim://${node}`,
+    pid: 1,
+    version: '0',
+    host: 'h',
+    machine: { boot: node, uptimeMs: 0 },
+  })
   const { incarnation } = await bench.value(join)
   await bench.value(database.membership.claim(incarnation, ALL))
   const inner = database.journal(incarnation)
