@@ -9,6 +9,7 @@ import { processGauges } from '../../supervisors/gauges.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
+import { withPausePoints } from '../../supervisors/pause-points.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
 import { startHealthServer } from '../../transport/http/health-server.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
@@ -62,7 +63,7 @@ export async function run(options: Options): Promise<void> {
     engine: process.version,
     link,
     seeds,
-    driver,
+    driver: withPausePoints(driver, process.env.BATON_PAUSE_POINTS),
     bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
     intervalMs: config.heartbeat.intervalMs,
     gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
