@@ -84,6 +84,7 @@ export function createMember(options: MemberOptions): ClusterMember {
   let balancing: Promise<void> | null = null
   let balanceAgain = false
   let draining: Promise<void> | null = null
+  let leaving = false
   let stopped = false
 
   const alive = (): readonly Member[] => (state?.members ?? []).filter(m => m.state === 'alive' || m.state === 'draining')
@@ -194,7 +195,7 @@ export function createMember(options: MemberOptions): ClusterMember {
    * resolves when that is over, also when it failed.
    */
   function balance(): Promise<void> {
-    if (stopped || !state) return Promise.resolve()
+    if (stopped || leaving || !state) return balancing ?? Promise.resolve()
     if (balancing) {
       balanceAgain = true
       return balancing
@@ -278,6 +279,9 @@ export function createMember(options: MemberOptions): ClusterMember {
   }
 
   async function leave(): Promise<void> {
+    leaving = true
+    // What is being taken or handed over just now would be served, or given away, by one that is gone.
+    await balancing
     await actors.drain(actors.owned())
     stopped = true
     renewTimer?.cancel()

@@ -25,6 +25,8 @@ export interface Claim extends Resources {
 }
 
 interface HeldClaim extends Claim {
+  /** Rank of the command that claimed it; absent in claims of older events. */
+  readonly order?: number
   /** Cluster time, ms. */
   readonly since: number
 }
@@ -82,7 +84,7 @@ type HostCommand =
 type HostEvent =
   | { readonly type: 'registered'; readonly info: HostInfo }
   | { readonly type: 'observed'; readonly state: HostState }
-  | { readonly type: 'claimed'; readonly claim: string; readonly of: Claim }
+  | { readonly type: 'claimed'; readonly claim: string; readonly of: Claim; readonly order?: number }
   | { readonly type: 'released'; readonly claim: string; readonly order: number }
   | { readonly type: 'enabledSet'; readonly enabled: boolean; readonly reason: string | null }
 
@@ -135,10 +137,12 @@ export function hostActor(ratios: Ratios) {
         if (state.state !== 'up') return refuse('HostRefused', `host ${id} is ${state.state}`)
         const lacking = lacks(state.info, state.used, command.args, ratios)
         if (lacking) return refuse('HostRefused', `host ${id} has no room: ${lacking}`)
-        return accept([{ type: 'claimed', claim, of: { instance, vcpus, ramMb, diskGb } }])
+        return accept([{ type: 'claimed', claim, of: { instance, vcpus, ramMb, diskGb }, order }])
       }
       case 'release': {
         const { claim, order } = command.args
+        // A copy of a release that came late, when the same operation has claimed here again.
+        if (order < (get(state.claims, claim)?.order ?? 0)) return accept([])
         const known = get(state.claims, claim) || order > (get(state.released, claim)?.order ?? -1)
         return accept(known ? [{ type: 'released', claim, order }] : [])
       }
@@ -226,7 +230,12 @@ function evolve(state: HostActorState, event: HostEvent, at: number): HostActorS
     case 'observed':
       return { ...state, state: event.state, stateSince: at, updatedAt: at }
     case 'claimed':
-      return { ...state, claims: set(state.claims, event.claim, { ...event.of, since: at }), used: plus(state.used, event.of, 1), updatedAt: at }
+      return {
+        ...state,
+        claims: set(state.claims, event.claim, { ...event.of, since: at, ...(event.order === undefined ? {} : { order: event.order }) }),
+        used: plus(state.used, event.of, 1),
+        updatedAt: at,
+      }
     case 'released': {
       const held = get(state.claims, event.claim)
       const released = marks(state.released, event, held, at)

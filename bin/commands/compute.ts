@@ -6,6 +6,7 @@ import { chooseDriver } from '../../actors/hypervisor/drivers/choose.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
 import type { Config } from '../../supervisors/config.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
+import { nextLife } from '../../supervisors/lives.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
@@ -24,7 +25,8 @@ export async function run(options: Options): Promise<void> {
   const seeds = seedsOf(options)
   const env = realEnv(id, config.log.level)
   const gauges = processGauges()
-  const { driver, because } = await chooseDriver(config.driver.name, env, { folder: join(config.data.folder, 'hosts', id), ...fakeOptions(config) })
+  const folder = join(config.data.folder, 'hosts', id)
+  const { driver, because } = await chooseDriver(config.driver.name, env, { folder, ...fakeOptions(config) })
   const link = createZeromqLink({ identity: id })
   let compute: Compute | null = null
   const metrics = createMetrics({ id, role: 'compute' }, () => {
@@ -57,7 +59,7 @@ export async function run(options: Options): Promise<void> {
   compute = await startCompute({
     env,
     nodeId: id,
-    incarnation: Date.now(),
+    incarnation: await nextLife(folder, env.wallMs()),
     pid: process.pid,
     version: VERSION,
     engine: process.version,

@@ -2,6 +2,7 @@
 import { allocations } from './allocations.ts'
 import { bounded } from './bounded.ts'
 import type { Checker } from './checker.ts'
+import { claims } from './claims.ts'
 import { devices } from './devices.ts'
 import { durable } from './durable.ts'
 import { images } from './images.ts'
@@ -10,4 +11,4 @@ import { onePlace } from './one-place.ts'
 import { oneWriter } from './one-writer.ts'
 import { operationsEnd } from './operations-end.ts'
 
-export const CHECKERS: readonly Checker[] = [onePlace, oneWriter, durable, operationsEnd, allocations, devices, images, once, bounded]
+export const CHECKERS: readonly Checker[] = [onePlace, oneWriter, durable, operationsEnd, allocations, claims, devices, images, once, bounded]
