@@ -2,11 +2,10 @@
  * One cell of the kill matrix: a small cluster of its own, one instance, one operation, and one victim that is struck at one
  * named moment. Then everything comes back, the cluster comes to rest, and the end is judged.
  */
-import type { ClusterApi, InstanceBody, OperationBody } from '../../../actors/api.ts'
-import { FAKE_IMAGE } from '../../../actors/hypervisor/drivers/images.ts'
+import type { InstanceBody, OperationBody } from '../../../actors/api.ts'
 import type { InstanceOperation } from '../../../actors/instance/states.ts'
 import { hash32, shardOf } from '../../../actors/kernel/address.ts'
-import { BatonError, isTransient } from '../../../actors/kernel/errors.ts'
+import { BatonError } from '../../../actors/kernel/errors.ts'
 import { catalogue } from '../../../actors/operation/catalogue/index.ts'
 import { bodies } from '../checkers/checker.ts'
 import { createLoop, type Loop } from '../loop.ts'
@@ -14,8 +13,9 @@ import { createProcess } from '../process.ts'
 import { createRandom } from '../random.ts'
 import type { History } from '../workload.ts'
 import { createWorld, type DriverCommand, SIM_SETTINGS, type World } from '../world.ts'
+import { type Client, createClient } from './client.ts'
 import { judgeAlways, judgeEnd, judgeRest } from './judge.ts'
-import { DETAILS, type Recipe } from './recipes.ts'
+import type { Recipe } from './recipes.ts'
 import { createTracker, type Ends, type Place, type Point, type Tracker } from './tracker.ts'
 
 export const VICTIMS = ['conductor', 'all conductors', 'source agent', 'target agent', 'source host', 'target host'] as const
@@ -60,14 +60,13 @@ const DELETE_DEADLINE_MS = 240_000
 const BACK_MS = 2000
 /** A cancel is held against the step for so long at most. */
 const HOLD_MS = 15_000
-const LOOK_MS = 100
 const BEGIN_BY_MS = 60_000
 const END_BY_MS = DELETE_DEADLINE_MS + 40_000
 const REST_BY_MS = 60_000
 /** Late copies of what was sent may still arrive for so long. */
 const SETTLE_MS = 4000
 
-const SETTINGS = {
+export const SETTINGS = {
   ...SIM_SETTINGS,
   membership: { leaseMs: 6000, renewMs: 1000, pingMs: 300, suspectMs: 1200 },
   heartbeat: { intervalMs: 1000, suspectMs: 3000, downMs: 8000, auditMs: 5000 },
@@ -102,7 +101,7 @@ class Cell {
   readonly #met = new Map<Place, { points: Set<Point>; ends: Ends }>()
   readonly #instance: string
   readonly #operation: string
-  readonly #client: ReturnType<typeof createProcess>
+  readonly #client: Client
   #tracker: Tracker | null = null
   #struck = false
   /** A machine that stays without power until the operation has ended. */
@@ -116,8 +115,8 @@ class Cell {
     this.#strike = strike
     const random = createRandom(hash32(JSON.stringify([recipe, way, strike])))
     const log = (line: string): void => trace?.(`${loop.nowMs().toFixed(1)} ${line}`)
-    this.#client = createProcess('client', loop, random.fork(), log)
-    this.#instance = this.#client.env.uuid()
+    const { env } = createProcess('client', loop, random.fork(), log)
+    this.#instance = env.uuid()
     this.#operation = `${this.#instance}.${recipe.from === null ? 1 : recipe.path.length + 2}`
     this.#world = createWorld(
       loop,
@@ -141,6 +140,7 @@ class Cell {
       },
       log,
     )
+    this.#client = createClient(env, this.#world, this.#instance, this.#history)
   }
 
   async run(): Promise<CellResult> {
@@ -169,10 +169,10 @@ class Cell {
 
   async #scenario(): Promise<void> {
     const { kind, path, darkHost, from } = this.#recipe
-    await this.#until('all hosts are up', BEGIN_BY_MS, () => this.#world.database.tables.views.host.size === SIZE.computes)
+    await this.#client.until('all hosts are up', BEGIN_BY_MS, () => this.#world.database.tables.views.host.size === SIZE.computes)
     for (const earlier of from === null ? [] : (['build', ...path] as const)) await this.#bringAbout(earlier)
     if (darkHost) await this.#darken()
-    const before = from === null ? null : await this.#body()
+    const before = from === null ? null : await this.#client.body()
     this.#tracker = createTracker({
       operation: this.#operation,
       catalogue: catalogue(SETTINGS.deadlines),
@@ -181,17 +181,17 @@ class Cell {
     })
     const answered = await this.#request(kind)
     if (answered !== this.#operation) throw new Error(`the request was answered with operation ${answered}, not ${this.#operation}`)
-    await this.#until(`operation ${this.#operation} has ended`, END_BY_MS, () => this.#ended(this.#operation))
+    await this.#client.until(`operation ${this.#operation} has ended`, END_BY_MS, () => this.#client.hasEnded(this.#operation))
     const reported = this.#tracker.reported() as InstanceBody
     this.#note(judgeEnd({ kind, before, reported, state: this.#tracker.state(), excused: this.#excused(), untouched: this.#untouched() }))
     if (this.#way.turn === 'delete' && this.#turned) {
-      await this.#until('the delete that came meanwhile is done', END_BY_MS, () => bodies<InstanceBody>(this.#world, 'instance').every(isGone))
+      await this.#client.until('the delete that came meanwhile is done', END_BY_MS, () => bodies<InstanceBody>(this.#world, 'instance').every(isGone))
     }
     // Who lost its power comes back, and cleans up.
     for (const name of this.#world.dark) this.#world.start(name)
-    await this.#pause(SETTLE_MS)
+    await this.#client.pause(SETTLE_MS)
     const unrest = (): string[] => judgeRest(this.#world, this.#history)
-    await this.#until('', REST_BY_MS, () => unrest().length === 0).catch(() => {})
+    await this.#client.until('', REST_BY_MS, () => unrest().length === 0).catch(() => {})
     this.#note(unrest())
   }
 
@@ -268,77 +268,33 @@ class Cell {
     if (this.#turnsAt(command, 'fault')) throw planted(this.#way)
     const before = this.#turned
     if (this.#turnsAt(command, 'cancel') && !before) {
-      this.#insist(() => this.#world.api().cancelOperation({ id: this.#operation })).catch(() => {})
-      await this.#until('', HOLD_MS, () => this.#tracker?.state().phase !== 'doing').catch(() => {})
+      this.#client.insist(api => api.cancelOperation({ id: this.#operation })).catch(() => {})
+      await this.#client.until('', HOLD_MS, () => this.#tracker?.state().phase !== 'doing').catch(() => {})
     }
     if (this.#turnsAt(command, 'delete') && !before) {
       this.#request('delete').catch(error => this.#violations.add(`the delete was refused: ${error.message}`))
-      await this.#until('', HOLD_MS, () => bodies<InstanceBody>(this.#world, 'instance').some(i => i.taskState === 'deleting')).catch(() => {})
+      await this.#client.until('', HOLD_MS, () => bodies<InstanceBody>(this.#world, 'instance').some(i => i.taskState === 'deleting')).catch(() => {})
     }
+  }
+
+  /** A driver that refuses for good to destroy keeps a delete from being done, so that promises nothing. */
+  #request(kind: InstanceOperation): Promise<string> {
+    return this.#client.request(kind, { promised: this.#way.turn !== 'fault' && this.#way.turn !== 'late fault' })
   }
 
   async #bringAbout(kind: InstanceOperation): Promise<void> {
     const id = await this.#request(kind)
-    await this.#until(`${kind} has ended`, BEGIN_BY_MS, () => this.#ended(id))
-    const operation = await this.#world.api().getOperation({ id })
+    await this.#client.until(`${kind} has ended`, BEGIN_BY_MS, () => this.#client.hasEnded(id))
+    const operation = await this.#client.insist(api => api.getOperation({ id }))
     if (operation.status !== 'done') throw new Error(`no recipe: the ${kind} before it is ${operation.status}: ${operation.fault?.message}`)
   }
 
-  /** Asks as a client does, again and again with the same request id, until there is an answer; resolves with the operation's id. */
-  async #request(kind: InstanceOperation): Promise<string> {
-    const id = this.#instance
-    const requestId = `req-${this.#client.env.uuid()}`
-    if (kind === 'build') {
-      const named = { ids: [id], name: 'n', project: 'p', flavor: 'tiny', image: FAKE_IMAGE.id, metadata: {}, reservation: 'r' }
-      await this.#insist(() => this.#world.api().createInstances({ ...named, requestId }))
-      this.#history.created.set(id, this.#loop.nowMs())
-      return `${id}.1`
-    }
-    const deletes = kind === 'delete' || kind === 'soft-delete'
-    const ask = (api: ClusterApi) =>
-      deletes ? api.deleteInstance({ id, force: kind === 'delete', requestId }) : api.actOnInstance({ id, action: kind, ...DETAILS[kind], requestId })
-    const { operation } = await this.#insist(() => ask(this.#world.api()))
-    // A driver that refuses for good to destroy keeps a delete from being done.
-    if (kind === 'delete' && this.#way.turn !== 'fault' && this.#way.turn !== 'late fault') this.#history.deleted.set(id, this.#loop.nowMs())
-    this.#history.acted.set(requestId, { instance: id, operation })
-    return operation
-  }
-
-  async #insist<T>(request: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await request()
-      } catch (error) {
-        if (!(error instanceof BatonError) || !isTransient(error)) throw error
-        await this.#pause(LOOK_MS)
-      }
-    }
-  }
-
   async #darken(): Promise<void> {
-    const { host } = await this.#body()
+    const { host } = await this.#client.body()
     if (host === null) throw new Error('no recipe: the instance is on no host')
     this.#world.powerOff(host)
     const down = (): boolean => bodies<{ id: string; state: string }>(this.#world, 'host').some(h => h.id === host && h.state === 'down')
-    await this.#until(`${host} is down`, BEGIN_BY_MS, down)
-    await this.#insist(() => this.#world.api().fenceHost({ id: host }))
-  }
-
-  #ended(id: string): boolean {
-    const row = this.#world.database.tables.views.operation.get(id)
-    return row?.columns.open === false && bodies<InstanceBody>(this.#world, 'instance').every(i => i.operation !== id)
-  }
-
-  readonly #body = (): Promise<InstanceBody> => this.#insist(() => this.#world.api().getInstance({ id: this.#instance }))
-
-  readonly #pause = (ms: number): Promise<void> => new Promise(resolve => this.#client.env.setTimer(ms, resolve))
-
-  /** Looks again and again; rejects with `what` has not come to be. */
-  async #until(what: string, withinMs: number, true_: () => boolean): Promise<void> {
-    const byMs = this.#loop.nowMs() + withinMs
-    while (!true_()) {
-      if (this.#loop.nowMs() >= byMs) throw new Error(`in ${withinMs / 1000} s it has not come to be that ${what}`)
-      await this.#pause(LOOK_MS)
-    }
+    await this.#client.until(`${host} is down`, BEGIN_BY_MS, down)
+    await this.#client.insist(api => api.fenceHost({ id: host }))
   }
 }

@@ -38,14 +38,18 @@ export async function enumerate(kind: string): Promise<Enumerated> {
   const cells: CellSpec[] = []
   const missing: string[] = []
   const met = new Set<Place>()
-  for (const recipe of recipes) {
-    const turns = recipes.length <= 2 || recipe === recipes.find(r => r.from === recipe.from)
-    for (const way of turns ? waysOf(spec) : [STRAIGHT]) {
+  for (const [i, recipe] of recipes.entries()) {
+    let turns = i < TURNED_RECIPES
+    for (const way of waysOf(spec)) {
+      if (way.turn !== 'none' && !turns) break
       const dry = await runCell(recipe, way, null)
       for (const violation of dry.violations) missing.push(`${scenarioOf({ recipe, way })}: ${violation}`)
       // What befalls it does so where a driver is asked.
       if (way.turn !== 'none' && !dry.turned) continue
-      for (const place of dry.met.keys()) met.add(place)
+      for (const place of dry.met.keys()) {
+        if (!met.has(place)) turns = true
+        met.add(place)
+      }
       cells.push(...cellsOf(recipe, way, dry.met))
     }
   }
@@ -57,6 +61,9 @@ export async function enumerate(kind: string): Promise<Enumerated> {
 const placesOf = (spec: OperationSpec): Place[] => spec.steps.flatMap(s => [s.name, ...(s.undo ? [placeOf(s.name, 'undo')] : [])])
 
 const STRAIGHT: Way = { turn: 'none' }
+
+/** Only the first recipes, and those that meet a step none before has met, are turned in every way: more has shown nothing more. */
+const TURNED_RECIPES = 2
 
 /** Straight through; and everything that may befall it, at each step. */
 function waysOf({ kind, steps, cancellable }: OperationSpec): Way[] {

@@ -18,12 +18,29 @@ export interface Recipe {
   readonly darkHost: boolean
 }
 
-type Details = Pick<ActOnInstance, 'flavor' | 'image' | 'host'>
+type Details = Omit<ActOnInstance, 'id' | 'action' | 'requestId'>
+
+const IMAGE = { image: '5eed0000-0000-4000-8000-000000000001', name: 'made', properties: {} }
+const DISK = { disk: { id: 'disk-1' } }
+const INTERFACE = { interface: { id: 'port-1' } }
 
 /** Arguments without which the request would be refused. */
 export const DETAILS: Readonly<Partial<Record<InstanceOperation, Details>>> = {
   resize: { flavor: 'small' },
   rebuild: { image: FAKE_IMAGE.id },
+  snapshot: { snapshot: IMAGE },
+  backup: { snapshot: { ...IMAGE, backupType: 'daily', rotation: 1 } },
+  'attach-disk': DISK,
+  'detach-disk': DISK,
+  'attach-interface': INTERFACE,
+  'detach-interface': INTERFACE,
+}
+
+/** What must have been done in that state before, when no state tells of it; each list is a way of its own. */
+const FIRST: Readonly<Partial<Record<InstanceOperation, readonly (readonly InstanceOperation[])[]>>> = {
+  'detach-disk': [['attach-disk']],
+  'detach-interface': [['attach-interface']],
+  delete: [[], ['attach-disk']],
 }
 
 /** These are only for instances whose host is gone. */
@@ -59,6 +76,10 @@ export function recipesFor(name: string): Recipe[] {
   if (!kind) return []
   if (kind === 'build') return [{ kind, from: null, path: [], darkHost: false }]
   return INSTANCE_OPERATIONS[kind].from
-    .flatMap(from => (WAYS.get(from) ?? []).map(path => ({ kind, from, path, darkHost: ON_DARK_HOSTS.has(kind) })))
+    .flatMap(from =>
+      (FIRST[kind] ?? [[]])
+        .filter(first => first.every(each => INSTANCE_OPERATIONS[each].from.includes(from)))
+        .flatMap(first => (WAYS.get(from) ?? []).map(path => ({ kind, from, path: [...path, ...first], darkHost: ON_DARK_HOSTS.has(kind) }))),
+    )
     .toSorted((a, b) => a.path.length - b.path.length)
 }
