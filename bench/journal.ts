@@ -49,7 +49,14 @@ export async function bench(): Promise<BenchResult[]> {
   try {
     const database = await openDatabase(server.url, { role: 'bench' })
     await database.migrate()
-    const { incarnation } = await database.membership.join({ nodeId: 'bench', endpoint: '', pid: process.pid, version: '0', host: '' })
+    const { incarnation } = await database.membership.join({
+      nodeId: 'bench',
+      endpoint: '',
+      pid: process.pid,
+      version: '0',
+      host: '',
+      machine: { boot: 'b', uptimeMs: 0 },
+    })
     const journal = database.journal(incarnation)
     const connector = createConnector(parseDatabaseUrl(server.url), 'bare')
     const bare = new connector.Client()

@@ -23,7 +23,7 @@ const upsertView = (table: ViewTable, parameter: number): string => {
 }
 
 export const APPEND_SQL = `with fence as materialized (
-  select incarnation, floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now
+  select incarnation, floor(extract(epoch from baton_now()) * 1000)::bigint as now
   from conductor where incarnation = $1::bigint and state in ('alive', 'draining') for share),
 e as (
   insert into event (actor, seq, type, version, data, at, incarnation)

@@ -1,12 +1,12 @@
 /**
  * Membership on PostgreSQL: every method is one call of a function of the schema, so each is one short transaction that no
- * frozen process can hold open. The rules stand in `migrations/0001-initial.ts`.
+ * frozen process can hold open. The rules stand in `migrations/`.
  */
 import type pg from 'pg'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation, Member, Membership, MembershipState } from '../actors/kernel/ports.ts'
 import { type Connector, overHosts } from './hosts.ts'
-import { fencedError, JOIN_LEASE_MS } from './rules.ts'
+import { fencedError, JOIN_LEASE_MS, unsettled } from './rules.ts'
 
 /** What `baton_state` answers. */
 interface StateRow {
@@ -39,19 +39,21 @@ export function createMembership(connector: Connector, pool: pg.Pool): Membershi
   }
 
   return {
-    async join({ nodeId, endpoint, pid, version, host }) {
-      const answer = await call<{ incarnation: Incarnation; state: StateRow }>('baton_join', '$1, $2, $3, $4, $5, $6', [
-        nodeId,
-        endpoint,
-        pid,
-        version,
-        host,
-        JOIN_LEASE_MS,
-      ])
+    async join({ nodeId, endpoint, pid, version, host, machine }, sure = false) {
+      const answer = await call<{ incarnation: Incarnation; state: StateRow } | { waitMs: number }>(
+        'baton_join',
+        '$1, $2, $3, $4, $5, $6, $7, $8, $9',
+        [nodeId, endpoint, pid, version, host, JOIN_LEASE_MS, machine.boot, Math.round(machine.uptimeMs), sure],
+      )
+      if ('waitMs' in answer) throw unsettled(answer.waitMs)
       return { ...toState(answer.state), incarnation: answer.incarnation }
     },
-    async renew(incarnation, leaseMs, load) {
-      return toState(await call<StateRow>('baton_renew', '$1, $2, $3', [incarnation, Math.round(leaseMs), JSON.stringify(load)]))
+    async renew(incarnation, leaseMs, load, reckoning) {
+      const known = reckoning
+        ? [Math.round(reckoning.believedMs), reckoning.machine.boot, Math.round(reckoning.machine.uptimeMs)]
+        : [null, null, null]
+      const values = [incarnation, Math.round(leaseMs), JSON.stringify(load), ...known]
+      return toState(await call<StateRow>('baton_renew', '$1, $2, $3, $4, $5, $6', values))
     },
     declareDead: (by, victim, onlyIfExpired) => call<boolean>('baton_declare_dead', '$1, $2, $3', [by, victim, onlyIfExpired]),
     claim: async (by, shards) => toState(await call<StateRow>('baton_claim', '$1, $2', [by, shards])),

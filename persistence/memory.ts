@@ -14,9 +14,9 @@ import { type MemberTables, memoryMembership, newMemberTables } from './memory-m
 import { memoryViews } from './memory-views.ts'
 import { fencedError } from './rules.ts'
 
-/** Cluster time and latency, both given. `statement` names what is under way, so that a test can hold or drop just that. */
+/** The database's own clock and latency, both given. `statement` names what is under way, so that a test can hold or drop just that. */
 export interface MemoryClock {
-  /** Cluster time in ms. */
+  /** Ms since 1970; it may be set. Cluster time follows from it by `clock-rules.ts`. */
   now(): number
   /** Calls `fn` once, later. Called twice per statement: before it is applied, and before its answer arrives. */
   delay(fn: () => void, statement: string): void
@@ -81,7 +81,9 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
     },
   }
   let down = false
-  let upSince = clock.now()
+  /** Grows whenever the database has been away. */
+  let life = 1
+  const now = () => clock.now() + tables.clock.row.offsetMs
   const untilUp = new Set<() => void>()
 
   const away = () => new BatonError('Database', 'the database is away', { retryAfterMs: 1000 })
@@ -128,7 +130,7 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
           clock.delay(() => {
             if (closed && down) return
             if (down) return whenUp(() => !closed && send())
-            const error = applyAppend(tables, incarnation, encoded, clock.now())
+            const error = applyAppend(tables, incarnation, encoded, now())
             if (!error) clock.onAppend?.({ incarnation, actor: encoded.actor, owner: tables.owners[encoded.shard] ?? 0 })
             clock.delay(() => answer(error), 'append')
           }, 'append')
@@ -162,18 +164,18 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
       tables,
       statement,
       () => clock.now(),
-      () => upSince,
+      () => life,
     ),
     views: memoryViews(tables.views, statement),
     setDown(value) {
-      if (down && !value) upSince = clock.now()
+      if (down && !value) life++
       down = value
       if (down) return
       const ready = [...untilUp]
       untilUp.clear()
       for (const fn of ready) fn()
     },
-    trim: finishedForMs => statement('trim', () => trim(tables, clock.now() - finishedForMs)),
+    trim: finishedForMs => statement('trim', () => trim(tables, now() - finishedForMs)),
     tables,
   }
 }

@@ -19,7 +19,7 @@ const deleteView = (table: string): string =>
 
 /** $1 ms of age, $2 slice. Two conductors at it at once take different actors. */
 const FINISHED_SQL = `with old as materialized (
-  select actor, view from actor where finished_at < floor(extract(epoch from clock_timestamp()) * 1000) - $1::bigint
+  select actor, view from actor where finished_at < floor(extract(epoch from baton_now()) * 1000) - $1::bigint
   order by finished_at limit $2 for update skip locked),
 gone as (delete from actor where actor in (select actor from old)),
 snapshots as (delete from snapshot where actor in (select actor from old)),
@@ -30,10 +30,10 @@ select (select count(*) from old)::int as actors, (select count(*) from events):
 /** $1 ms of age, $2 slice, $3 the last actor of the slice before. */
 const SUPERSEDED_SQL = `with slice as materialized (select actor, seq from snapshot where actor > $3 order by actor limit $2),
 events as (delete from event e using slice s where e.actor = s.actor and e.seq <= s.seq
-  and e.at < floor(extract(epoch from clock_timestamp()) * 1000) - $1::bigint returning 1)
+  and e.at < floor(extract(epoch from baton_now()) * 1000) - $1::bigint returning 1)
 select (select count(*) from slice)::int as actors, (select count(*) from events)::int as events, (select max(actor) from slice) as last`
 
-const CONDUCTORS_SQL = `delete from conductor c where not baton_lives(state) and lease_until < clock_timestamp() - $1::bigint * interval '1 ms'
+const CONDUCTORS_SQL = `delete from conductor c where not baton_lives(state) and lease_until < baton_now() - $1::bigint * interval '1 ms'
   and not exists (select from shard where owner = c.incarnation)`
 
 /** Deletes what is older than `finishedForMs`; answers with how much. */

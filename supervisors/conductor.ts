@@ -14,7 +14,7 @@ import { type Check, checkObject, integer, listOf, text } from '../actors/kernel
 import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
-import type { Incarnation, Journal, Membership, Views } from '../actors/kernel/ports.ts'
+import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
 import { NO_LIMITS } from '../actors/kernel/quota.ts'
 import { catalogue } from '../actors/operation/catalogue/index.ts'
 import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.ts'
@@ -34,6 +34,7 @@ import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
 import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
+import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createPlacement } from './placement.ts'
 import { createSelfReport } from './self-report.ts'
@@ -48,6 +49,8 @@ export interface ConductorOptions {
   readonly nodeId: string
   readonly endpoint: string
   readonly host: string
+  /** The machine's boot, and how long it lasts by now. */
+  machine(): Machine
   readonly pid: number
   readonly version: string
   /** `process.version` */
@@ -96,12 +99,14 @@ const CALL_MS = 15_000
 export async function startConductor(options: ConductorOptions): Promise<Conductor> {
   const { env, nodeId, settings } = options
   const clock = createClusterClock(env)
-  const sentMs = env.monotonicMs()
-  const { nodeId: _n, ...joined } = {
+  const joined = await join(env, clock, options.membership, {
     nodeId,
-    ...(await options.membership.join({ nodeId, endpoint: options.endpoint, pid: options.pid, version: options.version, host: options.host })),
-  }
-  clock.sync(joined.now, sentMs, env.monotonicMs())
+    endpoint: options.endpoint,
+    pid: options.pid,
+    version: options.version,
+    host: options.host,
+    machine: options.machine,
+  })
   const { incarnation } = joined
 
   let stopped = false
@@ -341,6 +346,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     actors,
     nodeId,
     incarnation,
+    machine: options.machine,
     timing: settings.membership,
     load,
     async onAdopted(shards) {

@@ -72,7 +72,10 @@ export interface HostMonitor {
   /** A heartbeat; resolves when the host is known to be registered. */
   beat(host: string, beat: Beat, from: Sender): Promise<BeatAnswer>
   adopt(shards: readonly number[]): Promise<void>
-  /** What the host's actor has written down: a late verdict of a former conductor must not stand against a host that is heard. */
+  /**
+   * What the host's actor, which lives here, has written down. It may have been registered by a beat that went to the former owner of its
+   * shard, and a late verdict of that owner must not stand against a host that is heard.
+   */
   recorded(host: string, state: HostState): void
   release(shards: readonly number[]): void
   /** What a host said last of its guests, and how long ago, ms; null when it was not heard here yet. */
@@ -259,9 +262,10 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       return { intervalMs: timing.intervalMs, lease: { leaseMs: ha.leaseMs, ...(upTo === undefined ? {} : { upTo }), ...(policy ? { policy } : {}) } }
     },
     recorded(host, state) {
-      const watched = hosts.get(host)
+      if (state === 'gone') return
+      const watched = watch(host, state)
       // The next beat registers it again.
-      if (watched?.state === 'up' && state !== 'up') watched.info = null
+      if (watched.state === 'up' && state !== 'up') watched.info = null
     },
     async adopt(shards) {
       const taken = new Set(shards)

@@ -6,7 +6,7 @@ import { address } from '../actors/kernel/address.ts'
 import type { Json } from '../actors/kernel/define.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
-import type { Incarnation, Member, Membership, MembershipState, ShardMap } from '../actors/kernel/ports.ts'
+import type { Incarnation, Machine, Member, Membership, MembershipState, ShardMap } from '../actors/kernel/ports.ts'
 import type { Messenger } from '../transport/messenger.ts'
 import type { ActorHost } from './actor-host.ts'
 import type { ClusterClock } from './cluster-clock.ts'
@@ -21,6 +21,7 @@ export interface MemberOptions {
   readonly actors: ActorHost
   readonly nodeId: string
   readonly incarnation: Incarnation
+  machine(): Machine
   readonly timing: { readonly leaseMs: number; readonly renewMs: number; readonly pingMs: number; readonly suspectMs: number }
   load(): Json
   /** Shards now served here in addition; called after their actors were resumed. */
@@ -86,6 +87,7 @@ export function createMember(options: MemberOptions): ClusterMember {
   let balancing: Promise<void> | null = null
   let balanceAgain = false
   let draining: Promise<void> | null = null
+  let leaving = false
   let stopped = false
 
   const alive = (): readonly Member[] => (state?.members ?? []).filter(m => m.state === 'alive' || m.state === 'draining')
@@ -130,9 +132,13 @@ export function createMember(options: MemberOptions): ClusterMember {
     for (const oldest of fallen.keys()) if (fallen.size > TAKE_OVERS_KEPT) fallen.delete(oldest)
   }
 
-  async function ask(question: () => Promise<MembershipState>): Promise<void> {
+  /** Renews the lease, and with it looks at the clock: only here a jump of the database's is told from time that has passed. */
+  async function look(): Promise<void> {
     const sentMs = env.monotonicMs()
-    const answer = await question()
+    const answer = await membership.renew(incarnation, timing.leaseMs, options.load(), {
+      believedMs: clock.now(),
+      machine: options.machine(),
+    })
     clock.sync(answer.now, sentMs, env.monotonicMs())
     if (answer.alive) confirmedMs = Math.max(confirmedMs, sentMs)
     learn(answer)
@@ -146,7 +152,7 @@ export function createMember(options: MemberOptions): ClusterMember {
     }
     renewTimer?.cancel()
     renewing = true
-    ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
+    look()
       .then(declareExpired)
       .catch(error => env.log.warn({ fault: toFault(error) }, 'the lease could not be renewed; going on, the fence protects the data'))
       .finally(() => {
@@ -193,7 +199,7 @@ export function createMember(options: MemberOptions): ClusterMember {
    * resolves when that is over, also when it failed.
    */
   function balance(): Promise<void> {
-    if (stopped || !state) return Promise.resolve()
+    if (stopped || leaving || !state) return balancing ?? Promise.resolve()
     if (balancing) {
       balanceAgain = true
       return balancing
@@ -219,7 +225,7 @@ export function createMember(options: MemberOptions): ClusterMember {
     const plan = planShards(incarnation, state.members, state.map)
     if (plan.claim.length > 0) {
       const before = state.map.owners
-      await ask(() => membership.claim(incarnation, plan.claim))
+      learn(await membership.claim(incarnation, plan.claim))
       const got = state ? shardsOf(state.map).filter(s => !served.has(s)) : []
       const victim = got.map(s => before[s] ?? 0).find(owner => owner !== 0) ?? null
       if (got.length > 0) await adopt(got, victim)
@@ -230,7 +236,7 @@ export function createMember(options: MemberOptions): ClusterMember {
       for (const shard of ours) served.delete(shard)
       await actors.drain(ours)
       options.onReleased(ours)
-      await ask(() => membership.release(incarnation, ours, to))
+      learn(await membership.release(incarnation, ours, to))
       const heir = state?.members.find(m => m.incarnation === to)
       if (heir) messenger.cast(address('node', heir.nodeId), 'membershipChanged', {})
     }
@@ -263,12 +269,12 @@ export function createMember(options: MemberOptions): ClusterMember {
 
   async function handOver(): Promise<void> {
     await membership.setState(incarnation, 'draining')
-    await ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
+    await look()
     const heirs = () => others().filter(m => m.state === 'alive')
     // With nobody to take them, the shards are simply left; their actors are loaded by whoever starts next.
     while (!stopped && heirs().length > 0 && actors.owned().length > 0) {
       await balance()
-      if (actors.owned().length > 0) await ask(() => membership.renew(incarnation, timing.leaseMs, options.load()))
+      if (actors.owned().length > 0) await look()
     }
     // A hand-over that began by itself may still wait for commits in hand.
     await balance()
@@ -277,6 +283,9 @@ export function createMember(options: MemberOptions): ClusterMember {
   }
 
   async function leave(): Promise<void> {
+    leaving = true
+    // What is being taken or handed over just now would be served, or given away, by one that is gone.
+    await balancing
     await actors.drain(actors.owned())
     stopped = true
     renewTimer?.cancel()

@@ -91,13 +91,6 @@ function promised({ next }: InstanceState, vmState: InstanceState['vmState'], ho
   return softly ? next : { operation: next.operation, kind: 'delete', requestId: next.requestId, mode: null }
 }
 
-/**
- * Whether the guest that is left was told something by this operation. A confirm speaks to the other host, and a revert leaves a
- * guest alone that is to be off: their ranks must not make later reports of that guest look like reports of the past.
- */
-const commandsGuest = (task: Task, state: InstanceState): boolean =>
-  task.kind !== 'confirm-resize' && (task.kind !== 'revert-resize' || isToRun(state))
-
 function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceState {
   const { task, spec } = state
   if (!task || !spec) return state
@@ -121,11 +114,15 @@ function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceSt
     spec: { ...(base.spec ?? spec), image: task.kind === 'rebuild' ? (change?.image ?? spec.image) : spec.image },
     kept: settled.vmState === 'resized' ? { vmState: state.vmState, powerState: state.powerState } : null,
     due: followUp ? { kind: followUp.kind, at: at + followUp.afterMs } : null,
-    obeyed: commandsGuest(task, state) ? commandOrder(Number(task.operation.slice(task.operation.lastIndexOf('.') + 1)), 0) : state.obeyed,
+    obeyed: isLeftAlone(task, state) ? state.obeyed : commandOrder(Number(task.operation.slice(task.operation.lastIndexOf('.') + 1)), 0),
     launchedAt: task.kind === 'build' ? at : state.launchedAt,
     deletedAt: settled.vmState === 'deleted' ? at : state.deletedAt,
   }
 }
+
+/** Whether the guest where the instance now is was given no command: then its own rank stays an older one. */
+const isLeftAlone = ({ kind, mode }: Task, state: InstanceState): boolean =>
+  rowOf(kind, mode).done.powerState === 'same' || (kind === 'revert-resize' && !isToRun(state))
 
 /** Room was claimed with the size the instance has on that host: the old one where it was, the new one where it goes. */
 function flavorOn(host: string | null, { host: here, origin }: InstanceState, task: Task, spec: InstanceSpec): FlavorSize {

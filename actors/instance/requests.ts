@@ -137,16 +137,16 @@ export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
 const acceptedBody = ({ operation, change }: Task): Accepted => ({ operation, ...attachedBy(change) })
 
 export function decideDelete(state: InstanceState, { requestId, reclaimMs = 0 }: DeleteArgs, id: string): D {
+  // First of all, or the soft one of two deletes would be refused for the sake of the other when its answer was lost.
+  const repeated = [state.next, state.task, state.last].find(t => t?.requestId === requestId)
+  if (repeated) return accept([], () => ({ operation: repeated.operation }))
   const underWay = state.task?.kind === 'delete' || state.task?.kind === 'soft-delete' ? state.task : null
   const deleting = state.next ?? underWay
   if (deleting) {
-    if (deleting.requestId === requestId) return accept([], () => ({ operation: deleting.operation }))
     // Who asks for a delete for good while it is deleted softly, gets it when that is over.
     if (state.next || deleting.kind === 'delete' || reclaimMs > 0)
       return refuse('Conflict', `instance ${id} is being deleted already, by operation ${deleting.operation}`)
   }
-  const { last } = state
-  if (last?.requestId === requestId) return accept([], () => ({ operation: last.operation }))
   if (state.vmState === 'deleted') return deleted(id)
   if (state.locked) return lockedBy(state, 'delete', id)
   if (state.vmState === 'soft-delete' && reclaimMs > 0) {

@@ -47,8 +47,10 @@ const row = (given: Given): OperationRow => ({
   ...given,
 })
 
-/** What is made or changed beside the guest: it goes on as it is, whatever comes of that. */
+/** What is made beside the guest: it goes on as it is, whatever comes of that. */
 const beside = (given: Omit<Given, 'done'>): OperationRow => row({ done: SAME, failed: SAME, ...given })
+/** The guest goes on; but when nobody can say which devices it was left with, that needs a person. */
+const plugged = (given: Omit<Given, 'done'>): OperationRow => row({ done: SAME, ...given })
 
 /** States in which a disk holds what its guest has written, so that a copy of it is worth something. */
 const WITH_DISK: readonly VmState[] = ['active', 'stopped', 'paused', 'suspended']
@@ -83,10 +85,10 @@ export const INSTANCE_OPERATIONS: Readonly<Record<InstanceOperation, OperationRo
   unshelve: row({ from: ['shelved', 'shelved_offloaded'], task: 'unshelving', done: to('active', 'running'), onHost: false }),
   snapshot: beside({ from: WITH_DISK, task: 'image_snapshot', locks: false }),
   backup: beside({ from: WITH_DISK, task: 'image_backup', locks: false }),
-  'attach-disk': beside({ from: WITH_DEVICES, task: 'attaching' }),
-  'detach-disk': beside({ from: WITH_DEVICES, task: 'detaching' }),
-  'attach-interface': beside({ from: WITH_DEVICES, task: 'attaching' }),
-  'detach-interface': beside({ from: WITH_DEVICES, task: 'detaching' }),
+  'attach-disk': plugged({ from: WITH_DEVICES, task: 'attaching' }),
+  'detach-disk': plugged({ from: WITH_DEVICES, task: 'detaching' }),
+  'attach-interface': plugged({ from: WITH_DEVICES, task: 'attaching' }),
+  'detach-interface': plugged({ from: WITH_DEVICES, task: 'detaching' }),
   'soft-delete': row({
     from: ['active', 'stopped', 'paused', 'suspended', 'rescued', 'shelved', 'error'],
     task: 'soft-deleting',

@@ -84,11 +84,45 @@ export interface MembershipState {
   readonly map: ShardMap
 }
 
+/** What a conductor says of itself when it joins. */
+export interface Joining {
+  readonly nodeId: string
+  readonly endpoint: string
+  readonly pid: number
+  readonly version: string
+  readonly host: string
+  readonly machine: Machine
+}
+
+/**
+ * One boot of one machine, and how long it lasts by now, ms: no clock that is set changes it, and it outlives processes. So a
+ * conductor that is started again where another ran knows how much time has passed since.
+ */
+export interface Machine {
+  readonly boot: string
+  readonly uptimeMs: number
+}
+
+/** What a conductor knows of the time when it renews. */
+export interface Reckoning {
+  /** The cluster time it is by its own monotonic clock, ms. */
+  readonly believedMs: number
+  readonly machine: Machine
+}
+
 /** The arbiter of who is alive and who owns what. Every method is one conditional statement on the database. */
 export interface Membership {
-  join(me: { nodeId: string; endpoint: string; pid: number; version: string; host: string }): Promise<MembershipState & { incarnation: Incarnation }>
-  /** Extends the lease by `leaseMs` if still alive, stores the load, and answers with all that is known. */
-  renew(incarnation: Incarnation, leaseMs: number, load: Json): Promise<MembershipState>
+  /**
+   * Begins a new incarnation; an older one of the same node is over. Rejects with `Unavailable` and `settlesWithinMs` in its details
+   * while the database's clock looks as if it had been set and conductors that could tell count as alive: try again, and when so
+   * long nobody has told, with `sure`.
+   */
+  join(me: Joining, sure?: boolean): Promise<MembershipState & { incarnation: Incarnation }>
+  /**
+   * Extends the lease by `leaseMs` if still alive, stores the load, and answers with all that is known. By the caller's
+   * reckoning it is known when the database's clock was set.
+   */
+  renew(incarnation: Incarnation, leaseMs: number, load: Json, reckoning?: Reckoning): Promise<MembershipState>
   /**
    * Declares `victim` dead on behalf of the living `by`. With `onlyIfExpired` the lease must have run out by database
    * time. True if this call made it dead or it already was; false if `by` itself is not alive or the lease still runs.

@@ -6,9 +6,11 @@ import { chooseDriver } from '../../actors/hypervisor/drivers/choose.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
 import type { Config } from '../../supervisors/config.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
+import { nextLife } from '../../supervisors/lives.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
+import { withPausePoints } from '../../supervisors/pause-points.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
 import { createGuard, type Guard } from '../../supervisors/watchdog/guard.ts'
 import { watchdogProcess } from '../../supervisors/watchdog/process.ts'
@@ -25,9 +27,9 @@ export async function run(options: Options): Promise<void> {
   const seeds = seedsOf(options)
   const env = realEnv(id, config.log.level)
   const gauges = processGauges()
-  const incarnation = Date.now()
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   const folder = resolve(config.data.folder, 'hosts', id)
+  const incarnation = await nextLife(folder, env.wallMs())
   let guard: Guard | null = null
   const lease = { permit: (instance: string) => guard?.lease.permit(instance) ?? (() => {}) }
   const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, { folder, lease, ...fakeOptions(config) })
@@ -73,7 +75,7 @@ export async function run(options: Options): Promise<void> {
     engine: process.version,
     link,
     seeds,
-    driver,
+    driver: withPausePoints(driver, process.env.BATON_PAUSE_POINTS),
     bootId,
     guard: opened,
     intervalMs: config.heartbeat.intervalMs,

@@ -1,5 +1,6 @@
 /** `baton conductor`: one conductor node. It lives through being fenced: it joins again as a new incarnation. */
-import { hostname } from 'node:os'
+import { readFile } from 'node:fs/promises'
+import { hostname, uptime } from 'node:os'
 import { BUILT_IN_IMAGES } from '../../actors/hypervisor/drivers/images.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
@@ -39,6 +40,7 @@ export async function run(options: Options): Promise<void> {
   if (!url) throw new BatonError('BadRequest', 'a conductor needs a database: give --database URL or set BATON_DATABASE_URL')
   const env = realEnv(id, config.log.level)
   const gauges = processGauges()
+  const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   const database = await openDatabase(url, { role: id })
   await database.migrate()
 
@@ -56,6 +58,7 @@ export async function run(options: Options): Promise<void> {
       nodeId: id,
       endpoint,
       host: hostname(),
+      machine: () => ({ boot, uptimeMs: uptime() * 1000 }),
       pid: process.pid,
       version: VERSION,
       engine: process.version,

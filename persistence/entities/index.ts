@@ -1,5 +1,5 @@
 import { ActorEntity, EventEntity, SnapshotEntity } from './journal.ts'
-import { ConductorEntity, ShardEntity, ShardMapEntity } from './membership.ts'
+import { ClusterClockEntity, ConductorEntity, ShardEntity, ShardMapEntity } from './membership.ts'
 import { AggregatesEntity, DiskEntity, FlavorEntity, HostEntity, ImageEntity, InstanceEntity, OperationEntity, ServerGroupEntity } from './views.ts'
 
 export const ENTITIES = [
@@ -17,4 +17,5 @@ export const ENTITIES = [
   ConductorEntity,
   ShardEntity,
   ShardMapEntity,
+  ClusterClockEntity,
 ]

@@ -18,9 +18,14 @@ export const ConductorEntity = defineEntity({
     leaseUntil: p.datetime().columnType('timestamptz'),
     leaseMs: p.integer(),
     renewedAt: p.datetime().columnType('timestamptz'),
-    /** Since when it has renewed without a gap, in one life of the database server. */
+    /** Since when it has renewed without a gap, in one life of the database server; like all these times, cluster time. */
     steadySince: p.datetime().columnType('timestamptz'),
     load: p.json<Json>(),
+    /** When the database server was started to which it last renewed. */
+    server: p.datetime().columnType('timestamptz'),
+    /** The boot of its machine, and how long that had lasted when it last renewed. */
+    boot: p.text(),
+    uptimeMs: p.bigint('number'),
   },
 })
 
@@ -41,5 +46,18 @@ export const ShardMapEntity = defineEntity({
   properties: {
     id: p.smallint().primary().autoincrement(false),
     version: p.bigint('number'),
+  },
+})
+
+/** One row: how cluster time differs from the database's clock; see `clock-rules.ts`. */
+export const ClusterClockEntity = defineEntity({
+  name: 'ClusterClock',
+  tableName: 'cluster_clock',
+  checks: [{ name: 'cluster_clock_id_check', property: 'id', expression: 'id = 1' }],
+  properties: {
+    id: p.smallint().primary().autoincrement(false),
+    offsetMs: p.bigint('number'),
+    latestMs: p.bigint('number'),
+    seenMs: p.bigint('number'),
   },
 })

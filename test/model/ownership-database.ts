@@ -87,6 +87,9 @@ export function ownersOf([first, second]: readonly [Incarnation, Incarnation]): 
   return owners
 }
 
+/** Time stands still here, so nobody's clock is asked. */
+const MACHINE = { boot: 'b', uptimeMs: 0 }
+
 const isNode = (name: string): name is Node => name === 'a' || name === 'b'
 
 const rowOf = ({ incarnation, nodeId, state }: Pick<Member, 'incarnation' | 'nodeId' | 'state'>): Row => {
@@ -158,7 +161,8 @@ const newsOf = ({ alive, map, members }: MembershipState): News => ({
 })
 
 function fill(tables: MemberTables, database: Database): void {
-  for (const row of database.rows) tables.conductors.set(row.inc, { ...memberOf(row), leaseMs: 1, renewedAt: 0, steadySince: 0 })
+  for (const row of database.rows)
+    tables.conductors.set(row.inc, { ...memberOf(row), leaseMs: 1, renewedAt: 0, steadySince: 0, server: 1, machine: MACHINE })
   for (const [shard, owner] of ownersOf(database.owners).entries()) tables.owners[shard] = owner
   tables.map.version = database.version
   tables.map.lastIncarnation = database.rows.length
@@ -172,7 +176,7 @@ async function perform(
 ): Promise<unknown> {
   switch (statement.do) {
     case 'join':
-      return membership.join({ nodeId: statement.node, endpoint: statement.node, pid: 1, version: '0', host: statement.node })
+      return membership.join({ nodeId: statement.node, endpoint: statement.node, pid: 1, version: '0', host: statement.node, machine: MACHINE })
     case 'look':
       return membership.renew(statement.inc, 1, {})
     case 'declareDead':

@@ -119,7 +119,22 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       world.database.setDown(false)
     })
   },
+  databaseClock(world, random) {
+    world.clocks.databaseMs = jump(random, world.clocks.databaseMs)
+    world.log(`FAULT database clock set to ${world.clocks.databaseMs / 1000} s off`)
+  },
+  wallClock(world, random) {
+    const { name } = random.pick(nodesOf(world))
+    const wrongMs = jump(random, world.clocks.wallMs.get(name) ?? 0)
+    world.clocks.wallMs.set(name, wrongMs)
+    world.log(`FAULT wall clock of ${name} set to ${wrongMs / 1000} s off`)
+  },
 }
+
+const HOUR_MS = 3_600_000
+
+/** Somebody sets a clock, an hour forth or back, and perhaps back again. Nothing may change by it, so nothing heals it. */
+const jump = (random: Random, wrongMs: number): number => (wrongMs !== 0 && random.chance(0.5) ? 0 : wrongMs + random.pick([HOUR_MS, -HOUR_MS]))
 
 export function startFaults(loop: Loop, random: Random, world: World, fromMs: number): Faults {
   const kinds = Object.keys(FAULTS).filter(() => random.chance(0.4))

@@ -19,7 +19,8 @@ export interface SimProcess {
   thaw(): void
 }
 
-export function createProcess(name: string, loop: Loop, random: Random, log: (line: string) => void): SimProcess {
+/** `wrongMs`: by how much the machine's wall clock is wrong just now. */
+export function createProcess(name: string, loop: Loop, random: Random, log: (line: string) => void, wrongMs: () => number = () => 0): SimProcess {
   let alive = true
   let frozen = false
   let waiting: (() => void)[] = []
@@ -50,7 +51,7 @@ export function createProcess(name: string, loop: Loop, random: Random, log: (li
     env: {
       // Every machine's clock has its own origin: nobody may compare two of them.
       monotonicMs: () => loop.nowMs() + originMs,
-      wallMs: () => 1_700_000_000_000 + loop.nowMs(),
+      wallMs: () => 1_700_000_000_000 + loop.nowMs() + wrongMs(),
       setTimer: (delayMs, fn) => (alive ? loop.schedule(delayMs, () => enter(fn)) : { cancel: () => {} }),
       random: () => random.next(),
       uuid: () => {

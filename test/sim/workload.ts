@@ -26,6 +26,8 @@ export interface History {
 const GROUPS = ['anti-affinity', 'affinity', 'soft-anti-affinity'] as const
 const GROUPED = 0.3
 
+export const newHistory = (busy = 0): History => ({ created: new Map(), deleted: new Map(), acted: new Map(), overQuota: 0, surprises: [], busy })
+
 const PROJECTS = ['p', 'q']
 const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
 const ACTIONS: readonly InstanceAction[] = [
@@ -57,7 +59,7 @@ const OPERATOR_EVERY_MS = 700
 const OPERATOR_MORE_MS = 25_000
 
 export function startClients(loop: Loop, random: Random, world: World, count: number, untilMs: number): History {
-  const history: History = { created: new Map(), deleted: new Map(), acted: new Map(), overQuota: 0, surprises: [], busy: count }
+  const history = newHistory(count)
 
   function client(number: number): void {
     const own = random.fork()

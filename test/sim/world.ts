@@ -3,6 +3,7 @@
  * processes. Faults are methods here; who calls them when is the business of `faults.ts`.
  */
 import type { ClusterApi } from '../../actors/api.ts'
+import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import { type MemoryBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
 import { createFakeDriver, type FakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
@@ -62,6 +63,8 @@ export interface World {
   readonly blobs: ReadonlyMap<string, MemoryBlobs>
   readonly database: MemoryDatabase
   readonly network: NetworkFaults
+  /** By how much clocks are wrong: the database's, and the wall clock of each node. */
+  readonly clocks: { databaseMs: number; readonly wallMs: Map<string, number> }
   /** Every append in the order in which it was committed or refused. */
   readonly commits: { readonly incarnation: Incarnation; readonly entry: Append; readonly ok: boolean }[]
   /** Events written by a conductor that did not own their shard. */
@@ -85,20 +88,43 @@ const LATENCY_MS: FakeOptions['latencyMs'] = {
   ...{ spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
   ...{ snapshot: [5, 800], setDevices: [1, 200] },
 }
-export interface WorldSize {
-  readonly conductors: number
-  readonly computes: number
-  readonly settings?: ConductorSettings
-  /** Of each compute host. */
-  readonly capacity?: typeof CAPACITY
-  readonly failure?: Partial<typeof FAILURE>
-}
-
 const CAPACITY = { vcpus: 4, ramMb: 1024, diskGb: 100 }
 /** How often a driver fails at what. */
 const FAILURE = { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 }
 
+/** A command as an agent's driver was given it. */
+export interface DriverCommand {
+  readonly host: string
+  readonly method: string
+  readonly instance: string
+  readonly order: number
+}
+
+/** Named points at which a run may look on and strike: each is called at the very moment, and may kill whom it likes. */
+export interface Probes {
+  /** A conductor is about to send this to the database. */
+  appending?(entry: Append): void
+  /** The database has applied an append of this actor; nobody has been told yet. */
+  appended?(actor: string): void
+  /** A driver is about to obey; it waits as long as this does, and what this rejects with is the driver's fault. */
+  obeying?(command: DriverCommand): Promise<void>
+  /** A driver has obeyed; its answer is not on its way yet. */
+  obeyed?(command: DriverCommand): void
+}
+
+export interface WorldSize {
+  readonly conductors: number
+  readonly computes: number
+  readonly settings?: ConductorSettings
+  readonly probes?: Probes
+  /** Of each compute host. */
+  readonly capacity?: typeof CAPACITY
+  /** By default drivers fail now and then by themselves. */
+  readonly failure?: Partial<typeof FAILURE>
+}
+
 export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
+  const { settings = SIM_SETTINGS, probes = {}, failure = FAILURE } = size
   const network: NetworkFaults = { drop: 0, duplicate: 0, delay: [0.1, 1], cutOff: new Set() }
   const net = random.fork()
   const links = createMemoryNetwork({
@@ -112,12 +138,15 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     onFault: (node, error) => log(`${node} FAULT in a message handler: ${error instanceof Error ? error.stack : error}`),
   })
   const db = random.fork()
+  const clocks: World['clocks'] = { databaseMs: 0, wallMs: new Map() }
+  const wallMs = (name: string): number => clocks.wallMs.get(name) ?? 0
   const trespasses: string[] = []
   const database = createMemoryDatabase({
-    now: () => 1_700_000_000_000 + Math.floor(loop.nowMs()),
+    now: () => 1_700_000_000_000 + Math.floor(loop.nowMs()) + clocks.databaseMs,
     delay: fn => loop.schedule(0.2 + db.next() * 2, fn),
     onAppend: ({ incarnation, actor, owner }) => {
       if (owner !== incarnation) trespasses.push(`${actor} was written by ${incarnation} while ${owner} owned its shard`)
+      probes.appended?.(actor)
     },
   })
   const commits: World['commits'] = []
@@ -128,7 +157,12 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   let latestApi = 0
 
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`)
-  const idle = <T>(name: string): Node<T> => ({ name, process: createProcess(name, loop, random.fork(), log), up: false, running: null })
+  const idle = <T>(name: string): Node<T> => ({
+    name,
+    process: createProcess(name, loop, random.fork(), log, () => wallMs(name)),
+    up: false,
+    running: null,
+  })
   const conductors = names('conductor', size.conductors).map(n => idle<Conductor>(n))
   const computes = names('compute', size.computes).map(n => idle<Compute>(n))
   const gateways = [idle<Gateway>('gateway-1')]
@@ -157,6 +191,8 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
         nodeId: node.name,
         endpoint: `sim://${node.name}`,
         host: node.name,
+        // Machines of conductors are never started again.
+        machine: () => ({ boot: node.name, uptimeMs: loop.nowMs() }),
         pid: 1,
         version: 'sim',
         engine: 'sim',
@@ -164,12 +200,15 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
         membership: process.guardAll(database.membership),
         views: process.guardAll(database.views),
         images: [FAKE_IMAGE],
-        settings: size.settings ?? SIM_SETTINGS,
+        settings,
         journal(incarnation) {
           const journal = database.journal(incarnation)
           return {
-            append: entry =>
-              process.guard(
+            append(entry) {
+              probes.appending?.(entry)
+              // A probe may have killed it: then this was never sent.
+              if (!process.alive()) return new Promise(() => {})
+              return process.guard(
                 journal.append(entry).then(
                   () => void commits.push({ incarnation, entry, ok: true }),
                   error => {
@@ -177,7 +216,8 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
                     throw error
                   },
                 ),
-              ),
+              )
+            },
             load: actors => process.guard(journal.load(actors)),
             awake: shards => process.guard(journal.awake(shards)),
             stats: () => ({ queued: journal.waiting(), oldestMs: 0, commitMs: 0 }),
@@ -206,7 +246,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       blobs: kept,
       lease: guard.lease,
       latencyMs: LATENCY_MS,
-      failure: size.failure ?? FAILURE,
+      failure,
     })
     drivers.set(node.name, driver)
     startCompute({
@@ -219,9 +259,9 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       link: links.link(node.name),
       seeds,
       guard,
-      driver,
+      driver: probed(node.name, process, driver, probes),
       bootId: node.name,
-      intervalMs: SIM_SETTINGS.heartbeat.intervalMs,
+      intervalMs: settings.heartbeat.intervalMs,
     }).then(running => {
       node.running = running
     })
@@ -279,7 +319,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     if (node.up) return
     dark.delete(name)
     node.up = true
-    node.process = createProcess(name, loop, random.fork(), log)
+    node.process = createProcess(name, loop, random.fork(), log, () => wallMs(name))
     if (name.startsWith('conductor')) conductor(node as Node<Conductor>)
     else if (name.startsWith('compute')) compute(node as Node<Compute>)
     else gateway(node as Node<Gateway>)
@@ -295,6 +335,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     blobs,
     database,
     network,
+    clocks,
     commits,
     trespasses,
     kill,
@@ -323,3 +364,27 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     nowMs: loop.nowMs,
   }
 }
+
+/** The driver with its two probes: a method that is given an instance and a rank is a command. */
+function probed(host: string, process: SimProcess, driver: HypervisorDriver, probes: Probes): HypervisorDriver {
+  if (!probes.obeying && !probes.obeyed) return driver
+  return new Proxy(driver, {
+    get(target, key, receiver) {
+      const method = Reflect.get(target, key, receiver)
+      if (typeof method !== 'function') return method
+      return async (...args: readonly unknown[]) => {
+        const [subject, order] = args
+        const instance = typeof subject === 'string' ? subject : isGuest(subject) ? subject.instance : null
+        if (instance === null || typeof order !== 'number') return method.apply(target, args)
+        const command = { host, method: String(key), instance, order }
+        await probes.obeying?.(command)
+        if (!process.alive()) return new Promise(() => {})
+        const answer = await method.apply(target, args)
+        if (process.alive()) probes.obeyed?.(command)
+        return process.alive() ? answer : new Promise(() => {})
+      }
+    },
+  })
+}
+
+const isGuest = (value: unknown): value is { instance: string } => typeof value === 'object' && value !== null && 'instance' in value

@@ -138,7 +138,9 @@ export async function hosted(
 ): Promise<Hosted> {
   const database = more.database ?? newDatabase(bench)
   const node = more.node ?? 'c1'
-  const join = database.membership.join({ nodeId: node, endpoint: `sim://${node}`, pid: 1, version: '0', host: 'h' })
+  const me = { nodeId: node, endpoint: `sim://${node}`, pid: 1, version: '0', host: 'h', machine: { boot: node, uptimeMs: 0 } }
+  // Nobody else is there who could say how much time has passed.
+  const join = database.membership.join(me, true)
   const { incarnation } = await bench.value(join)
   await bench.value(database.membership.claim(incarnation, ALL))
   const inner = database.journal(incarnation)

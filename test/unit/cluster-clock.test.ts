@@ -22,16 +22,14 @@ test("the first look sets it to the database's time at the middle of the round t
   assert.is(clock.now(), DATABASE_MS + 12_345)
 })
 
-test("a jump of the database's clock is followed slowly, in either direction", () => {
-  for (const jumpMs of [3_600_000, -3_600_000]) {
-    const { time, clock } = clockAt(0)
-    clock.sync(DATABASE_MS, 0, 0)
-    for (let look = 1; look <= 10; look++) {
-      time.monotonicMs += 1000
-      clock.sync(DATABASE_MS + time.monotonicMs + jumpMs, time.monotonicMs, time.monotonicMs)
-      assert.is(clock.now(), DATABASE_MS + time.monotonicMs + Math.sign(jumpMs) * 50 * look)
-    }
-  }
+test('what the round trip explains is followed slowly, what it does not at once', () => {
+  const { time, clock } = clockAt(0)
+  clock.sync(DATABASE_MS, 0, 0)
+  time.monotonicMs = 1000
+  clock.sync(DATABASE_MS + 500 + 400, 0, 1000)
+  assert.is(clock.now(), DATABASE_MS + 1000 + 50)
+  clock.sync(DATABASE_MS + 60_000, 1000, 1000)
+  assert.is(clock.now(), DATABASE_MS + 60_000)
 })
 
 test('small drift is followed at once', () => {
@@ -62,7 +60,6 @@ test('it never goes back, whatever the database says', () => {
           time.monotonicMs = sentMs + rttMs
           clock.sync(DATABASE_MS + time.monotonicMs + jumpMs, sentMs, time.monotonicMs)
           assert.ok(clock.now() >= latest)
-          assert.ok(clock.now() <= latest + passMs + rttMs + 51, 'nor does it leap')
           latest = clock.now()
         }
       },

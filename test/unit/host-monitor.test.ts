@@ -97,6 +97,16 @@ test('the first beat registers the host, the next ones only when something chang
     monitor.stop()
   }))
 
+test('a host that was never heard here is watched as soon as its actor lives here', () =>
+  simulated(async bench => {
+    const { monitor, said } = start(bench)
+    monitor.recorded('h1', 'up')
+    monitor.recorded('h2', 'gone')
+    await bench.run(TIMING.downMs + 1000)
+    assert.equal(said('observe'), ['observe host/h1 {"state":"suspect"}', 'observe host/h1 {"state":"down"}'])
+    monitor.stop()
+  }))
+
 test('a beat is acknowledged only when the host is known to be registered, and told the interval', () =>
   simulated(async bench => {
     const { beat, control, said, monitor } = start(bench)

@@ -183,6 +183,17 @@ test('malformed arguments are refused at the door, with the name of the field', 
   }
 })
 
+test('a copy of a release that comes late does not undo a newer claim of the same operation', () => {
+  const host = registered()
+  host.claim('i1.1', 1)
+  host.release('i1.1', 2)
+  host.claim('i1.1', 3)
+  host.release('i1.1', 2)
+  assert.is(host.body().claims, 1)
+  host.release('i1.1', 4)
+  assert.is(host.body().claims, 0)
+})
+
 const claims = fc.nat(7).map(n => `i${n}.1`)
 const size = fc.record({ vcpus: fc.nat(3), ramMb: fc.nat(600), diskGb: fc.nat(6) })
 const commands = fc.array(

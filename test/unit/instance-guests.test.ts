@@ -71,6 +71,23 @@ test('while an operation runs every guest is left to it', () => {
   assert.is(instance.state(), before)
 })
 
+test('an operation that gives the guest no command leaves its rank: what its host reports afterwards still counts', () => {
+  const two = { host: 'h2', claim: 'i1.2', origin: { host: 'h1', claim: 'i1.1' } }
+  for (const { first, action, host } of [
+    { first: 'active', action: 'confirm-resize', host: 'h2' },
+    { first: 'stopped', action: 'revert-resize', host: 'h1' },
+  ]) {
+    const instance = instanceIn(first)
+    instance.send('act', { action: 'migrate', requestId: 'req-migrate' })
+    const { operations } = instance.state()
+    instance.end('done', two)
+    instance.send('act', { action, requestId: 'req-next' })
+    instance.end('done', { host, claim: 'i1.1' })
+    instance.send('guestSeen', seen('crashed', host, commandOrder(operations, 3)))
+    assert.is(instance.body()?.powerState, 'crashed', action)
+  }
+})
+
 test('a guest nobody knows is kept: it may belong to something older than the journal', () => {
   const instance = newInstance()
   assert.equal(instance.send('guestSeen', seen('running')).ok, { known: false, keep: true })

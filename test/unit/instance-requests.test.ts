@@ -12,6 +12,16 @@ const fire = (instance: Fixture): void => {
   instance.send('@timer', { key: timer.key })
 }
 
+test('a soft delete whose answer was lost is answered again, also when a delete for good waits behind it', () => {
+  const instance = instanceIn('active')
+  const soft = { requestId: 'req-soft', reclaimMs: 60_000 }
+  const first = instance.send('delete', soft)
+  instance.send('delete', { requestId: 'req-hard' })
+  assert.equal(instance.send('delete', soft), first)
+  instance.end('done')
+  assert.equal(instance.send('delete', soft), first)
+})
+
 test('a soft delete is reclaimed by the instance itself, at its time, and not when it was restored', () => {
   const instance = instanceIn('active')
   instance.send('delete', { requestId: 'req-1', reclaimMs: 60_000 })

@@ -27,7 +27,14 @@ interface Conductor {
 }
 
 async function conductor(bench: Bench, wire: Wire, database: MemoryDatabase, name: string): Promise<Conductor> {
-  const join = database.membership.join({ nodeId: name, endpoint: `sim://${name}`, pid: 1, version: '0', host: name })
+  const join = database.membership.join({
+    nodeId: name,
+    endpoint: `sim://${name}`,
+    pid: 1,
+    version: '0',
+    host: name,
+    machine: { boot: name, uptimeMs: 0 },
+  })
   const joined = await bench.value(join)
   const { incarnation } = joined
   const node = await wire.node(name, { inc: incarnation })
@@ -66,6 +73,7 @@ async function conductor(bench: Bench, wire: Wire, database: MemoryDatabase, nam
     actors,
     nodeId: name,
     incarnation,
+    machine: () => ({ boot: name, uptimeMs: node.nowMs() }),
     timing: TIMING,
     load: () => ({}),
     onAdopted: () => control.onAdopted(),

@@ -19,15 +19,24 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   rebuild: ['rebuild compute/h1'],
   shelve: ['stop compute/h1'],
   'soft-delete': ['stop compute/h1'],
-  restore: ['start compute/h1'],
+  restore: ['unrescue compute/h1', 'start compute/h1'],
   delete: ['destroy compute/h1', 'release host/h1'],
 }
-const SIMPLE = ['start', 'stop', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'unrescue', 'rebuild', 'shelve', 'soft-delete', 'restore']
+const SIMPLE = ['start', 'stop', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'unrescue', 'rebuild', 'shelve', 'soft-delete']
 /** Between hosts; see operation-moves.test.ts. */
 const MOVES = ['resize', 'migrate', 'confirm-resize', 'revert-resize', 'evacuate', 'shelve-offload', 'unshelve']
 
 /** Beside the guest; see operation-devices.test.ts. */
 const BESIDE = ['snapshot', 'backup', 'attach-disk', 'detach-disk', 'attach-interface', 'detach-interface']
+
+test('restore: where the driver knows no rescue, the guest is started all the same', () => {
+  const run = started('restore')
+  advance(run, 'unrescue')
+  run.refuse('DriverUnsupported')
+  advance(run, 'ended')
+  assert.is(run.reported().outcome, 'done')
+  assert.equal(run.said, ['unrescue compute/h1', 'start compute/h1', 'ended instance/i1'])
+})
 
 test('every operation of the catalogue has its plan here', () => {
   assert.equal([...catalogue().keys()].sort(), [...Object.keys(PLANS), ...MOVES, ...BESIDE].sort())

@@ -5,7 +5,15 @@ import type { ViewRow } from '../../actors/kernel/define.ts'
 import { BatonError, type ErrorCode } from '../../actors/kernel/errors.ts'
 import type { Append, StoredEvent } from '../../actors/kernel/ports.ts'
 
-export const node = (name: string) => ({ nodeId: name, endpoint: `tcp://${name}`, pid: 1, version: '0', host: 'h' })
+/** A conductor on a machine of its own. */
+export const node = (name: string, uptimeMs = 0) => ({
+  nodeId: name,
+  endpoint: `tcp://${name}`,
+  pid: 1,
+  version: '0',
+  host: 'h',
+  machine: { boot: name, uptimeMs },
+})
 
 export const event = (seq: number, data: StoredEvent['data'] = { n: seq }, at = 1_000): StoredEvent => ({ seq, type: 'tested', version: 1, data, at })
 

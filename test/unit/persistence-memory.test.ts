@@ -7,7 +7,7 @@ import { append, event, node, rejectsWith } from './persistence-fixtures.ts'
 
 /** Time that only moves when told to; answers come in the next microtask, or when `held` statements are let go. */
 function world() {
-  let now = 1_000_000
+  let now = 1_000_000_000
   const held: (() => void)[] = []
   const control = { hold: false }
   const database = createMemoryDatabase({
@@ -24,12 +24,12 @@ function world() {
   const elapse = async (ms: number) => {
     now += ms
   }
-  return { database, control, held, letGo, elapse }
+  return { database, control, held, letGo, elapse, setClock: elapse }
 }
 
 persistenceContract('memory', async () => {
-  const { database, elapse } = world()
-  return { ...database, elapse, close: async () => {} }
+  const { database, elapse, setClock } = world()
+  return { ...database, elapse, setClock, close: async () => {} }
 })
 
 const test = suite('memory database')

@@ -145,6 +145,7 @@ async function start(): Promise<Hosted> {
     pid: 1,
     version: 'fuzz',
     engine: 'fuzz',
+    machine: () => ({ boot: 'c1', uptimeMs: env.monotonicMs() }),
     link,
     membership: database.membership,
     views: database.views,

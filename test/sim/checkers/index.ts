@@ -3,6 +3,7 @@ import { allocations } from './allocations.ts'
 import { available } from './available.ts'
 import { bounded } from './bounded.ts'
 import type { Checker } from './checker.ts'
+import { claims } from './claims.ts'
 import { devices } from './devices.ts'
 import { durable } from './durable.ts'
 import { groups } from './groups.ts'
@@ -14,5 +15,5 @@ import { operationsEnd } from './operations-end.ts'
 import { quotas } from './quotas.ts'
 
 export const CHECKERS: readonly Checker[] = [
-  ...[onePlace, oneWriter, durable, operationsEnd, allocations, devices, images, available, once, bounded, groups, quotas],
+  ...[onePlace, oneWriter, durable, operationsEnd, allocations, claims, devices, images, available, once, bounded, groups, quotas],
 ]

@@ -1,0 +1,85 @@
+/**
+ * How each operation is brought about, read from the product's own tables: which states it may begin in and which operations
+ * lead there (`instance/states.ts`), which steps it has (the catalogue). Only what no table says stands here: arguments
+ * that a request needs, and what must have happened to a host before. An operation for which this is not enough is
+ * reported as one without a recipe, so that its author adds a line.
+ */
+import type { ActOnInstance, VmState } from '../../../actors/api.ts'
+import { FAKE_IMAGE } from '../../../actors/hypervisor/drivers/images.ts'
+import { INSTANCE_OPERATIONS, type InstanceOperation } from '../../../actors/instance/states.ts'
+
+export interface Recipe {
+  readonly kind: InstanceOperation
+  /** The state in which it begins; null for what begins from nothing. */
+  readonly from: VmState | null
+  /** Operations that led there from a fresh, active instance. */
+  readonly path: readonly InstanceOperation[]
+  /** The instance's host has lost its power and is said to be fenced. */
+  readonly darkHost: boolean
+}
+
+type Details = Omit<ActOnInstance, 'id' | 'action' | 'requestId'>
+
+const IMAGE = { image: '5eed0000-0000-4000-8000-000000000001', name: 'made', properties: {} }
+const DISK = { disk: { id: 'disk-1' } }
+const INTERFACE = { interface: { id: 'port-1' } }
+
+/** Arguments without which the request would be refused. */
+export const DETAILS: Readonly<Partial<Record<InstanceOperation, Details>>> = {
+  resize: { flavor: 'small' },
+  rebuild: { image: FAKE_IMAGE.id },
+  snapshot: { snapshot: IMAGE },
+  backup: { snapshot: { ...IMAGE, backupType: 'daily', rotation: 1 } },
+  'attach-disk': DISK,
+  'detach-disk': DISK,
+  'attach-interface': INTERFACE,
+  'detach-interface': INTERFACE,
+}
+
+/** What must have been done in that state before, when no state tells of it; each list is a way of its own. */
+const FIRST: Readonly<Partial<Record<InstanceOperation, readonly (readonly InstanceOperation[])[]>>> = {
+  'detach-disk': [['attach-disk']],
+  'detach-interface': [['attach-interface']],
+  delete: [[], ['attach-disk']],
+}
+
+/** These are only for instances whose host is gone. */
+const ON_DARK_HOSTS: ReadonlySet<InstanceOperation> = new Set(['evacuate'])
+
+/** From different states: what is resized may have run before or not, and that matters. A third way has shown nothing more. */
+const WAYS_PER_STATE = 2
+
+const kinds = Object.keys(INSTANCE_OPERATIONS).filter((kind): kind is InstanceOperation => kind in INSTANCE_OPERATIONS)
+
+/** A few ways from a fresh, active instance to each state, the shortest first, by operations that are done. */
+function ways(): ReadonlyMap<VmState, readonly (readonly InstanceOperation[])[]> {
+  const found = new Map<VmState, (readonly InstanceOperation[])[]>([['active', [[]]]])
+  for (const [state, [path = []]] of found) {
+    for (const kind of kinds) {
+      const { from, done, second } = INSTANCE_OPERATIONS[kind]
+      if (!from.includes(state) || second === 'needs' || ON_DARK_HOSTS.has(kind) || kind === 'delete' || state === 'resized') continue
+      if (done.vmState === 'same' || done.vmState === 'kept' || done.vmState === 'back' || done.vmState === 'active') continue
+      const known = found.get(done.vmState) ?? []
+      const before = path.join()
+      if (known.length < WAYS_PER_STATE && known.every(way => way.slice(0, -1).join() !== before))
+        found.set(done.vmState, [...known, [...path, kind]])
+    }
+  }
+  return found
+}
+
+const WAYS = ways()
+
+/** All ways to bring an operation about, the shortest first; none when nothing is known of it. */
+export function recipesFor(name: string): Recipe[] {
+  const kind = kinds.find(k => k === name)
+  if (!kind) return []
+  if (kind === 'build') return [{ kind, from: null, path: [], darkHost: false }]
+  return INSTANCE_OPERATIONS[kind].from
+    .flatMap(from =>
+      (FIRST[kind] ?? [[]])
+        .filter(first => first.every(each => INSTANCE_OPERATIONS[each].from.includes(from)))
+        .flatMap(first => (WAYS.get(from) ?? []).map(path => ({ kind, from, path: [...path, ...first], darkHost: ON_DARK_HOSTS.has(kind) }))),
+    )
+    .toSorted((a, b) => a.path.length - b.path.length)
+}
