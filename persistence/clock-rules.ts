@@ -11,8 +11,9 @@
  *     it is ahead, and for so long nobody has looked             it was set forward: the conductor is right
  *     it is ahead, but others have looked meanwhile              it is the conductor that stood still: it learns
  *
- * When nobody knows better (all machines of conductors have been booted), time has passed as the database says, but never back. Once corrected, the difference is worn off by
- * a two-hundredth of the time that passes, so that what people read comes right in the end, and no deadline notices.
+ * When nobody knows better (all machines of conductors have been booted), time has passed as the database says, but never back.
+ * Once corrected, the difference is worn off by a two-hundredth of the time that passes, so that what people read comes right in
+ * the end, and no deadline notices.
  *
  * The SQL functions of `migrations/0004-cluster-clock.ts` say the same; the contract tests run on both.
  */

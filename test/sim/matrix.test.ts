@@ -1,4 +1,4 @@
-/** The kill matrix: every operation can be brought about and every step of it is met; one cell in so many is run. All of them: `npm run kill-matrix`. */
+/** The kill matrix: every operation is brought about and every step of it met; one cell in so many is run. All: `npm run kill-matrix`. */
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { test } from 'uvu'

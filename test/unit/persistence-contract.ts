@@ -6,6 +6,7 @@ import { address, SHARD_COUNT } from '../../actors/kernel/address.ts'
 import type { ViewRow } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../../actors/kernel/ports.ts'
+import { clockContract } from './clock-contract.ts'
 import { append, event, instanceRow, node, rejectsWith } from './persistence-fixtures.ts'
 
 export interface Subject {
@@ -20,16 +21,17 @@ export interface Subject {
   close(): Promise<void>
 }
 
+/** Runs `body` on a database of its own, which one conductor has joined. */
+export type ContractTest = (title: string, body: (subject: Subject, me: Incarnation, journal: Journal) => Promise<void>) => void
+
 /** Long enough that a slow machine renews in time, short enough to wait for. */
 const LEASE_MS = 1500
 const RENEW_MS = 300
 
-const reckoning = (boot: string, believedMs: number) => ({ believedMs, machine: { boot, uptimeMs: 0 } })
-
 export function persistenceContract(name: string, open: () => Promise<Subject>): void {
   const contract = suite(name)
 
-  const test = (title: string, body: (subject: Subject, me: Incarnation, journal: Journal) => Promise<void>) =>
+  const test: ContractTest = (title, body) =>
     contract(title, async () => {
       const subject = await open()
       try {
@@ -292,53 +294,7 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
     assert.is((await membership.renew(b, LEASE_MS, {})).alive, false)
   })
 
-  test("the database's clock is set an hour forth and back: conductors that know better keep time, leases and all", async (subject, me, journal) => {
-    const { membership } = subject
-    const { incarnation: b, now: began } = await membership.join(node('b'))
-    let elapsed = 0
-    const believed = (): number => began + elapsed
-    const renewBoth = async () => {
-      const mine = await membership.renew(me, LEASE_MS, {}, reckoning('a', believed()))
-      await membership.renew(b, LEASE_MS, {}, reckoning('b', believed()))
-      return mine.now
-    }
-    for (const hours of [1, -1, -1, 1]) {
-      await renewBoth()
-      await subject.setClock(hours * 3_600_000)
-      assert.is(await membership.declareDead(me, b, true), false, 'no lease has run out')
-      const now = await renewBoth()
-      assert.ok(Math.abs(now - believed()) < 1000, `${hours} h: ${now - believed()} ms off`)
-      await subject.elapse(RENEW_MS)
-      elapsed += RENEW_MS
-      assert.is(await membership.declareDead(me, b, true), false)
-    }
-    await journal.append(append('x', [event(1, {}, began)], { row: instanceRow('x'), finished: true }))
-    assert.equal(await subject.trim(60_000), { actors: 0, events: 0 }, 'retention goes by cluster time too')
-  })
-
-  test('whoever joins right after the clock was set waits for one who was there, or for as long as its lease', async (subject, me) => {
-    const { membership } = subject
-    const { now } = await membership.renew(me, LEASE_MS, {})
-    await subject.setClock(3_600_000)
-    const error = await rejectsWith('Unavailable', membership.join(node('b')))
-    assert.is(error.details?.settlesWithinMs, LEASE_MS)
-    await membership.renew(me, LEASE_MS, {}, reckoning('a', now))
-    const joined = await membership.join(node('b'))
-    assert.ok(Math.abs(joined.now - now) < 2000)
-    await subject.setClock(3_600_000)
-    const alone = await membership.join(node('c'), true)
-    assert.ok(alone.now - now > 3_500_000, 'nobody knew better')
-  })
-
-  test('whoever starts on a machine where another ran knows from it how much time has passed', async (subject, me) => {
-    const { membership } = subject
-    const { now } = await membership.renew(me, LEASE_MS, {}, { believedMs: 0, machine: { boot: 'a', uptimeMs: 50_000 } })
-    for (const [i, jumpMs] of [3_600_000, -3_600_000].entries()) {
-      await subject.setClock(jumpMs)
-      const joined = await membership.join(node('a', 51_000 + i))
-      assert.ok(Math.abs(joined.now - now - 1000) < 2500, `${joined.now - now} ms`)
-    }
-  })
+  clockContract(test, LEASE_MS)
 
   test('lists are newest first, page by marker, and filter by columns', async (subject, _, journal) => {
     const { views } = subject
