@@ -11,7 +11,7 @@ import { Finding, type Target, textOf } from './target.ts'
 import { TARGETS } from './targets/index.ts'
 
 const FOREVER = Number.POSITIVE_INFINITY
-const MUTATIONS = 150
+const MUTATIONS = 60
 
 for (const [name, make] of TARGETS) {
   test(`${name}: nothing is found in the corpus and ${MUTATIONS} changes of it`, async () => {
