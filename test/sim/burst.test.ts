@@ -3,6 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { GroupPolicy, HostBody, InstanceBody } from '../../actors/api.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
+import { NO_LIMITS } from '../../actors/kernel/quota.ts'
 import { bodies } from './checkers/checker.ts'
 import { createLoop } from './loop.ts'
 import { createRandom } from './random.ts'
@@ -28,12 +29,14 @@ interface Wanted {
   readonly group?: GroupPolicy
 }
 
+const UNLIMITED = { ...SIM_SETTINGS, quotas: { ...SIM_SETTINGS.quotas, limits: NO_LIMITS } }
+
 async function burst({ count, size, seed, group }: Wanted): Promise<Burst> {
   const loop = createLoop()
   loop.install()
   try {
     const random = createRandom(seed)
-    const world = createWorld(loop, random.fork(), { ...size, failure: {} }, () => {})
+    const world = createWorld(loop, random.fork(), { ...size, settings: UNLIMITED, failure: {} }, () => {})
     await loop.runUntil(READY_MS)
     const ids = Array.from({ length: count }, (_, i) => `${seed}-${i}`)
     const api = world.api()

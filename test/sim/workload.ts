@@ -28,6 +28,9 @@ const GROUPED = 0.3
 
 export const newHistory = (busy = 0): History => ({ created: new Map(), deleted: new Map(), acted: new Map(), overQuota: 0, surprises: [], busy })
 
+/** Nobody, for whom room is claimed. */
+export const STRAY = 'stray'
+
 const PROJECTS = ['p', 'q']
 const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
 const ACTIONS: readonly InstanceAction[] = [
@@ -228,7 +231,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     /** Room for nobody: it must be gone in the end, whatever happens to those who are to release it. */
     const leak = async (): Promise<void> => {
       const conductor = own.pick(world.conductors).running
-      const args = { claim: `stray.${++strays}`, instance: 'stray', order: 1_000_000, vcpus: 1, ramMb: 16, diskGb: 1 }
+      const args = { claim: `${STRAY}.${++strays}`, instance: STRAY, order: 1_000_000, vcpus: 1, ramMb: 16, diskGb: 1 }
       await conductor?.messenger.call(address('host', own.pick(world.computes).name), 'claim', args, { timeoutMs: 5000 })
     }
     const repair = async (): Promise<void> => {
