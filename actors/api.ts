@@ -4,12 +4,14 @@
  * Every method may reject with a `BatonError` of the table in `kernel/errors.ts`.
  */
 
+import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
+export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostState } from './host/body.ts'
 export type { HostPlacement, Ratios } from './placement/amounts.ts'
 export * from './placement/bodies.ts'
@@ -173,45 +175,6 @@ export interface OperationBody {
   readonly deadlineAt: number
   readonly cancelRequested: boolean
   readonly fault: Fault | null
-}
-
-export interface NodeBody {
-  readonly id: string
-  readonly role: 'conductor' | 'compute' | 'gateway'
-  readonly pid: number
-  readonly state: string
-  readonly endpoint: string
-  readonly version: string
-  /** `process.version` of the node. */
-  readonly node: string
-  /** Shards owned, for conductors. */
-  readonly shards: number
-  readonly load: Readonly<Record<string, number>>
-}
-
-export interface QueueBody {
-  readonly node: string
-  readonly queue: string
-  readonly depth: number
-  readonly limit: number
-  readonly oldestMs: number
-  /** The actor with the longest inbox, if any waits. */
-  readonly busiest: string | null
-}
-
-export interface StatusBody {
-  readonly version: string
-  readonly nodes: readonly NodeBody[]
-  readonly instances: Readonly<Record<VmState, number>>
-  readonly operationsOpen: number
-  readonly mapVersion: number
-  readonly database: { readonly connected: boolean; readonly waitingCommits: number }
-  /** Whether to add a conductor, with the numbers behind it. */
-  readonly advice: { readonly addConductor: boolean; readonly because: string }
-  /** Actors set aside after failing too often. */
-  readonly poisoned: readonly string[]
-  /** What a person should look at, in words. */
-  readonly alerts: readonly string[]
 }
 
 export type InstanceAction =

@@ -10,14 +10,12 @@ import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
-import { type Check, checkObject, integer, listOf, text } from '../actors/kernel/check.ts'
 import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
 import { NO_LIMITS } from '../actors/kernel/quota.ts'
 import { catalogue } from '../actors/operation/catalogue/index.ts'
-import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.ts'
 import { operationActor } from '../actors/operation/operation.ts'
 import { aggregatesActor } from '../actors/placement/aggregates.ts'
 import { NOTHING } from '../actors/placement/amounts.ts'
@@ -26,22 +24,22 @@ import { type ProjectSettings, projectActor } from '../actors/project/project.ts
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import { schedulerSettings } from '../actors/scheduler/settings.ts'
 import type { Link } from '../transport/link.ts'
-import { createMessenger, type Messenger, type Received, type Route } from '../transport/messenger.ts'
+import { createMessenger, type Messenger, type Route } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
 import { type ActorHost, createActorHost } from './actor-host.ts'
 import { createActorSystem } from './actor-system.ts'
 import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
+import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
-import { type Beat, checkBeat, createHostMonitor } from './host-monitor.ts'
+import { createHostMonitor } from './host-monitor.ts'
 import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createPlacement } from './placement.ts'
 import { createSelfReport } from './self-report.ts'
-import { serveApi } from './serve-api.ts'
 import { createStorage } from './storage.ts'
 import { createSubjectTeller } from './subject-teller.ts'
-import { createSummaries, type HostSummary } from './summaries.ts'
+import { createSummaries } from './summaries.ts'
 import type { TreatmentOptions } from './treatments.ts'
 
 export interface ConductorOptions {
@@ -203,90 +201,13 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const call = (kind: string, id: string, method: string, args: unknown) => messenger.call(address(kind, id), method, args, { timeoutMs: CALL_MS })
 
-  async function serve(message: Received): Promise<unknown> {
-    const { to, method, args, from, deadlineMs } = message
-    switch (to.kind) {
-      case 'scheduler':
-        if (method !== 'pick' || from.role !== 'conductor')
-          throw new BatonError('UnknownMethod', `a scheduler has no method ${method} for a ${from.role}`)
-        return placement.pick(checked('scheduler.pick', checkPick, args) as PickArgs)
-      case 'storage':
-        if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `storage has no method ${method} for a ${from.role}`)
-        return storage(method, args)
-      case 'fence':
-        if (from.role !== 'conductor' || !options.fence) throw new BatonError('UnknownMethod', `there is no fence command for a ${from.role}`)
-        return options.fence(String((args as { host: string }).host)).then(() => null)
-      case 'api':
-        if (from.role !== 'gateway' && from.role !== 'client') throw new BatonError('UnknownMethod', `the API is not for a ${from.role}`)
-        return serveApi(api, method, args)
-      case 'monitor': {
-        if (!actors.owns(shardOf(to.id))) throw movedWithMap(shardOf(to.id))
-        if (method === 'reported' && from.role === 'conductor') return monitor.reported(to.id)
-        if (method === 'lease' && from.role === 'conductor') return monitor.lease(to.id)
-        if (method !== 'beat') throw new BatonError('UnknownMethod', `a monitor has no method ${method}`)
-        return monitor.beat(to.id, checked('monitor.beat', checkBeat, args) as Beat, from)
-      }
-      case 'node':
-        if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `a node has no method ${method} for a ${from.role}`)
-        return serveNode(method, args)
-      default:
-        return actors.deliver(to, { method, args }, from, deadlineMs).catch(error => {
-          throw error instanceof BatonError && error.code === 'Moved' ? movedWithMap(shardOf(to.id)) : error
-        })
-    }
-  }
-
-  function checked(what: string, check: Check, args: unknown): unknown {
-    const wrong = check(args)
-    if (wrong) throw new BatonError('BadRequest', `${what}: ${wrong}`)
-    return args
-  }
-
-  const movedWithMap = (shard: number): BatonError =>
-    new BatonError('Moved', `shard ${shard} is not served by ${nodeId}`, { details: { map: member.map() } })
-
-  async function serveNode(method: string, args: unknown): Promise<unknown> {
-    if (method === 'queues') return selfReport.queues()
-    if ((method === 'revive' || method === 'rewrite') && checkActor(args) === null) {
-      return actors[method](parseAddress((args as { actor: string }).actor))
-    }
-    if (method === 'drain') {
-      env.setTimer(0, () => drain().then(() => options.onDrained?.()))
-      return { state: 'draining' }
-    }
-    throw new BatonError('UnknownMethod', `a node has no method ${method}`)
-  }
-
-  const checkPing = checkObject({ incarnation: integer(1, Number.MAX_SAFE_INTEGER), suspects: listOf(integer(1, Number.MAX_SAFE_INTEGER), 1000) })
-
-  const checkActor = checkObject({ actor: text(256) })
-
-  const checkVersion = checkObject({ version: integer(0, Number.MAX_SAFE_INTEGER) })
-
-  function take({ to, method, args, from }: Received): void {
-    if (method === 'mapNewer' && checkVersion(args) === null && (args as { version: number }).version < member.map().version) {
-      const session = messenger.sessions.to(from.node)
-      if (session) messenger.castTo(session, address('node', from.node), 'map', member.map())
-    }
-    if (from.role !== 'conductor') return
-    if (to.kind === 'node' && method === 'ping' && checkPing(args) === null) {
-      const ping = args as { incarnation: Incarnation; suspects: Incarnation[] }
-      member.heard(ping.incarnation, ping.suspects)
-    }
-    if (to.kind === 'node' && method === 'membershipChanged') member.refresh()
-    if (to.kind === 'monitor' && method === 'policyChanged') monitor.nudge(to.id)
-    // A late word of a former owner says nothing against ours.
-    if (to.kind === 'node' && method === 'summaries') summaries.take((args as HostSummary[]).filter(host => !actors.owns(shardOf(host.id))))
-    if (to.kind === 'node' && method === 'aggregatesChanged') placement.refresh()
-  }
-
   const messenger: Messenger = createMessenger({
     env,
     link: options.link,
     self: identity,
     route,
-    serve,
-    take,
+    serve: message => doors.serve(message),
+    take: message => doors.take(message),
     onMoved: () => member.refresh(),
     onSessionClosed(session) {
       if (session.identity.role === 'conductor' && session.dialled) member.disconnected(session.identity.inc)
@@ -389,6 +310,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   function load(): Json {
     return { ...selfReport.load(), alerts: [...monitor.alerts()], ...options.gauges?.() }
   }
+
+  const doors = createDoors({
+    ...{ nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence: options.fence },
+    queues: selfReport.queues,
+    drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
+  })
 
   async function drain(): Promise<void> {
     if (stopped) return

@@ -19,6 +19,8 @@ export interface SelfReportOptions {
   readonly total: number
 }
 
+export type SelfReport = ReturnType<typeof createSelfReport>
+
 export function createSelfReport({ nodeId, engine, link, messenger, actors, journal, total }: SelfReportOptions) {
   return {
     load() {

@@ -1,0 +1,41 @@
+/** The cluster as others see it: its nodes, their queues, and its health. */
+import type { VmState } from '../api.ts'
+
+export interface NodeBody {
+  readonly id: string
+  readonly role: 'conductor' | 'compute' | 'gateway'
+  readonly pid: number
+  readonly state: string
+  readonly endpoint: string
+  readonly version: string
+  /** `process.version` of the node. */
+  readonly node: string
+  /** Shards owned, for conductors. */
+  readonly shards: number
+  readonly load: Readonly<Record<string, number>>
+}
+
+export interface QueueBody {
+  readonly node: string
+  readonly queue: string
+  readonly depth: number
+  readonly limit: number
+  readonly oldestMs: number
+  /** The actor with the longest inbox, if any waits. */
+  readonly busiest: string | null
+}
+
+export interface StatusBody {
+  readonly version: string
+  readonly nodes: readonly NodeBody[]
+  readonly instances: Readonly<Record<VmState, number>>
+  readonly operationsOpen: number
+  readonly mapVersion: number
+  readonly database: { readonly connected: boolean; readonly waitingCommits: number }
+  /** Whether to add a conductor, with the numbers behind it. */
+  readonly advice: { readonly addConductor: boolean; readonly because: string }
+  /** Actors set aside after failing too often. */
+  readonly poisoned: readonly string[]
+  /** What a person should look at, in words. */
+  readonly alerts: readonly string[]
+}

@@ -1,0 +1,116 @@
+/** What a conductor answers and hears, by who asks: every message from outside comes through here, and its arguments are looked at. */
+import type { ClusterApi } from '../actors/api.ts'
+import { address, parseAddress, shardOf } from '../actors/kernel/address.ts'
+import { type Check, checkObject, integer, listOf, text } from '../actors/kernel/check.ts'
+import { BatonError } from '../actors/kernel/errors.ts'
+import type { Incarnation } from '../actors/kernel/ports.ts'
+import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.ts'
+import type { Messenger, Received } from '../transport/messenger.ts'
+import type { ActorHost } from './actor-host.ts'
+import { type Beat, checkBeat, type HostMonitor } from './host-monitor.ts'
+import type { ClusterMember } from './member.ts'
+import type { PlacementService } from './placement.ts'
+import type { SelfReport } from './self-report.ts'
+import { serveApi } from './serve-api.ts'
+import type { Storage } from './storage.ts'
+import type { HostSummary, Summaries } from './summaries.ts'
+
+export interface DoorsOptions {
+  readonly nodeId: string
+  readonly actors: ActorHost
+  readonly messenger: Messenger
+  readonly member: ClusterMember
+  readonly monitor: HostMonitor
+  readonly placement: PlacementService
+  readonly storage: Storage
+  readonly summaries: Summaries
+  readonly api: ClusterApi
+  readonly queues: SelfReport['queues']
+  /** Makes sure that nothing runs on a host; undefined when nobody can. */
+  readonly fence: ((host: string) => Promise<void>) | undefined
+  /** Begins to hand everything over. */
+  drain(): void
+}
+
+const ANY = Number.MAX_SAFE_INTEGER
+const checkPing = checkObject({ incarnation: integer(1, ANY), suspects: listOf(integer(1, ANY), 1000) })
+const checkActor = checkObject({ actor: text(256) })
+const checkVersion = checkObject({ version: integer(0, ANY) })
+
+function checked(what: string, check: Check, args: unknown): unknown {
+  const wrong = check(args)
+  if (wrong) throw new BatonError('BadRequest', `${what}: ${wrong}`)
+  return args
+}
+
+const unknown = (what: string): never => {
+  throw new BatonError('UnknownMethod', what)
+}
+
+export function createDoors(options: DoorsOptions) {
+  const { nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence } = options
+
+  const movedWithMap = (shard: number): BatonError =>
+    new BatonError('Moved', `shard ${shard} is not served by ${nodeId}`, { details: { map: member.map() } })
+
+  async function serveNode(method: string, args: unknown): Promise<unknown> {
+    if (method === 'queues') return options.queues()
+    if ((method === 'revive' || method === 'rewrite') && checkActor(args) === null) {
+      return actors[method](parseAddress((args as { actor: string }).actor))
+    }
+    if (method !== 'drain') return unknown(`a node has no method ${method}`)
+    options.drain()
+    return { state: 'draining' }
+  }
+
+  return {
+    /** Answers a call. Rejects `UnknownMethod` for what is not for this sender, and `Moved` for what is elsewhere. */
+    async serve({ to, method, args, from, deadlineMs }: Received): Promise<unknown> {
+      switch (to.kind) {
+        case 'scheduler':
+          if (method !== 'pick' || from.role !== 'conductor') return unknown(`a scheduler has no method ${method} for a ${from.role}`)
+          return placement.pick(checked('scheduler.pick', checkPick, args) as PickArgs)
+        case 'storage':
+          if (from.role !== 'conductor') return unknown(`storage has no method ${method} for a ${from.role}`)
+          return storage(method, args)
+        case 'fence':
+          if (from.role !== 'conductor' || !fence) return unknown(`there is no fence command for a ${from.role}`)
+          return fence(String((args as { host: string }).host)).then(() => null)
+        case 'api':
+          if (from.role !== 'gateway' && from.role !== 'client') return unknown(`the API is not for a ${from.role}`)
+          return serveApi(api, method, args)
+        case 'monitor':
+          if (!actors.owns(shardOf(to.id))) throw movedWithMap(shardOf(to.id))
+          if (method === 'reported' && from.role === 'conductor') return monitor.reported(to.id)
+          if (method === 'lease' && from.role === 'conductor') return monitor.lease(to.id)
+          if (method !== 'beat' || from.role !== 'compute') return unknown(`a monitor has no method ${method} for a ${from.role}`)
+          return monitor.beat(to.id, checked('monitor.beat', checkBeat, args) as Beat, from)
+        case 'node':
+          if (from.role !== 'conductor') return unknown(`a node has no method ${method} for a ${from.role}`)
+          return serveNode(method, args)
+        default:
+          return actors.deliver(to, { method, args }, from, deadlineMs).catch(error => {
+            throw error instanceof BatonError && error.code === 'Moved' ? movedWithMap(shardOf(to.id)) : error
+          })
+      }
+    },
+    /** Hears a cast. */
+    take({ to, method, args, from }: Received): void {
+      if (method === 'mapNewer' && checkVersion(args) === null && (args as { version: number }).version < member.map().version) {
+        const session = messenger.sessions.to(from.node)
+        if (session) messenger.castTo(session, address('node', from.node), 'map', member.map())
+      }
+      if (from.role !== 'conductor') return
+      if (to.kind === 'monitor' && method === 'policyChanged') monitor.nudge(to.id)
+      if (to.kind !== 'node') return
+      if (method === 'ping' && checkPing(args) === null) {
+        const ping = args as { incarnation: Incarnation; suspects: Incarnation[] }
+        member.heard(ping.incarnation, ping.suspects)
+      }
+      if (method === 'membershipChanged') member.refresh()
+      // A late word of a former owner says nothing against ours.
+      if (method === 'summaries') summaries.take((args as HostSummary[]).filter(host => !actors.owns(shardOf(host.id))))
+      if (method === 'aggregatesChanged') placement.refresh()
+    },
+  }
+}
