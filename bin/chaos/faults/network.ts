@@ -74,15 +74,11 @@ export const NETWORK_FAULTS: readonly Fault[] = [
   }),
   dropping('conductor-without-database', 'a conductor reaches everybody but the database', [500, 12_000], (stage, chance) => {
     const victim = chance.of(ids(stage, 'conductor'))
-    const { port } = stage.database
     return victim === undefined
       ? null
       : {
           victim,
-          rules: [
-            { from: victim, to: OUTSIDE, port },
-            { from: OUTSIDE, to: victim, port },
-          ],
+          rules: stage.database.ports.flatMap(port => both(victim, OUTSIDE).map(rule => ({ ...rule, port }))),
         }
   }),
   dropping('loss', 'a tenth to a third of all packets is lost', [1000, 6000], (_, chance) => {
