@@ -22,6 +22,8 @@ export interface Stage {
   readonly network: Network | null
   readonly database: StageDatabase
   nodes(role?: Role): ReturnType<LocalCluster['nodes']>
+  /** The port at which a conductor listens for other nodes. */
+  portOf(conductor: string): number
   close(): Promise<void>
 }
 
@@ -72,7 +74,8 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
     })
     opened.push(() => cluster.stop())
     const nodes: Stage['nodes'] = role => cluster.nodes().filter(n => role === undefined || n.role === role)
-    return { folder: data, endpoint: cluster.endpoint, network, database, nodes, close }
+    const portOf = (conductor: string): number => Number(cluster.file.conductors[Number(conductor.split('-').at(-1)) - 1]?.split(':').at(-1))
+    return { folder: data, endpoint: cluster.endpoint, network, database, nodes, portOf, close }
   } catch (error) {
     await close()
     throw error

@@ -1,8 +1,11 @@
 /** What a switch can do to those on it: cut off, lose, hold back. */
+import { fileURLToPath } from 'node:url'
 import type { Drop, Network } from '../network.ts'
 import { OUTSIDE } from '../network.ts'
 import type { Stage } from '../stage.ts'
 import type { Chance, Fault, Injected } from './fault.ts'
+
+const PROXY = fileURLToPath(new URL('../proxy.ts', import.meta.url))
 
 const both = (a: string, b: string): Drop[] => [
   { from: a, to: b },
@@ -94,6 +97,18 @@ export const NETWORK_FAULTS: readonly Fault[] = [
       onNetwork(stage, async network => {
         const victim = chance.of([...ids(stage, 'conductor'), ...ids(stage, 'compute')])
         return victim === undefined ? null : { victim, heal: await network.limit(victim, Math.round(chance.between([200, 2000]))) }
+      }),
+  },
+  {
+    name: 'messages-late-and-twice',
+    about: 'messages to and from a conductor are held up, by up to 0.4 s, and one in five comes twice',
+    network: true,
+    lastsMs: [2000, 8000],
+    inject: (stage, chance) =>
+      onNetwork(stage, async network => {
+        const victim = chance.of(ids(stage, 'conductor'))
+        if (victim === undefined) return null
+        return { victim, heal: await network.intercept(victim, stage.portOf(victim), PROXY, ['400', '20']) }
       }),
   },
 ]
