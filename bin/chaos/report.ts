@@ -134,7 +134,7 @@ export function percentile(values: readonly number[], share: number): number {
 export function tally(notes: readonly Note[]): Map<string, number> {
   const counts = new Map<string, number>()
   for (const { what, outcome, detail } of notes) {
-    if (what !== 'create' && outcome === 'acknowledged') continue
+    if (what === 'seen' || (what !== 'create' && outcome === 'acknowledged')) continue
     const key = what === 'end' ? `${detail} ${outcome}` : [what, outcome, detail].filter(Boolean).join(' ')
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }

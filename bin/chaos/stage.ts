@@ -6,12 +6,22 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { loadConfig } from '../../supervisors/config.ts'
+import { type ConfigKey, loadConfig } from '../../supervisors/config.ts'
+import { environmentName } from '../../supervisors/config-table.ts'
 import { type LocalCluster, startLocalCluster } from '../../supervisors/local-cluster.ts'
 import { keepDatabase, type StageDatabase } from './database.ts'
 import { createNetwork, type Network, sweepNetworks, whyNoNetwork } from './network.ts'
 
 const SCRIPT = fileURLToPath(new URL('../baton.ts', import.meta.url))
+
+/** So short that hosts are lost within a run: silent for the lease, a fifth of it and 2 s. */
+const TERMS = {
+  'heartbeat.intervalMs': 500,
+  'heartbeat.suspectMs': 1500,
+  'heartbeat.downMs': 4000,
+  'ha.leaseMs': 8000,
+  'reconcile.auditMs': 5000,
+} as const satisfies { readonly [K in ConfigKey]?: number }
 
 export type Role = ReturnType<LocalCluster['nodes']>[number]['role']
 
@@ -60,10 +70,11 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
       'data.folder': data,
       'database.url': database.url,
       'driver.name': 'fake',
-      'driver.fake.latencyMs': String(latencyMs),
       'http.port': '0',
     }
-    process.env.BATON_DRIVER_FAKE_LATENCY_MS = String(latencyMs)
+    // Nodes have them from their environment.
+    const terms = { 'driver.fake.latencyMs': latencyMs, ...TERMS }
+    for (const [key, value] of Object.entries(terms)) process.env[environmentName(key)] = String(value)
     const cluster = await startLocalCluster({
       config: loadConfig({ file: undefined, env: process.env, flags }),
       script: SCRIPT,

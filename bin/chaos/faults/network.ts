@@ -12,6 +12,14 @@ const both = (a: string, b: string): Drop[] => [
   { from: b, to: a },
 ]
 
+const alone = (victim: string): Drop[] => [
+  { from: victim, to: null },
+  { from: null, to: victim },
+]
+
+/** Longer than a host may be silent before it is lost: by the stage's terms, 11.6 s. */
+const LOST_MS = [14_000, 25_000] as const
+
 /** A fault that is a set of rules at the switch. */
 const dropping = (
   name: string,
@@ -38,28 +46,21 @@ const ids = (stage: Stage, role: 'conductor' | 'compute'): string[] => stage.nod
 export const NETWORK_FAULTS: readonly Fault[] = [
   dropping('partition-conductor', 'a conductor hears nobody and is heard by nobody', [500, 12_000], (stage, chance) => {
     const victim = chance.of(ids(stage, 'conductor'))
-    return victim === undefined
-      ? null
-      : {
-          victim,
-          rules: [
-            { from: victim, to: null },
-            { from: null, to: victim },
-          ],
-        }
+    return victim === undefined ? null : { victim, rules: alone(victim) }
   }),
   dropping('partition-host', 'a compute host hears nobody and is heard by nobody', [500, 9000], (stage, chance) => {
     const victim = chance.of(ids(stage, 'compute'))
-    return victim === undefined
-      ? null
-      : {
-          victim,
-          rules: [
-            { from: victim, to: null },
-            { from: null, to: victim },
-          ],
-        }
+    return victim === undefined ? null : { victim, rules: alone(victim) }
   }),
+  dropping(
+    'lose-host',
+    'a compute host is cut off for longer than its lease: what is highly available there is evacuated',
+    LOST_MS,
+    (stage, chance) => {
+      const victim = chance.of(ids(stage, 'compute'))
+      return victim === undefined ? null : { victim, rules: alone(victim) }
+    },
+  ),
   dropping('deaf-conductor', 'one way: a conductor is heard and hears nothing', [500, 9000], (stage, chance) => {
     const victim = chance.of(ids(stage, 'conductor'))
     return victim === undefined ? null : { victim, rules: [{ from: null, to: victim }] }
