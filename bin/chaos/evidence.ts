@@ -71,7 +71,7 @@ function lapsesIn(host: string, log: string): Evidence['lapses'] {
 }
 
 /** When conductors went on with what others had left, from their logs: ms since 1970. */
-export async function takeOvers(folder: string): Promise<number[]> {
+export async function resumedAt(folder: string): Promise<number[]> {
   const logs = join(folder, 'logs')
   const files = (await readdir(logs)).filter(file => file.startsWith('conductor-'))
   const texts = await Promise.all(files.map(file => readFile(join(logs, file), 'utf8')))

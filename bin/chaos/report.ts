@@ -6,7 +6,7 @@ import type { Note } from './clients.ts'
 import type { Fault } from './faults/fault.ts'
 import { RULE_NAMES } from './judge.ts'
 import type { Deed } from './nemesis.ts'
-import type { ChaosResult } from './run.ts'
+import type { ChaosResult, TakeOver } from './run.ts'
 
 const WIDTH = 1120
 const LEFT = 210
@@ -49,7 +49,7 @@ ${verdict}
 <h2>Faults, and what got through</h2>
 ${timeline(run)}
 <h2>Take-overs</h2>
-${takeOverLine(run.takeOverMs)}
+${takeOverLine(run.takeOvers)}
 <h2>Operations</h2>
 ${operationsTable(run.notes)}
 <h2>Rules that were checked</h2>
@@ -118,10 +118,16 @@ function wellPerSecond(notes: readonly Note[], beganAt: number, seconds: number)
 export const wentWell = (note: Note): boolean =>
   note.what === 'end' ? note.outcome === 'done' : note.what === 'create' && note.outcome === 'acknowledged'
 
-function takeOverLine(times: readonly number[]): string {
-  if (times.length === 0) return '<p class="dim">No conductor was killed while it had something to do.</p>'
-  const figures = `p50 ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`
-  return `<p>${times.length} times: ${figures}, from kill -9 to the first step that another conductor resumed.</p>`
+function takeOverLine(takeOvers: readonly TakeOver[]): string {
+  if (takeOvers.length === 0) return '<p class="dim">No conductor was killed while it had something to do.</p>'
+  return `<p>From kill -9 to the first step that another conductor resumed: ${takeOverFigures(takeOvers)}.</p>`
+}
+
+export function takeOverFigures(takeOvers: readonly TakeOver[]): string {
+  const figures = (times: readonly number[]): string =>
+    times.length === 0 ? 'none' : `${times.length}, p50 ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`
+  const alone = takeOvers.filter(t => t.alone).map(t => t.ms)
+  return `${figures(takeOvers.map(t => t.ms))}; while nothing else was wrong ${figures(alone)}`
 }
 
 /** The smallest of the values that is not below this share of them. */

@@ -34,6 +34,8 @@ export interface Stage {
   nodes(role?: Role): ReturnType<LocalCluster['nodes']>
   /** The port at which a conductor listens for other nodes. */
   portOf(conductor: string): number
+  /** Everything that is not the database's stays after `close`; answers where. */
+  keep(): string
   close(): Promise<void>
 }
 
@@ -53,7 +55,12 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
   // The user who runs PostgreSQL in place of root passes through.
   await chmod(folder, 0o711)
   const names = [...numbered('conductor', conductors), ...numbered('compute', computes)]
-  const opened: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true, maxRetries: 5 })]
+  let kept = false
+  const opened: (() => Promise<void>)[] = [
+    async () => {
+      if (!kept) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+    },
+  ]
   const close = async () => {
     for (const undo of opened.reverse().splice(0)) await undo()
   }
@@ -86,7 +93,11 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
     opened.push(() => cluster.stop())
     const nodes: Stage['nodes'] = role => cluster.nodes().filter(n => role === undefined || n.role === role)
     const portOf = (conductor: string): number => Number(cluster.file.conductors[Number(conductor.split('-').at(-1)) - 1]?.split(':').at(-1))
-    return { folder: data, endpoint: cluster.endpoint, network, database, nodes, portOf, close }
+    const keep = (): string => {
+      kept = true
+      return data
+    }
+    return { folder: data, endpoint: cluster.endpoint, network, database, nodes, portOf, keep, close }
   } catch (error) {
     await close()
     throw error

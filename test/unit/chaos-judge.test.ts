@@ -4,7 +4,7 @@ import type { DriverMethod } from '../../actors/hypervisor/drivers/rules.ts'
 import { HIGHLY_AVAILABLE, type Note } from '../../bin/chaos/clients.ts'
 import { type Evidence, judge, RULE_NAMES } from '../../bin/chaos/judge.ts'
 import { percentile, reportOf, tally } from '../../bin/chaos/report.ts'
-import { chanceOf } from '../../bin/chaos/run.ts'
+import { chanceOf, takeOverTimes } from '../../bin/chaos/run.ts'
 
 const note = (what: Note['what'], instance: string, outcome: Note['outcome'] = 'acknowledged', detail = ''): Note => ({
   askedAt: 0,
@@ -117,13 +117,27 @@ test('an instance that waits for its resize to be confirmed holds room and a gue
 test('the report shows the verdict, and names as text', () => {
   const deed = { fault: 'kill-conductor', victim: '<conductor-1>', beganAt: 1000, healedAt: 2000 }
   const fault = { name: 'kill-conductor', about: 'a & b', network: false, lastsMs: [0, 0] as const, inject: async () => null }
-  const run = { seed: 7, beganAt: 0, endedAt: 10_000, deeds: [deed], notes: GOOD.notes, violations: [], takeOverMs: [500, 700], leftOut: [] }
+  const takeOvers = [
+    { ms: 500, alone: true },
+    { ms: 700, alone: false },
+  ]
+  const run = { seed: 7, beganAt: 0, endedAt: 10_000, deeds: [deed], notes: GOOD.notes, violations: [], takeOvers, leftOut: [], kept: null }
   const page = reportOf(run, [fault])
   assert.match(page, /No violation/)
-  assert.match(page, /p50 500 ms, p99 700 ms/)
+  assert.match(page, /2, p50 500 ms, p99 700 ms; while nothing else was wrong 1, p50 500 ms/)
   assert.match(page, /&#60;conductor-1&#62;/)
   assert.not.match(page, /<conductor-1>/)
   assert.match(reportOf({ ...run, violations: [{ rule: 'every operation ends', what: 'build x is open' }] }, [fault]), /1 violation</)
+})
+
+test('a take-over is measured from its kill to the first resumed step before the next kill', () => {
+  const deed = (fault: string, beganAt: number, healedAt: number) => ({ fault, victim: 'x', beganAt, healedAt })
+  const kills = [deed('kill-conductor', 10_000, 10_000), deed('kill-conductor', 30_000, 30_000), deed('kill-conductor', 50_000, 50_000)]
+  const deeds = [...kills, deed('database-away', 25_000, 31_000)]
+  assert.equal(takeOverTimes(deeds, [9000, 10_800, 11_000, 35_000, 70_000]), [
+    { ms: 800, alone: true },
+    { ms: 5000, alone: false },
+  ])
 })
 
 test('figures', () => {

@@ -57,8 +57,8 @@ export const DATABASE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'full-disk',
-    about: 'no byte is free on the disk of PostgreSQL',
-    network: true,
+    about: 'no byte is free on the disk of PostgreSQL, where it could be given one of its own',
+    network: false,
     lastsMs: [1000, 8000],
     inject: stage =>
       taking(stage, async server => {
