@@ -35,7 +35,8 @@ const KEPT = 40
 const MOST_KEPT = 400
 /** Of a hundred instances, so many are highly available. They are left alone but for a delete, for so long, ms. */
 const HA = 25
-const HA_MS = [2000, 40_000] as const
+const HA_MS = [2000, 90_000] as const
+const MOST_PROTECTED = 10
 /** The detail of a note that a highly available instance was seen ACTIVE. */
 export const HIGHLY_AVAILABLE = 'ha'
 const AGAIN_MS = 300
@@ -54,17 +55,22 @@ export interface ClientsOptions {
 /** Works until the signal; resolves when each client has seen the end of what it began. Rejects when something never ended. */
 export async function work({ endpoint, count, chance, onNote }: ClientsOptions, signal: AbortSignal): Promise<void> {
   const client = httpClient(endpoint)
-  const [image] = await listImages(client)
-  if (!image) throw new Error('the cluster has no image')
+  const image = await anyImage(client, signal)
+  if (image === null) return
   let kept = 0
 
   async function live(me: Me): Promise<void> {
     const { memory, note } = me
     await memory.lookBack(client, chance)
+    const [oldest] = me.protected
+    if (oldest && (oldest.until < Date.now() || me.protected.length > MOST_PROTECTED)) {
+      me.protected.shift()
+      await settled(client, oldest.id, memory)
+      await doing(client, oldest.id, 'delete', me)
+    }
     const ha = chance.next() * 100 < HA
-    const id = await create(client, { name: 'chaos', image: image?.id ?? '', ha }, note)
+    const id = await create(client, { name: 'chaos', image, ha }, note)
     if (id === null) return
-    if (ha) await delay(chance.between(HA_MS), undefined, { signal }).catch(() => {})
     let left = ha ? 0 : Math.floor(chance.next() * MOST_ACTS)
     while (left-- > 0 && !signal.aborted) {
       const { status } = await settled(client, id, memory)
@@ -74,7 +80,8 @@ export async function work({ endpoint, count, chance, onNote }: ClientsOptions, 
     }
     const { status } = await settled(client, id, memory)
     if (ha && status === 'ACTIVE') note(Date.now(), { what: 'seen', instance: id, outcome: 'there', detail: HIGHLY_AVAILABLE })
-    if (kept < MOST_KEPT && chance.next() * 100 < KEPT) kept++
+    if (ha) me.protected.push({ id, until: Date.now() + chance.between(HA_MS) })
+    else if (kept < MOST_KEPT && chance.next() * 100 < KEPT) kept++
     else await doing(client, id, 'delete', me)
   }
 
@@ -83,14 +90,31 @@ export async function work({ endpoint, count, chance, onNote }: ClientsOptions, 
     const memory = createMemory(({ instance, operation, sight }) =>
       note(Date.now(), { what: 'seen', instance, outcome: sight, detail: operation ?? '' }),
     )
-    while (!signal.aborted) await live({ memory, note })
+    const me: Me = { memory, note, protected: [] }
+    while (!signal.aborted) await live(me)
   }
   await Promise.all(Array.from({ length: count }, (_, i) => liveOn(i + 1)))
+}
+
+/** Id of an image. The gateway may have been killed already. Null when the work ends before there is one. */
+async function anyImage(client: Client, signal: AbortSignal): Promise<string | null> {
+  while (!signal.aborted) {
+    try {
+      const [image] = await listImages(client)
+      if (image) return image.id
+    } catch (error) {
+      if (!mayPass(error)) throw error
+    }
+    await delay(AGAIN_MS)
+  }
+  return null
 }
 
 interface Me {
   readonly memory: Memory
   readonly note: Noting
+  /** Highly available instances that are left alone until then. */
+  readonly protected: { readonly id: string; readonly until: number }[]
 }
 
 type Noting = (askedAt: number, more: Pick<Note, 'what' | 'instance' | 'outcome' | 'detail'>) => void
