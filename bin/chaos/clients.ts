@@ -55,8 +55,9 @@ export interface ClientsOptions {
 /** Works until the signal; resolves when each client has seen the end of what it began. Rejects when something never ended. */
 export async function work({ endpoint, count, chance, onNote }: ClientsOptions, signal: AbortSignal): Promise<void> {
   const client = httpClient(endpoint)
-  const image = await anyImage(client, signal)
-  if (image === null) return
+  const found = await anyImage(client, signal)
+  if (found === null) return
+  const image = found
   let kept = 0
 
   async function live(me: Me): Promise<void> {
