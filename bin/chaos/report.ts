@@ -51,8 +51,9 @@ export function reportOf(run: ChaosResult, faults: readonly Fault[]): string {
 ${verdict}
 <h2>Faults, and what got through</h2>
 ${timeline(run)}
-<h2>Take-overs</h2>
+<h2>Take-overs and evacuations</h2>
 ${takeOverLine(run.takeOvers)}
+<p>${run.evacuated} evacuations of instances whose host was lost.</p>
 <div class="beside"><section>
 <h2>Operations, and how they ended</h2>
 ${operationsTable(run.notes)}

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Note, work } from './clients.ts'
 import { gather, resumedAt } from './evidence.ts'
 import type { Chance, Fault } from './faults/fault.ts'
-import { judge, type Violation } from './judge.ts'
+import { evacuations, judge, type Violation } from './judge.ts'
 import { type Deed, unleash } from './nemesis.ts'
 import { setStage } from './stage.ts'
 
@@ -39,6 +39,8 @@ export interface ChaosResult {
   readonly violations: readonly Violation[]
   /** In order of time; kills of a conductor that found nothing to resume are left out. */
   readonly takeOvers: readonly TakeOver[]
+  /** Instances that were made anew on another host because theirs was lost. */
+  readonly evacuated: number
   /** What the cluster left behind, when it was to be kept and a rule was broken. */
   readonly kept: string | null
   /** Faults that could not be made here. */
@@ -70,11 +72,12 @@ export async function runChaos(options: ChaosOptions, signal: AbortSignal): Prom
     const working = work({ endpoint: stage.endpoint, count: clients, chance: chanceOf(seed + 1), onNote }, over)
     const [deeds] = await Promise.all([unleash({ stage, faults, chance, onDeed: options.onDeed }, over), working])
     say('all is healed; waiting until the cluster is quiet')
-    const violations = judge(await gather(stage.endpoint, stage.folder, notes))
+    const evidence = await gather(stage.endpoint, stage.folder, notes)
+    const violations = judge(evidence)
     const leftOut = options.faults.filter(f => !faults.includes(f)).map(f => f.name)
     const takeOvers = takeOverTimes(deeds, await resumedAt(stage.folder))
     const kept = keep && violations.length > 0 ? stage.keep() : null
-    return { seed, beganAt, endedAt: Date.now(), deeds, notes, violations, takeOvers, leftOut, kept }
+    return { seed, beganAt, endedAt: Date.now(), deeds, notes, violations, takeOvers, evacuated: evacuations(evidence), leftOut, kept }
   } finally {
     await stage.close()
   }

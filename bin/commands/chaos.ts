@@ -71,11 +71,12 @@ function chosen(names: string | undefined): readonly Fault[] {
   })
 }
 
-function summary({ seed, deeds, notes, violations, takeOvers, leftOut, kept }: ChaosResult, file: string | undefined): void {
+function summary({ seed, deeds, notes, violations, takeOvers, evacuated, leftOut, kept }: ChaosResult, file: string | undefined): void {
   console.log('')
   for (const [what, count] of tally(notes)) console.log(`${String(count).padStart(7)}  ${what}`)
   if (leftOut.length > 0) console.log(`left out, because nodes have no network of their own here: ${leftOut.join(' ')}`)
   if (takeOvers.length > 0) console.log(`take-overs: ${takeOverFigures(takeOvers)}`)
+  if (evacuated > 0) console.log(`${evacuated} evacuations of instances whose host was lost`)
   for (const { rule, what } of violations) console.log(`VIOLATION  ${rule}: ${what}`)
   console.log(`seed ${seed}: ${deeds.length} faults, ${notes.filter(wentWell).length} ended well, ${violations.length} violations`)
   if (file !== undefined) console.log(`report: ${file}`)

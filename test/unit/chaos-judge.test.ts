@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { DriverMethod } from '../../actors/hypervisor/drivers/rules.ts'
 import { HIGHLY_AVAILABLE, type Note } from '../../bin/chaos/clients.ts'
-import { type Evidence, judge, RULE_NAMES } from '../../bin/chaos/judge.ts'
+import { type Evidence, evacuations, judge, RULE_NAMES } from '../../bin/chaos/judge.ts'
 import { percentile, reportOf, tally } from '../../bin/chaos/report.ts'
 import { chanceOf, takeOverTimes } from '../../bin/chaos/run.ts'
 
@@ -80,7 +80,9 @@ test('a guest that its watchdog stopped may run elsewhere from then on', () => {
   const effects = new Map([...GOOD.effects, ['h3', [effect(80, 'a', 'receive', 6)]]])
   const guests = new Map([['h3', [guest('a')]]])
   const moved = { ...GOOD, effects, guests, instances: [{ id: 'a', status: 'ACTIVE', host: 'h3' }], notes: [...GOOD.notes, HA] }
-  assert.equal(judge({ ...moved, lapses: [{ host: 'h1', instance: 'a', at: 70 }] }), [])
+  const inTime = { ...moved, lapses: [{ host: 'h1', instance: 'a', at: 70 }] }
+  assert.equal(judge(inTime), [])
+  assert.is(evacuations(inTime), 1)
   assert.equal(rulesBroken({ ...moved, lapses: [{ host: 'h1', instance: 'a', at: 90 }] }), ['an instance runs in one place'])
 })
 
@@ -121,9 +123,21 @@ test('the report shows the verdict, and names as text', () => {
     { ms: 500, alone: true },
     { ms: 700, alone: false },
   ]
-  const run = { seed: 7, beganAt: 0, endedAt: 10_000, deeds: [deed], notes: GOOD.notes, violations: [], takeOvers, leftOut: [], kept: null }
+  const run = {
+    seed: 7,
+    beganAt: 0,
+    endedAt: 10_000,
+    deeds: [deed],
+    notes: GOOD.notes,
+    violations: [],
+    takeOvers,
+    evacuated: 3,
+    leftOut: [],
+    kept: null,
+  }
   const page = reportOf(run, [fault])
   assert.match(page, /No violation/)
+  assert.match(page, /3 evacuations/)
   assert.match(page, /2, p50 500 ms, p99 700 ms; while nothing else was wrong 1, p50 500 ms/)
   assert.match(page, /&#60;conductor-1&#62;/)
   assert.not.match(page, /<conductor-1>/)
