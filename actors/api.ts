@@ -85,6 +85,12 @@ export interface InstanceBody {
 
 export type OperationStatus = 'running' | 'undoing' | 'done' | 'undone' | 'failed'
 
+/**
+ * How far something is: figures by name, units in the names. A live migration says `memoryTotalBytes`, `memoryProcessedBytes`,
+ * `memoryRemainingBytes` and the same of `disk`; a drain says `total`, `moved`, `failed` and `left`, in instances.
+ */
+export type Progress = Readonly<Record<string, number>>
+
 export interface StepRecord {
   readonly name: string
   readonly direction: 'do' | 'undo'
@@ -93,6 +99,17 @@ export interface StepRecord {
   readonly startedAt: number
   readonly endedAt: number | null
   readonly fault: Fault | null
+  /** Absent when the step says nothing of it. */
+  readonly progress?: Progress
+}
+
+/** From where to where an operation moves its instance. */
+export interface Move {
+  readonly from: string | null
+  /** Null as long as nobody has chosen. */
+  readonly to: string | null
+  readonly oldFlavor: string
+  readonly newFlavor: string
 }
 
 export interface OperationBody {
@@ -111,14 +128,23 @@ export interface OperationBody {
   readonly deadlineAt: number
   readonly cancelRequested: boolean
   readonly fault: Fault | null
+  /** Of an operation that moves its instance to another host. */
+  readonly move?: Move
 }
 
 export type HostState = 'up' | 'suspect' | 'down' | 'fenced' | 'gone'
 
+/** Whether a host takes new instances, whatever its state: only `enabled` does. */
+export type HostMode = 'enabled' | 'disabled' | 'draining' | 'maintenance'
+
 export interface HostBody {
   readonly id: string
   readonly state: HostState
+  /** Whether its mode is `enabled`. */
   readonly enabled: boolean
+  readonly mode: HostMode
+  /** The drain or evacuation under way. */
+  readonly operation: string | null
   readonly disabledReason: string | null
   readonly driver: string
   readonly vcpus: number
@@ -186,12 +212,15 @@ export type InstanceAction =
   | 'restore'
   | 'resize'
   | 'migrate'
+  | 'live-migrate'
   | 'confirm-resize'
   | 'revert-resize'
   | 'evacuate'
   | 'shelve'
   | 'shelve-offload'
   | 'unshelve'
+
+export type BlockMigration = boolean | 'auto'
 
 export interface ActOnInstance {
   readonly id: string
@@ -202,8 +231,10 @@ export interface ActOnInstance {
   readonly image?: string
   /** Of a resize. */
   readonly flavor?: string
-  /** Where to, for a migrate, evacuate or unshelve; default: the scheduler chooses. */
+  /** Where to, for a migrate, live-migrate, evacuate or unshelve; default: the scheduler chooses. */
   readonly host?: string
+  /** Of a live-migrate: whether the disk is copied too; `auto`: when the hosts do not share it, and the default. */
+  readonly blockMigration?: BlockMigration
   readonly requestId: string
 }
 
@@ -245,6 +276,13 @@ export interface ListInstances extends Page {
   readonly deleted?: boolean
 }
 
+export interface EmptyHost {
+  readonly id: string
+  /** Instances moved at a time; default 2. */
+  readonly parallel?: number
+  readonly requestId: string
+}
+
 export interface ClusterApi {
   /** Resolves when every one of them is durable. Rejects `NotFound` for flavor or image, before anything is created. */
   createInstances(args: CreateInstances): Promise<InstanceBody[]>
@@ -270,9 +308,11 @@ export interface ClusterApi {
   listImages(args: Page): Promise<ImageBody[]>
   getImage(args: { id: string }): Promise<ImageBody>
 
-  listOperations(args: Page & { subject?: string; open?: boolean; requestId?: string }): Promise<OperationBody[]>
+  listOperations(args: Page & { subject?: string; open?: boolean; requestId?: string; kinds?: readonly string[] }): Promise<OperationBody[]>
   getOperation(args: { id: string }): Promise<OperationBody>
   cancelOperation(args: { id: string }): Promise<OperationBody>
+  /** Wants what takes long over at any price: a live migration pauses its guest. Rejects `Conflict` when there is no such step under way. */
+  forceOperation(args: { id: string }): Promise<OperationBody>
 
   listHosts(args: Page): Promise<HostBody[]>
   getHost(args: { id: string }): Promise<HostBody>
@@ -280,6 +320,19 @@ export interface ClusterApi {
   setHostEnabled(args: { id: string; enabled: boolean; reason?: string }): Promise<HostBody>
   /** An operator's word that nothing runs on this host any more. Rejects `Conflict` unless the host is down. */
   fenceHost(args: { id: string }): Promise<HostBody>
+  /**
+   * Moves every instance off a host, which takes no new ones meanwhile or, when that was done, afterwards. Rejects `Conflict` when one
+   * is under way.
+   */
+  drainHost(args: EmptyHost & { readonly cold?: boolean }): Promise<{ operation: string }>
+  /** Lets a host take instances again; a drain under way is cancelled, and stops after what it has begun. */
+  undrainHost(args: { id: string }): Promise<HostBody>
+  /** Makes every instance of a fenced host anew elsewhere. Rejects `Conflict` unless it is fenced. */
+  evacuateHost(args: EmptyHost): Promise<{ operation: string }>
+  /** On: drains the host, then holds it in maintenance until it is switched off. */
+  setHostMaintenance(args: EmptyHost & { readonly on: boolean; readonly cold?: boolean }): Promise<HostBody>
+  /** Forgets a host that is down or fenced and holds no claim. Its agent registers it anew when it comes back. */
+  deleteHost(args: { id: string }): Promise<Record<string, never>>
   listNodes(args: Record<string, never>): Promise<NodeBody[]>
   drainNode(args: { id: string }): Promise<{ state: string }>
   listQueues(args: Record<string, never>): Promise<QueueBody[]>

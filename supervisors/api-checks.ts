@@ -8,6 +8,7 @@ const requestId = text(128)
 const page = { limit: optional(integer(1, 10_000)), marker: optional(id) }
 const byId = checkObject({ id })
 const size = integer(0, 2 ** 31 - 1)
+const emptied = { id, parallel: optional(integer(1, 100)), requestId }
 
 export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   createInstances: checkObject({
@@ -36,6 +37,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     image: optional(id),
     flavor: optional(id),
     host: optional(id),
+    blockMigration: optional(value => (value === 'auto' ? null : flag(value))),
     requestId,
   }),
   deleteInstance: checkObject({ id, force: optional(flag), requestId }),
@@ -59,12 +61,24 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   deleteFlavor: byId,
   listImages: checkObject(page),
   getImage: byId,
-  listOperations: checkObject({ ...page, subject: optional(id), open: optional(flag), requestId: optional(requestId) }),
+  listOperations: checkObject({
+    ...page,
+    subject: optional(id),
+    open: optional(flag),
+    requestId: optional(requestId),
+    kinds: optional(listOf(text(64), 20)),
+  }),
   getOperation: byId,
   cancelOperation: byId,
+  forceOperation: byId,
   listHosts: checkObject(page),
   getHost: byId,
   setHostEnabled: checkObject({ id, enabled: flag, reason: optional(text(255)) }),
+  drainHost: checkObject({ ...emptied, cold: optional(flag) }),
+  undrainHost: byId,
+  evacuateHost: checkObject(emptied),
+  setHostMaintenance: checkObject({ ...emptied, on: flag, cold: optional(flag) }),
+  deleteHost: byId,
   listNodes: record,
   drainNode: byId,
   listQueues: record,

@@ -22,6 +22,7 @@ import { BatonError } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
+import { hostRequests, KNOWN_HOSTS } from './host-requests.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
 
 export interface ClusterApiOptions {
@@ -79,7 +80,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
           load: numbersOf(m.load),
         }),
       )
-    const hosts = await list<HostBody>('host', {}, {})
+    const hosts = await list<HostBody>('host', { state: KNOWN_HOSTS }, {})
     const computes = hosts.map((h): NodeBody => {
       const session = sessions.get(h.id)
       return {
@@ -167,25 +168,17 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       return images.slice(start, limit === undefined ? undefined : start + limit)
     },
     getImage: async ({ id }) => image(id),
-    listOperations({ subject, open, requestId, ...page }) {
-      const where: Record<string, string | boolean> = {}
+    listOperations({ subject, open, requestId, kinds, ...page }) {
+      const where: Record<string, string | boolean | readonly string[]> = {}
+      if (kinds !== undefined) where.kind = kinds
       if (subject !== undefined) where.subject = subject
       if (open !== undefined) where.open = open
       if (requestId !== undefined) where.request_id = requestId
       return list('operation', where, page)
     },
     getOperation: ({ id }) => get<OperationBody>('operation', id, 'operation'),
-    async cancelOperation({ id }) {
-      return (await call('operation', id, 'cancel', {})) as OperationBody
-    },
-    listHosts: page => list('host', {}, page),
-    getHost: ({ id }) => get<HostBody>('host', id, 'host'),
-    async setHostEnabled({ id, enabled, reason }) {
-      return (await call('host', id, 'setEnabled', { enabled, ...(reason === undefined ? {} : { reason }) })) as HostBody
-    },
-    async fenceHost({ id }) {
-      return (await call('host', id, 'fence', {})) as HostBody
-    },
+    listHosts: page => list('host', { state: KNOWN_HOSTS }, page),
+    ...hostRequests({ views, call, get }),
     listNodes: nodes,
     async drainNode({ id }) {
       const node = (await nodes()).find(n => n.id === id)

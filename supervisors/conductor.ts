@@ -5,6 +5,7 @@
 import type { HostBody, ImageBody, QueueBody } from '../actors/api.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor, type Ratios } from '../actors/host/host.ts'
+import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, rootOf, shardOf } from '../actors/kernel/address.ts'
 import { checkObject, integer, listOf } from '../actors/kernel/check.ts'
@@ -113,7 +114,13 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     options.onFenced(error)
   }
 
-  const definitions: AnyActor[] = [instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(settings.ratios), flavorActor]
+  const definitions: AnyActor[] = [
+    instanceActor,
+    operationActor(catalogue(settings.deadlines)),
+    hostActor(settings.ratios),
+    hostOperationActor,
+    flavorActor,
+  ]
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -130,10 +137,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onFenced,
     onPoisoned(actor, reason) {
       env.log.error({ actor: addressKey(actor), reason }, 'an actor was set aside')
-      if (actor.kind !== 'operation') return
-      messenger.call(address('instance', rootOf(actor.id)), 'broken', { operation: actor.id, reason }, { timeoutMs: CALL_MS }).catch(error => {
-        env.log.error({ actor: addressKey(actor), fault: toFault(error) }, 'the subject of a broken operation could not be told')
-      })
+      const told = (subject: Address, method: string, args: object) =>
+        messenger.call(subject, method, { operation: actor.id, reason, ...args }, { timeoutMs: CALL_MS }).catch(error => {
+          env.log.error({ actor: addressKey(actor), fault: toFault(error) }, 'the subject of a broken operation could not be told')
+        })
+      if (actor.kind === 'operation') told(address('instance', rootOf(actor.id)), 'broken', {})
+      if (actor.kind === 'host-operation') told(address('host', actor.id.slice(0, actor.id.lastIndexOf('.'))), 'ended', { outcome: 'failed' })
     },
   })
 
@@ -242,9 +251,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     },
   })
 
+  /** A host that was deleted is nobody's choice, and no reason why nothing fits. */
+  const learn = (host: HostBody): void => (host.state === 'gone' ? scheduler.forget(host.id) : scheduler.learn(host))
+
   const summaries = createSummaries({
     env,
-    learn: scheduler.learn,
+    learn,
     loadOf: host => monitor.load(host),
     others: () => member.members().flatMap(m => (m.incarnation === incarnation ? [] : [m.nodeId])),
     send: (node, bodies) => messenger.cast(address('node', node), 'summaries', bodies),
@@ -340,7 +352,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   try {
-    for (const host of await recordedHosts()) scheduler.learn(host)
+    for (const host of await recordedHosts()) learn(host)
     await member.start(joined)
   } catch (error) {
     await stop()

@@ -29,7 +29,7 @@ type Requests = Pick<
   'actOnInstance' | 'deleteInstance' | 'updateInstance' | 'lockInstance' | 'unlockInstance' | 'resetInstance' | 'changePassword'
 >
 
-const GOES_SOMEWHERE: ReadonlySet<InstanceAction> = new Set(['migrate', 'evacuate', 'unshelve'])
+const GOES_SOMEWHERE: ReadonlySet<InstanceAction> = new Set(['migrate', 'live-migrate', 'evacuate', 'unshelve'])
 
 export function instanceRequests({ call, image, get, timers = NOVA_DEFAULTS }: InstanceRequestsOptions): Requests {
   /** What begins by itself afterwards. */
@@ -66,15 +66,20 @@ export function instanceRequests({ call, image, get, timers = NOVA_DEFAULTS }: I
 
   return {
     async actOnInstance(args) {
-      const { id, action, mode, host, requestId } = args
+      const { id, action, mode, host, blockMigration, requestId } = args
       const change = await changeOf(args)
       if (host !== undefined) {
         if (!GOES_SOMEWHERE.has(action)) throw new BatonError('BadRequest', `a ${action} takes no host`)
         await get('host', host, 'host')
       }
+      if (blockMigration !== undefined && action !== 'live-migrate') throw new BatonError('BadRequest', `a ${action} copies no disk by itself`)
       const followUp = followUpOf(action)
       const asked = { action, requestId, ...(mode ? { mode } : {}), ...(change ? { change } : {}), ...(host === undefined ? {} : { host }) }
-      return (await call('instance', id, 'act', { ...asked, ...(followUp ? { followUp } : {}) })) as { operation: string }
+      return (await call('instance', id, 'act', {
+        ...asked,
+        ...(blockMigration === undefined ? {} : { blockMigration }),
+        ...(followUp ? { followUp } : {}),
+      })) as { operation: string }
     },
     async deleteInstance({ id, force, requestId }) {
       const reclaimMs = force ? 0 : timers.reclaimMs

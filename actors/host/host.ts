@@ -11,8 +11,20 @@
 import type { HostBody, HostState } from '../api.ts'
 import type { Inventory } from '../hypervisor/driver.ts'
 import { type BucketMap, emptyMap, entries, get, remove, set } from '../kernel/bucket-map.ts'
-import { anyOf, checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
-import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
+import { anyOf, checkObject, integer, optional, record, text } from '../kernel/check.ts'
+import { accept, type DecideContext, type Decision, defineActor, refuse, type WorkResult } from '../kernel/define.ts'
+import {
+  closedBecause,
+  DUTY_METHODS,
+  type Duty,
+  type DutyCommand,
+  type DutyEvent,
+  decideDuty,
+  dutyWork,
+  evolveDuty,
+  modeOf,
+  ON_DUTY,
+} from './duty.ts'
 
 export interface Resources {
   readonly vcpus: number
@@ -50,13 +62,11 @@ export interface HostInfo extends Inventory {
   readonly version: string
 }
 
-interface HostActorState {
+interface HostActorState extends Duty {
   readonly registered: boolean
   readonly info: HostInfo
   readonly state: HostState
   readonly stateSince: number
-  readonly enabled: boolean
-  readonly disabledReason: string | null
   readonly claims: BucketMap<HeldClaim>
   readonly released: BucketMap<Mark>
   readonly used: Resources
@@ -71,20 +81,25 @@ type HostCommand =
   | { readonly method: 'observe'; readonly args: { readonly state: HostState } }
   | { readonly method: 'claim'; readonly args: { readonly claim: string; readonly order: number } & Claim }
   | { readonly method: 'release'; readonly args: { readonly claim: string; readonly order: number } }
-  | { readonly method: 'setEnabled'; readonly args: { readonly enabled: boolean; readonly reason?: string } }
+  | DutyCommand
+  /** Forgets a host that is gone for good. */
+  | { readonly method: 'delete'; readonly args: unknown }
   /** An operator's word that nothing runs there any more: powered off, or cut off for good. */
   | { readonly method: 'fence'; readonly args: unknown }
   /** Refused unless it is fenced. */
   | { readonly method: 'requireFenced'; readonly args: unknown }
   | { readonly method: 'get'; readonly args: unknown }
   | { readonly method: 'claims'; readonly args: unknown }
+  /** The answers to its work come back too; it needs none of them. */
+  | { readonly method: '@result'; readonly args: WorkResult }
 
 type HostEvent =
   | { readonly type: 'registered'; readonly info: HostInfo }
   | { readonly type: 'observed'; readonly state: HostState }
   | { readonly type: 'claimed'; readonly claim: string; readonly of: Claim }
   | { readonly type: 'released'; readonly claim: string; readonly order: number }
-  | { readonly type: 'enabledSet'; readonly enabled: boolean; readonly reason: string | null }
+  | { readonly type: 'deleted' }
+  | DutyEvent
 
 const NOTHING: Resources = { vcpus: 0, ramMb: 0, diskGb: 0 }
 
@@ -123,7 +138,7 @@ export function hostActor(ratios: Ratios) {
       }
       case 'observe':
         // Silence says less than an operator has said; only its own return ends a fence.
-        if (state.state === 'fenced') return accept([])
+        if (state.state === 'fenced' || state.state === 'gone') return accept([])
         return accept(state.registered && state.state !== command.args.state ? [{ type: 'observed', state: command.args.state }] : [])
       case 'claim': {
         const { claim, order, instance, vcpus, ramMb, diskGb } = command.args
@@ -131,7 +146,8 @@ export function hostActor(ratios: Ratios) {
         if (order <= (get(state.released, claim)?.order ?? -1))
           return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
         if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)
-        if (!state.enabled) return refuse('HostRefused', `host ${id} is disabled${state.disabledReason ? `: ${state.disabledReason}` : ''}`)
+        const closed = closedBecause(state)
+        if (closed !== null) return refuse('HostRefused', `host ${id} takes no new instances: ${closed}`)
         if (state.state !== 'up') return refuse('HostRefused', `host ${id} is ${state.state}`)
         const lacking = lacks(state.info, state.used, command.args, ratios)
         if (lacking) return refuse('HostRefused', `host ${id} has no room: ${lacking}`)
@@ -142,10 +158,17 @@ export function hostActor(ratios: Ratios) {
         const known = get(state.claims, claim) || order > (get(state.released, claim)?.order ?? -1)
         return accept(known ? [{ type: 'released', claim, order }] : [])
       }
-      case 'setEnabled': {
+      case 'setEnabled':
+      case 'empty':
+      case 'open':
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
-        return accept([{ type: 'enabledSet', enabled: command.args.enabled, reason: command.args.reason ?? null }], s => bodyOf(s, id))
-      }
+        return decideDuty(state, id, state.state, command, (s: HostActorState) => bodyOf(s, id))
+      case 'ended':
+        return decideDuty(state, id, state.state, command, (s: HostActorState) => bodyOf(s, id))
+      case 'delete':
+        return decideDelete(state, id)
+      case '@result':
+        return accept([])
       case 'fence': {
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
         if (state.state === 'fenced') return accept([], s => bodyOf(s, id))
@@ -186,7 +209,8 @@ export function hostActor(ratios: Ratios) {
         }),
       },
       release: { check: checkObject({ claim: text(256), order: rank }) },
-      setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
+      ...DUTY_METHODS,
+      delete: {},
       fence: {},
       requireFenced: {},
       get: {},
@@ -197,8 +221,7 @@ export function hostActor(ratios: Ratios) {
       info: { driver: '', pid: 0, version: '', vcpus: 0, ramMb: 0, diskGb: 0 },
       state: 'up',
       stateSince: 0,
-      enabled: true,
-      disabledReason: null,
+      ...ON_DUTY,
       claims: emptyMap,
       released: emptyMap,
       used: NOTHING,
@@ -207,10 +230,10 @@ export function hostActor(ratios: Ratios) {
     }),
     decide,
     evolve,
-    work: () => [],
+    work: (state, id) => dutyWork(state, id),
     view(state, id) {
-      if (!state.registered) return null
-      const columns = { state: state.state, enabled: state.enabled, created_at: state.createdAt, updated_at: state.updatedAt }
+      if (state.createdAt === 0) return null
+      const columns = { state: state.state, enabled: closedBecause(state) === null, created_at: state.createdAt, updated_at: state.updatedAt }
       return { table: 'host', id, columns, body: bodyOf(state, id) }
     },
     finished: () => false,
@@ -234,9 +257,27 @@ function evolve(state: HostActorState, event: HostEvent, at: number): HostActorS
         ? { ...state, claims: remove(state.claims, event.claim), released, used: plus(state.used, held, -1), updatedAt: at }
         : { ...state, released, updatedAt: at }
     }
-    case 'enabledSet':
-      return { ...state, enabled: event.enabled, disabledReason: event.reason, updatedAt: at }
+    case 'deleted':
+      // The row stays, and says so; what it was told is over.
+      return { ...state, registered: false, state: 'gone', stateSince: at, ...ON_DUTY, updatedAt: at }
+    default:
+      return { ...evolveDuty(state, event), updatedAt: at }
   }
+}
+
+/** Only what runs nothing and is promised to nobody. */
+function decideDelete(state: HostActorState, id: string): Decision<HostActorState, HostEvent> {
+  if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
+  if (state.state !== 'down' && state.state !== 'fenced') {
+    const help = 'stop its agent first, and wait until it is down'
+    return refuse('Conflict', `host ${id} is ${state.state}; only a host that is down or fenced can be deleted: ${help}`, {
+      allowed: ['down', 'fenced'],
+    })
+  }
+  if (state.task) return refuse('Conflict', `host ${id} is being emptied by operation ${state.task.operation}; cancel that first`)
+  const { size } = state.claims
+  if (size > 0) return refuse('Conflict', `host ${id} holds room for ${size} instances; evacuate or delete them first`, { claims: size })
+  return accept([{ type: 'deleted' }])
 }
 
 /** This release's mark, when a copy of its claim may still be under way; and one look in so many for those that matter no more. */
@@ -250,8 +291,10 @@ function bodyOf(state: HostActorState, id: string): HostBody {
   return {
     id,
     state: state.state,
-    enabled: state.enabled,
-    disabledReason: state.disabledReason,
+    enabled: closedBecause(state) === null,
+    disabledReason: closedBecause(state),
+    mode: modeOf(state),
+    operation: state.task?.operation ?? null,
     driver: state.info.driver,
     vcpus: state.info.vcpus,
     ramMb: state.info.ramMb,

@@ -3,6 +3,7 @@
  * it does the thing once. Guests outlive the agent: a driver finds them again in `list` after a restart.
  */
 import type { Json } from '../kernel/define.ts'
+import type { MigrationDriver } from './migration.ts'
 
 export type PowerState = 'running' | 'paused' | 'suspended' | 'shutdown' | 'crashed'
 
@@ -59,6 +60,8 @@ export interface HypervisorDriver {
   rebuild?(spec: GuestSpec, order: number, running: boolean): Promise<void>
   /** Takes over a guest whose disk all hosts can reach, with the size `spec` says; then it runs or is off. The other host lets go of it later. */
   receive?(spec: GuestSpec, order: number, running: boolean): Promise<void>
+  /** How guests are carried to another host while they run. */
+  readonly migration?: MigrationDriver
   setPassword?(instance: string, password: string): Promise<void>
   /** The last `maxBytes` of the console as text. */
   consoleLog(instance: string, maxBytes: number): Promise<string>

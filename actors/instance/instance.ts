@@ -10,7 +10,7 @@
 import type { PowerState } from '../hypervisor/driver.ts'
 import { POWER_STATES } from '../hypervisor/driver.ts'
 import { address } from '../kernel/address.ts'
-import { anyOf, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'
+import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
 import { evolve } from './evolve.ts'
@@ -128,6 +128,7 @@ function argsOf(state: InstanceState, spec: InstanceSpec, task: Task): Operation
     ...(origin ? { origin: { host: origin.host, claim: origin.claim } } : {}),
     ...(task.change ? { change: task.change } : {}),
     ...(task.wanted === undefined ? {} : { wanted: task.wanted }),
+    ...(task.blockMigration === undefined ? {} : { blockMigration: task.blockMigration }),
     ...(RETURNS.has(task.kind) ? { running: isToRun(state) } : {}),
   }
 }
@@ -168,6 +169,8 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         mode: optional(anyOf('soft', 'hard')),
         change: optional(checkObject({ image: optional(text(64)), flavor: optional(record) })),
         host: optional(text(128)),
+        blockMigration: optional(value => (value === 'auto' ? null : flag(value))),
+        leaving: optional(text(128)),
         // `followUp` is made by conductors, from their settings.
         followUp: optional(record),
         requestId,

@@ -1,5 +1,5 @@
 /** What people may ask of an instance. The table of `states.ts` says when. */
-import type { InstanceAction, UpdateInstance } from '../api.ts'
+import type { BlockMigration, InstanceAction, UpdateInstance } from '../api.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
 import { bodyOf, type Change, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, type InstanceOperation, type OperationRow, rowOf } from './states.ts'
@@ -12,6 +12,13 @@ export interface ActArgs {
   readonly change?: Change
   /** The host to go to. */
   readonly host?: string
+  /** Of a live migration: whether the disk is copied too. */
+  readonly blockMigration?: BlockMigration
+  /**
+   * The host that an operator has emptied of its instances. The request is refused unless the instance is there, so that whoever
+   * asks twice moves it once; and as an operator's, it is not held up by a lock.
+   */
+  readonly leaving?: string
   /** What is to begin by itself, so long after this is done, ms. */
   readonly followUp?: Task['followUp']
   readonly requestId: string
@@ -61,12 +68,13 @@ const lockedBy = ({ locked }: InstanceState, kind: string, id: string): D =>
   refuse('Conflict', `cannot ${kind} instance ${id}: it is locked${locked?.reason ? ` (${locked.reason})` : ''}; unlock it first`)
 
 export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
-  const { action, mode, change, host, followUp, requestId } = args
+  const { action, mode, change, host, blockMigration, leaving, followUp, requestId } = args
   const repeated = [state.task, state.last].find(t => t?.requestId === requestId)
   if (repeated) return accept([], () => ({ operation: repeated.operation }))
   if (state.vmState === 'deleted') return deleted(id)
   const row = rowOf(action, mode)
-  if (row.locks && state.locked) return lockedBy(state, action, id)
+  if (leaving !== undefined && state.host !== leaving) return refuse('Conflict', `instance ${id} is not on host ${leaving} any more`)
+  if (row.locks && state.locked && leaving === undefined) return lockedBy(state, action, id)
   const refused = refusal(state, action, row, id)
   if (refused) return refused
   if (host !== undefined && host === state.host) return refuse('Conflict', `cannot ${action} instance ${id} to ${host}: it is there already`)
@@ -80,6 +88,7 @@ export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
     mode: mode ?? null,
     ...(change ? { change } : {}),
     ...(host === undefined ? {} : { wanted: host }),
+    ...(blockMigration === undefined ? {} : { blockMigration }),
     ...(followUp ? { followUp } : {}),
   }
   return accept([{ type: 'taskAccepted', task }], () => ({ operation: task.operation }))

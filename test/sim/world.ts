@@ -4,6 +4,7 @@
  */
 import type { ClusterApi } from '../../actors/api.ts'
 import { createFakeDriver } from '../../actors/hypervisor/drivers/fake.ts'
+import { withoutPower } from '../../actors/hypervisor/drivers/fake-transfer.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import { type MemoryStore, memoryStore } from '../../actors/hypervisor/drivers/store.ts'
@@ -14,7 +15,7 @@ import { type Conductor, type ConductorSettings, startConductor } from '../../su
 import { type Gateway, startGateway } from '../../supervisors/gateway.ts'
 import { createMemoryNetwork } from '../../transport/memory-link.ts'
 import type { Loop } from './loop.ts'
-import { createProcess, type SimProcess } from './process.ts'
+import { createProcess, SIM_EPOCH_MS, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 
 export const SIM_SETTINGS: ConductorSettings = {
@@ -65,6 +66,8 @@ export interface World {
   thaw(node: string): void
   api(): ClusterApi
   nowMs(): number
+  /** What every machine's wall clock shows. */
+  wallMs(): number
   log(line: string): void
 }
 
@@ -163,8 +166,16 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     if (!store) throw new Error(`no store for ${node.name}`)
     const driver = createFakeDriver(process.env, store, {
       capacity: CAPACITY,
-      latencyMs: { spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
-      failure: { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05 },
+      latencyMs: {
+        ...({ spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] } as const),
+        ...({ prepareIncoming: [5, 300], migrateOut: [1, 50], handOver: [1, 100], finishIncoming: [1, 100] } as const),
+      },
+      failure: {
+        ...{ spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05 },
+        ...{ prepareIncoming: 0.05, migrateOut: 0.03, handOver: 0.05, finishIncoming: 0.05 },
+      },
+      // A tiny guest takes half a second and a small one four; so there is time for something to go wrong.
+      rates: { bytesPerS: 160 * 1024 ** 2, dirtyBytesPerS: 32 * 1024 ** 2 },
     })
     startCompute({
       env: process.env,
@@ -215,7 +226,7 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
     dark.add(name)
     // Without power nothing runs, and none of it is begun again by itself.
     store.load().then(({ guests }) => {
-      for (const guest of guests) if (guest.power !== 'suspended') void store.put(guest.spec.instance, { ...guest, power: 'shutdown' })
+      for (const guest of guests) void store.put(guest.spec.instance, withoutPower(guest))
     })
   }
 
@@ -264,5 +275,6 @@ export function createWorld(loop: Loop, random: Random, size: { conductors: numb
       return gateway.api
     },
     nowMs: loop.nowMs,
+    wallMs: () => SIM_EPOCH_MS + loop.nowMs(),
   }
 }

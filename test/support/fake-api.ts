@@ -73,6 +73,8 @@ export function createFakeApi(): FakeApi {
     state: 'up',
     enabled: true,
     disabledReason: null,
+    mode: 'enabled',
+    operation: null,
     driver: 'fake',
     vcpus: 8,
     ramMb: 8192,
@@ -88,7 +90,7 @@ export function createFakeApi(): FakeApi {
   }
   const hosts = new Map<string, HostBody>([
     ['c1', host],
-    ['c2', { ...host, id: 'c2', state: 'down', enabled: false, disabledReason: 'disk' }],
+    ['c2', { ...host, id: 'c2', state: 'down', enabled: false, mode: 'disabled', disabledReason: 'disk' }],
   ])
   const node: NodeBody = {
     id: 'n1',
@@ -234,12 +236,13 @@ export function createFakeApi(): FakeApi {
     },
     listImages: async args => page([...images.values()], args),
     getImage: async ({ id }) => found(images, 'Image', id),
-    listOperations: async ({ subject, open, requestId, ...rest }) =>
+    listOperations: async ({ subject, open, requestId, kinds, ...rest }) =>
       page(
         newest(operations).filter(
           row =>
             (subject === undefined || row.subject === subject) &&
             (requestId === undefined || row.requestId === requestId) &&
+            (kinds === undefined || kinds.includes(row.kind)) &&
             (open === undefined || (row.endedAt === null) === open),
         ),
         rest,
@@ -250,6 +253,20 @@ export function createFakeApi(): FakeApi {
       if (operation.endedAt !== null) throw new BatonError('Conflict', `Operation ${id} has ended; only a running one can be cancelled.`)
       operations.set(id, { ...operation, cancelRequested: true })
       return found(operations, 'Operation', id)
+    },
+    forceOperation: async ({ id }) => {
+      const operation = found(operations, 'Operation', id)
+      if (operation.endedAt !== null) throw new BatonError('Conflict', `operation ${id} is ${operation.status}; it can be forced at step transfer`)
+      return operation
+    },
+    drainHost: async ({ id }) => ({ operation: `${found(hosts, 'Host', id).id}.1` }),
+    evacuateHost: async ({ id }) => ({ operation: `${found(hosts, 'Host', id).id}.1` }),
+    undrainHost: async ({ id }) => found(hosts, 'Host', id),
+    setHostMaintenance: async ({ id }) => found(hosts, 'Host', id),
+    deleteHost: async ({ id }) => {
+      if (found(hosts, 'Host', id).state !== 'down') throw new BatonError('Conflict', `host ${id} is up; only a host that is down can be deleted`)
+      hosts.delete(id)
+      return {}
     },
     listHosts: async args => page([...hosts.values()], args),
     getHost: async ({ id }) => found(hosts, 'Host', id),
@@ -335,6 +352,12 @@ export function createFakeApi(): FakeApi {
       listOperations: through('listOperations', real.listOperations),
       getOperation: through('getOperation', real.getOperation),
       cancelOperation: through('cancelOperation', real.cancelOperation),
+      forceOperation: through('forceOperation', real.forceOperation),
+      drainHost: through('drainHost', real.drainHost),
+      undrainHost: through('undrainHost', real.undrainHost),
+      evacuateHost: through('evacuateHost', real.evacuateHost),
+      setHostMaintenance: through('setHostMaintenance', real.setHostMaintenance),
+      deleteHost: through('deleteHost', real.deleteHost),
       listHosts: through('listHosts', real.listHosts),
       getHost: through('getHost', real.getHost),
       listNodes: through('listNodes', real.listNodes),

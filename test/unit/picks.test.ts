@@ -13,6 +13,8 @@ const HOST: HostBody = {
   state: 'up',
   enabled: true,
   disabledReason: null,
+  mode: 'enabled',
+  operation: null,
   driver: 'fake',
   vcpus: 4,
   ramMb: 1000,

@@ -15,6 +15,8 @@ const host = (id: string, more: Partial<HostBody> = {}): HostBody => ({
   state: 'up',
   enabled: true,
   disabledReason: null,
+  mode: 'enabled',
+  operation: null,
   driver: 'fake',
   vcpus: 4,
   ramMb: 1000,

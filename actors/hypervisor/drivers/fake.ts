@@ -10,6 +10,8 @@
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
 import type { Guest, GuestSpec, HypervisorDriver, Inventory, PowerState } from '../driver.ts'
+import { createFakeMigration } from './fake-migration.ts'
+import { bootedMemory, DEFAULT_RATES, frozen, type TransferRates, thawed } from './fake-transfer.ts'
 import { openLedger } from './ledger.ts'
 import type { FakeGuest } from './records.ts'
 import { checkInstanceId, DRIVER_METHODS, type DriverMethod, noGuest, notRunning } from './rules.ts'
@@ -23,6 +25,8 @@ export interface FakeOptions {
   readonly latencyMs?: Readonly<Partial<Record<DriverMethod, readonly [min: number, max: number]>>>
   /** Probability, 0 to 1, with which a method fails with `DriverFault` and does nothing. */
   readonly failure?: Readonly<Partial<Record<DriverMethod, number>>>
+  /** Of live migrations. */
+  readonly rates?: TransferRates
 }
 
 export interface FakeDriver extends HypervisorDriver {
@@ -65,11 +69,22 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
   const line = (text: string): string => `[${new Date(env.wallMs()).toISOString()}] ${text}`
 
   function written(guest: FakeGuest, power: PowerState, ...lines: string[]): FakeGuest {
-    return { ...guest, power, console: [...guest.console, ...lines.map(line)].slice(-CONSOLE_LINES) }
+    return { ...withMemory(guest, power), power, console: [...guest.console, ...lines.map(line)].slice(-CONSOLE_LINES) }
   }
 
-  const booted = (guest: FakeGuest): FakeGuest =>
-    written(guest, 'running', `fake guest ${guest.spec.instance} boots with ${guest.spec.vcpus} vcpus, ${guest.spec.ramMb} MB`, 'login:')
+  /** Memory goes on with a guest that runs, stands still with one that is paused or saved, and is gone with one that is off. */
+  function withMemory({ memory, outgoing, ...guest }: FakeGuest, power: PowerState): FakeGuest {
+    if (!memory || power === 'shutdown' || power === 'crashed') return guest
+    const nowMs = env.wallMs()
+    return { ...guest, memory: power === 'running' ? thawed(memory, nowMs) : frozen(memory, nowMs), ...(outgoing ? { outgoing } : {}) }
+  }
+
+  function booted(guest: FakeGuest, order: number): FakeGuest {
+    const { incoming: _, arrived: __, ...off } = withMemory(guest, 'shutdown')
+    const { instance, vcpus, ramMb } = guest.spec
+    const on = written(off, 'running', `fake guest ${instance} boots with ${vcpus} vcpus, ${ramMb} MB`, 'login:')
+    return { ...on, memory: bootedMemory(order, env.wallMs()) }
+  }
 
   const fresh = (spec: GuestSpec, order: number, method: DriverMethod): FakeGuest => ({
     spec,
@@ -86,7 +101,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
     return ledger.command(method, spec.instance, order, async known => {
       await endure(method, spec.metadata)
       const guest = written({ ...fresh(spec, order, method), console: known?.console ?? [] }, 'shutdown', `${method}: made from image ${spec.image}`)
-      return { guest: running ? booted(guest) : guest, effect: true }
+      return { guest: running ? booted(guest, order) : guest, effect: true }
     })
   }
 
@@ -99,7 +114,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       await endure(method, guest.spec.metadata)
       const told = written(guest, power, `power: ${how}`)
       const boots = method === 'reboot' || (method === 'start' && guest.power !== 'paused' && guest.power !== 'suspended')
-      return { guest: boots ? booted(told) : told, effect: true }
+      return { guest: boots ? booted(told, order) : told, effect: true }
     })
   }
 
@@ -115,7 +130,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       ledger.command('spawn', spec.instance, order, async known => {
         if (known?.power === 'running' || known?.power === 'paused') return { guest: known, effect: false }
         await endure('spawn', spec.metadata)
-        return { guest: booted(known ?? fresh(spec, order, 'spawn')), effect: true }
+        return { guest: booted(known ?? fresh(spec, order, 'spawn'), order), effect: true }
       }),
     destroy: (instance, order) =>
       ledger.destroy(instance, order, async guest => {
@@ -133,7 +148,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
         if (!guest) throw noGuest(instance)
         if (guest.rescued) return { guest, effect: false }
         await endure('rescue', guest.spec.metadata)
-        return { guest: booted({ ...written(guest, 'running', `rescue: boots from image ${image}`), rescued: true }), effect: true }
+        return { guest: booted({ ...written(guest, 'running', `rescue: boots from image ${image}`), rescued: true }, order), effect: true }
       }),
     unrescue: (instance, order, running) =>
       ledger.command('unrescue', instance, order, async guest => {
@@ -141,10 +156,11 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
         if (!guest.rescued) return { guest, effect: false }
         await endure('unrescue', guest.spec.metadata)
         const own = { ...written(guest, 'shutdown', 'rescue: over'), rescued: false }
-        return { guest: running ? booted(own) : own, effect: true }
+        return { guest: running ? booted(own, order) : own, effect: true }
       }),
     rebuild: (spec, order, running) => made('rebuild', spec, order, running),
     receive: (spec, order, running) => made('receive', spec, order, running),
+    migration: createFakeMigration({ env, ledger, endure, written, fresh, rates: options.rates ?? DEFAULT_RATES }),
     async consoleLog(instance, maxBytes) {
       checkInstanceId(instance)
       const guest = (await ledger.guests()).get(instance)

@@ -13,10 +13,13 @@ import { giveUpWhenRefused, guestSpec, hypervisor, type Left, type OnFault, type
 const LET_GO_ATTEMPTS = 3
 
 const texts = (value: Json | undefined): string[] => (Array.isArray(value) ? value.filter(v => typeof v === 'string') : [])
-const refusedBy = (c: StepContext): string[] => texts(c.found.refusedBy)
+export const refusedBy = (c: StepContext): string[] => texts(c.found.refusedBy)
 
 /** Where it goes: the host asked for, or the best candidate left. */
 export const targetOf = ({ args, found }: Pick<Left, 'args' | 'found'>): string => args.wanted ?? texts(found.candidates)[0] ?? ''
+
+/** Of an operation that goes from where the instance is to its target. */
+export const moved = (c: Pick<Left, 'args' | 'found'>) => ({ from: c.args.host, to: targetOf(c) || null })
 
 const sizeOf = (c: StepContext) => {
   const { vcpus, ramMb, diskGb } = c.args.change?.flavor ?? c.args.spec.flavor

@@ -4,6 +4,7 @@ import { build } from './build.ts'
 import { confirmResize } from './confirm-resize.ts'
 import { remove } from './delete.ts'
 import { evacuate } from './evacuate.ts'
+import { liveMigrate } from './live-migrate.ts'
 import { pause } from './pause.ts'
 import { reboot } from './reboot.ts'
 import { rebuild } from './rebuild.ts'
@@ -25,11 +26,11 @@ import { unshelve } from './unshelve.ts'
 const OPERATIONS: readonly OperationSpec[] = [
   ...[build, remove, softDelete, restore],
   ...[start, stop, reboot, pause, unpause, suspend, resume, rescue, unrescue, rebuild],
-  ...[resize, migrate, confirmResize, revertResize, evacuate, shelve, shelveOffload, unshelve],
+  ...[resize, migrate, liveMigrate, confirmResize, revertResize, evacuate, shelve, shelveOffload, unshelve],
 ]
 
 /** These find a host and make a guest, so they may take as long. */
-const LIKE_A_BUILD: ReadonlySet<OperationSpec> = new Set([build, resize, migrate, evacuate, unshelve])
+const LIKE_A_BUILD: ReadonlySet<OperationSpec> = new Set([build, resize, migrate, liveMigrate, evacuate, unshelve])
 
 export interface Deadlines {
   readonly buildMs: number
