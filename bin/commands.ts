@@ -3,35 +3,8 @@
  * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
  */
 import type { Handler, Options } from './call.ts'
-
-export interface OptionSpec {
-  /** As commander reads it: `--count <n>`, `--wait`. */
-  readonly flags: string
-  readonly about: string
-}
-
-export interface CommandSpec {
-  /** `status`, or group and verb: `instance create`. */
-  readonly path: string
-  /** As commander reads it: `<name>`, `<instances...>`. */
-  readonly args?: string
-  readonly about: string
-  readonly options: readonly OptionSpec[]
-  readonly load: () => Promise<Handler>
-}
-
-const option = (flags: string, about: string): OptionSpec => ({ flags, about })
-
-const DATA = option('--data <folder>', 'data folder (default .baton, or BATON_DATA)')
-const CONFIG = option('--config <file>', 'configuration file (default baton.yaml here, or BATON_CONFIG)')
-const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the embedded one')
-const DRIVER = option('--driver <name>', 'auto, fake or process')
-const PORT = option('--port <port>', 'port of the REST API (default 8774)')
-const ID = option('--id <id>', 'name of the node in the cluster')
-const JSON_OUT = option('--json', 'print JSON with stable field names')
-const CLIENT = [JSON_OUT, option('--endpoint <url>', 'the API (default BATON_ENDPOINT, or the cluster of the data folder)'), DATA]
-const WAIT = option('--wait', 'wait until the operation has ended, showing its steps')
-const PAGE = [option('--limit <n>', 'at most so many'), option('--marker <id>', 'begin after this id')]
+import { CLIENT, CONFIG, type CommandSpec, DATA, DATABASE, DRIVER, ID, JSON_OUT, type OptionSpec, option, PAGE, PORT, WAIT } from './command-spec.ts'
+import { HOST_COMMANDS } from './commands-host.ts'
 
 /** A command that starts a node or the cluster: its file exports `run(options)`. */
 const server = (load: () => Promise<{ run: (options: Options) => Promise<void> }>) => async (): Promise<Handler> => {
@@ -200,6 +173,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   instanceAction('migrate', 'stop instances and start them on another host', async () => (await import('./commands/instance-action.ts')).migrate, [
     TO,
   ]),
+  instanceAction('live-migrate', 'carry running instances to another host', async () => (await import('./commands/instance-action.ts')).liveMigrate, [
+    TO,
+    option('--block-migration <how>', 'copy the disk too: yes, no or auto, when the hosts do not share it (default auto)'),
+  ]),
   instanceAction('confirm', 'keep a resize or migration', async () => (await import('./commands/instance-action.ts')).confirm),
   instanceAction('revert', 'take back a resize or migration', async () => (await import('./commands/instance-action.ts')).revert),
   instanceAction('evacuate', 'make instances of a fenced host anew elsewhere', async () => (await import('./commands/instance-action.ts')).evacuate, [
@@ -281,34 +258,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/flavor.ts')).remove,
   },
   { path: 'image list', about: 'list images', options: CLIENT, load: async () => (await import('./commands/image.ts')).list },
-  {
-    path: 'host list',
-    about: 'list compute hosts with what they have and use',
-    options: CLIENT,
-    load: async () => (await import('./commands/host.ts')).list,
-  },
-  {
-    path: 'host enable',
-    args: '<host>',
-    about: 'let a compute host take new instances again',
-    options: CLIENT,
-    load: async () => (await import('./commands/host.ts')).enable,
-  },
-  {
-    path: 'host disable',
-    args: '<host>',
-    about: 'take no new instances on a compute host; those it has stay',
-    options: [option('--reason <text>', 'why, shown to whoever asks'), ...CLIENT],
-    load: async () => (await import('./commands/host.ts')).disable,
-  },
-  {
-    path: 'host fenced',
-    args: '<host>',
-    about: 'say that nothing runs any more on a host that is down, so that its instances can be evacuated',
-    options: CLIENT,
-    load: async () => (await import('./commands/host.ts')).fenced,
-  },
-  { path: 'host show', args: '<host>', about: 'show one compute host', options: CLIENT, load: async () => (await import('./commands/host.ts')).show },
+  ...HOST_COMMANDS,
   {
     path: 'queue list',
     about: 'list queues: depth, limit, oldest message, and who is busy',
@@ -348,6 +298,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   node: 'conductors, compute hosts and gateways',
   instance: 'build and control instances',
   operation: 'long-running operations and their steps',
+  migration: 'moves of instances to other hosts',
   flavor: 'sizes of instances',
   image: 'what instances start from',
   host: 'compute hosts',

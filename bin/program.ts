@@ -2,7 +2,8 @@
 import { Command, CommanderError, Option } from 'commander'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Call, Options } from './call.ts'
-import { COMMANDS, type CommandSpec, GROUPS } from './commands.ts'
+import type { CommandSpec } from './command-spec.ts'
+import { COMMANDS, GROUPS } from './commands.ts'
 import { EXIT } from './exit.ts'
 
 /** A usage error or a request for help: commander has printed it already; only the exit code is left. */

@@ -1,5 +1,5 @@
 /** Completion scripts, made from the table of commands. They are static: pressing TAB starts no process. */
-import type { CommandSpec } from '../commands.ts'
+import type { CommandSpec } from '../command-spec.ts'
 
 interface Words {
   readonly firsts: readonly string[]

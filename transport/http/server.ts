@@ -16,15 +16,18 @@ import { withDeadlines } from './deadline.ts'
 import { faultBody, HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
 import { flavorRoutes } from './flavors.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
+import { hostRoutes } from './hosts.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
 import { imageRoutes } from './images.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
+import { migrationRoutes } from './migrations.ts'
 import { watchRoutes } from './not-found.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
 import { serverRoutes } from './servers.ts'
+import { serviceRoutes } from './services.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
 
@@ -115,8 +118,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   instanceActionRoutes(app, context)
   flavorRoutes(app, context)
   hypervisorRoutes(app, context)
+  serviceRoutes(app, context)
+  migrationRoutes(app, context)
   imageRoutes(app, context)
   batonRoutes(app, context)
+  hostRoutes(app, context)
   healthRoutes(app, context)
   return app
 }
