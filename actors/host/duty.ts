@@ -58,19 +58,22 @@ export function modeOf({ enabled, maintenance, task }: Duty): HostMode {
   return maintenance ? 'maintenance' : enabled ? 'enabled' : 'disabled'
 }
 
-/** Why it takes no new instances, or null when it does. */
+/** Why it takes no new instances, said of the host; null when it does. */
 export function closedBecause(duty: Duty): string | null {
   switch (modeOf(duty)) {
     case 'enabled':
       return null
     case 'draining':
-      return `it is being drained by operation ${duty.task?.operation}`
+      return `is being drained by operation ${duty.task?.operation}`
     case 'maintenance':
-      return 'it is in maintenance'
+      return 'is in maintenance'
     case 'disabled':
-      return duty.disabledReason ?? 'it is disabled'
+      return `is disabled${duty.disabledReason ? `: ${duty.disabledReason}` : ''}`
   }
 }
+
+/** The same as people are shown it: an operator's own words where there are any. */
+export const shownReason = (duty: Duty): string | null => (modeOf(duty) === 'disabled' ? duty.disabledReason : closedBecause(duty))
 
 export function decideDuty<S>(duty: Duty, host: string, state: string, command: DutyCommand, body: (s: S) => unknown): Decision<S, DutyEvent> {
   const { task } = duty

@@ -24,6 +24,7 @@ import {
   evolveDuty,
   modeOf,
   ON_DUTY,
+  shownReason,
 } from './duty.ts'
 
 export interface Resources {
@@ -147,7 +148,7 @@ export function hostActor(ratios: Ratios) {
           return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
         if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)
         const closed = closedBecause(state)
-        if (closed !== null) return refuse('HostRefused', `host ${id} takes no new instances: ${closed}`)
+        if (closed !== null) return refuse('HostRefused', `host ${id} ${closed}`)
         if (state.state !== 'up') return refuse('HostRefused', `host ${id} is ${state.state}`)
         const lacking = lacks(state.info, state.used, command.args, ratios)
         if (lacking) return refuse('HostRefused', `host ${id} has no room: ${lacking}`)
@@ -292,7 +293,7 @@ function bodyOf(state: HostActorState, id: string): HostBody {
     id,
     state: state.state,
     enabled: closedBecause(state) === null,
-    disabledReason: closedBecause(state),
+    disabledReason: shownReason(state),
     mode: modeOf(state),
     operation: state.task?.operation ?? null,
     driver: state.info.driver,

@@ -118,9 +118,9 @@ export function createFakeMigration({ env, ledger, rates, endure, written, fresh
       return migrating(await known(instance), instance).outgoing.handed
     },
 
-    finishIncoming(instance, order, answer) {
+    async finishIncoming(instance, order, answer) {
       const handed = handedOf(answer)
-      return ledger.command('finishIncoming', instance, order, async before => {
+      await ledger.command('finishIncoming', instance, order, async before => {
         if (before?.arrived === handed.order) return { guest: before, effect: false }
         if (!before?.incoming) throw new BatonError('DriverFault', `guest ${instance} does not wait here to be carried to this host`)
         const { incoming: _, ...waiting } = before
