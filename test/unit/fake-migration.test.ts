@@ -49,7 +49,9 @@ function bench() {
     stores,
     guest,
     ticks,
-    advance: (ms: number) => void (now += ms),
+    advance(ms: number): void {
+      now += ms
+    },
     power: () => [guest(stores.source)?.power ?? null, guest(stores.there)?.power ?? null],
   }
 }

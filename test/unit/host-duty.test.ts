@@ -115,7 +115,8 @@ test('a snapshot of before there were drains is a host like any other', () => {
   const context = { id: 'h1', now: 1, from: { role: 'conductor', node: 'c1' } } as const
   const up = applyCommand(actor, old, { method: 'register', args: INFO }, context).state
   assert.equal(actor.work(up, 'h1'), [])
-  assert.is((actor.view(up, 'h1')?.body as HostBody).mode, 'enabled')
+  const row = actor.view(up, 'h1')
+  assert.is(row?.columns.enabled, true)
 })
 
 test.run()
