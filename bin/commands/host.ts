@@ -11,7 +11,7 @@ import { type Column, card, print, printList, timeText } from '../output/table.t
 const COLUMNS: readonly Column<HostBody>[] = [
   ['ID', h => h.id],
   ['STATE', h => h.state],
-  ['MODE', h => `${h.mode}${h.mode === 'enabled' || h.disabledReason === null ? '' : `: ${h.disabledReason}`}`],
+  ['MODE', h => `${h.mode}${h.mode !== 'disabled' || h.disabledReason === null ? '' : `: ${h.disabledReason}`}`],
   ['DRIVER', h => h.driver],
   ['VCPUS', h => `${h.vcpusUsed}/${h.vcpus}`],
   ['RAM MB', h => `${h.ramMbUsed}/${h.ramMb}`],
