@@ -7,6 +7,7 @@ import type { OperationBody } from '../../actors/api.ts'
 import { FakeGuestSchema, parseWith } from '../../actors/hypervisor/drivers/records.ts'
 import { startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
 import { assertOneStory, buildWhile, effectsIn, guestsIn } from '../support/history.ts'
+import { shown } from '../support/hooks.ts'
 import { anyOf, killEvery } from '../support/kill.ts'
 
 const BUILDS = 50
@@ -17,11 +18,13 @@ const SWITCH_MS = 200
 const drain = suite('drain under kill -9')
 let cluster: TestCluster
 
-drain.before(async () => {
-  const env = { BATON_DRIVER_FAKE_LATENCY_MS: String(SWITCH_MS) }
-  cluster = await startCluster({ args: ['--computes', '3'], env })
-})
-drain.after(() => cluster?.stop())
+drain.before(
+  shown(async () => {
+    const env = { BATON_DRIVER_FAKE_LATENCY_MS: String(SWITCH_MS) }
+    cluster = await startCluster({ args: ['--computes', '3'], env })
+  }),
+)
+drain.after(shown(() => cluster?.stop()))
 
 drain(`a host with ${BUILDS} instances is emptied, each is carried once and goes on without a gap`, () => telling(cluster, emptied))
 
