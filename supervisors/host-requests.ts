@@ -66,7 +66,7 @@ export function hostRequests({ views, call, get }: HostRequestsOptions): Request
       return (await call('host', id, 'open', {})) as HostBody
     },
     async setHostMaintenance({ on, cold, ...args }) {
-      if (!on) return (await call('host', args.id, 'open', {})) as HostBody
+      if (!on) return (await call('host', args.id, 'endMaintenance', {})) as HostBody
       await empty('maintenance', args, cold)
       return (await call('host', args.id, 'get', {})) as HostBody
     },

@@ -29,6 +29,8 @@ export type DutyCommand =
   | { readonly method: 'empty'; readonly args: HostOperationArgs }
   /** Cancels what is emptying it, ends maintenance, enables it. */
   | { readonly method: 'open'; readonly args: unknown }
+  /** Ends maintenance, or the way into it, and nothing else. */
+  | { readonly method: 'endMaintenance'; readonly args: unknown }
   /** Reported until taken, so it may come twice. */
   | { readonly method: 'ended'; readonly args: HostOperationEnded }
 
@@ -38,6 +40,7 @@ export type DutyEvent =
   | { readonly type: 'emptyingCancelled' }
   | { readonly type: 'emptied'; readonly operation: string; readonly outcome: HostOperationEnded['outcome']; readonly reason: string }
   | { readonly type: 'opened' }
+  | { readonly type: 'maintenanceEnded' }
 
 export const DUTY_METHODS: Readonly<Record<DutyCommand['method'], MethodSpec>> = {
   setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
@@ -50,6 +53,7 @@ export const DUTY_METHODS: Readonly<Record<DutyCommand['method'], MethodSpec>> =
     }),
   },
   open: {},
+  endMaintenance: {},
   ended: { check: checkObject({ operation: text(256), outcome: anyOf('done', 'undone', 'failed'), reason: text(4096, 0) }) },
 }
 
@@ -106,6 +110,10 @@ export function decideDuty<S>(duty: Duty, host: string, state: string, command: 
       const open: DutyEvent[] = duty.enabled && !duty.maintenance ? [] : [{ type: 'opened' }]
       return accept([...cancel, ...open], body)
     }
+    case 'endMaintenance': {
+      const cancel: DutyEvent[] = task?.kind === 'maintenance' && !task.cancelled ? [{ type: 'emptyingCancelled' }] : []
+      return accept([...cancel, ...(duty.maintenance ? [{ type: 'maintenanceEnded' } as const] : [])], body)
+    }
     case 'ended': {
       const { operation, outcome, reason } = command.args
       return accept(task?.operation === operation ? [{ type: 'emptied', operation, outcome, reason }] : [])
@@ -123,6 +131,8 @@ export function evolveDuty<S extends Duty>(duty: S, event: DutyEvent): S {
       return duty.task ? { ...duty, task: { ...duty.task, cancelled: true } } : duty
     case 'opened':
       return { ...duty, enabled: true, disabledReason: null, maintenance: false }
+    case 'maintenanceEnded':
+      return { ...duty, maintenance: false }
     case 'emptied':
       return emptied(duty, event)
   }

@@ -162,6 +162,7 @@ export function hostActor(ratios: Ratios) {
       case 'setEnabled':
       case 'empty':
       case 'open':
+      case 'endMaintenance':
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
         return decideDuty(state, id, state.state, command, (s: HostActorState) => bodyOf(s, id))
       case 'ended':

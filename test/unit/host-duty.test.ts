@@ -81,6 +81,16 @@ test('maintenance begins when the host is empty, and ends when it is said so', (
   assert.is(failed.body().mode, 'disabled')
 })
 
+test('the end of maintenance ends that and nothing else: no drain, and no word of an operator before', () => {
+  const draining = host(UP, ['empty', EMPTY], ['endMaintenance'])
+  assert.equal(draining.work().length, 1, 'the drain goes on')
+  const onTheWay = host(UP, ['empty', { ...EMPTY, kind: 'maintenance' }], ['endMaintenance'])
+  assert.equal(onTheWay.work().length, 2, 'the way into maintenance is cancelled')
+  const reason = { enabled: false, reason: 'disk' }
+  const disabled = host(UP, ['setEnabled', reason], ['empty', { ...EMPTY, kind: 'maintenance' }], ended('done'), ['endMaintenance'])
+  assert.equal([disabled.body().mode, disabled.body().disabledReason], ['disabled', 'disk'])
+})
+
 test('only a host that is up is drained, only one that is fenced is evacuated, and none that is unknown', () => {
   assert.throws(() => host(UP, DOWN).send('empty', EMPTY), /is down, so nothing can be moved off it/)
   const evacuate = { ...EMPTY, kind: 'evacuate-host' }
