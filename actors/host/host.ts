@@ -284,7 +284,9 @@ function decideDelete(state: HostActorState, id: string): Decision<HostActorStat
 
 /** This release's mark, when a copy of its claim may still be under way; and one look in so many for those that matter no more. */
 function marks(released: BucketMap<Mark>, event: HostEvent & { type: 'released' }, held: HeldClaim | undefined, at: number): BucketMap<Mark> {
-  const marked = !held || at - held.since < MARK_MS ? set(released, event.claim, { order: event.order, at }) : released
+  // A release that comes late itself takes back nothing of what a later one has said.
+  const order = Math.max(event.order, get(released, event.claim)?.order ?? -1)
+  const marked = !held || at - held.since < MARK_MS ? set(released, event.claim, { order, at }) : released
   if (marked.size % MARKS_SWEEP !== 0) return marked
   return entries(marked).reduce((kept, [claim, mark]) => (at - mark.at < MARK_MS ? kept : remove(kept, claim)), marked)
 }
