@@ -12,6 +12,7 @@ const asked = async (requestId: Promise<string | null>) => ({ requestId: await r
 const OTHERS = {
   delete: (client, id) => asked(deleteInstance(client, id)),
   migrate: (client, id) => asked(sendAction(client, id, { migrate: null })),
+  'live-migrate': (client, id) => asked(sendAction(client, id, { 'os-migrateLive': { host: null, block_migration: 'auto' } })),
   snapshot: (client, id) => createImage(client, id, { createImage: { name: `chaos-${id.slice(0, 8)}` } }),
   'attach-disk': (client, id) => attachDisk(client, id, { volumeId: randomUUID(), size: 1, device: undefined }),
   'attach-interface': (client, id) => attachPort(client, id, undefined),
@@ -31,9 +32,9 @@ const DEVICES: readonly Act[] = ['attach-disk', 'detach-disk', 'attach-interface
 
 /** What may be asked in each state. */
 export const ACTS: Readonly<Record<string, readonly Act[]>> = {
-  ACTIVE: ['stop', 'reboot-soft', 'reboot-hard', 'pause', 'suspend', 'migrate', 'shelve', 'snapshot', ...DEVICES],
+  ACTIVE: ['stop', 'reboot-soft', 'reboot-hard', 'pause', 'suspend', 'migrate', 'live-migrate', 'live-migrate', 'shelve', 'snapshot', ...DEVICES],
   SHUTOFF: ['start', 'migrate', 'snapshot', ...DEVICES],
-  PAUSED: ['unpause'],
+  PAUSED: ['unpause', 'live-migrate'],
   SUSPENDED: ['resume'],
   VERIFY_RESIZE: ['confirm', 'revert'],
   SHELVED_OFFLOADED: [],

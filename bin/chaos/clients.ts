@@ -22,8 +22,11 @@ export interface Note {
   readonly what: 'create' | 'end' | 'seen' | Act
   /** Null when a create got no answer. */
   readonly instance: string | null
-  /** `acknowledged`, or for an `end` the operation's own; `refused` by an answer; `unknown` without one; of what was seen, how. */
-  readonly outcome: 'acknowledged' | 'refused' | 'unknown' | OperationBody['status'] | Sight
+  /**
+   * `acknowledged`, and `lost` when no operation came of that; for an `end` the operation's own; `refused` by an answer; `unknown` without one;
+   * of what was seen, how.
+   */
+  readonly outcome: 'acknowledged' | 'lost' | 'refused' | 'unknown' | OperationBody['status'] | Sight
   /** What kind of operation has ended; of what was seen, which operation, or empty for the instance; else the error's code. */
   readonly detail: string
 }
@@ -148,12 +151,28 @@ async function doing(client: Client, id: string, what: Act, { memory, note }: Me
     const request = await ask(client, id, what)
     if (request === null) return
     note(askedAt, { what, instance: id, outcome: 'acknowledged', detail: '' })
-    const begun = await operationOf(client, id, request.requestId)
+    const begun = await begunBy(client, id, request.requestId)
+    if (begun === null) return note(askedAt, { what, instance: id, outcome: 'lost', detail: request.requestId ?? '' })
     const operation = await follow(client, begun.id, now => memory.saw(id, now.id, hasEnded(now) ? 'ended' : 'open'))
     note(askedAt, { what: 'end', instance: id, outcome: operation.status, detail: operation.kind })
     if (what === 'delete' && operation.status === 'done') memory.saw(id, null, 'gone')
   } catch (error) {
     note(askedAt, { what, instance: id, outcome: mayPass(error) ? 'unknown' : 'refused', detail: codeOf(error) })
+  }
+}
+
+/** The operation of an acknowledged request. It may come late: whoever was to begin it may be dead or cut off. Null when it never comes. */
+async function begunBy(client: Client, id: string, requestId: string | null): Promise<OperationBody | null> {
+  const until = Date.now() + SETTLE_MS
+  for (;;) {
+    try {
+      return await operationOf(client, id, requestId)
+    } catch (error) {
+      const isNotThere = error instanceof BatonError && error.code === 'NotFound'
+      if (isNotThere && Date.now() > until) return null
+      if (!isNotThere && (!mayPass(error) || Date.now() > until)) throw error
+      await delay(AGAIN_MS)
+    }
   }
 }
 

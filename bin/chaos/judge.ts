@@ -28,8 +28,8 @@ export interface Violation {
 type Rule = (evidence: Evidence) => string[]
 
 /** Off its host for good, or not running any more. */
-const ENDS_RUN = new Set(['destroy', 'stop', 'suspend', 'shelve', 'lapse'])
-const BEGINS_RUN = new Set(['spawn', 'start', 'resume', 'reboot', 'receive'])
+const ENDS_RUN = new Set(['destroy', 'stop', 'suspend', 'shelve', 'handOver', 'lapse'])
+const BEGINS_RUN = new Set(['spawn', 'start', 'resume', 'reboot', 'receive', 'finishIncoming', 'cancelOutgoing'])
 /** States in which an instance holds room on two hosts. */
 const ON_TWO_HOSTS = 'VERIFY_RESIZE'
 
@@ -44,6 +44,8 @@ const RULES: Readonly<Record<string, Rule>> = {
     const deleted = new Set(notes.filter(n => n.what === 'delete' && n.outcome === 'acknowledged').map(n => n.instance))
     return instances.flatMap(i => (deleted.has(i.id) ? [`${i.id} is ${i.status}`] : []))
   },
+  'an acknowledged request becomes an operation': ({ notes }) =>
+    notes.flatMap(n => (n.outcome === 'lost' ? [`${n.what} of ${n.instance}, request ${n.detail}`] : [])),
   'every operation ends': ({ openOperations }) => openOperations.map(o => `${o.kind} ${o.id} is open`),
   'no instance is left between states': ({ instances }) =>
     instances.flatMap(i => (i.status === 'BUILD' || i.status === 'UNKNOWN' ? [`${i.id} is ${i.status}`] : [])),

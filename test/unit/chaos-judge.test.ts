@@ -43,6 +43,7 @@ const HA = note('seen', 'a', 'there', HIGHLY_AVAILABLE)
 const BAD: Readonly<Record<string, Partial<Evidence>>> = {
   'an acknowledged create is there': { notes: [...GOOD.notes, note('create', 'c')] },
   'an acknowledged delete is done': { notes: [...GOOD.notes, note('delete', 'a')] },
+  'an acknowledged request becomes an operation': { notes: [...GOOD.notes, note('stop', 'a', 'lost', 'req-1')] },
   'every operation ends': { openOperations: [{ id: 'a.1', kind: 'build' }] },
   'no instance is left between states': { instances: [{ id: 'a', status: 'BUILD', host: 'h1' }] },
   'nothing is done twice': {
