@@ -2,12 +2,11 @@
 import type { InstanceBody } from '../../../actors/api.ts'
 import { BUILTIN_FLAVORS } from '../../../actors/flavor/flavor.ts'
 import { entries } from '../../../actors/kernel/bucket-map.ts'
-import { type Amounts, amountsOf, largest, plus, RESOURCES, sameAmounts } from '../../../actors/kernel/quota.ts'
+import { type Amounts, amountsOf, largest, NO_LIMITS, plus, RESOURCES, sameAmounts } from '../../../actors/kernel/quota.ts'
 import { type ProjectState, projectActor } from '../../../actors/project/project.ts'
 import { SIM_SETTINGS, type World } from '../world.ts'
 import { bodies, type Checker } from './checker.ts'
 
-const { limits } = SIM_SETTINGS.quotas
 const actor = projectActor(SIM_SETTINGS.quotas)
 
 /** While a resize waits, of each the larger amount. */
@@ -30,6 +29,7 @@ function* projectsOf(world: World): Generator<[id: string, state: ProjectState]>
 export const quotas: Checker = {
   name: 'quotas hold',
   always(world) {
+    const { limits } = world.settings.quotas ?? { limits: NO_LIMITS }
     const used = new Map<string, Amounts>()
     for (const instance of living(world)) used.set(instance.project, plus(used.get(instance.project) ?? {}, needOf(instance)))
     return [...used].flatMap(([project, amounts]) =>
