@@ -10,6 +10,9 @@ type Asked = Pick<CreateInstances, 'flavor' | 'project' | 'metadata' | 'placemen
 /** Every method of the driver takes as long unless it is said otherwise, so that no dice decide what comes first, ms. */
 const TAKES_MS = 200
 
+/** Memory of the flavor tiny. */
+const TINY_BYTES = 64 * 1024 * 1024
+
 const DEFAULTS: Asked = {
   flavor: 'tiny',
   project: 'shop',
@@ -30,6 +33,16 @@ const OPTIONS: Readonly<Record<string, { readonly words: number; apply(asked: As
     },
   },
   failing: { words: 1, apply: (asked, [methods = '']) => ({ ...asked, metadata: { ...asked.metadata, 'fake:fail': methods } }) },
+  /** Its memory takes so long to be sent to another host. */
+  moving: {
+    words: 1,
+    apply(asked, [time = '']) {
+      const ms = timeMs(time)
+      if (ms === null) return null
+      const rates = { 'fake:migrate_bytes_per_s': String(Math.ceil((TINY_BYTES * 1000) / ms)), 'fake:dirty_bytes_per_s': '0' }
+      return { ...asked, metadata: { ...asked.metadata, ...rates } }
+    },
+  },
   taking: {
     words: 2,
     apply(asked, [time = '', method]) {

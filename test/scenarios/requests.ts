@@ -40,6 +40,7 @@ const WITH_DETAILS: readonly Command[] = [
   { usage: 'reboot NAME hard', run: (stage, [names = '']) => act(stage, names, 'reboot', () => ({ mode: 'hard' })) },
   { usage: 'resize NAME to WORD', run: (stage, [names = '', flavor]) => act(stage, names, 'resize', () => ({ flavor })) },
   { usage: 'migrate NAME to NODE', run: (stage, [names = '', host]) => act(stage, names, 'migrate', () => ({ host })) },
+  { usage: 'live-migrate NAME to NODE', run: (stage, [names = '', host]) => act(stage, names, 'live-migrate', () => ({ host })) },
   { usage: 'evacuate NAME to NODE', run: (stage, [names = '', host]) => act(stage, names, 'evacuate', () => ({ host })) },
   { usage: 'rebuild NAME', run: (stage, [names = '']) => act(stage, names, 'rebuild', () => ({ image: FAKE_IMAGE.id })) },
   { usage: 'snapshot NAME', run: (stage, [names = '']) => act(stage, names, 'snapshot', name => ({ snapshot: imageOf(name) })) },
@@ -91,7 +92,17 @@ const OPERATOR: readonly Command[] = [
   {
     usage: 'drain NODE',
     run(stage, [word = '']) {
-      for (const id of stage.nodes(word)) stage.ask(api => api.drainNode({ id }))
+      // A host is emptied of instances, a conductor of actors.
+      for (const id of stage.nodes(word)) {
+        if (stage.world.stores.has(id)) stage.ask((api, requestId) => api.drainHost({ id, requestId }))
+        else stage.ask(api => api.drainNode({ id }))
+      }
+    },
+  },
+  {
+    usage: 'undrain NODE',
+    run(stage, [word = '']) {
+      for (const id of stage.nodes(word)) stage.ask(api => api.undrainHost({ id }))
     },
   },
 ]

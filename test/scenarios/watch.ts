@@ -70,10 +70,10 @@ const hosts = (world: World): Seen =>
     state === 'suspect' ? [] : [[`host ${id}`, id, `${state}${enabled ? '' : ', disabled'}${ha?.lostAt ? ', lost' : ''}`] as const],
   )
 
-/** Which of them owned what is chance, so they are only counted; all others are alive. */
+/** Which of them owned what is chance, and how often one joins again too; so it is counted how many it has befallen. */
 function members(world: World): Seen {
-  const states = [...world.database.tables.conductors.values()].map(({ state }) => state)
-  const count = (state: string): number => states.filter(each => each === state).length
+  const rows = [...world.database.tables.conductors.values()]
+  const count = (state: string): number => new Set(rows.filter(row => row.state === state).map(row => row.nodeId)).size
   const said = [count('dead') > 0 ? `${count('dead')} declared dead` : '', count('left') > 0 ? `${count('left')} left` : ''].filter(
     text => text !== '',
   )
