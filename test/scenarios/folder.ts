@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { differencesOf } from './compare.ts'
 import { parseScenario, type Scenario } from './parse.ts'
-import { play } from './play.ts'
+import { type PlayOptions, play } from './play.ts'
 
 const FOLDER = import.meta.dirname
 
@@ -30,12 +30,12 @@ export interface Verdict {
 /** Plays it and compares. `update` writes what was seen, but never a broken promise. */
 export async function judgeScenario(
   name: string,
-  { update = false, trace }: { update?: boolean; trace?: (line: string) => void } = {},
+  { update = false, ...options }: PlayOptions & { readonly update?: boolean } = {},
 ): Promise<Verdict> {
   const scenario = readScenario(name)
   const { about } = scenario
   try {
-    const { log, violations, simulatedMs } = await play(name, scenario, trace)
+    const { log, violations, simulatedMs } = await play(name, scenario, options)
     const broken = violations.map(v => `broken: ${v}`)
     if (update && broken.length === 0) writeFileSync(fileOf(name, 'expected'), log)
     const expected = existsSync(fileOf(name, 'expected')) ? readFileSync(fileOf(name, 'expected'), 'utf8') : ''

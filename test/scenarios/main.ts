@@ -1,10 +1,11 @@
-/** `npm run scenarios -- [NAME…] [--update] [--trace]`: plays scenarios, and says of each in a line what it is and whether it went as expected. */
+/** `npm run scenarios -- [NAME…] [--log] [--trace] [--seed TEXT] [--update]`: plays scenarios, and says of each in a line what it is and whether it went as expected. */
 import { parseArgs } from 'node:util'
 import { judgeScenario, scenarioNames } from './folder.ts'
 
+const flag = { type: 'boolean', default: false } as const
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { update: { type: 'boolean', default: false }, trace: { type: 'boolean', default: false }, log: { type: 'boolean', default: false } },
+  options: { update: flag, trace: flag, log: flag, seed: { type: 'string', default: '' } },
 })
 
 const all = scenarioNames()
@@ -19,7 +20,8 @@ let simulatedMs = 0
 const begunMs = performance.now()
 const chosen = positionals.length > 0 ? positionals : all
 for (const name of chosen) {
-  const verdict = await judgeScenario(name, { update: values.update, ...(values.trace ? { trace: (line: string) => console.log(line) } : {}) })
+  const trace = values.trace ? { trace: (line: string) => console.log(line) } : {}
+  const verdict = await judgeScenario(name, { update: values.update, seed: values.seed, ...trace })
   simulatedMs += verdict.simulatedMs
   const good = verdict.problems.length === 0
   if (!good) failed++

@@ -39,11 +39,18 @@ interface Line {
   readonly answers: (string | null)[]
 }
 
-export async function play(name: string, scenario: Scenario, trace?: (line: string) => void): Promise<Played> {
+export interface PlayOptions {
+  /** Told every line that nodes log. */
+  readonly trace?: (line: string) => void
+  /** Other delays and other hosts among those as good; the log is to be the same. */
+  readonly seed?: string
+}
+
+export async function play(name: string, scenario: Scenario, { trace, seed = '' }: PlayOptions = {}): Promise<Played> {
   const loop = createLoop()
   loop.install()
   try {
-    return await new Player(loop, name, scenario, trace).run()
+    return await new Player(loop, `${name}${seed}`, scenario, trace).run()
   } finally {
     loop.uninstall()
   }
@@ -66,11 +73,11 @@ class Player {
   #failure: Error | null = null
   readonly #size: Cluster
 
-  constructor(loop: Loop, name: string, scenario: Scenario, trace?: (line: string) => void) {
+  constructor(loop: Loop, seed: string, scenario: Scenario, trace?: (line: string) => void) {
     this.#loop = loop
     this.#scenario = scenario
     this.#size = scenario.givens.reduce((cluster, { pattern, values }) => pattern.apply(cluster, values), DEFAULT_CLUSTER)
-    const random = createRandom(hash32(name))
+    const random = createRandom(hash32(seed))
     const at = (phase: 'told' | 'did') => (command: NonNullable<Stage['command']>['command']) => {
       this.#command = { phase, command }
       this.#moment()
