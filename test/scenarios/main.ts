@@ -1,4 +1,7 @@
-/** `npm run scenarios -- [NAME…] [--log] [--trace] [--seed TEXT] [--update]`: plays scenarios, and says of each in a line what it is and whether it went as expected. */
+/**
+ * `npm run scenarios -- [NAME…] [--log] [--trace] [--seed TEXT] [--update]`: plays scenarios, and says of each in a line what it is and whether
+ * it went as expected.
+ */
 import { parseArgs } from 'node:util'
 import { judgeScenario, scenarioNames } from './folder.ts'
 
