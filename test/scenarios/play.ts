@@ -125,7 +125,11 @@ class Player {
     if ('withinMs' in step || step.due.when === 'condition') {
       const byMs = this.#doneMs + ('withinMs' in step ? step.withinMs : PATIENCE_MS)
       this.#moment()
-      await this.#runUntil(byMs, () => this.#next > index || this.#failure !== null)
+      await this.#runUntil(byMs, () => {
+        // What waits for something happens at that very moment; for a promise a look now and then is enough.
+        if (this.#next === index && !('withinMs' in step) && this.#isDue(step)) this.#moment()
+        return this.#next > index || this.#failure !== null
+      })
       if (this.#next === index)
         this.#fail(step, `it has not come to be so in ${(byMs - this.#doneMs) / 1000} s. What was seen last:\n${this.#sectionText()}`)
       return
@@ -142,19 +146,21 @@ class Player {
   #moment(): void {
     this.#watch.look()
     for (const { name, always } of CHECKERS.filter(c => c.often)) {
-      for (const v of always?.(this.#world, this.#history) ?? []) this.#violations.add(`${name}: ${v}`)
+      for (const v of always?.(this.#world, this.#history) ?? []) this.#violations.add(this.#stage.named(`${name}: ${v}`))
     }
     for (;;) {
       const step = this.#scenario.steps[this.#next]
       if (!step || this.#failure) return
-      const condition = 'withinMs' in step ? step.condition : step.due.when === 'condition' ? step.due.condition : null
-      // What is to be done at once follows only what has been done in this very moment.
-      const isDue = condition
-        ? condition.pattern.holds(this.#stage, condition.values)
-        : !('withinMs' in step) && step.due.when === 'now' && this.#next > 0
-      if (!isDue) return
+      if (!this.#isDue(step)) return
       this.#do(step)
     }
+  }
+
+  #isDue(step: Step | Promised): boolean {
+    const condition = 'withinMs' in step ? step.condition : step.due.when === 'condition' ? step.due.condition : null
+    if (condition) return condition.pattern.holds(this.#stage, condition.values)
+    // What is to be done at once follows what has been done in this very moment.
+    return !('withinMs' in step) && step.due.when === 'now' && this.#next > 0
   }
 
   #do(step: Step | Promised): void {
