@@ -1,4 +1,4 @@
-/** Every scenario goes as its `expected` says. */
+/** Every scenario goes as its `expected` says. On a machine with much else to do, time limit: 120 s. */
 import { suite } from 'uvu'
 import { judgeScenario, scenarioNames } from './folder.ts'
 
