@@ -45,6 +45,8 @@ export interface NetworkFaults {
   delay: readonly [number, number]
   /** Nodes that hear and say nothing. */
   readonly cutOff: Set<string>
+  /** Ways that carry nothing, as `from>to`. */
+  readonly blocked: Set<string>
 }
 
 export interface Node<T> {
@@ -64,6 +66,7 @@ export interface World {
   readonly blobs: ReadonlyMap<string, MemoryBlobs>
   readonly database: MemoryDatabase
   readonly network: NetworkFaults
+  readonly settings: ConductorSettings
   /** By how much clocks are wrong: the database's, and the wall clock of each node. */
   readonly clocks: { databaseMs: number; readonly wallMs: Map<string, number> }
   /** Every append in the order in which it was committed or refused. */
@@ -73,8 +76,8 @@ export interface World {
   kill(node: string): void
   /** The machine of a compute host loses power: agent and guests are gone, disks stay. */
   powerOff(node: string): void
-  /** A running guest of this host ends by itself. */
-  crashGuest(node: string): void
+  /** A running guest of this host ends by itself: that of this instance, or any. */
+  crashGuest(node: string, instance?: string): void
   /** Machines without power. */
   readonly dark: ReadonlySet<string>
   start(node: string): void
@@ -112,12 +115,12 @@ export interface WorldSize {
 
 export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
   const { settings = SIM_SETTINGS, probes = {}, failure = FAILURE } = size
-  const network: NetworkFaults = { drop: 0, duplicate: 0, delay: [0.1, 1], cutOff: new Set() }
+  const network: NetworkFaults = { drop: 0, duplicate: 0, delay: [0.1, 1], cutOff: new Set(), blocked: new Set() }
   const net = random.fork()
   const links = createMemoryNetwork({
     schedule: (delayMs, fn) => loop.schedule(delayMs, fn),
     deliver(from, to) {
-      if (network.cutOff.has(from) || network.cutOff.has(to) || net.chance(network.drop)) return []
+      if (network.cutOff.has(from) || network.cutOff.has(to) || network.blocked.has(`${from}>${to}`) || net.chance(network.drop)) return []
       const [min, max] = network.delay
       const delay = () => min + net.next() * (max - min)
       return net.chance(network.duplicate) ? [delay(), delay()] : [delay()]
@@ -294,9 +297,9 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     })
   }
 
-  function crashGuest(name: string): void {
+  function crashGuest(name: string, instance?: string): void {
     const store = stores.get(name)
-    const guest = store?.guests().find(({ power }) => power === 'running')
+    const guest = store?.guests().find(({ power, spec }) => power === 'running' && (instance ?? spec.instance) === spec.instance)
     if (store && guest)
       drivers
         .get(name)
@@ -325,6 +328,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     blobs,
     database,
     network,
+    settings,
     clocks,
     commits,
     trespasses,
