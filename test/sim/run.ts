@@ -4,13 +4,13 @@ import type { OperationBody } from '../../actors/api.ts'
 import { bodies } from './checkers/checker.ts'
 import { doctorAtRest } from './checkers/doctor.ts'
 import { CHECKERS } from './checkers/index.ts'
-import { startFaults } from './faults/index.ts'
+import { type Strike, startFaults } from './faults/index.ts'
 import { createLoop } from './loop.ts'
 import { describePlan, drawPlan, FAULTS_UNTIL_MS, type Plan } from './plan.ts'
 import type { Probes } from './probes.ts'
 import { createRandom } from './random.ts'
 import { startClients } from './workload.ts'
-import { createWorld } from './world.ts'
+import { createWorld, EPOCH_MS } from './world.ts'
 
 export interface SimResult {
   readonly seed: number
@@ -18,7 +18,10 @@ export interface SimResult {
   /** SHA-256 over every line of the trace: the same for the same seed. */
   readonly digest: string
   readonly simulatedMs: number
-  readonly steps: number
+  /** Moments of simulated time at which something happened. */
+  readonly moments: number
+  /** Steps by `kind.step do|undo`, and with `+fault` those under way when that fault struck. */
+  readonly steps: Readonly<Record<string, number>>
   readonly instances: number
   readonly overQuota: number
   readonly commits: number
@@ -81,7 +84,7 @@ export async function runPlan(plan: Plan, trace?: (line: string) => void): Promi
       await runUntil(at)
       if (history.busy === 0 && atRest().length === 0) break
     }
-    if (history.busy > 0) violations.add(`liveness: ${history.busy} clients still wait for an answer`)
+    if (history.busy > 0) violations.add(`liveness after the faults: ${history.busy} clients still wait for an answer`)
     for (const v of atRest()) violations.add(v)
     for (const v of await doctorAtRest(loop, world)) violations.add(`the doctor finds nothing at rest: ${v}`)
     for (const c of CHECKERS) for (const v of c.atTheEnd?.(world, history) ?? []) violations.add(`${c.name}: ${v}`)
@@ -93,14 +96,15 @@ export async function runPlan(plan: Plan, trace?: (line: string) => void): Promi
       violations: [...violations],
       digest: hash.digest('hex'),
       simulatedMs: loop.nowMs(),
-      steps: loop.steps(),
+      moments: loop.steps(),
+      steps: stepsOf(bodies<OperationBody>(world, 'operation'), strikes),
       instances: history.created.size,
       overQuota: history.overQuota,
       commits: world.commits.length,
       fenced: world.commits.filter(c => !c.ok).length,
       mix: describePlan(plan),
       strikes: countOf(strikes.map(s => s.kind)),
-      codes: [...history.codes],
+      codes: [...new Set([...history.codes, ...bodies<OperationBody>(world, 'operation').flatMap(codesOf)])],
       ended: countOf(bodies<OperationBody>(world, 'operation').map(o => `${o.kind} ${o.status}`)),
     }
   } finally {
@@ -112,4 +116,18 @@ const countOf = (words: readonly string[]): Record<string, number> => {
   const counts: Record<string, number> = {}
   for (const word of words) counts[word] = (counts[word] ?? 0) + 1
   return counts
+}
+
+const codesOf = ({ fault, steps }: OperationBody): string[] => [fault, ...steps.map(s => s.fault)].flatMap(f => (f ? [f.code] : []))
+
+function stepsOf(operations: readonly OperationBody[], strikes: readonly Strike[]): Record<string, number> {
+  return countOf(
+    operations.flatMap(({ kind, steps }) =>
+      steps.flatMap(({ name, direction, startedAt, endedAt }) => {
+        const step = `${kind}.${name} ${direction}`
+        const struck = strikes.filter(({ atMs }) => startedAt <= EPOCH_MS + atMs && EPOCH_MS + atMs <= (endedAt ?? 0))
+        return [step, ...new Set(struck.map(strike => `${step}+${strike.kind}`))]
+      }),
+    ),
+  )
 }
