@@ -24,9 +24,11 @@ export interface Bystanders {
   readonly pets: number
   /** Whether somebody repairs all the time. */
   readonly repairs: boolean
+  /** Whether somebody empties hosts now and then. */
+  readonly maintains: boolean
 }
 
-export function startBystanders({ loop, random, world, history, untilMs, pets: count, repairs }: Bystanders): void {
+export function startBystanders({ loop, random, world, history, untilMs, pets: count, repairs, maintains }: Bystanders): void {
   /** Looks after silent hosts: sees which have no power, says so, and has their instances made anew elsewhere. */
   function operator(): void {
     const own = random.fork()
@@ -37,6 +39,8 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
         if (state !== 'down' && state !== 'fenced') continue
         // Of a host that is merely silent the operator says nothing, and asks all the same: it must be refused.
         if (world.dark.has(host)) await api.fenceHost({ id: host })
+        // One by one, or all at once.
+        if (own.chance(0.5)) await api.evacuateHost({ id: host, parallel: own.int(1, 4), requestId: `req-${env.uuid()}` })
         for (const { id } of await api.listInstances({ host })) {
           const requestId = `req-${env.uuid()}`
           const { operation } = await api.actOnInstance({ id, action: 'evacuate', requestId })
@@ -85,6 +89,36 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
     loopOn()
   }
 
+  /** Empties a host now and then, changes its mind now and then, and lets it take instances again. */
+  function maintainer(): void {
+    const own = random.fork()
+    const { env } = createProcess('maintainer', loop, own, world.log)
+    const pause = (ms: number) => new Promise<void>(resolve => env.setTimer(ms, resolve))
+    const round = async (): Promise<void> => {
+      const { id } = own.pick(await world.api().listHosts({}))
+      const requestId = `req-${env.uuid()}`
+      const how = { id, parallel: own.int(1, 3), cold: own.chance(0.3), requestId }
+      if (own.chance(0.3)) await world.api().setHostMaintenance({ ...how, on: true })
+      else await world.api().drainHost(how)
+      await pause(own.int(500, 8000))
+      if (own.chance(0.3)) await pause(12_000)
+      await world.api().undrainHost({ id })
+    }
+    // Whatever is refused or lost is tried again; and in the end every host takes instances.
+    const loopOn = async (): Promise<void> => {
+      while (loop.nowMs() < untilMs) {
+        await pause(own.int(1000, 6000))
+        await Promise.race([round(), pause(CLIENT_PATIENCE_MS)]).catch(() => {})
+      }
+      for (let left = 20; left > 0; left--) {
+        await pause(1000)
+        const open = async () => Promise.all((await world.api().listHosts({})).map(({ id }) => world.api().undrainHost({ id })))
+        await Promise.race([open(), pause(5000)]).catch(() => {})
+      }
+    }
+    loopOn()
+  }
+
   /** Instances that are left alone for the whole run, under the strictest policy: whatever happens to their hosts, they run in the end. */
   function pets(): void {
     const own = random.fork()
@@ -103,4 +137,5 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
   pets()
   operator()
   repairer()
+  if (maintains) maintainer()
 }

@@ -1,4 +1,4 @@
-/** Where a run may look on at the very moment something happens, and strike. */
+/** Named points of a simulated world at which a run may look on, strike, or make a driver fail. */
 import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import type { Append } from '../../actors/kernel/ports.ts'
 import type { SimProcess } from './process.ts'
@@ -23,26 +23,29 @@ export interface Probes {
   obeyed?(command: DriverCommand): void
 }
 
-/** The driver with its two probes: a method that is given an instance and a rank is a command. */
+/** The driver with its two probes: a method that is given an instance and a rank is a command, also one of its parts. */
 export function probed(host: string, process: SimProcess, driver: HypervisorDriver, probes: Probes): HypervisorDriver {
   if (!probes.obeying && !probes.obeyed) return driver
-  return new Proxy(driver, {
-    get(target, key, receiver) {
-      const method = Reflect.get(target, key, receiver)
-      if (typeof method !== 'function') return method
-      return async (...args: readonly unknown[]) => {
-        const [subject, order] = args
-        const instance = typeof subject === 'string' ? subject : isGuest(subject) ? subject.instance : null
-        if (instance === null || typeof order !== 'number') return method.apply(target, args)
-        const command = { host, method: String(key), instance, order }
-        await probes.obeying?.(command)
-        if (!process.alive()) return new Promise(() => {})
-        const answer = await method.apply(target, args)
-        if (process.alive()) probes.obeyed?.(command)
-        return process.alive() ? answer : new Promise(() => {})
-      }
-    },
-  })
+  const watched = <T extends object>(part: T): T =>
+    new Proxy(part, {
+      get(target, key, receiver) {
+        const member: unknown = Reflect.get(target, key, receiver)
+        if (typeof member === 'object' && member !== null) return watched(member)
+        if (typeof member !== 'function') return member
+        return async (...args: readonly unknown[]) => {
+          const [subject, order] = args
+          const instance = typeof subject === 'string' ? subject : isGuest(subject) ? subject.instance : null
+          if (instance === null || typeof order !== 'number') return member.apply(target, args)
+          const command = { host, method: String(key), instance, order }
+          await probes.obeying?.(command)
+          if (!process.alive()) return new Promise(() => {})
+          const answer = await member.apply(target, args)
+          if (process.alive()) probes.obeyed?.(command)
+          return process.alive() ? answer : new Promise(() => {})
+        }
+      },
+    })
+  return watched(driver)
 }
 
 const isGuest = (value: unknown): value is { instance: string } => typeof value === 'object' && value !== null && 'instance' in value

@@ -1,5 +1,6 @@
 /** Clients that use the name of an instance as a register: they write and read it all the time, and remember when. */
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import { type History, printOf } from './history.ts'
 import { createPatience, isOfTheWay } from './insist.ts'
 import type { Loop } from './loop.ts'
@@ -28,7 +29,9 @@ export function startRegister(loop: Loop, random: Random, world: World, history:
     const { env } = createProcess(client, loop, own, world.log)
     const { pause, once, insist } = createPatience(env, own, history)
     const create = { ids: [instance], name: 'new', project: 'r', flavor: 'tiny', image: FAKE_IMAGE.id, metadata: {}, reservation: 'r-1' }
-    await insist('create', () => world.api().createInstances({ ...create, repeatable: true, requestId: `req-${instance}` }))
+    const made = await insist('create', () => world.api().createInstances({ ...create, repeatable: true, requestId: `req-${instance}` }))
+    // There may be no quota left for it.
+    if (made instanceof BatonError) return
     history.created.set(instance, loop.nowMs())
     let writes = 0
     while (loop.nowMs() < untilMs && uses < MOST_USES) {

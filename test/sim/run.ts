@@ -8,9 +8,10 @@ import { type Strike, startFaults } from './faults/index.ts'
 import { createLoop } from './loop.ts'
 import { describePlan, drawPlan, FAULTS_UNTIL_MS, type Plan } from './plan.ts'
 import type { Probes } from './probes.ts'
+import { SIM_EPOCH_MS } from './process.ts'
 import { createRandom } from './random.ts'
 import { startClients } from './workload.ts'
-import { createWorld, EPOCH_MS } from './world.ts'
+import { createWorld } from './world.ts'
 
 export interface SimResult {
   readonly seed: number
@@ -125,7 +126,7 @@ function stepsOf(operations: readonly OperationBody[], strikes: readonly Strike[
     operations.flatMap(({ kind, steps }) =>
       steps.flatMap(({ name, direction, startedAt, endedAt }) => {
         const step = `${kind}.${name} ${direction}`
-        const struck = strikes.filter(({ atMs }) => startedAt <= EPOCH_MS + atMs && EPOCH_MS + atMs <= (endedAt ?? 0))
+        const struck = strikes.filter(({ atMs }) => startedAt <= SIM_EPOCH_MS + atMs && SIM_EPOCH_MS + atMs <= (endedAt ?? 0))
         return [step, ...new Set(struck.map(strike => `${step}+${strike.kind}`))]
       }),
     ),

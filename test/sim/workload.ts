@@ -19,15 +19,19 @@ const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
 const ACTIONS: readonly InstanceAction[] = [
   ...(['stop', 'start', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
   ...(['snapshot', 'backup', 'attach-disk', 'attach-disk', 'detach-disk', 'attach-interface', 'detach-interface'] as const),
-  ...(['resize', 'migrate', 'migrate', 'confirm-resize', 'revert-resize', 'shelve', 'shelve-offload', 'unshelve'] as const),
+  ...(['live-migrate', 'live-migrate', 'live-migrate', 'resize', 'migrate', 'migrate', 'confirm-resize', 'revert-resize'] as const),
+  ...(['shelve', 'shelve-offload', 'unshelve'] as const),
 ]
 /** What is likely to be allowed after it, so that long ways are gone too. */
 const THEN: Readonly<Partial<Record<InstanceAction, readonly InstanceAction[]>>> = {
   stop: ['start', 'resize', 'shelve', 'rebuild', 'snapshot'],
+  start: ['live-migrate', 'stop'],
+  pause: ['live-migrate', 'unpause'],
+  'live-migrate': ['live-migrate', 'pause', 'stop', 'migrate'],
   backup: ['backup', 'backup', 'stop'],
   'attach-disk': ['detach-disk', 'migrate', 'rebuild', 'attach-disk'],
   'detach-disk': ['attach-disk', 'migrate'],
-  'attach-interface': ['detach-interface', 'migrate', 'rebuild'],
+  'attach-interface': ['detach-interface', 'migrate', 'live-migrate', 'rebuild'],
   suspend: ['resume', 'shelve'],
   rescue: ['unrescue'],
   resize: ['confirm-resize', 'revert-resize'],
@@ -46,6 +50,8 @@ export interface WorkloadMix {
   /** Instances that nobody touches. */
   readonly pets: number
   readonly repairs: boolean
+  /** Whether somebody empties hosts now and then. */
+  readonly maintains: boolean
   readonly register: boolean
 }
 
@@ -58,6 +64,7 @@ export function drawMix(random: Random): WorkloadMix {
     tidied: random.pick([0, 0.3, 0.3]),
     pets: random.int(0, 4),
     repairs: random.chance(0.25),
+    maintains: random.chance(0.4),
     register: random.chance(0.4),
   }
 }
@@ -78,6 +85,13 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
     const own = createRandom(seed)
     const { env } = createProcess(`client-${number}`, loop, own, world.log)
     const { pause, insist } = createPatience(env, own, history)
+
+    /** Wants a live migration over, or wants it not at all; either may come too early or too late. */
+    async function meddle(operation: string): Promise<void> {
+      await pause(own.int(10, 3000))
+      if (own.chance(0.5)) await insist('cancel', () => world.api().cancelOperation({ id: operation }))
+      else await insist('force', () => world.api().forceOperation({ id: operation }))
+    }
 
     async function one(): Promise<void> {
       // With a token the same ids are asked for again, without one there are new ones.
@@ -116,6 +130,7 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
         if (acted instanceof BatonError) continue
         likely = THEN[action] ?? mix.actions
         history.acted.set(requestId, { instance: id, operation: acted.operation })
+        if (action === 'live-migrate' && own.chance(0.4)) await meddle(acted.operation)
       }
       if (own.chance(mix.deleted)) {
         await pause(own.int(0, 1500))
@@ -174,7 +189,7 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
     goOn().catch(error => history.surprises.push(`a client failed: ${error instanceof Error ? error.stack : error}`))
   }
 
-  startBystanders({ loop, random, world, history, untilMs, pets: mix.pets, repairs: mix.repairs })
+  startBystanders({ loop, random, world, history, untilMs, pets: mix.pets, repairs: mix.repairs, maintains: mix.maintains })
   if (mix.register) startRegister(loop, random.fork(), world, history, untilMs)
   for (const [i, seed] of clients.entries()) client(i + 1, seed)
   return history

@@ -5,6 +5,7 @@
 import type { ClusterApi } from '../../actors/api.ts'
 import { type MemoryBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
 import { createFakeDriver, type FakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
+import { withoutPower } from '../../actors/hypervisor/drivers/fake-transfer.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import { type MemoryStore, memoryStore } from '../../actors/hypervisor/drivers/store.ts'
@@ -24,7 +25,7 @@ import type { Loop } from './loop.ts'
 import { createMachine, type Machine } from './machine.ts'
 import { courier, type NetworkFaults, newNetworkFaults, speaking } from './network.ts'
 import { type Probes, probed } from './probes.ts'
-import { createProcess, type SimProcess } from './process.ts'
+import { createProcess, SIM_EPOCH_MS, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 
 export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 'quotas'>> = {
@@ -39,9 +40,6 @@ export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 
   quotas: { limits: { ...NO_LIMITS, instances: 8, cores: 9, ram: 2200 }, checkMs: 4000 },
   timers: { reclaimMs: 3000, confirmResizeMs: 14_000, shelvedOffloadMs: 1500 },
 }
-
-/** Wall-clock time at which every run begins, ms since 1970. */
-export const EPOCH_MS = 1_700_000_000_000
 
 export interface Node<T> {
   readonly name: string
@@ -84,16 +82,22 @@ export interface World {
   thaw(node: string): void
   api(): ClusterApi
   nowMs(): number
+  /** What every machine's wall clock shows. */
+  wallMs(): number
   log(line: string): void
 }
 
 const LATENCY_MS: FakeOptions['latencyMs'] = {
   ...{ spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
   ...{ snapshot: [5, 800], setDevices: [1, 200] },
+  ...{ prepareIncoming: [5, 300], migrateOut: [1, 50], handOver: [1, 100], finishIncoming: [1, 100] },
 }
 const CAPACITY = { vcpus: 4, ramMb: 1024, diskGb: 100 }
 /** How often a driver fails at what. */
-const FAILURE = { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 }
+const FAILURE = {
+  ...{ spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 },
+  ...{ prepareIncoming: 0.05, migrateOut: 0.03, handOver: 0.05, finishIncoming: 0.05 },
+}
 
 export interface WorldSize {
   readonly conductors: number
@@ -125,7 +129,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const trespasses: string[] = []
   const versions = new Map<string, string[]>()
   const database = createMemoryDatabase({
-    now: () => EPOCH_MS + Math.floor(loop.nowMs()) + clocks.databaseMs,
+    now: () => SIM_EPOCH_MS + Math.floor(loop.nowMs()) + clocks.databaseMs,
     delay: fn => loop.schedule(0.2 + db.next() * (2 + databaseFaults.slowMs), fn),
     onAppend: ({ incarnation, actor, owner }) => {
       if (owner !== incarnation) trespasses.push(`${actor} was written by ${incarnation} while ${owner} owned its shard`)
@@ -242,6 +246,9 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       lease: guard.lease,
       latencyMs: LATENCY_MS,
       failure,
+      // A tiny guest takes half a second and a small one four; so there is time for something to go wrong.
+      guestMs: () => SIM_EPOCH_MS + loop.nowMs(),
+      rates: { bytesPerS: 160 * 1024 ** 2, dirtyBytesPerS: 32 * 1024 ** 2 },
     })
     drivers.set(node.name, driver)
     startCompute({
@@ -295,7 +302,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     dark.add(name)
     // Without power nothing runs, and none of it is begun again by itself.
     store.load().then(({ guests }) => {
-      for (const guest of guests) if (guest.power !== 'suspended') void store.put(guest.spec.instance, { ...guest, power: 'shutdown' })
+      for (const guest of guests) void store.put(guest.spec.instance, withoutPower(guest))
     })
   }
 
@@ -365,5 +372,6 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       return gateway.api
     },
     nowMs: loop.nowMs,
+    wallMs: () => SIM_EPOCH_MS + loop.nowMs(),
   }
 }

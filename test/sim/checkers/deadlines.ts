@@ -2,7 +2,7 @@
 
 import type { OperationBody } from '../../../actors/api.ts'
 import { commandOrder } from '../../../actors/instance/instance.ts'
-import { EPOCH_MS } from '../world.ts'
+import { SIM_EPOCH_MS } from '../process.ts'
 import { bodies, type Checker } from './checker.ts'
 
 /** Distance between the ranks of two operations. */
@@ -18,7 +18,7 @@ export const deadlines: Checker = {
       const deadlineAt = deadlineOf.get(`${instance}.${Math.floor(order / OPERATION)}`)
       // The owner's own word has no deadline.
       if (deadlineAt === undefined || order % OPERATION === 0) return []
-      const lateMs = EPOCH_MS + atMs - deadlineAt
+      const lateMs = SIM_EPOCH_MS + atMs - deadlineAt
       return lateMs > SLACK_MS ? [`${host} began to ${method} ${instance} ${Math.round(lateMs)} ms too late`] : []
     })
   },
