@@ -25,6 +25,7 @@ const ENTRIES = new Set([
   'test/sim/main.ts',
   'test/scenarios/main.ts',
   'bench/main.ts',
+  'test/sim/planted/register.ts',
   'supervisors/watchdog/main.ts',
 ])
 const isEntry = (path: string): boolean => ENTRIES.has(path) || path.endsWith('.test.ts')

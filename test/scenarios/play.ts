@@ -7,9 +7,9 @@
 import { hash32 } from '../../actors/kernel/address.ts'
 import { doctorAtRest } from '../sim/checkers/doctor.ts'
 import { CHECKERS } from '../sim/checkers/index.ts'
+import { newHistory } from '../sim/history.ts'
 import { createLoop, type Loop } from '../sim/loop.ts'
 import { createRandom } from '../sim/random.ts'
-import { newHistory } from '../sim/workload.ts'
 import { createWorld, type World } from '../sim/world.ts'
 import { type Cluster, DEFAULT_CLUSTER } from './givens.ts'
 import type { Promised, Scenario, Step } from './parse.ts'
@@ -194,8 +194,7 @@ class Player {
     const world = this.#world
     const { network } = world
     Object.assign(network, { drop: 0, duplicate: 0, delay: [0.1, 1] })
-    network.cutOff.clear()
-    network.blocked.clear()
+    network.heal()
     world.database.setDown(false)
     for (const { name, process } of [...world.conductors, ...world.computes, ...world.gateways]) {
       if (process.frozen()) world.thaw(name)

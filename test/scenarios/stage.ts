@@ -4,9 +4,9 @@ import type { ClusterApi, InstanceBody, OperationBody } from '../../actors/api.t
 import { shardOf } from '../../actors/kernel/address.ts'
 import { BatonError, isTransient, toFault } from '../../actors/kernel/errors.ts'
 import { bodies } from '../sim/checkers/checker.ts'
+import type { History } from '../sim/history.ts'
 import type { Loop } from '../sim/loop.ts'
 import type { DriverCommand } from '../sim/probes.ts'
-import type { History } from '../sim/workload.ts'
 import type { World } from '../sim/world.ts'
 
 /** A client that has heard nothing for so long asks again. */
