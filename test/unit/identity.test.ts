@@ -1,10 +1,10 @@
 /** Who there is, how one proves to be somebody, and how tokens die. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { indexOf, isRevoked, REVOCATIONS_MAX, revoke } from '../../actors/identity/revocations.ts'
 import { createGuesses } from '../../supervisors/identity/guesses.ts'
 import { createPasswords } from '../../supervisors/identity/passwords.ts'
 import { claimsOf, newSigningKey, publicKeys, signToken } from '../../supervisors/identity/tokens.ts'
-import { isRevoked, indexOf, REVOCATIONS_MAX, revoke } from '../../actors/identity/revocations.ts'
 import { ADMIN_PASSWORD, createTestIdentity, TOKEN_MS } from '../support/identity.ts'
 import { rejectsWith } from './persistence-fixtures.ts'
 
@@ -21,7 +21,10 @@ test('a user gets the roles of the project asked for, and nothing elsewhere', as
   const { member, claims, token, service } = await createTestIdentity()
   const { scope, roles } = await claims(await member('ann', 'demo', 'member'))
   assert.equal(scope, { type: 'project', id: 'demo-id', name: 'demo', domain: { id: 'default', name: 'Default' } })
-  assert.equal(roles.map(r => r.name), ['member', 'reader'])
+  assert.equal(
+    roles.map(r => r.name),
+    ['member', 'reader'],
+  )
   await rejectsWith('Unauthorized', token('ann', 'ann-password', 'admin'))
   const unscoped = await service.login({ ...login, password: { user: { id: 'ann-id' }, password: 'ann-password' } })
   assert.is(unscoped.claims.scope.type, 'none')
@@ -48,7 +51,17 @@ test('what a token is not: garbage, cut, changed, of another key, expired', asyn
   const good = await token('admin', ADMIN_PASSWORD)
   const [, kid = '', body = ''] = good.split('.')
   const other = signToken(await claims(good), { ...newSigningKey(), id: kid })
-  const bad = ['', 'x', 'b1...', good.slice(0, -1), `${good}A`, good.replace(body, `${body}AA`), other, good.replace('b1.', 'b2.'), 'é'.repeat(200_000)]
+  const bad = [
+    '',
+    'x',
+    'b1...',
+    good.slice(0, -1),
+    `${good}A`,
+    good.replace(body, `${body}AA`),
+    other,
+    good.replace('b1.', 'b2.'),
+    'é'.repeat(200_000),
+  ]
   for (const text of bad) await rejectsWith('Unauthorized', claims(text))
   pass(TOKEN_MS - 1)
   await claims(good)

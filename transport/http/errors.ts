@@ -110,7 +110,8 @@ function clusterProblem(error: BatonError, requestId: string): Problem {
 /** What the client is told about `error`. */
 export function problemOf(error: unknown, requestId: string): Problem {
   if (error instanceof BatonError) return clusterProblem(error, requestId)
-  if (error instanceof HttpRefusal) return { ...plain(error.status, error.status === 401 ? 'Unauthorized' : 'BadRequest', error.message), headers: error.headers }
+  if (error instanceof HttpRefusal)
+    return { ...plain(error.status, error.status === 401 ? 'Unauthorized' : 'BadRequest', error.message), headers: error.headers }
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
     const known = FRAMEWORK[error.code]
     if (known) return plain(known.status, known.code, known.message)

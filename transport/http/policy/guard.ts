@@ -73,7 +73,7 @@ export function guardRoutes(app: FastifyInstance, { api, gate, rules: overrides 
     } else if (!passes(ruleOf(route.rule), claims, owner)) {
       throw mine(claims, owner) || !HIDDEN.has(route.about ?? 'project') ? forbidden(route.rule) : missing(request)
     }
-    for (const name of furtherRules(request)) if (!passes(ruleOf(name), claims, owner ?? {})) throw forbidden(name)
+    for (const name of furtherRules(request, claims)) if (!passes(ruleOf(name), claims, owner ?? {})) throw forbidden(name)
     if (route.list) scopeList(request, claims, rule => passes(ruleOf(rule), claims, {}), route.list.all)
   })
 
@@ -142,8 +142,10 @@ function routeRule(request: FastifyRequest): RouteRule | null {
   return ROUTE_RULES[`${method} ${url}`] ?? { rule: UNLISTED }
 }
 
-/** Rules beside that of the path, by what the body asks for. */
-function furtherRules({ method, routeOptions: { url }, body }: FastifyRequest): string[] {
+/** Rules beside that of the path, by what the query or the body asks for. */
+function furtherRules({ method, routeOptions: { url }, body, query }: FastifyRequest, claims: Claims): string[] {
+  const { tenant_id: tenant } = query as { tenant_id?: unknown }
+  if (url === `${COMPUTE}/limits` && tenant !== undefined && tenant !== projectIn(claims)) return ['os_compute_api:limits:other_project']
   if (method !== 'POST' || typeof body !== 'object' || body === null) return []
   if (url === `${COMPUTE}/servers/:id/action`) return Object.keys(body).map(action => ACTION_RULES[action] ?? UNLISTED)
   const server: unknown = Reflect.get(body, 'server')

@@ -44,7 +44,6 @@ export const RULES: Readonly<Record<string, string>> = {
   ...all(READER, 'baton:disks:show', 'baton:operations:show', 'baton:quotas:show'),
   ...all(MEMBER, 'baton:disks:delete', 'baton:operations:cancel', 'baton:instances:ha'),
   ...all(ANYONE, 'identity:validate_token', 'identity:revoke_token', 'identity:get_auth'),
-  ...all(ADMIN, 'identity:check_others_token'),
   ...all(OWNER, 'identity:get_user', 'identity:list_user_projects', 'identity:change_password'),
   ...all(OWNER, 'identity:list_application_credentials', 'identity:get_application_credential'),
   ...all('rule:owner', 'identity:create_application_credential', 'identity:delete_application_credential'),
