@@ -7,6 +7,7 @@ import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
+import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
 import { directoryActor } from '../actors/identity/directory.ts'
 import { keyringActor } from '../actors/identity/keyring.ts'
 import { imageActor } from '../actors/image/image.ts'
@@ -132,8 +133,9 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const recovery = { parallel: settings.ha.parallel, fence: options.fence !== undefined }
   const definitions: AnyActor[] = [
-    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(defaults.ratios, defaults.reserved, recovery)],
-    ...[flavorActor, imageActor, diskActor, groupActor, aggregatesActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
+    ...[hostActor(defaults.ratios, defaults.reserved, recovery), aggregatesActor, groupActor],
+    ...[flavorActor, imageActor, diskActor, projectActor(settings.quotas ?? NO_QUOTAS)],
     ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
   ]
   const actors: ActorHost = createActorHost({

@@ -83,6 +83,8 @@ export function createFakeApi(): FakeApi {
     state: 'up',
     enabled: true,
     disabledReason: null,
+    mode: 'enabled',
+    operation: null,
     driver: 'fake',
     vcpus: 8,
     ramMb: 8192,
@@ -98,7 +100,7 @@ export function createFakeApi(): FakeApi {
   }
   const hosts = new Map<string, HostBody>([
     ['c1', host],
-    ['c2', { ...host, id: 'c2', state: 'down', enabled: false, disabledReason: 'disk' }],
+    ['c2', { ...host, id: 'c2', state: 'down', enabled: false, mode: 'disabled', disabledReason: 'disk' }],
   ])
   const node: NodeBody = {
     id: 'n1',
@@ -281,12 +283,13 @@ export function createFakeApi(): FakeApi {
       return {}
     },
     ...fakeQuotas(),
-    listOperations: async ({ subject, open, requestId, ...rest }) =>
+    listOperations: async ({ subject, open, requestId, kinds, ...rest }) =>
       page(
         newest(operations).filter(
           row =>
             (subject === undefined || row.subject === subject) &&
             (requestId === undefined || row.requestId === requestId) &&
+            (kinds === undefined || kinds.includes(row.kind)) &&
             (open === undefined || (row.endedAt === null) === open),
         ),
         rest,
@@ -297,6 +300,20 @@ export function createFakeApi(): FakeApi {
       if (operation.endedAt !== null) throw new BatonError('Conflict', `Operation ${id} has ended; only a running one can be cancelled.`)
       operations.set(id, { ...operation, cancelRequested: true })
       return found(operations, 'Operation', id)
+    },
+    forceOperation: async ({ id }) => {
+      const operation = found(operations, 'Operation', id)
+      if (operation.endedAt !== null) throw new BatonError('Conflict', `operation ${id} is ${operation.status}; it can be forced at step transfer`)
+      return operation
+    },
+    drainHost: async ({ id }) => ({ operation: `${found(hosts, 'Host', id).id}.1` }),
+    evacuateHost: async ({ id }) => ({ operation: `${found(hosts, 'Host', id).id}.1` }),
+    undrainHost: async ({ id }) => found(hosts, 'Host', id),
+    setHostMaintenance: async ({ id }) => found(hosts, 'Host', id),
+    deleteHost: async ({ id }) => {
+      if (found(hosts, 'Host', id).state !== 'down') throw new BatonError('Conflict', `host ${id} is up; only a host that is down can be deleted`)
+      hosts.delete(id)
+      return {}
     },
     listHosts: async args => page([...hosts.values()], args),
     getHost: async ({ id }) => found(hosts, 'Host', id),

@@ -4,8 +4,8 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { notFound } from './errors.ts'
-import { allHosts } from './hypervisors.ts'
 import { Id, type IdParams, Name } from './schemas.ts'
+import { allHosts } from './services.ts'
 import { aggregateView, zoneDetail, zoneList } from './views/aggregate.ts'
 
 const only = { additionalProperties: false } as const

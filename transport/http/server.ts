@@ -21,12 +21,14 @@ import { extraSpecRoutes } from './extra-specs.ts'
 import { flavorRoutes } from './flavors.ts'
 import { groupRoutes } from './groups.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
+import { hostRoutes } from './hosts.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
 import { withIdentity } from './identity/index.ts'
 import { imageRoutes } from './images.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
+import { migrationRoutes } from './migrations.ts'
 import { watchRoutes } from './not-found.ts'
 import { placementRoutes } from './placement.ts'
 import { quotaRoutes } from './quotas.ts'
@@ -34,6 +36,7 @@ import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
 import { serverDeviceRoutes } from './server-devices.ts'
 import { serverRoutes } from './servers.ts'
+import { serviceRoutes } from './services.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
 import { createZones } from './zones.ts'
@@ -135,10 +138,13 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   groupRoutes(app, context)
   placementRoutes(app, context)
   hypervisorRoutes(app, context)
+  serviceRoutes(app, context)
+  migrationRoutes(app, context)
   imageRoutes(app, context)
   quotaRoutes(app, context)
   batonRoutes(app, context)
   doctorRoutes(app, context)
+  hostRoutes(app, context)
   healthRoutes(app, context)
   return app
 }

@@ -25,6 +25,8 @@ export const RULES: Readonly<Record<string, string>> = {
   ...nova(MEMBER, 'os-lock-server:lock', 'os-lock-server:unlock', 'os-admin-password', 'os-console-output', 'os-deferred-delete:restore'),
   ...nova(MEMBER, 'os-deferred-delete:force', 'os-volumes-attachments:create', 'os-volumes-attachments:delete'),
   ...nova(MEMBER, 'os-attach-interfaces:create', 'os-attach-interfaces:delete'),
+  ...nova(ADMIN, 'os-services:update', 'os-services:delete', 'os-migrations:index', 'os-migrate-server:migrate_live'),
+  ...nova(ADMIN, ...['index', 'show', 'delete', 'force_complete'].map(name => `servers:migrations:${name}`)),
   ...nova(ADMIN, 'os-migrate-server:migrate', 'os-evacuate', 'os-shelve:shelve_offload', 'os-admin-actions:reset_state'),
   ...nova(READER, 'os-volumes-attachments:index', 'os-volumes-attachments:show', 'os-attach-interfaces:list', 'os-attach-interfaces:show'),
   ...nova(READER, 'os-instance-actions:list', 'os-instance-actions:show', 'os-server-groups:index', 'os-server-groups:show'),

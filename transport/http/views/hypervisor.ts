@@ -38,6 +38,9 @@ export const hypervisorDetail = (host: HostBody, minor: number) => ({
 
 const serviceId = (binary: string, host: string): string => `${binary}@${host}`
 
+/** The host of a compute service, by the service's id; null when it is none. */
+export const serviceHost = (id: string): string | null => (id.startsWith('nova-compute@') ? id.slice('nova-compute@'.length) : null)
+
 /** The services of Nova whose work a conductor does. */
 const CONDUCTOR_SERVICES = ['nova-conductor', 'nova-scheduler']
 const NODE_UP = new Set(['up', 'alive', 'ready', 'draining'])
@@ -81,7 +84,7 @@ export function services(nodes: readonly NodeBody[], hosts: readonly HostBody[],
     state: upDown(UP.has(host.state)),
     updated_at: isoMicros(host.stateSince),
     disabled_reason: host.disabledReason,
-    ...later,
+    ...(minor >= 11 ? { forced_down: host.state === 'fenced' } : {}),
   }))
   return [...ofConductors, ...ofHosts]
 }
