@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse } from 'yaml'
 import { isRecord, isText } from './guards.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -26,7 +25,9 @@ function fromVariables(endpoint: string, env: Variables): Record<string, unknown
   return { username, password, project_name, user_domain_name, project_domain_name }
 }
 
-function fromFile(endpoint: string, env: Variables): Record<string, unknown> | null {
+async function fromFile(endpoint: string, env: Variables): Promise<Record<string, unknown> | null> {
+  // Only who is asked needs it; other commands start without.
+  const { parse } = await import('yaml')
   try {
     const found: unknown = parse(readFileSync(join(folders.get(endpoint) ?? env.BATON_DATA ?? '.baton', 'clouds.yaml'), 'utf8'))
     const clouds = isRecord(found) && isRecord(found.clouds) ? found.clouds : {}
@@ -38,10 +39,10 @@ function fromFile(endpoint: string, env: Variables): Record<string, unknown> | n
 }
 
 /** Null when there are none for this endpoint. `body` is what Keystone's POST /auth/tokens takes. */
-export function credentialsFor(endpoint: string, env: Variables = process.env): Credentials | null {
+export async function credentialsFor(endpoint: string, env: Variables = process.env): Promise<Credentials | null> {
   const token = env.BATON_TOKEN || env.OS_TOKEN
   if (token) return { token }
-  const auth = fromVariables(endpoint, env) ?? fromFile(endpoint, env)
+  const auth = fromVariables(endpoint, env) ?? (await fromFile(endpoint, env))
   if (!auth) return null
   const domain = (name: unknown) => ({ name: isText(name) ? name : 'Default' })
   const user = { name: auth.username, domain: domain(auth.user_domain_name), password: auth.password }

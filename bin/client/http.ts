@@ -69,7 +69,7 @@ const tokens = new Map<string, string>()
 
 /** A token by the credentials there are for this endpoint, null without any. Rejects as the cluster refuses them. */
 async function newToken(endpoint: string, signal: AbortSignal): Promise<string | null> {
-  const credentials = credentialsFor(endpoint)
+  const credentials = await credentialsFor(endpoint)
   if (!credentials || 'token' in credentials) return credentials?.token ?? null
   const answer = await once(endpoint, 'POST', '/identity/v3/auth/tokens?nocatalog', { body: credentials.body }, signal)
   await answer.text()
