@@ -41,6 +41,8 @@ export interface LocalClusterOptions {
   /** Takes the data folder for this process when there is no embedded database to do it. */
   lockFolder(): Promise<() => Promise<void>>
   say(line: string): void
+  /** Shows a secret to a person; left out where what is said ends in a file. */
+  sayInPrivate?(line: string): void
 }
 
 export interface LocalCluster {
@@ -116,7 +118,8 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     const file: ClusterFile = { endpoint, pid: process.pid, conductors: seeds }
     await writeAtomically(join(folder, 'cluster.json'), JSON.stringify(file, null, 2))
     announced = true
-    if (admin?.isNew) say(`admin         password ${admin.password}, also in ${join(folder, 'clouds.yaml')} and ${join(folder, 'openrc')}`)
+    if (admin) say(`admin         password in ${join(folder, 'clouds.yaml')} and ${join(folder, 'openrc')}`)
+    if (admin?.isNew) options.sayInPrivate?.(`admin         password ${admin.password}`)
     const nodes: LocalCluster['nodes'] = () => children.map(c => ({ id: c.spec.id, role: c.spec.role, pid: c.pid() }))
     return { endpoint, file, nodes, stop }
   } catch (error) {

@@ -117,6 +117,7 @@ export function authRoutes(app: FastifyInstance, gate: IdentityGate): void {
   app.delete(`${V3}/auth/tokens`, async (request, reply) => {
     const { claims } = await subject(request)
     await api.revoke({ audit: claims.audit[0] ?? '' })
+    await gate.refresh()
     return reply.code(204).send()
   })
 

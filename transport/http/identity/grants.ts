@@ -1,6 +1,7 @@
 /** Who has which role where: Keystone's grants, and the list of all assignments. */
 import type { FastifyInstance } from 'fastify'
 import type { IdentityGate, Kind, Resource, Target } from '../../../actors/identity/api.ts'
+import { notFound } from '../errors.ts'
 import { originOf } from '../request.ts'
 import { checkedId, listBody } from './resources.ts'
 import { assignmentView, resourceView } from './views.ts'
@@ -41,7 +42,8 @@ export function grantRoutes(app: FastifyInstance, gate: IdentityGate): void {
     app.get<{ Params: GrantParams }>(`${path}/:role`, async (request, reply) => {
       const grant = grantOf(request.params)
       const held = await api.assignments(grant)
-      return held.length > 0 ? reply.code(204).send() : reply.callNotFound()
+      if (held.length === 0) throw notFound('Role assignment', grant.role)
+      return reply.code(204).send()
     })
     app.put<{ Params: GrantParams }>(`${path}/:role`, async (request, reply) => {
       await api.assign(grantOf(request.params))
