@@ -1,8 +1,10 @@
 /** What is read from a request outside its body. */
 import type { FastifyRequest } from 'fastify'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import { PROJECT_NAME } from '../../actors/kernel/quota.ts'
 import { PROJECT } from './context.ts'
 import { badRequest, notFound, printable } from './errors.ts'
+import { projectIn } from './policy/checks.ts'
 
 const HOST = /^[a-zA-Z0-9._-]+(:\d{1,5})?$|^\[[0-9a-fA-F:.]+\](:\d{1,5})?$/
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -22,12 +24,17 @@ export function checkProject(what: string, name: string): string {
   return name
 }
 
-/** Whose request this is: until identity exists, whoever the client says, in X-Project-Id. */
+/** Whose request this is: by its token; without identities whoever the client says, in X-Project-Id. */
 export function projectOf(request: FastifyRequest): string {
+  if (request.claims) return projectIn(request.claims) ?? noProject()
   const name = request.headers['x-project-id']
   if (name === undefined) return PROJECT
   if (typeof name !== 'string') throw badRequest('X-Project-Id must be sent once.')
   return checkProject('X-Project-Id', name)
+}
+
+const noProject = (): never => {
+  throw new BatonError('Forbidden', 'This needs a token of a project.')
 }
 
 // An id that cannot exist is answered here: no actor is woken for it.
