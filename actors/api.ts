@@ -237,6 +237,8 @@ export interface Accepted {
 /** What may be changed of an instance at any time, whatever is under way. Each given part replaces what was there. */
 export interface UpdateInstance {
   readonly id: string
+  /** By it a request that comes again is known, and changes nothing a second time. */
+  readonly requestId: string
   readonly name?: string
   readonly metadata?: Readonly<Record<string, string>>
   /** Added to the metadata there is, or to the one given. */

@@ -135,6 +135,8 @@ export function placementRequests({ views, call, explain, bootable, get, list, q
         return made
       } catch (error) {
         taken.doubt()
+        // Its reservation was given up meanwhile; another will be made.
+        if (error instanceof BatonError && error.code === 'StaleCommand') throw new BatonError('Unavailable', error.message, { retryAfterMs: 1000 })
         throw error
       }
     },

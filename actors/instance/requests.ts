@@ -196,13 +196,14 @@ export function decideUnlock(state: InstanceState, id: string): D {
 }
 
 export function decideUpdate(state: InstanceState, args: UpdateArgs, id: string): D {
-  const { name, tags } = args
+  const { name, tags, requestId } = args
   if (state.vmState === 'deleted') return deleted(id)
+  if (state.updates?.includes(requestId)) return accept([], s => bodyOf(s, id))
   // As in Nova, a lock holds metadata, but neither name nor tags.
   const metadata = metadataAfter(state.spec?.metadata ?? {}, args)
   if (metadata && state.locked) return lockedBy(state, 'change the metadata of', id)
   const spec = { ...(name === undefined ? {} : { name }), ...(metadata ? { metadata } : {}) }
-  return accept([{ type: 'updated', spec, ...(tags ? { tags: [...new Set(tags)] } : {}) }], s => bodyOf(s, id))
+  return accept([{ type: 'updated', spec, requestId, ...(tags ? { tags: [...new Set(tags)] } : {}) }], s => bodyOf(s, id))
 }
 
 /** Null when nothing was asked about it. */

@@ -45,7 +45,9 @@ export function startRegister(loop: Loop, random: Random, world: World, history:
       }
       try {
         const body = await once(async () =>
-          kind === 'write' ? world.api().updateInstance({ id: instance, name: wanted }) : world.api().getInstance({ id: instance }),
+          kind === 'write'
+            ? world.api().updateInstance({ id: instance, name: wanted, requestId: `req-${wanted}` })
+            : world.api().getInstance({ id: instance }),
         )
         note(kind === 'write' ? wanted : body.name, loop.nowMs())
         if (kind === 'read') history.reads.push({ client, instance, print: printOf(body) })

@@ -27,7 +27,7 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
 
   app.put<{ Params: IdParams; Body: Static<typeof PutServer> }>(server, { schema: { body: PutServer } }, async request => {
     const { id } = await living(request)
-    const instance = await api.updateInstance({ id, name: request.body.server.name })
+    const instance = await api.updateInstance({ id, requestId: request.id, name: request.body.server.name })
     const zoneOf = await context.zones()
     return { server: serverDetail(instance, originOf(request), request.novaMinor, zoneOf(instance.host)) }
   })
@@ -37,12 +37,12 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
   const setMetadata = { schema: { body: PutMetadata } }
   app.put<{ Params: IdParams; Body: Static<typeof PutMetadata> }>(`${server}/metadata`, setMetadata, async request => {
     const { id } = await living(request)
-    return { metadata: (await api.updateInstance({ id, metadata: request.body.metadata })).metadata }
+    return { metadata: (await api.updateInstance({ id, requestId: request.id, metadata: request.body.metadata })).metadata }
   })
 
   app.post<{ Params: IdParams; Body: Static<typeof PutMetadata> }>(`${server}/metadata`, setMetadata, async request => {
     const { id } = await living(request)
-    return { metadata: (await api.updateInstance({ id, setMetadata: request.body.metadata })).metadata }
+    return { metadata: (await api.updateInstance({ id, requestId: request.id, setMetadata: request.body.metadata })).metadata }
   })
 
   app.get<{ Params: KeyParams }>(`${server}/metadata/:key`, async request => {
@@ -54,14 +54,14 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
     const { id } = await living(request)
     const { key } = request.params
     const value = itemOf(request.body.meta, key)
-    await api.updateInstance({ id, setMetadata: { [key]: value } })
+    await api.updateInstance({ id, requestId: request.id, setMetadata: { [key]: value } })
     return { meta: { [key]: value } }
   })
 
   app.delete<{ Params: KeyParams }>(`${server}/metadata/:key`, async (request, reply) => {
     const { id, metadata } = await living(request)
     itemOf(metadata, request.params.key)
-    await api.updateInstance({ id, unsetMetadata: [request.params.key] })
+    await api.updateInstance({ id, requestId: request.id, unsetMetadata: [request.params.key] })
     return reply.code(204).send()
   })
 
@@ -69,12 +69,12 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
 
   app.put<{ Params: IdParams; Body: Static<typeof PutTags> }>(`${server}/tags`, { schema: { body: PutTags } }, async request => {
     const { id } = await living(request)
-    return { tags: (await api.updateInstance({ id, tags: request.body.tags })).tags }
+    return { tags: (await api.updateInstance({ id, requestId: request.id, tags: request.body.tags })).tags }
   })
 
   app.delete<{ Params: IdParams }>(`${server}/tags`, async (request, reply) => {
     const { id } = await living(request)
-    await api.updateInstance({ id, tags: [] })
+    await api.updateInstance({ id, requestId: request.id, tags: [] })
     return reply.code(204).send()
   })
 }
