@@ -102,6 +102,8 @@ interface Watched {
   state: HostState
   guests: readonly GuestReport[]
   digest: string
+  /** When the newest report came, monotonic ms: after a freeze of our own it is old, whatever the detector forgives. */
+  reportedMs: number
   auditAtMs: number
   auditing: boolean
   load: Readonly<Record<string, number>>
@@ -132,6 +134,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       state,
       guests: [],
       digest: '',
+      reportedMs: Number.NEGATIVE_INFINITY,
       auditAtMs: nowMs + timing.auditMs * (0.1 + env.random() * 0.4),
       auditing: false,
       load: {},
@@ -152,7 +155,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       const verdict: HostState = silence === 'none' ? watched.state : silence === 'suspect' ? 'suspect' : 'down'
       if (verdict !== watched.state && (verdict === 'down' || watched.state === 'up')) observe(host, watched, verdict, detector.silentMs(host, nowMs))
       if (silence === 'lost' && watched.state !== 'up' && watched.lostMs === null && !spared.has(host)) lose(host, watched)
-      if (watched.info && silence === 'none' && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
+      if (watched.info && silence === 'none' && isFresh(watched) && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
     }
   }
 
@@ -205,6 +208,9 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     )
   }
 
+  /** What has changed since an old report is no difference: the instance may have come to this host after it. */
+  const isFresh = ({ reportedMs }: Watched): boolean => env.monotonicMs() - reportedMs < timing.suspectMs
+
   /** Looks for differences between what the host reported and what is believed, and puts each to its owner. */
   async function audit(host: string, watched: Watched): Promise<void> {
     watched.auditing = true
@@ -214,7 +220,10 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
         host,
         rows.filter(row => row.host === host && isToProtect(row)).map(({ id }) => id),
       )
-      for (const difference of differences) if (treatsByItself(difference, options.treatments.policy)) await treatOne(host, difference)
+      for (const difference of differences) {
+        if (!isFresh(watched)) break
+        if (treatsByItself(difference, options.treatments.policy)) await treatOne(host, difference)
+      }
     } catch (error) {
       env.log.warn({ host, fault: toFault(error) }, 'an audit was not finished')
     }
@@ -243,6 +252,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       const known = watched.info
       const changed = !known || JSON.stringify(known) !== JSON.stringify(beat.info) || watched.state !== 'up'
       detector.heard(host, nowMs)
+      watched.reportedMs = nowMs
       watched.seq = beat.seq
       watched.bootId = beat.bootId
       watched.load = beat.load
@@ -285,7 +295,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     },
     reported(host) {
       const watched = hosts.get(host)
-      return watched && watched.seq >= 0 ? { ageMs: detector.silentMs(host, env.monotonicMs()), guests: watched.guests } : null
+      return watched && watched.seq >= 0 ? { ageMs: env.monotonicMs() - watched.reportedMs, guests: watched.guests } : null
     },
     load: host => hosts.get(host)?.load,
     lease(host) {

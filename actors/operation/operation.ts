@@ -59,6 +59,9 @@ const retryPauseMs = ({ attempt }: OperationState): number => Math.min(RETRY_CAP
 /** Cluster time by which forward steps must be over. */
 const forwardUntil = (state: OperationState): number => state.deadlineAt - (state.deadlineAt - state.startedAt) * UNDO_SHARE
 
+/** What every operation reads of its instance. */
+const operationArgs = checkObject({ spec: checkObject({ flavor: checkObject({ id: text(256) }) }) })
+
 export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): ActorDefinition<OperationState, OperationCommand, OperationEvent> {
   type D = Decision<OperationState, OperationEvent>
   const specOf = (state: OperationState): OperationSpec => {
@@ -245,7 +248,7 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     kind: 'operation',
     version: 1,
     methods: {
-      start: { check: checkObject({ kind: text(64), subject: text(128), requestId: text(128), args: record }) },
+      start: { check: checkObject({ kind: text(64), subject: text(128), requestId: text(128), args: operationArgs }) },
       cancel: { check: record },
       force: {},
       get: {},

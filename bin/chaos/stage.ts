@@ -2,6 +2,7 @@
  * What chaos is made on: a cluster of real processes over a real PostgreSQL, in a data folder of its own, and, where this machine
  * allows it, with each node in a network of its own. Everything here is started by this process and ends with it.
  */
+import { readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { type ConfigKey, loadConfig } from '../../supervisors/config.ts'
 import { environmentName } from '../../supervisors/config-table.ts'
 import { type LocalCluster, startLocalCluster } from '../../supervisors/local-cluster.ts'
 import { keepDatabase, type StageDatabase } from './database.ts'
+import { signal } from './faults/fault.ts'
 import { createNetwork, type Network, sweepNetworks, whyNoNetwork } from './network.ts'
 
 const SCRIPT = fileURLToPath(new URL('../baton.ts', import.meta.url))
@@ -90,7 +92,10 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
       lockFolder: async () => async () => {},
       say,
     })
-    opened.push(() => cluster.stop())
+    opened.push(async () => {
+      await cluster.stop()
+      endWatchdogs(data)
+    })
     const nodes: Stage['nodes'] = role => cluster.nodes().filter(n => role === undefined || n.role === role)
     const portOf = (conductor: string): number => Number(cluster.file.conductors[Number(conductor.split('-').at(-1)) - 1]?.split(':').at(-1))
     const keep = (): string => {
@@ -105,3 +110,20 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
 }
 
 const numbered = (name: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${name}-${i + 1}`)
+
+/** Watchdogs outlive their agents on purpose; those of this stage have nothing left to watch. */
+function endWatchdogs(data: string): void {
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue
+    const command = readCommand(Number(entry))
+    if (command.some(part => part.endsWith('watchdog/main.ts')) && command.some(part => part.includes(data))) signal(Number(entry), 'SIGKILL')
+  }
+}
+
+function readCommand(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return [] // it has ended
+  }
+}
