@@ -33,14 +33,14 @@ export async function unleash({ stage, faults, chance, onDeed }: NemesisOptions,
   const lasting = new Map<string, Promise<void>>()
   const pause = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
 
-  async function make(fault: Fault): Promise<void> {
-    const injected = await fault.inject(stage, chance)
+  async function make(fault: Fault, own: Chance): Promise<void> {
+    const injected = await fault.inject(stage, own)
     if (!injected) return
     const deed: Deed = { fault: fault.name, victim: injected.victim, beganAt: Date.now(), healedAt: 0 }
     deeds.push(deed)
     onDeed(deed)
     try {
-      await pause(chance.between(fault.lastsMs))
+      await pause(own.between(fault.lastsMs))
     } finally {
       await injected.heal()
       deed.healedAt = Date.now()
@@ -52,7 +52,8 @@ export async function unleash({ stage, faults, chance, onDeed }: NemesisOptions,
   while (!signal.aborted && failure === undefined) {
     const fault = chance.of(faults.filter(f => !lasting.has(f.name)))
     if (fault && lasting.size < AT_ONCE) {
-      const made: Promise<void> = make(fault)
+      // With a chance of its own, or it would be the machine's speed that decides what is drawn for whom.
+      const made: Promise<void> = make(fault, chance.fork())
         .catch(error => {
           failure ??= new Error(`${fault.name}: ${error instanceof Error ? error.message : error}`)
         })

@@ -108,5 +108,6 @@ export function chanceOf(seed: number): Chance {
     next,
     between: ([least, most]) => least + next() * (most - least),
     of: items => items[Math.floor(next() * items.length)],
+    fork: () => chanceOf(Math.floor(next() * 2 ** 32)),
   }
 }

@@ -9,6 +9,7 @@ import { whyNoNetwork } from '../../bin/chaos/network.ts'
 import { baton } from '../support/cluster.ts'
 import { skip } from '../support/skip.ts'
 
+/** Of these the seed below chooses each once: the two that come first find somebody to do it to at any time. */
 const FAULTS = 'kill-conductor,partition-host,conductor-without-database,database-away,fail-over'
 
 test('a short run with kills, partitions and a database that is away', async () => {
@@ -17,12 +18,12 @@ test('a short run with kills, partitions and a database that is away', async () 
   const folder = await mkdtemp(join(tmpdir(), 'baton-report-'))
   try {
     const report = join(folder, 'report.html')
-    const size = ['--conductors', '2', '--computes', '2', '--seconds', '8', '--seed', '11']
+    const size = ['--conductors', '2', '--computes', '2', '--seconds', '8', '--seed', '3934']
     const { code, stdout, stderr } = await baton(['chaos', ...size, '--faults', FAULTS, '--json', '--report', report], { boundMs: 200_000 })
     assert.is(code, 0, stdout + stderr)
     const result = JSON.parse(stdout)
     assert.equal(result.violations, [])
-    assert.ok(result.deeds.length >= 1 && result.deeds.every((deed: { healedAt: number }) => deed.healedAt > 0))
+    assert.ok(result.deeds.length >= 2 && result.deeds.every((deed: { healedAt: number }) => deed.healedAt > 0))
     assert.ok(result.notes['create acknowledged'] > 0)
     assert.match(await readFile(report, 'utf8'), /No violation/)
     assert.not.match(execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' }), /baton-chaos-/)

@@ -171,4 +171,12 @@ test('the same seed makes the same choices', () => {
   assert.ok(draw(5).every(x => x >= 0 && x < 1))
 })
 
+test('what is drawn from a chance of its own changes nothing of what comes after', () => {
+  const [quiet, busy] = [chanceOf(3), chanceOf(3)]
+  quiet.fork()
+  const own = busy.fork()
+  for (let i = 0; i < 5; i++) own.next()
+  assert.is(busy.next(), quiet.next())
+})
+
 test.run()

@@ -26,6 +26,8 @@ export interface Chance {
   between(range: readonly [number, number]): number
   /** Undefined when there is none. */
   of<T>(items: readonly T[]): T | undefined
+  /** A chance of its own: what is drawn from it changes nothing of what is drawn here. */
+  fork(): Chance
 }
 
 export const nothing = async (): Promise<void> => {}
