@@ -9,10 +9,12 @@ import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
+import type { KeyPairApi } from './keyring/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostState } from './host/body.ts'
+export type { KeyPairApi, KeyPairBody } from './keyring/body.ts'
 export type { HostPlacement, Ratios } from './placement/amounts.ts'
 export * from './placement/bodies.ts'
 export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
@@ -65,6 +67,11 @@ export interface FlavorBody {
   readonly diskGb: number
   /** Nova's extra specs: custom resources, traits, aggregate metadata and whatever else. Absent when there never were any. */
   readonly extraSpecs?: Readonly<Record<string, string>>
+  /** Absent: null. */
+  readonly description?: string | null
+  /** Absent: true. One that is not public is for the projects of `access` alone. */
+  readonly isPublic?: boolean
+  readonly access?: readonly string[]
   readonly createdAt: number
 }
 
@@ -111,6 +118,17 @@ export interface DiskBody {
 export const HA_POLICIES = ['none', 'restart-in-place', 'evacuate'] as const
 export type HaPolicy = (typeof HA_POLICIES)[number]
 
+/** What its owner says of an instance and gives to its guest. What is absent was not given. */
+export interface InstanceAbout {
+  readonly description?: string
+  /** Base64, as it was given. */
+  readonly userData?: string
+  readonly hostname?: string
+  readonly configDrive?: boolean
+  /** The key pair it was created with, as it was then. */
+  readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
+}
+
 /** Times are cluster time in ms since 1970. */
 export interface InstanceBody {
   readonly id: string
@@ -145,6 +163,7 @@ export interface InstanceBody {
     | null
   /** Where it was asked to be; absent when it may be anywhere. */
   readonly placement?: Placement
+  readonly about?: InstanceAbout
 }
 
 export type OperationStatus = 'running' | 'undoing' | 'done' | 'undone' | 'failed'
@@ -266,6 +285,11 @@ export interface UpdateInstance {
   readonly setMetadata?: Readonly<Record<string, string>>
   readonly unsetMetadata?: readonly string[]
   readonly tags?: readonly string[]
+  /** To those there are, or from them; more than 50 together are refused. */
+  readonly addTags?: readonly string[]
+  readonly removeTags?: readonly string[]
+  /** Only the parts given are replaced; null takes one away. */
+  readonly about?: { readonly description?: string | null; readonly hostname?: string }
 }
 
 export interface CreateInstances {
@@ -282,6 +306,8 @@ export interface CreateInstances {
   readonly ha?: HaPolicy
   readonly requestId: string
   readonly placement?: Placement
+  readonly about?: InstanceAbout
+  readonly tags?: readonly string[]
   /**
    * Whether the same ids will be asked for again if this fails: then what was created stays. Otherwise nobody knows the ids, and
    * what was created is deleted again.
@@ -303,7 +329,7 @@ export interface ListInstances extends Page {
   readonly deleted?: boolean
 }
 
-export interface ClusterApi extends PlacementApi {
+export interface ClusterApi extends PlacementApi, KeyPairApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
    * host that takes nothing, and `QuotaExceeded` when the project may not have all of them, before anything is created.
@@ -327,7 +353,10 @@ export interface ClusterApi extends PlacementApi {
 
   listFlavors(args: Page): Promise<FlavorBody[]>
   getFlavor(args: { id: string }): Promise<FlavorBody>
-  createFlavor(args: { id: string; name: string; vcpus: number; ramMb: number; diskGb: number }): Promise<FlavorBody>
+  createFlavor(args: Omit<FlavorBody, 'createdAt' | 'extraSpecs' | 'access'>): Promise<FlavorBody>
+  describeFlavor(args: { id: string; description: string | null }): Promise<FlavorBody>
+  /** Rejects `Conflict` for a public flavor, or a project that has access already; `NotFound` when there is none to take away. */
+  setFlavorAccess(args: { id: string; project: string; granted: boolean }): Promise<FlavorBody>
   deleteFlavor(args: { id: string }): Promise<Record<string, never>>
   listImages(args: Page): Promise<ImageBody[]>
   getImage(args: { id: string }): Promise<ImageBody>

@@ -29,6 +29,7 @@ import { createDoctor, type DoctorOptions } from './doctor.ts'
 import { createImages } from './image-requests.ts'
 import { instanceCreation } from './instance-creation.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
+import { keyPairRequests } from './key-pair-requests.ts'
 import type { PlacementService } from './placement.ts'
 import { placementRequests } from './placement-requests.ts'
 import { quotaRequests } from './quota-requests.ts'
@@ -148,6 +149,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     ...createDoctor({ ...options, ...options.doctor, nodes }),
     ...instanceRequests({ ...options, bootable: images.bootable, get, quotas }),
     ...quotaRequests(options),
+    ...keyPairRequests(options),
     async consoleLog({ id, maxBytes }) {
       const body = await get<InstanceBody>('instance', id, 'instance')
       if (body.vmState === 'deleted') throw new BatonError('NotFound', `instance ${id} is deleted`)
@@ -162,6 +164,12 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       const taken = await views.list('flavor', { where: { name: definition.name, deleted: false }, limit: 2 })
       if (taken.some(row => row.id !== id)) throw new BatonError('Conflict', `a flavor named ${definition.name} exists already`)
       return (await call('flavor', id, 'create', definition)) as FlavorBody
+    },
+    async describeFlavor({ id, description }) {
+      return (await call('flavor', id, 'describe', { description })) as FlavorBody
+    },
+    async setFlavorAccess({ id, project, granted }) {
+      return (await call('flavor', id, 'setAccess', { project, granted })) as FlavorBody
     },
     async deleteFlavor({ id }) {
       await call('flavor', id, 'delete', {})

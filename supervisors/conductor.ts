@@ -15,6 +15,7 @@ import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
 import { NO_LIMITS } from '../actors/kernel/quota.ts'
+import { keyringActor } from '../actors/keyring/keyring.ts'
 import { catalogue } from '../actors/operation/catalogue/index.ts'
 import { operationActor } from '../actors/operation/operation.ts'
 import { aggregatesActor } from '../actors/placement/aggregates.ts'
@@ -130,7 +131,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const recovery = { parallel: settings.ha.parallel, fence: options.fence !== undefined }
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(defaults.ratios, defaults.reserved, recovery)],
-    ...[flavorActor, imageActor, diskActor, groupActor, aggregatesActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...[flavorActor, imageActor, diskActor, groupActor, keyringActor, aggregatesActor, projectActor(settings.quotas ?? NO_QUOTAS)],
   ]
   const actors: ActorHost = createActorHost({
     env,

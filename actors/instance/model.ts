@@ -7,7 +7,7 @@ import type { OperationEnded } from '../operation/contract.ts'
 import type { Holding, HoldingEvent } from '../project/holding.ts'
 import { type InstanceOperation, rowOf, type Standing } from './states.ts'
 
-export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement' | 'ha'>
+export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement' | 'ha' | 'about'>
 
 export type FlavorSize = Omit<FlavorBody, 'createdAt'>
 
@@ -99,7 +99,7 @@ export interface InstanceState extends Standing {
 }
 
 export type InstanceEvent =
-  | { readonly type: 'created'; readonly spec: InstanceSpec; readonly task: Task }
+  | { readonly type: 'created'; readonly spec: InstanceSpec; readonly tags?: readonly string[]; readonly task: Task }
   | { readonly type: 'taskAccepted'; readonly task: Task }
   /** The task's operation could not be started. */
   | { readonly type: 'startFailed'; readonly notBefore: number }
@@ -120,7 +120,7 @@ export type InstanceEvent =
   | { readonly type: 'restartDue'; readonly due: Due; readonly power: PowerState | null; readonly fault: Fault }
   | { readonly type: 'locked'; readonly reason: string | null }
   | { readonly type: 'unlocked' }
-  | { readonly type: 'updated'; readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata' | 'ha'>>; readonly tags?: readonly string[] }
+  | { readonly type: 'updated'; readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata' | 'ha' | 'about'>>; readonly tags?: readonly string[] }
   | { readonly type: 'stateReset'; readonly vmState: 'active' | 'error' }
   /** The server group knows where the instance was left by its newest operation, or could not be told. */
   | { readonly type: 'groupTold'; readonly operations: number }

@@ -22,6 +22,7 @@ import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { fakeKeyPairs } from './fake-key-pairs.ts'
 import { fakePlacement } from './fake-placement.ts'
 import { fakeQuotas } from './fake-quotas.ts'
 
@@ -157,6 +158,7 @@ export function createFakeApi(): FakeApi {
         metadata: args.metadata,
         reservation: args.reservation,
         ...(args.placement ? { placement: args.placement } : {}),
+        ...(args.about ? { about: args.about } : {}),
         vmState: 'building',
         taskState: 'scheduling',
         powerState: null,
@@ -169,7 +171,7 @@ export function createFakeApi(): FakeApi {
         fault: null,
         operation: null,
         locked: null,
-        tags: [],
+        tags: args.tags ?? [],
         devices: { disks: [], interfaces: [] },
         origin: null,
       })
@@ -232,7 +234,12 @@ export function createFakeApi(): FakeApi {
       if (instance.taskState === 'deleting') throw new BatonError('Conflict', `Instance ${id} is being deleted already.`)
       return begin(id, 'delete', requestId, 'deleting')
     },
-    updateInstance: async ({ id, ...parts }) => changed(id, parts),
+    updateInstance: async ({ id, about, addTags = [], removeTags = [], ...parts }) => {
+      const before = found(instances, 'Instance', id)
+      const { description, ...said } = { ...before.about, ...about }
+      const tags = [...(parts.tags ?? before.tags), ...addTags].filter(tag => !removeTags.includes(tag))
+      return changed(id, { ...parts, tags, ...(about ? { about: { ...said, ...(description ? { description } : {}) } } : {}) })
+    },
     lockInstance: async ({ id, reason }) => changed(id, { locked: { reason: reason ?? null } }),
     unlockInstance: async ({ id }) => changed(id, { locked: null }),
     setInstanceHa: async ({ id, policy }) => changed(id, { ha: policy }),
@@ -256,6 +263,17 @@ export function createFakeApi(): FakeApi {
       if (flavors.has(args.id)) throw new BatonError('Conflict', `Flavor with ID ${args.id} already exists.`)
       flavors.set(args.id, { ...args, createdAt: now })
       return found(flavors, 'Flavor', args.id)
+    },
+    describeFlavor: async ({ id, description }) => {
+      flavors.set(id, { ...found(flavors, 'Flavor', id), description })
+      return found(flavors, 'Flavor', id)
+    },
+    setFlavorAccess: async ({ id, project, granted }) => {
+      const { access = [], ...flavor } = found(flavors, 'Flavor', id)
+      if (flavor.isPublic !== false) throw new BatonError('Conflict', `flavor ${id} is public`)
+      const others = access.filter(other => other !== project)
+      flavors.set(id, { ...flavor, access: granted ? [...others, project] : others })
+      return found(flavors, 'Flavor', id)
     },
     deleteFlavor: async ({ id }) => {
       found(flavors, 'Flavor', id)
@@ -281,6 +299,7 @@ export function createFakeApi(): FakeApi {
       return {}
     },
     ...fakeQuotas(),
+    ...fakeKeyPairs(() => now),
     listOperations: async ({ subject, open, requestId, ...rest }) =>
       page(
         newest(operations).filter(

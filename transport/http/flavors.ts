@@ -54,19 +54,19 @@ export function flavorRoutes(app: FastifyInstance, { api, limits }: HttpContext)
     app.get<{ Querystring: PageQuery }>(`${COMPUTE}/${path}`, { schema: { querystring: PageQuery } }, async request => {
       const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listFlavors(page))
       const origin = originOf(request)
-      return { flavors: items.map(flavor => view(flavor, origin)), ...nextLinks('flavors', origin, request.url, next) }
+      return { flavors: items.map(flavor => view(flavor, origin, request.novaMinor)), ...nextLinks('flavors', origin, request.url, next) }
     })
   }
 
   app.get<{ Params: IdParams }>(`${COMPUTE}/flavors/:id`, async request => {
     const flavor = await api.getFlavor({ id: plainId('Flavor', request.params.id) })
-    return { flavor: flavorDetail(flavor, originOf(request)) }
+    return { flavor: flavorDetail(flavor, originOf(request), request.novaMinor) }
   })
 
   app.post<{ Body: CreateFlavor }>(`${COMPUTE}/flavors`, { schema: { body: CreateFlavor } }, async request => {
     const { name, ram, vcpus, disk, id } = request.body.flavor
     const flavor = await api.createFlavor({ id: newFlavorId(id), name, vcpus, ramMb: ram, diskGb: disk })
-    return { flavor: flavorDetail(flavor, originOf(request)) }
+    return { flavor: flavorDetail(flavor, originOf(request), request.novaMinor) }
   })
 
   app.delete<{ Params: IdParams }>(`${COMPUTE}/flavors/:id`, async (request, reply) => {

@@ -23,18 +23,21 @@ import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
 import { imageRoutes } from './images.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
+import { keyPairRoutes } from './key-pairs.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
 import { watchRoutes } from './not-found.ts'
 import { placementRoutes } from './placement.ts'
 import { quotaRoutes } from './quotas.ts'
+import { watchVersions } from './schema-versions.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
 import { serverDeviceRoutes } from './server-devices.ts'
 import { serverRoutes } from './servers.ts'
+import { serviceRoutes } from './services.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
-import { createZones } from './zones.ts'
+import { createHostStatuses, createZones } from './zones.ts'
 
 export interface HttpServerOptions {
   readonly api: ClusterApi
@@ -60,6 +63,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     limits,
     log,
     zones: createZones(api),
+    hostStatuses: createHostStatuses(api),
     isReady: () => options.isReady(),
     metrics: () => options.metrics(),
     isClosing: () => closing,
@@ -80,7 +84,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       headersTimeout: limits.requestTimeoutMs,
       connectionsCheckingInterval: Math.min(5_000, limits.requestTimeoutMs),
     },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
+    ajv: { customOptions: { keywords: ['x-since', 'x-until'], coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
     schemaErrorFormatter: describeValidation,
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, log),
     clientErrorHandler: refuseConnection,
@@ -114,6 +118,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     nameMicroversion(reply, request.novaMinor)
   })
 
+  watchVersions(app)
   parseJson(app)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => sendError(unrouted(request), request, reply, log))
@@ -130,7 +135,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   groupRoutes(app, context)
   placementRoutes(app, context)
   hypervisorRoutes(app, context)
+  serviceRoutes(app, context)
   imageRoutes(app, context)
+  keyPairRoutes(app, context)
   quotaRoutes(app, context)
   batonRoutes(app, context)
   doctorRoutes(app, context)

@@ -1,0 +1,102 @@
+/**
+ * What changed in which microversion: the one place that knows. Routes, schemas and views name a change; that it came with 2.`since` is
+ * written here and nowhere else. The numbers are those of Nova's version history; what is not in this table did not change for what
+ * Baton has. `docs/nova-api.md` shows it to people.
+ */
+export interface Change {
+  /** N of the first microversion 2.N that has it. */
+  readonly since: number
+  /** For people: what is different from then on. */
+  readonly what: string
+}
+
+export const CHANGES = {
+  'keypair.type': { since: 2, what: 'key pairs have a type, ssh or x509; their create answers 201 and their delete 204' },
+  'server.host-attributes': { since: 3, what: 'servers show host name, reservation, launch index, root device and user data; volumes more' },
+  'server.ip6-filter': { since: 5, what: 'servers can be listed by ip6 by anybody' },
+  'remote-consoles': { since: 6, what: '/servers/{id}/remote-consoles replaces the actions os-getVNCConsole and its like' },
+  'flavor-access.public': { since: 7, what: 'access to a public flavor cannot be given: 409' },
+  'server.locked': { since: 9, what: 'servers show whether they are locked' },
+  'keypair.user': { since: 10, what: 'key pairs of other users, by user_id' },
+  'service.forced-down': { since: 11, what: 'services show forced_down; PUT /os-services/force-down' },
+  'group.project': { since: 13, what: 'server groups show project and user' },
+  'evacuate.no-shared-storage': { since: 14, what: 'an evacuate takes no onSharedStorage' },
+  'group.soft': { since: 15, what: 'soft-affinity and soft-anti-affinity' },
+  'server.host-status': { since: 16, what: 'servers show the status of their host' },
+  'crash-dump': { since: 17, what: 'the action trigger_crash_dump' },
+  'server.description': { since: 19, what: 'servers have a description' },
+  'server.tags': { since: 26, what: 'servers have tags: shown, set at /servers/{id}/tags, listed by' },
+  'hypervisor.cpu-info': { since: 28, what: 'cpu_info of a hypervisor is an object instead of JSON in text' },
+  'hypervisor.paging': { since: 33, what: 'hypervisors come in pages' },
+  'keypair.paging': { since: 35, what: 'key pairs come in pages' },
+  'proxies.gone': { since: 36, what: 'the proxies of image, network and volume services answer 404; their limits and quotas are gone' },
+  'server.networks': { since: 37, what: "a create must say networks: 'none', 'auto' or a list" },
+  'server.status-filter': { since: 38, what: 'an unknown status is 400 in lists of servers, also for who may not see all' },
+  'image-metadata.gone': { since: 39, what: 'maxImageMeta is no limit any more' },
+  'usage.paging': { since: 40, what: 'simple tenant usage comes in pages' },
+  'aggregate.uuid': { since: 41, what: 'aggregates show their UUID' },
+  'hosts.gone': { since: 43, what: '/os-hosts answers 404' },
+  'network-actions.gone': { since: 44, what: '/os-virtual-interfaces, /os-fping and actions on fixed and floating addresses answer 404' },
+  'image.id-in-body': { since: 45, what: 'createImage and createBackup answer with image_id in the body instead of a Location header' },
+  'server.flavor-embedded': { since: 47, what: 'servers show their flavor as it was, without link or id' },
+  'diagnostics.standard': { since: 48, what: 'diagnostics have the same fields with every driver' },
+  'quota-class.groups': { since: 50, what: 'quota classes have server groups and their members' },
+  'actions.events-for-all': { since: 51, what: 'instance actions show their events to everybody' },
+  'server.tags-at-create': { since: 52, what: 'a create takes tags' },
+  'host.uuid': { since: 53, what: 'hypervisors and services have UUIDs as ids; search and servers become parameters of the list' },
+  'rebuild.key': { since: 54, what: 'a rebuild takes key_name' },
+  'flavor.description': { since: 55, what: 'flavors have a description: PUT /flavors/{id}' },
+  'migrate.host': { since: 56, what: 'a migrate takes a host' },
+  'personality.gone': { since: 57, what: 'a create takes no personality; quotas of injected files are gone' },
+  'actions.paging': { since: 58, what: 'instance actions come in pages, by changes-since, and show updated_at' },
+  'migrations.paging': { since: 59, what: 'migrations come in pages, by changes-since, and show their UUID' },
+  'flavor.extra-specs': { since: 61, what: 'flavors show their extra specs' },
+  'actions.host': { since: 62, what: 'events of instance actions show host and hostId' },
+  'server.trusted-certificates': { since: 63, what: 'servers show trusted_image_certificates' },
+  'group.rules': { since: 64, what: 'a server group has one policy with rules instead of a list of policies and metadata' },
+  'changes-before': { since: 66, what: 'servers, instance actions and migrations can be listed by changes-before' },
+  'force.gone': { since: 68, what: 'evacuate and live migrate cannot be forced past the scheduler' },
+  'attachment.tag': { since: 70, what: 'attachments of volumes and interfaces show their tag' },
+  'server.groups': { since: 71, what: 'a server shows its server groups' },
+  'server.locked-reason': { since: 73, what: 'servers show why they are locked, and can be listed by locked' },
+  'server.on-host': { since: 74, what: 'a create takes host and hypervisor_hostname' },
+  strict: { since: 75, what: 'unknown parameters of lists are 400; swap of a flavor is a number; updates answer like a show' },
+  'unshelve.zone': { since: 77, what: 'an unshelve takes an availability zone' },
+  topology: { since: 78, what: '/servers/{id}/topology' },
+  'attachment.delete-on-termination': { since: 79, what: 'attachments of volumes show delete_on_termination' },
+  'migrations.user': { since: 80, what: 'migrations show user and project, and can be listed by them' },
+  'actions.details': { since: 84, what: 'events of instance actions show details' },
+  'hypervisor.lean': { since: 88, what: 'hypervisors show no amounts and no cpu_info, but uptime; /statistics, /uptime of one answer 404' },
+  'attachment.no-id': { since: 89, what: 'attachments of volumes show attachment_id and bdm_uuid, and no id' },
+  'server.hostname': { since: 90, what: 'the host name of a server can be set' },
+} as const satisfies Readonly<Record<string, Change>>
+
+export type ChangeName = keyof typeof CHANGES
+
+/** Whether microversion 2.`minor` has that change. */
+export const has = (minor: number, change: ChangeName): boolean => minor >= CHANGES[change].since
+
+/**
+ * Marks a part of a request schema as coming with a change, or as going away with one (`until`). What does not belong to the version asked
+ * for is refused in bodies and ignored in queries (`schema-versions.ts`). Readers of the OpenAPI document see the marks too.
+ */
+export const since = <S extends object>(change: ChangeName, schema: S): S => ({ ...schema, 'x-since': CHANGES[change].since })
+export const until = <S extends object>(change: ChangeName, schema: S): S => ({ ...schema, 'x-until': CHANGES[change].since })
+
+/** The fields of an answer that come or go with a change. Rows are applied in order. */
+export interface Shape<T> {
+  readonly change: ChangeName
+  add?(item: T): object
+  readonly drop?: readonly string[]
+}
+
+/** `base` as it is in microversion 2.`minor`. */
+export function shaped<T>(base: object, item: T, minor: number, shapes: readonly Shape<T>[]): Record<string, unknown> {
+  const fields: Record<string, unknown> = { ...base }
+  for (const { change, add, drop = [] } of shapes) {
+    if (!has(minor, change)) continue
+    for (const name of drop) delete fields[name]
+    Object.assign(fields, add?.(item))
+  }
+  return fields
+}
