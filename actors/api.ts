@@ -10,11 +10,13 @@ import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
 import type { KeyPairApi } from './keyring/body.ts'
+import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
-export type { HostBody, HostHa, HostLease, HostState } from './host/body.ts'
+export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export type { KeyPairApi, KeyPairBody } from './keyring/body.ts'
+export type { Move, OperationBody, OperationStatus, Progress, StepRecord } from './operation/body.ts'
 export type { HostPlacement, Ratios } from './placement/amounts.ts'
 export * from './placement/bodies.ts'
 export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
@@ -166,36 +168,6 @@ export interface InstanceBody {
   readonly about?: InstanceAbout
 }
 
-export type OperationStatus = 'running' | 'undoing' | 'done' | 'undone' | 'failed'
-
-export interface StepRecord {
-  readonly name: string
-  readonly direction: 'do' | 'undo'
-  readonly state: 'running' | 'done' | 'failed'
-  readonly attempt: number
-  readonly startedAt: number
-  readonly endedAt: number | null
-  readonly fault: Fault | null
-}
-
-export interface OperationBody {
-  /** `<instance id>.<number>` */
-  readonly id: string
-  readonly kind: string
-  readonly subject: string
-  readonly requestId: string
-  readonly status: OperationStatus
-  /** Steps in the order in which they were begun, undo included; the newest of each is kept, at most 64. */
-  readonly steps: readonly StepRecord[]
-  /** Names of the steps the operation is made of. */
-  readonly plan: readonly string[]
-  readonly startedAt: number
-  readonly endedAt: number | null
-  readonly deadlineAt: number
-  readonly cancelRequested: boolean
-  readonly fault: Fault | null
-}
-
 export type InstanceAction =
   | 'start'
   | 'stop'
@@ -210,6 +182,7 @@ export type InstanceAction =
   | 'restore'
   | 'resize'
   | 'migrate'
+  | 'live-migrate'
   | 'confirm-resize'
   | 'revert-resize'
   | 'evacuate'
@@ -250,6 +223,8 @@ export interface InterfaceRequest {
   readonly network?: string
 }
 
+export type BlockMigration = boolean | 'auto'
+
 export interface ActOnInstance {
   readonly id: string
   readonly action: InstanceAction
@@ -259,13 +234,15 @@ export interface ActOnInstance {
   readonly image?: string
   /** Of a resize. */
   readonly flavor?: string
-  /** Where to, for a migrate, evacuate or unshelve; default: the scheduler chooses. */
+  /** Where to, for a migrate, live-migrate, evacuate or unshelve; default: the scheduler chooses. */
   readonly host?: string
   /** Of a snapshot or backup. */
   readonly snapshot?: SnapshotRequest
   /** Of an attach or detach. */
   readonly disk?: DiskRequest
   readonly interface?: InterfaceRequest
+  /** Of a live-migrate: whether the disk is copied too; `auto`: when the hosts do not share it, and the default. */
+  readonly blockMigration?: BlockMigration
   readonly requestId: string
 }
 
@@ -329,6 +306,13 @@ export interface ListInstances extends Page {
   readonly deleted?: boolean
 }
 
+export interface EmptyHost {
+  readonly id: string
+  /** Instances moved at a time; default 2. */
+  readonly parallel?: number
+  readonly requestId: string
+}
+
 export interface ClusterApi extends PlacementApi, KeyPairApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
@@ -376,9 +360,11 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   /** Compares what is entered for a project with what its instances hold; there should never be a difference that stays. */
   checkQuota(args: { id: string }): Promise<{ holders: number; differences: readonly QuotaDifference[] }>
 
-  listOperations(args: Page & { subject?: string; open?: boolean; requestId?: string }): Promise<OperationBody[]>
+  listOperations(args: Page & { subject?: string; open?: boolean; requestId?: string; kinds?: readonly string[] }): Promise<OperationBody[]>
   getOperation(args: { id: string }): Promise<OperationBody>
   cancelOperation(args: { id: string }): Promise<OperationBody>
+  /** Wants what takes long over at any price: a live migration pauses its guest. Rejects `Conflict` when there is no such step under way. */
+  forceOperation(args: { id: string }): Promise<OperationBody>
 
   listHosts(args: Page): Promise<HostBody[]>
   getHost(args: { id: string }): Promise<HostBody>
@@ -386,6 +372,19 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   setHostEnabled(args: { id: string; enabled: boolean; reason?: string }): Promise<HostBody>
   /** An operator's word that nothing runs on this host any more. Rejects `Conflict` unless the host is down. */
   fenceHost(args: { id: string }): Promise<HostBody>
+  /**
+   * Moves every instance off a host, which takes no new ones meanwhile or, when that was done, afterwards. Rejects `Conflict` when one
+   * is under way.
+   */
+  drainHost(args: EmptyHost & { readonly cold?: boolean }): Promise<{ operation: string }>
+  /** Lets a host take instances again; a drain under way is cancelled, and stops after what it has begun. */
+  undrainHost(args: { id: string }): Promise<HostBody>
+  /** Makes every instance of a fenced host anew elsewhere. Rejects `Conflict` unless it is fenced. */
+  evacuateHost(args: EmptyHost): Promise<{ operation: string }>
+  /** On: drains the host, then holds it in maintenance until it is switched off. */
+  setHostMaintenance(args: EmptyHost & { readonly on: boolean; readonly cold?: boolean }): Promise<HostBody>
+  /** Forgets a host that is down or fenced and holds no claim. Its agent registers it anew when it comes back. */
+  deleteHost(args: { id: string }): Promise<Record<string, never>>
   listNodes(args: Record<string, never>): Promise<NodeBody[]>
   drainNode(args: { id: string }): Promise<{ state: string }>
   listQueues(args: Record<string, never>): Promise<QueueBody[]>

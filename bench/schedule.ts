@@ -26,6 +26,8 @@ function host(i: number): HostBody {
     state: 'up',
     enabled: true,
     disabledReason: null,
+    mode: 'enabled',
+    operation: null,
     driver: 'fake',
     vcpus: 32,
     ramMb: 65_536,

@@ -3,16 +3,11 @@
  * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
  */
 import type { Handler, Options } from './call.ts'
-import { CLIENT, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, PAGE, WAIT } from './command-spec.ts'
+import { CLIENT, CONFIG, type CommandSpec, DATA, DATABASE, DRIVER, ID, JSON_OUT, type OptionSpec, option, PAGE, PORT, WAIT } from './command-spec.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
+import { HOST_COMMANDS } from './commands-host.ts'
 import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
 import { PROJECT, QUOTA_COMMANDS } from './commands-quotas.ts'
-
-const CONFIG = option('--config <file>', 'configuration file (default baton.yaml here, or BATON_CONFIG)')
-const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the embedded one')
-const DRIVER = option('--driver <name>', 'auto, fake or process')
-const PORT = option('--port <port>', 'port of the REST API (default 8774)')
-const ID = option('--id <id>', 'name of the node in the cluster')
 
 /** A command that starts a node or the cluster: its file exports `run(options)`. */
 const server = (load: () => Promise<{ run: (options: Options) => Promise<void> }>) => async (): Promise<Handler> => {
@@ -195,6 +190,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   instanceAction('migrate', 'stop instances and start them on another host', async () => (await import('./commands/instance-action.ts')).migrate, [
     TO,
   ]),
+  instanceAction('live-migrate', 'carry running instances to another host', async () => (await import('./commands/instance-action.ts')).liveMigrate, [
+    TO,
+    option('--block-migration <how>', 'copy the disk too: yes, no or auto, when the hosts do not share it (default auto)'),
+  ]),
   instanceAction('confirm', 'keep a resize or migration', async () => (await import('./commands/instance-action.ts')).confirm),
   instanceAction('revert', 'take back a resize or migration', async () => (await import('./commands/instance-action.ts')).revert),
   instanceAction(
@@ -296,34 +295,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...DEVICE_COMMANDS,
   ...QUOTA_COMMANDS,
-  {
-    path: 'host list',
-    about: 'list compute hosts with what they have and use',
-    options: CLIENT,
-    load: async () => (await import('./commands/host.ts')).list,
-  },
-  {
-    path: 'host enable',
-    args: '<host>',
-    about: 'let a compute host take new instances again',
-    options: CLIENT,
-    load: async () => (await import('./commands/host.ts')).enable,
-  },
-  {
-    path: 'host disable',
-    args: '<host>',
-    about: 'take no new instances on a compute host; those it has stay',
-    options: [option('--reason <text>', 'why, shown to whoever asks'), ...CLIENT],
-    load: async () => (await import('./commands/host.ts')).disable,
-  },
-  {
-    path: 'host fenced',
-    args: '<host>',
-    about: 'say that nothing runs any more on a host that is down, so that its instances can be evacuated',
-    options: CLIENT,
-    load: async () => (await import('./commands/host.ts')).fenced,
-  },
-  { path: 'host show', args: '<host>', about: 'show one compute host', options: CLIENT, load: async () => (await import('./commands/host.ts')).show },
+  ...HOST_COMMANDS,
   ...PLACEMENT_COMMANDS,
   {
     path: 'queue list',
@@ -364,6 +336,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   node: 'conductors, compute hosts and gateways',
   instance: 'build and control instances',
   operation: 'long-running operations and their steps',
+  migration: 'moves of instances to other hosts',
   flavor: 'sizes of instances',
   aggregate: 'groups of hosts: availability zones, and metadata that flavors ask for',
   group: 'instances that are to be together or apart',

@@ -35,6 +35,7 @@ const checkAbout = checkObject({
 })
 const aggregate = integer(1, Number.MAX_SAFE_INTEGER)
 const names = optional(listOf(text(255), 256))
+const emptied = { id, parallel: optional(integer(1, 100)), requestId }
 
 export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   createInstances: checkObject({
@@ -79,6 +80,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     ),
     disk: optional(checkDisk),
     interface: optional(checkInterface),
+    blockMigration: optional(value => (value === 'auto' ? null : flag(value))),
     requestId,
   }),
   deleteInstance: checkObject({ id, force: optional(flag), requestId }),
@@ -136,9 +138,16 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   setQuota: checkObject({ id: projectName, limits, force: optional(flag) }),
   resetQuota: ofProject,
   checkQuota: ofProject,
-  listOperations: checkObject({ ...page, subject: optional(id), open: optional(flag), requestId: optional(requestId) }),
+  listOperations: checkObject({
+    ...page,
+    subject: optional(id),
+    open: optional(flag),
+    requestId: optional(requestId),
+    kinds: optional(listOf(text(64), 20)),
+  }),
   getOperation: byId,
   cancelOperation: byId,
+  forceOperation: byId,
   listHosts: checkObject(page),
   getHost: byId,
   setHostEnabled: checkObject({ id, enabled: flag, reason: optional(text(255)) }),
@@ -163,6 +172,11 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   deleteGroup: byId,
   setFlavorSpecs: checkObject({ id, specs: record }),
   explainSchedule: checkObject({ flavor: id, image: optional(id), placement: optional(placement), all: optional(flag) }),
+  drainHost: checkObject({ ...emptied, cold: optional(flag) }),
+  undrainHost: byId,
+  evacuateHost: checkObject(emptied),
+  setHostMaintenance: checkObject({ ...emptied, on: flag, cold: optional(flag) }),
+  deleteHost: byId,
   listNodes: record,
   drainNode: byId,
   listQueues: record,

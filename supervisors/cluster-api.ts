@@ -6,7 +6,6 @@ import {
   type ClusterApi,
   type FlavorBody,
   type HostBody,
-  type HostLease,
   type ImageBody,
   type InstanceBody,
   type ListInstances,
@@ -26,6 +25,7 @@ import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
 import { diskRequests } from './disk-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
+import { hostRequests, KNOWN_HOSTS } from './host-requests.ts'
 import { createImages } from './image-requests.ts'
 import { instanceCreation } from './instance-creation.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
@@ -91,7 +91,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
           load: numbersOf(m.load),
         }),
       )
-    const hosts = await list<HostBody>('host', {}, {})
+    const hosts = await list<HostBody>('host', { state: KNOWN_HOSTS }, {})
     const computes = hosts.map((h): NodeBody => {
       const session = sessions.get(h.id)
       return {
@@ -175,30 +175,17 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       await call('flavor', id, 'delete', {})
       return {}
     },
-    listOperations({ subject, open, requestId, ...page }) {
-      const where: Record<string, string | boolean> = {}
+    listOperations({ subject, open, requestId, kinds, ...page }) {
+      const where: Record<string, string | boolean | readonly string[]> = {}
+      if (kinds !== undefined) where.kind = kinds
       if (subject !== undefined) where.subject = subject
       if (open !== undefined) where.open = open
       if (requestId !== undefined) where.request_id = requestId
       return list('operation', where, page)
     },
     getOperation: ({ id }) => get<OperationBody>('operation', id, 'operation'),
-    async cancelOperation({ id }) {
-      return (await call('operation', id, 'cancel', {})) as OperationBody
-    },
-    listHosts: page => list('host', {}, page),
-    async getHost({ id }) {
-      const body = await get<HostBody>('host', id, 'host')
-      // Who listens to it may be just now starting; the rest of what is known is worth showing all the same.
-      const lease = await call('monitor', id, 'lease', {}).catch(() => null)
-      return { ...body, lease: lease as HostLease | null }
-    },
-    async setHostEnabled({ id, enabled, reason }) {
-      return (await call('host', id, 'setEnabled', { enabled, ...(reason === undefined ? {} : { reason }) })) as HostBody
-    },
-    async fenceHost({ id }) {
-      return (await call('host', id, 'fence', {})) as HostBody
-    },
+    listHosts: page => list('host', { state: KNOWN_HOSTS }, page),
+    ...hostRequests({ views, call, get }),
     listNodes: nodes,
     async drainNode({ id }) {
       const node = (await nodes()).find(n => n.id === id)

@@ -7,6 +7,7 @@ import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
+import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
 import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
@@ -130,8 +131,9 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const recovery = { parallel: settings.ha.parallel, fence: options.fence !== undefined }
   const definitions: AnyActor[] = [
-    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostActor(defaults.ratios, defaults.reserved, recovery)],
-    ...[flavorActor, imageActor, diskActor, groupActor, keyringActor, aggregatesActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
+    ...[hostActor(defaults.ratios, defaults.reserved, recovery), aggregatesActor, groupActor],
+    ...[flavorActor, imageActor, diskActor, keyringActor, projectActor(settings.quotas ?? NO_QUOTAS)],
   ]
   const actors: ActorHost = createActorHost({
     env,

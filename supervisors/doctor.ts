@@ -54,7 +54,7 @@ export function createDoctor(options: DoctorOptions): Pick<ClusterApi, 'diagnose
 
   async function look(scope: DoctorScope): Promise<Look> {
     const found: Look = { differences: [], unseen: [], looked: { hosts: 0, guests: 0, claims: 0, instances: 0, operations: 0, actors: 0 } }
-    const hosts = await rowsOf<HostBody>('host', {})
+    const hosts = (await rowsOf<HostBody>('host', {})).filter(host => host.state !== 'gone')
     const open = await lookAtOperations(found)
     await lookAtInstances(found, open, new Set(hosts.map(h => h.id)))
     const wanted = hosts.filter(h => scope.host === undefined || h.id === scope.host)

@@ -48,15 +48,16 @@ type Requests = Pick<
 >
 
 /** What an action may say beside its name, and which actions say it. What is not optional must be said. */
-const PARTS: Readonly<Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' | 'interface', readonly InstanceAction[]>> = {
+const PARTS: Readonly<Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' | 'interface' | 'blockMigration', readonly InstanceAction[]>> = {
   image: ['rebuild', 'rescue'],
   flavor: ['resize'],
-  host: ['migrate', 'evacuate', 'unshelve'],
+  host: ['migrate', 'live-migrate', 'evacuate', 'unshelve'],
   snapshot: ['snapshot', 'backup'],
   disk: ['attach-disk', 'detach-disk'],
   interface: ['attach-interface', 'detach-interface'],
+  blockMigration: ['live-migrate'],
 }
-const OPTIONAL: ReadonlySet<string> = new Set(['image', 'host'])
+const OPTIONAL: ReadonlySet<string> = new Set(['image', 'host', 'blockMigration'])
 
 export function instanceRequests({ call, bootable, views, get, quotas, timers = NOVA_DEFAULTS }: InstanceRequestsOptions): Requests {
   /** What begins by itself afterwards. */
@@ -118,13 +119,20 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
 
   return {
     async actOnInstance(args) {
-      const { id, action, mode, host, requestId } = args
+      const { id, action, mode, host, blockMigration, requestId } = args
       const change = await changeOf(args)
       if (host !== undefined) await get('host', host, 'host')
       const attaches = action === 'attach-disk' && args.disk
       const disk = attaches ? await knownDisk(views, attaches, await get<InstanceBody>('instance', id, 'instance')) : args.disk
       const followUp = followUpOf(action)
-      const asked = { action, requestId, ...(mode ? { mode } : {}), ...(change ? { change } : {}), ...(host === undefined ? {} : { host }) }
+      const asked = {
+        action,
+        requestId,
+        ...(mode ? { mode } : {}),
+        ...(change ? { change } : {}),
+        ...(host === undefined ? {} : { host }),
+        ...(blockMigration === undefined ? {} : { blockMigration }),
+      }
       const devices = { ...(disk ? { disk } : {}), ...(args.interface ? { interface: args.interface } : {}) }
       const taken = await reserve(id, change)
       try {

@@ -3,10 +3,17 @@ import type { HostPlacement } from '../placement/amounts.ts'
 
 export type HostState = 'up' | 'suspect' | 'down' | 'fenced' | 'gone'
 
+/** Whether a host takes new instances, whatever its state: only `enabled` does. */
+export type HostMode = 'enabled' | 'disabled' | 'draining' | 'maintenance'
+
 export interface HostBody {
   readonly id: string
   readonly state: HostState
+  /** Whether its mode is `enabled`. */
   readonly enabled: boolean
+  readonly mode: HostMode
+  /** The drain or evacuation under way. */
+  readonly operation: string | null
   readonly disabledReason: string | null
   readonly driver: string
   readonly vcpus: number

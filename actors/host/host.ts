@@ -11,10 +11,25 @@
 import type { ConfigureHost, HostBody, HostSettings, HostState } from '../api.ts'
 import type { Inventory } from '../hypervisor/driver.ts'
 import { type BucketMap, emptyMap, entries, get, remove, set } from '../kernel/bucket-map.ts'
-import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
+import { anyOf, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type WorkResult } from '../kernel/define.ts'
 import { capacityOf, type HostDefaults, type HostPlacement, lacks, NOTHING, plus, type Ratios, type Resources } from '../placement/amounts.ts'
+import { decideDelete } from './delete.ts'
+import {
+  closedBecause,
+  DUTY_METHODS,
+  type Duty,
+  type DutyCommand,
+  type DutyEvent,
+  decideDuty,
+  dutyWork,
+  evolveDuty,
+  modeOf,
+  ON_DUTY,
+  shownReason,
+} from './duty.ts'
 import { HOST_ROW_LIMIT } from './limits.ts'
+import { isMarked, type Mark, marked } from './marks.ts'
 import { armedEvents, evolvePolicy, NO_POLICY, offerEvents, type Policy, type PolicyEvent } from './policy.ts'
 import {
   evolveRecovery,
@@ -49,28 +64,17 @@ export interface HeldClaim extends Claim {
   readonly order?: number
 }
 
-interface Mark {
-  readonly order: number
-  readonly at: number
-}
-
-/** A claim is not executed after its step's deadline (30 s); a release marks claims younger than this, ms. */
-const MARK_MS = 60_000
-const MARKS_SWEEP = 100
-
 export interface HostInfo extends Inventory {
   readonly driver: string
   readonly pid: number
   readonly version: string
 }
 
-export interface HostActorState {
+export interface HostActorState extends Duty {
   readonly registered: boolean
   readonly info: HostInfo
   readonly state: HostState
   readonly stateSince: number
-  readonly enabled: boolean
-  readonly disabledReason: string | null
   /** What operators have said; absent in states of before there was anything to say. */
   readonly settings?: HostSettings
   readonly claims: BucketMap<HeldClaim>
@@ -95,8 +99,10 @@ type HostCommand =
   | { readonly method: 'release'; readonly args: { readonly claim: string; readonly order: number } }
   /** Holds room again that an instance has by its owner's word; makes a claim the size its owner says. */
   | { readonly method: 'restore'; readonly args: RestoreArgs }
-  | { readonly method: 'setEnabled'; readonly args: { readonly enabled: boolean; readonly reason?: string } }
   | { readonly method: 'configure'; readonly args: Omit<ConfigureHost, 'id'> }
+  | DutyCommand
+  /** Forgets a host that is gone for good. */
+  | { readonly method: 'delete'; readonly args: unknown }
   /** An operator's word that nothing runs there any more: powered off, or cut off for good. */
   | { readonly method: 'fence'; readonly args: unknown }
   /** Refused unless it is fenced, or the lease under which this instance ran there has run out. */
@@ -118,10 +124,11 @@ export type HostEvent =
   | { readonly type: 'observed'; readonly state: HostState }
   | { readonly type: 'claimed'; readonly claim: string; readonly of: Claim; readonly order?: number }
   | { readonly type: 'released'; readonly claim: string; readonly order: number }
-  | { readonly type: 'enabledSet'; readonly enabled: boolean; readonly reason: string | null }
   | { readonly type: 'configured'; readonly settings: HostSettings }
   | PolicyEvent
   | RecoveryEvent
+  | { readonly type: 'deleted' }
+  | DutyEvent
 
 const sameInfo = (a: HostInfo, b: HostInfo): boolean =>
   a.driver === b.driver &&
@@ -146,12 +153,6 @@ const claimArgs = {
   custom: optional(record),
 }
 
-/** Whether this claim was released by a newer command a short while ago, so that this may be a late copy of it. */
-export function isMarked(state: HostActorState, claim: string, order: number, now: number): boolean {
-  const mark = get(state.released, claim)
-  return mark !== undefined && order <= mark.order && now - mark.at < MARK_MS
-}
-
 const NOTHING_RESERVED = { vcpus: 0, ramMb: 0, diskGb: 0 }
 
 const NO_HELP: RecoverySettings = { parallel: 4, fence: false }
@@ -172,14 +173,16 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
       }
       case 'observe':
         // Silence says less than an operator has said; only its own return ends a fence.
-        if (state.state === 'fenced') return accept([])
+        if (state.state === 'fenced' || state.state === 'gone') return accept([])
         return accept(state.registered && state.state !== command.args.state ? [{ type: 'observed', state: command.args.state }] : [])
       case 'claim': {
         const { claim, order, instance, vcpus, ramMb, diskGb, custom, group } = command.args
         if (get(state.claims, claim)) return accept([])
-        if (isMarked(state, claim, order, now)) return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
+        if (isMarked(state.released, claim, order, now))
+          return refuse('StaleCommand', `claim ${claim} was released already; this copy of it came late`)
         if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)
-        if (!state.enabled) return refuse('HostRefused', `host ${id} is disabled${state.disabledReason ? `: ${state.disabledReason}` : ''}`)
+        const closed = closedBecause(state)
+        if (closed !== null) return refuse('HostRefused', `host ${id} ${closed}`)
         if (state.state !== 'up') return refuse('HostRefused', `host ${id} is ${state.state}`)
         const lacking = lacks(capacityOf(state.info, offered(state)), state.used, command.args)
         if (lacking) return refuse('HostRefused', `host ${id} has no room: ${lacking}`)
@@ -198,10 +201,16 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
       }
       case 'restore':
         return decideRestore(state, command.args, id, now, capacityOf(state.info, offered(state)))
-      case 'setEnabled': {
+      case 'setEnabled':
+      case 'empty':
+      case 'open':
+      case 'endMaintenance':
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
-        return accept([{ type: 'enabledSet', enabled: command.args.enabled, reason: command.args.reason ?? null }], s => bodyOf(s, id))
-      }
+        return decideDuty(state, id, state.state, command, (s: HostActorState) => bodyOf(s, id))
+      case 'ended':
+        return decideDuty(state, id, state.state, command, (s: HostActorState) => bodyOf(s, id))
+      case 'delete':
+        return decideDelete(state, id)
       case 'configure': {
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
         const settings = configured(state.settings ?? DEFAULT_SETTINGS, command.args)
@@ -255,7 +264,8 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
       claim: { check: checkObject({ ...claimArgs, group: optional(checkObject({ id: text(128), max: integer(1, 1e6) })) }) },
       restore: { check: checkObject(claimArgs) },
       release: { check: checkObject({ claim: text(256), order: rank }) },
-      setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
+      ...DUTY_METHODS,
+      delete: {},
       configure: { check: record },
       fence: {},
       requireFenced: { check: checkObject({ instance: optional(text(128)) }) },
@@ -269,8 +279,7 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
       info: { driver: '', pid: 0, version: '', vcpus: 0, ramMb: 0, diskGb: 0 },
       state: 'up',
       stateSince: 0,
-      enabled: true,
-      disabledReason: null,
+      ...ON_DUTY,
       claims: emptyMap,
       released: emptyMap,
       used: NOTHING,
@@ -281,10 +290,10 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
     }),
     decide,
     evolve,
-    work: (state, id) => recoveryWork(lostHost(state), id, settings),
+    work: (state, id) => [...dutyWork(state, id), ...recoveryWork(lostHost(state), id, settings)],
     view(state, id) {
-      if (!state.registered) return null
-      const columns = { state: state.state, enabled: state.enabled, created_at: state.createdAt, updated_at: state.updatedAt }
+      if (state.createdAt === 0) return null
+      const columns = { state: state.state, enabled: closedBecause(state) === null, created_at: state.createdAt, updated_at: state.updatedAt }
       return { table: 'host', id, columns, body: bodyOf(state, id) }
     },
     finished: () => false,
@@ -326,15 +335,18 @@ function evolve(state: HostActorState, event: HostEvent, at: number): HostActorS
     }
     case 'released': {
       const held = get(state.claims, event.claim)
-      const released = marks(state.released, event, held, at)
+      const released = marked(state.released, event, held?.since ?? null, at)
       return held
         ? { ...state, claims: remove(state.claims, event.claim), released, used: plus(state.used, held, -1), updatedAt: at }
         : { ...state, released, updatedAt: at }
     }
-    case 'enabledSet':
-      return { ...state, enabled: event.enabled, disabledReason: event.reason, updatedAt: at }
     case 'configured':
       return { ...state, settings: event.settings, updatedAt: at }
+    case 'deleted':
+      // The row stays, and says so; what it was told is over.
+      return { ...state, registered: false, state: 'gone', stateSince: at, ...ON_DUTY, updatedAt: at }
+    default:
+      return { ...evolveDuty(state, event), updatedAt: at }
   }
 }
 
@@ -343,19 +355,14 @@ function membersOf({ claims }: HostActorState, group: string, instance: string):
   return entries(claims).filter(([, held]) => held.group === group && held.instance !== instance).length
 }
 
-/** This release's mark, when a copy of its claim may still be under way; and one look in so many for those that matter no more. */
-function marks(released: BucketMap<Mark>, event: HostEvent & { type: 'released' }, held: HeldClaim | undefined, at: number): BucketMap<Mark> {
-  const marked = !held || at - held.since < MARK_MS ? set(released, event.claim, { order: event.order, at }) : released
-  if (marked.size % MARKS_SWEEP !== 0) return marked
-  return entries(marked).reduce((kept, [claim, mark]) => (at - mark.at < MARK_MS ? kept : remove(kept, claim)), marked)
-}
-
 function bodyWith(state: HostActorState, id: string, placement: HostPlacement): HostBody {
   return {
     id,
     state: state.state,
-    enabled: state.enabled,
-    disabledReason: state.disabledReason,
+    enabled: closedBecause(state) === null,
+    disabledReason: shownReason(state),
+    mode: modeOf(state),
+    operation: state.task?.operation ?? null,
     driver: state.info.driver,
     vcpus: state.info.vcpus,
     ramMb: state.info.ramMb,

@@ -5,7 +5,8 @@
 import { get } from '../kernel/bucket-map.ts'
 import { accept, type Decision, refuse } from '../kernel/define.ts'
 import { lacks, plus, type Resources } from '../placement/amounts.ts'
-import { type Claim, type HostActorState, type HostEvent, isMarked } from './host.ts'
+import type { Claim, HostActorState, HostEvent } from './host.ts'
+import { isMarked } from './marks.ts'
 
 export type RestoreArgs = { readonly claim: string; readonly order: number } & Claim
 
@@ -22,7 +23,7 @@ export function decideRestore(
   const { claim, order, instance, vcpus, ramMb, diskGb } = args
   const held = get(state.claims, claim)
   if (held && held.vcpus === vcpus && held.ramMb === ramMb && held.diskGb === diskGb) return accept([])
-  if (isMarked(state, claim, order, now) || (held && order < (held.order ?? 0))) {
+  if (isMarked(state.released, claim, order, now) || (held && order < (held.order ?? 0))) {
     return refuse('StaleCommand', `claim ${claim} was changed by a newer command; look again`)
   }
   if (!state.registered) return refuse('HostRefused', `host ${id} has never reported`)

@@ -3,6 +3,7 @@
  * it does the thing once. Guests outlive the agent: a driver finds them again in `list` after a restart.
  */
 import type { Json } from '../kernel/define.ts'
+import type { MigrationDriver } from './migration.ts'
 
 export type PowerState = 'running' | 'paused' | 'suspended' | 'shutdown' | 'crashed'
 
@@ -96,6 +97,8 @@ export interface HypervisorDriver {
   removeDisk?(disk: string): Promise<void>
   /** The watchdog has stopped this guest out of band; for drivers that would not see it by themselves. */
   lapsed?(instance: string): Promise<void>
+  /** How guests are carried to another host while they run. */
+  readonly migration?: MigrationDriver
   setPassword?(instance: string, password: string): Promise<void>
   /** The last `maxBytes` of the console as text. */
   consoleLog(instance: string, maxBytes: number): Promise<string>

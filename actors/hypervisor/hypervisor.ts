@@ -11,6 +11,7 @@ import { checkObject, flag, integer, listOf, text } from '../kernel/check.ts'
 import type { Env } from '../kernel/env.ts'
 import { BatonError, type ErrorCode, isTransient } from '../kernel/errors.ts'
 import type { Devices, GuestSpec, HypervisorDriver, PowerState } from './driver.ts'
+import { isMigrationMethod, MIGRATION_CHECKS, performMigration } from './migration.ts'
 
 export const HYPERVISOR_LIMITS = {
   /** Guests whose newest rank is remembered after they are gone. */
@@ -70,6 +71,7 @@ const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   rebuild: checkObject({ ...common, spec: guestSpec, running: flag }),
   receive: checkObject({ ...common, spec: guestSpec, running: flag }),
   unpause: checkObject(common),
+  ...MIGRATION_CHECKS(common, guestSpec),
   consoleLog: checkObject({ instance: text(128), maxBytes: integer(1, 4 * 1024 * 1024) }),
   setPassword: checkObject({ instance: text(128), password: text(255) }),
   setDevices: checkObject({ ...common, devices: checkDevices }),
@@ -148,6 +150,7 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
       case 'discardSnapshot':
         return driver.discardSnapshot?.(c.instance, c.order, String(c.image)) ?? unsupported('snapshot', NEEDS_DISKS)
       default:
+        if (isMigrationMethod(method)) return performMigration(driver, method, { ...c, spec: c.spec ? specOf(c) : undefined })
         throw new BatonError('UnknownMethod', `a hypervisor has no method ${method}`)
     }
   }
@@ -179,6 +182,22 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
     }
   }
 
+  async function inTurn(method: string, command: Command, deadlineMs: number): Promise<unknown> {
+    const queue = waiting.get(command.instance) ?? []
+    if (queue.length >= HYPERVISOR_LIMITS.inbox)
+      throw new BatonError('Overloaded', `${queue.length} commands wait for ${command.instance}`, { retryAfterMs: 1000 })
+    queue.push(env.monotonicMs())
+    waiting.set(command.instance, queue)
+    counters.waiting++
+    try {
+      return await perGuest(command.instance, () => obey(method, command, deadlineMs))
+    } finally {
+      counters.waiting--
+      queue.shift()
+      if (queue.length === 0) waiting.delete(command.instance)
+    }
+  }
+
   return {
     async serve(method, args, deadlineMs = Number.POSITIVE_INFINITY) {
       const check = Object.hasOwn(CHECKS, method) ? CHECKS[method] : undefined
@@ -186,21 +205,14 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
       const wrong = check(args)
       if (wrong) throw new BatonError('BadRequest', `compute.${method}: ${wrong}`)
       const command = args as Command
-      const answer = answerAtOnce(method, args as Record<string, unknown>)
-      if (answer) return (await answer) ?? null
-      const queue = waiting.get(command.instance) ?? []
-      if (queue.length >= HYPERVISOR_LIMITS.inbox)
-        throw new BatonError('Overloaded', `${queue.length} commands wait for ${command.instance}`, { retryAfterMs: 1000 })
-      queue.push(env.monotonicMs())
-      waiting.set(command.instance, queue)
-      counters.waiting++
-      try {
-        return await perGuest(command.instance, () => obey(method, command, deadlineMs))
-      } finally {
-        counters.waiting--
-        queue.shift()
-        if (queue.length === 0) waiting.delete(command.instance)
+      const atOnce = answerAtOnce(method, args as Record<string, unknown>)
+      if (atOnce) return (await atOnce) ?? null
+      // A look at a transfer may take long and changes nothing: no command waits behind it.
+      if (method === 'migrationProgress') {
+        if (command.force === true) await inTurn('forceOutgoing', command, deadlineMs)
+        return (await driver.migration?.progress(command.instance, command.waitMs as number)) ?? unsupported('live-migrate')
       }
+      return inTurn(method, command, deadlineMs)
     },
     async report() {
       const guests = await driver.list()

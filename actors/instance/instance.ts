@@ -160,6 +160,7 @@ function argsOf(state: InstanceState, spec: InstanceSpec, task: Task): Operation
     ...(task.change ? { change: task.change } : {}),
     ...(hasDevices(state.devices) ? { devices: state.devices } : {}),
     ...(task.wanted === undefined ? {} : { wanted: task.wanted }),
+    ...(task.blockMigration === undefined ? {} : { blockMigration: task.blockMigration }),
     ...(RETURNS.has(task.kind) ? { running: isToRun(state) } : {}),
   }
 }
@@ -224,6 +225,8 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         host: optional(text(128)),
         disk: optional(checkDisk),
         interface: optional(checkInterface),
+        blockMigration: optional(value => (value === 'auto' ? null : flag(value))),
+        leaving: optional(text(128)),
         // `followUp` is made by conductors, from their settings.
         followUp: optional(record),
         requestId,

@@ -1,5 +1,5 @@
 /** What an instance remembers, the events that change it, and how others see it. */
-import type { FlavorBody, InstanceBody, SnapshotRequest, TaskState, VmState } from '../api.ts'
+import type { BlockMigration, FlavorBody, InstanceBody, SnapshotRequest, TaskState, VmState } from '../api.ts'
 import { type Devices, NO_DEVICES, type PowerState } from '../hypervisor/driver.ts'
 import type { Fault } from '../kernel/errors.ts'
 import { type Amounts, amountsOf, largest } from '../kernel/quota.ts'
@@ -31,6 +31,8 @@ export interface Task {
   readonly change?: Change
   /** The host somebody asked for. */
   readonly wanted?: string
+  /** Of a live migration: whether the disk is copied too. */
+  readonly blockMigration?: BlockMigration
   /** What is to begin by itself, so long after this is done, ms. */
   readonly followUp?: { readonly kind: InstanceOperation; readonly afterMs: number }
   /** Begun by the HA policy and not by a person. */

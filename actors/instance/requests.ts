@@ -1,5 +1,5 @@
 /** What people may ask of an instance. The table of `states.ts` says when. */
-import type { Accepted, DiskRequest, InstanceAbout, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
+import type { Accepted, BlockMigration, DiskRequest, InstanceAbout, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
 import { amountsOf } from '../kernel/quota.ts'
@@ -19,6 +19,13 @@ export interface ActArgs {
   /** The device that comes or goes. */
   readonly disk?: DiskRequest
   readonly interface?: InterfaceRequest
+  /** Of a live migration: whether the disk is copied too. */
+  readonly blockMigration?: BlockMigration
+  /**
+   * The host that an operator has emptied of its instances. The request is refused unless the instance is there, so that whoever
+   * asks twice moves it once; and as an operator's, it is not held up by a lock.
+   */
+  readonly leaving?: string
   /** What is to begin by itself, so long after this is done, ms. */
   readonly followUp?: Task['followUp']
   readonly requestId: string
@@ -106,13 +113,14 @@ const lockedBy = ({ locked }: InstanceState, kind: string, id: string): D =>
   refuse('Conflict', `cannot ${kind} instance ${id}: it is locked${locked?.reason ? ` (${locked.reason})` : ''}; unlock it first`)
 
 export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
-  const { action, mode, host, followUp, requestId, quota } = args
+  const { action, mode, host, blockMigration, leaving, followUp, requestId, quota } = args
   const taken = args.change?.flavor ? taking(state.holding, quota, amountsOf(args.change.flavor)) : []
   const repeated = [state.task, state.last].find(t => t?.requestId === requestId)
   if (repeated) return accept(taken, () => acceptedBody(repeated))
   if (state.vmState === 'deleted') return deleted(id)
   const row = rowOf(action, mode)
-  if (row.locks && state.locked) return lockedBy(state, action, id)
+  if (leaving !== undefined && state.host !== leaving) return refuse('Conflict', `instance ${id} is not on host ${leaving} any more`)
+  if (row.locks && state.locked && leaving === undefined) return lockedBy(state, action, id)
   const refused = refusal(state, action, row, id)
   if (refused) return refused
   if (quota !== undefined && isPast(state.holding, quota)) return givenUp(id)
@@ -130,6 +138,7 @@ export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
     mode: mode ?? null,
     ...(change ? { change } : {}),
     ...(host === undefined ? {} : { wanted: host }),
+    ...(blockMigration === undefined ? {} : { blockMigration }),
     ...(followUp ? { followUp } : {}),
   }
   return accept([...taken, { type: 'taskAccepted', task }], () => acceptedBody(task))

@@ -76,6 +76,8 @@ export const INSTANCE_OPERATIONS: Readonly<Record<InstanceOperation, OperationRo
   rebuild: row({ from: ['active', 'stopped', 'error'], task: 'rebuilding', done: to('back', 'back'), undone: ERROR }),
   resize: row({ from: ['active', 'stopped'], task: 'resize_prep', done: to('resized', 'back'), moves: true }),
   migrate: row({ from: ['active', 'stopped'], task: 'resize_prep', done: to('resized', 'back'), moves: true }),
+  // Running or paused it was, and running or paused it stays. A lock is against its users; this is an operator's.
+  'live-migrate': row({ from: ['active', 'paused'], task: 'migrating', done: SAME, locks: false, moves: true }),
   // From error too: it frees the second host of a move that went wrong half-way, and changes nothing else.
   'confirm-resize': row({ from: ['resized', 'error'], task: 'resize_confirming', done: to('kept', 'same'), second: 'needs' }),
   'revert-resize': row({ from: ['resized'], task: 'resize_reverting', done: to('kept', 'kept'), second: 'needs' }),

@@ -1,5 +1,6 @@
 /** What an operation is given by its subject, and what it reports back. */
 
+import type { BlockMigration } from '../api.ts'
 import type { Devices } from '../hypervisor/driver.ts'
 import type { Change, InstanceSpec } from '../instance/model.ts'
 import type { Fault } from '../kernel/errors.ts'
@@ -17,6 +18,8 @@ export interface OperationArgs {
   readonly devices?: Devices
   /** The host somebody asked for. */
   readonly wanted?: string
+  /** Whether a live migration copies the disk too. */
+  readonly blockMigration?: BlockMigration
   /** Whether the guest is to run when the operation is over. */
   readonly running?: boolean
 }

@@ -28,6 +28,8 @@ type OperationCommand =
       readonly args: { readonly kind: string; readonly subject: string; readonly requestId: string; readonly args: OperationArgs }
     }
   | { readonly method: 'cancel'; readonly args: { readonly overtaken?: boolean } }
+  /** Somebody wants the step under way over at any price. */
+  | { readonly method: 'force'; readonly args: unknown }
   | { readonly method: 'get'; readonly args: unknown }
   /** What its subject was told, or is to be told. */
   | { readonly method: 'outcome'; readonly args: unknown }
@@ -89,6 +91,8 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
         return accept([], s => endedOf(s, id, specOf(s)))
       case 'cancel':
         return decideCancel(state, command.args.overtaken === true, id)
+      case 'force':
+        return decideForce(state, id)
       case '@timer':
         return decideTimer(state, command.args.key, context)
       case '@result':
@@ -112,6 +116,18 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     if (!state.turn?.resume) return accept([], reply)
     const to = firstStep(state)
     return accept([{ type: 'resumeDropped', fault, to, next: state.cursor }], reply)
+  }
+
+  function decideForce(state: OperationState, id: string): D {
+    if (state.phase === 'new') return refuse('NotFound', `there is no operation ${id}`)
+    const found = state.phase === 'doing' ? currentStep(state).force?.(contextOf(state, id)) : undefined
+    if (!found) {
+      const now = state.outcome ?? `at ${state.phase === 'undoing' ? 'the undo of ' : ''}step ${state.cursor}`
+      const able = catalogue.get(state.kind)?.steps.flatMap(s => (s.force ? s.name : [])) ?? []
+      const help = able.length > 0 ? `it can be forced at step ${able.join(' or ')}` : `a ${state.kind} cannot be forced`
+      return refuse('Conflict', `operation ${id} is ${now}; ${help}`)
+    }
+    return accept([{ type: 'forced', found }], s => bodyOf(s, id))
   }
 
   const firstStep = (state: OperationState): string => specOf(state).steps[0]?.name ?? ''
@@ -156,6 +172,8 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     const index = named(spec, step.name)
     const context = contextOf(state, id)
     if (state.phase === 'doing') {
+      const progress = step.again?.(context, result.value) ?? null
+      if (progress) return accept([{ type: 'stepProgressed', progress }])
       const found = step.save?.(context, result.value) ?? {}
       const next = forward(spec, contextOf(state, id, { ...state.found, ...found }), index + 1)
       return accept([{ type: 'stepDone', found, irreversible: step.irreversible ?? false, next }])
@@ -198,6 +216,8 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       case 'giveUp':
         if (step.forwardOnly) return accept([{ type: 'stepRetried', fault, notBefore: retryAt }])
         break
+      case 'turnBack':
+        break
     }
     return accept([turnBack(state, id, fault, { to: firstStep(state), resume: false, found: {}, cancel: false })])
   }
@@ -227,6 +247,7 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     methods: {
       start: { check: checkObject({ kind: text(64), subject: text(128), requestId: text(128), args: record }) },
       cancel: { check: record },
+      force: {},
       get: {},
       outcome: {},
     },
@@ -256,8 +277,13 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     if (state.phase === 'new') return null
     const { kind, subject, requestId, steps, startedAt, endedAt, deadlineAt, cancelRequested, fault } = state
     const status = state.outcome ?? (state.phase === 'undoing' ? 'undoing' : 'running')
-    const plan = catalogue.get(kind)?.steps.map(s => s.name) ?? []
-    return { id, kind, subject, requestId, status, steps, plan, startedAt, endedAt, deadlineAt, cancelRequested, fault }
+    const spec = catalogue.get(kind)
+    const plan = spec?.steps.map(s => s.name) ?? []
+    const move = spec?.move?.(state)
+    const oldFlavor = state.args.spec.flavor.id
+    const flavors = { oldFlavor, newFlavor: state.args.change?.flavor?.id ?? oldFlavor }
+    const body: OperationBody = { id, kind, subject, requestId, status, steps, plan, startedAt, endedAt, deadlineAt, cancelRequested, fault }
+    return move ? { ...body, move: { ...move, ...flavors } } : body
   }
 }
 

@@ -2,7 +2,7 @@
  * Where an operation stands, and how its events move it. What moves it is decided in `operation.ts`; here is only what each
  * event means, so that whoever reads the journal arrives at the same place.
  */
-import type { StepRecord } from '../api.ts'
+import type { Progress, StepRecord } from '../api.ts'
 import type { Fault } from '../kernel/errors.ts'
 import type { OperationArgs, Outcome } from './contract.ts'
 import type { Found } from './step.ts'
@@ -50,6 +50,10 @@ export type OperationEvent =
     }
   | { readonly type: 'stepDone'; readonly found: Found; readonly irreversible: boolean; readonly next: string | null }
   | { readonly type: 'stepRetried'; readonly fault: Fault; readonly notBefore: number }
+  /** It is still under way, and asked about again. */
+  | { readonly type: 'stepProgressed'; readonly progress: Progress }
+  /** Somebody wants the step over at any price. */
+  | { readonly type: 'forced'; readonly found: Found }
   | {
       readonly type: 'turnedBack'
       readonly fault: Fault
@@ -165,6 +169,18 @@ export function evolve(state: OperationState, event: OperationEvent, at: number)
         steps: closed(state.steps, { attempt, fault: event.fault }),
       }
     }
+    case 'stepProgressed':
+      // What it said before it was slow to answer is forgotten: it goes on well.
+      return {
+        ...state,
+        attempt: 1,
+        notBefore: at,
+        serial: state.serial + 1,
+        updatedAt: at,
+        steps: closed(state.steps, { attempt: 1, fault: null, progress: event.progress }),
+      }
+    case 'forced':
+      return { ...state, found: { ...state.found, ...event.found }, notBefore: at, serial: state.serial + 1, updatedAt: at }
     case 'turnedBack': {
       const { fault, to, resume, found, next, cancel } = event
       const back: OperationState = {

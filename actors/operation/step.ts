@@ -3,6 +3,7 @@
  * actor, perhaps with its undo. The functions here are given the operation's context and answer with plain data; they
  * are asked again after a crash and must answer the same, so they look at nothing but the context.
  */
+import type { Move, Progress } from '../api.ts'
 import { type Address, address } from '../kernel/address.ts'
 import type { Json } from '../kernel/define.ts'
 import { minutes, seconds } from '../kernel/env.ts'
@@ -38,6 +39,8 @@ export type OnFault =
   | { readonly next: 'goBack'; readonly to: string; readonly found: Found }
   /** As if it had been done. */
   | { readonly next: 'skip' }
+  /** Like `giveUp`, also from a step that is forward only: the fault proves that it was not done and never will be. */
+  | { readonly next: 'turnBack' }
 
 export interface Step {
   readonly name: string
@@ -45,11 +48,21 @@ export interface Step {
   readonly do: (c: StepContext) => Request | null
   /** What the answer adds to what was found. */
   readonly save?: (c: StepContext, answer: unknown) => Found
+  /**
+   * How far it is, when the answer says that it is still under way; null when it is done. Then the same command is sent again, so
+   * that what takes long is watched by many short calls and never by a long one. The receiver decides how long it holds each.
+   */
+  readonly again?: (c: StepContext, answer: unknown) => Progress | null
+  /** What somebody who wants it over at any price adds to what was found; the command is then sent anew. Absent: it cannot be forced. */
+  readonly force?: (c: StepContext) => Found
   /** The command that takes it back, or null. It must be harmless when `do` never arrived. */
   readonly undo?: (c: StepContext) => Request | null
   /** Once done it cannot be taken back: an operation that turns back behind it has failed. */
   readonly irreversible?: boolean
-  /** Once it is begun there is no way back: it is tried until the deadline, or left out when its `onFault` says so. */
+  /**
+   * Once it is begun there is no way back: it is tried until the deadline, or left out when its `onFault` says so. Only a fault
+   * that proves that it has not happened may still turn back.
+   */
   readonly forwardOnly?: boolean
   readonly onFault?: (c: StepContext, fault: Fault, attempt: number) => OnFault
   /** Time for one attempt, ms. */
@@ -70,6 +83,8 @@ export interface OperationSpec {
    * `origin` is the second host that still holds room for it. Of two hosts, `host` must be the one where a guest may run.
    */
   readonly leaves: (c: Left) => { host: string | null; claim: string | null; origin?: End | undefined }
+  /** From where to where it moves the instance, as far as that is known. */
+  readonly move?: (c: Pick<Left, 'args' | 'found'>) => Pick<Move, 'from' | 'to'>
 }
 
 /** `at` when all steps are done. */

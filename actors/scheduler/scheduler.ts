@@ -99,6 +99,8 @@ export function createScheduler(options: { random(): number; nowMs(): number; se
 
   return {
     learn(host) {
+      // A host that was deleted is nobody's choice, and no reason why nothing fits.
+      if (host.state === 'gone') return void known.delete(host.id)
       known.set(host.id, viewOf(host, aggregates, defaults))
     },
     learnAggregates(all) {

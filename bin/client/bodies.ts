@@ -1,5 +1,5 @@
 /** Guards for Baton's own bodies, `/baton/v1`. The annotations keep them in step with `actors/api.ts`. */
-import type { HostBody, HostHa, HostLease, HostPlacement, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
+import type { HostBody, HostHa, HostLease, HostPlacement, Move, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
 import { ERRORS, type ErrorCode, type Fault } from '../../actors/kernel/errors.ts'
 import { type Guard, isFlag, isNumber, isRecord, isText, listOf, nullable, oneOf, optional, recordOf, shape } from './guards.ts'
 
@@ -32,7 +32,10 @@ const isStep: Guard<OperationBody['steps'][number]> = shape({
   startedAt: isNumber,
   endedAt: nullable(isNumber),
   fault: nullable(isFault),
+  progress: optional(recordOf(isNumber)),
 })
+
+const isMove: Guard<Move> = shape({ from: nullable(isText), to: nullable(isText), oldFlavor: isText, newFlavor: isText })
 
 export const isOperation: Guard<OperationBody> = shape({
   id: isText,
@@ -47,6 +50,7 @@ export const isOperation: Guard<OperationBody> = shape({
   deadlineAt: isNumber,
   cancelRequested: isFlag,
   fault: nullable(isFault),
+  move: optional(isMove),
 })
 
 export const isQueue: Guard<QueueBody> = shape({
@@ -82,6 +86,8 @@ export const isHost: Guard<HostBody> = shape({
   id: isText,
   state: oneOf('up', 'suspect', 'down', 'fenced', 'gone'),
   enabled: isFlag,
+  mode: oneOf('enabled', 'disabled', 'draining', 'maintenance'),
+  operation: nullable(isText),
   disabledReason: nullable(isText),
   driver: isText,
   vcpus: isNumber,

@@ -1,8 +1,7 @@
 /** Disks and interfaces over HTTP. What begins an operation answers with the request's id. */
 import type { DiskBody } from '../../actors/api.ts'
-import { type Guard, isNumber, isText, listOf, nullable, oneOf, shape } from './guards.ts'
+import { type Guard, isAnything, isNumber, isText, listOf, nullable, oneOf, shape } from './guards.ts'
 import type { Client } from './http.ts'
-import { isAnything } from './nova.ts'
 import { listAll } from './pages.ts'
 
 const isDisk: Guard<DiskBody> = shape({

@@ -1,7 +1,6 @@
 /** Images in the shapes of Glance, and what the CLI makes of them. */
-import { type Guard, isNumber, isText, listOf, nullable, optional, shape } from './guards.ts'
+import { type Guard, isAnything, isNumber, isText, listOf, nullable, optional, shape } from './guards.ts'
 import type { Client } from './http.ts'
-import { isAnything } from './nova.ts'
 import { listAll } from './pages.ts'
 
 export interface Image {

@@ -43,3 +43,5 @@ export const shape =
   <S extends Shape>(fields: S): Guard<Shaped<S>> =>
   (value): value is Shaped<S> =>
     isRecord(value) && Object.entries(fields).every(([name, guard]) => guard(value[name]))
+
+export const isAnything: Guard<unknown> = (value): value is unknown => value !== undefined

@@ -1,6 +1,6 @@
 /** Servers and flavors in the shapes of Nova, and what the CLI makes of them. */
 import type { PowerState } from '../../actors/hypervisor/driver.ts'
-import { type Guard, isNumber, isText, nullable, optional, recordOf, shape } from './guards.ts'
+import { type Guard, isAnything, isNumber, isText, nullable, optional, recordOf, shape } from './guards.ts'
 import type { Client } from './http.ts'
 import { listAll } from './pages.ts'
 
@@ -145,8 +145,6 @@ export async function createInstances(client: Client, request: CreateRequest): P
   })
   return answer.body.server.id
 }
-
-export const isAnything: Guard<unknown> = (value): value is unknown => value !== undefined
 
 /** Nova's actions, by the verb of the CLI. */
 export const ACTIONS = {

@@ -23,13 +23,14 @@ export interface OperationFilter {
   readonly subject?: string | undefined
   readonly requestId?: string | undefined
   readonly open?: boolean | undefined
+  readonly kinds?: readonly string[] | undefined
 }
 
 const pathOf = (id: string): string => `/baton/v1/operations/${encodeURIComponent(id)}`
 
 /** Newest first; all of them, or at most `limit`. */
 export function listOperations(client: Client, filter: OperationFilter, limit?: number): Promise<OperationBody[]> {
-  const query = { subject: filter.subject, request_id: filter.requestId, open: filter.open || undefined }
+  const query = { subject: filter.subject, request_id: filter.requestId, open: filter.open || undefined, kind: filter.kinds?.join(',') }
   return listAll(client, { path: '/baton/v1/operations', name: 'operations', item: isOperation, query, limit })
 }
 
@@ -38,9 +39,27 @@ export async function getOperation(client: Client, id: string): Promise<Operatio
   return (await client.request('GET', pathOf(id), shape({ operation: isOperation }))).body.operation
 }
 
+/** The same of one whose id was just given out: it is begun a moment later. */
+export async function begunOperation(client: Client, id: string): Promise<OperationBody> {
+  const until = Date.now() + BEGIN_MS
+  while (true) {
+    try {
+      return await getOperation(client, id)
+    } catch (error) {
+      if (!(error instanceof BatonError && error.code === 'NotFound') || Date.now() >= until) throw error
+      await delay(LOOK_MS)
+    }
+  }
+}
+
 /** Asks an operation to stop. Rejects `Conflict` when it has ended or cannot be cancelled any more. */
 export async function cancelOperation(client: Client, id: string): Promise<OperationBody> {
   return (await client.request('POST', `${pathOf(id)}/cancel`, shape({ operation: isOperation }))).body.operation
+}
+
+/** Wants a live migration over at any price. Rejects `Conflict` when there is none under way that could be. */
+export async function forceOperation(client: Client, id: string): Promise<OperationBody> {
+  return (await client.request('POST', `${pathOf(id)}/force-complete`, shape({ operation: isOperation }))).body.operation
 }
 
 /**

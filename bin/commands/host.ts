@@ -1,9 +1,9 @@
-/** `baton host list`, `show`, `enable`, `disable` and `fenced` */
+/** `baton host list`, `show`, `enable`, `disable`, `undrain`, `fenced` and `delete`. What moves its instances is in `host-empty.ts`. */
 import type { HostBody } from '../../actors/api.ts'
 import { argument, type Call, given, text } from '../call.ts'
 import { isHost } from '../client/bodies.ts'
 import { endpointOf } from '../client/endpoint.ts'
-import { shape } from '../client/guards.ts'
+import { isAnything, shape } from '../client/guards.ts'
 import { httpClient } from '../client/http.ts'
 import { listAll } from '../client/pages.ts'
 import { type Column, card, print, printList, timeText } from '../output/table.ts'
@@ -11,7 +11,7 @@ import { type Column, card, print, printList, timeText } from '../output/table.t
 const COLUMNS: readonly Column<HostBody>[] = [
   ['ID', h => h.id],
   ['STATE', h => h.state],
-  ['ENABLED', h => (h.enabled ? 'yes' : `no${h.disabledReason === null ? '' : `: ${h.disabledReason}`}`)],
+  ['MODE', h => `${h.mode}${h.mode !== 'disabled' || h.disabledReason === null ? '' : `: ${h.disabledReason}`}`],
   ['DRIVER', h => h.driver],
   ['VCPUS', h => `${h.vcpusUsed}/${h.vcpus}`],
   ['RAM MB', h => `${h.ramMbUsed}/${h.ramMb}`],
@@ -23,6 +23,7 @@ const DETAILS: readonly Column<HostBody>[] = [
   ...COLUMNS,
   ['PID', h => h.pid],
   ['VERSION', h => h.version],
+  ['OPERATION', h => h.operation],
   ['SEEN FIRST', h => timeText(h.createdAt)],
   ['STATE SINCE', h => timeText(h.stateSince)],
   ['RESERVED', ({ placement: p }) => p && `${p.reserved.vcpus} vcpus, ${p.reserved.ramMb} MB ram, ${p.reserved.diskGb} GB disk`],
@@ -69,11 +70,19 @@ export async function show(call: Call): Promise<void> {
 
 export const enable = (call: Call): Promise<void> => turn(call, 'enable')
 
+export const undrain = (call: Call): Promise<void> => turn(call, 'undrain')
+
+export async function remove(call: Call): Promise<void> {
+  const id = argument(call, 0)
+  await httpClient(endpointOf(call.options)).request('DELETE', `/baton/v1/hosts/${encodeURIComponent(id)}`, isAnything)
+  print(given(call.options, 'json'), { id }, () => `${id}: deleted`)
+}
+
 export const fenced = (call: Call): Promise<void> => turn(call, 'fenced')
 
 export const disable = (call: Call): Promise<void> => turn(call, 'disable', { reason: text(call.options, 'reason') ?? 'by an operator' })
 
-async function turn(call: Call, how: 'enable' | 'disable' | 'fenced', body?: object): Promise<void> {
+async function turn(call: Call, how: 'enable' | 'disable' | 'fenced' | 'undrain', body?: object): Promise<void> {
   const path = `/baton/v1/hosts/${encodeURIComponent(argument(call, 0))}/${how}`
   const { body: answer } = await httpClient(endpointOf(call.options)).request('POST', path, shape({ host: isHost }), {
     repeatable: true,

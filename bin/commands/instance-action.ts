@@ -1,5 +1,6 @@
 /** `baton instance start`, `stop` and all else that starts an operation: one request for each instance named. */
 import type { OperationBody } from '../../actors/api.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Call, given, type Handler, required, text } from '../call.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { listImages } from '../client/glance.ts'
@@ -68,6 +69,15 @@ const toHost =
 export const migrate = toHost('migrate')
 export const evacuate = toHost('evacuate')
 export const unshelve = toHost('unshelve')
+
+const BLOCK = { yes: true, no: false, auto: 'auto' } as const
+
+export const liveMigrate: Handler = async call => {
+  const how = text(call.options, 'blockMigration') ?? 'auto'
+  if (how !== 'yes' && how !== 'no' && how !== 'auto') throw new BatonError('BadRequest', `--block-migration must be yes, no or auto, not ${how}`)
+  const action = { host: text(call.options, 'host') ?? null, block_migration: BLOCK[how] }
+  await run(call, 'live-migrate', (client, id) => sendAction(client, id, { 'os-migrateLive': action }))
+}
 
 export const resize: Handler = async call => {
   const flavor = findNamed('flavor', required(call.options, 'flavor'), await listFlavors(httpClient(endpointOf(call.options))))

@@ -2,7 +2,7 @@
  * Operations as they happen. On a terminal the lines are painted over; elsewhere each change is one plain line, so a
  * log file reads as well. Progress goes to stderr: stdout has only the result.
  */
-import type { OperationBody, StepRecord } from '../../actors/api.ts'
+import type { Progress as Figures, OperationBody, StepRecord } from '../../actors/api.ts'
 import { duration } from './table.ts'
 
 export interface Progress {
@@ -30,10 +30,22 @@ const MARK = { running: '…', done: '✓', failed: '✗' } as const
 const stepName = (step: StepRecord): string =>
   `${step.direction === 'undo' ? 'undo ' : ''}${step.name}${step.attempt > 1 ? ` (attempt ${step.attempt})` : ''}`
 
-/** `spawn ✓ 1.2 s`, with the reason of a failure. */
+const MIB = 1024 ** 2
+
+/** `memory 40 of 64 MiB left, disk 0 of 1024 MiB left` of a transfer, `12 of 50 moved, 1 failed` of a drain. */
+export function progressText(figures: Figures): string {
+  const { total, moved, failed, memoryTotalBytes = 0, memoryRemainingBytes = 0, diskTotalBytes = 0, diskRemainingBytes = 0 } = figures
+  if (total !== undefined && moved !== undefined) return `${moved} of ${total} moved${failed ? `, ${failed} failed` : ''}`
+  const left = (what: string, rest: number, all: number): string[] =>
+    all > 0 ? [`${what} ${Math.ceil(rest / MIB)} of ${Math.ceil(all / MIB)} MiB left`] : []
+  return [...left('memory', memoryRemainingBytes, memoryTotalBytes), ...left('disk', diskRemainingBytes, diskTotalBytes)].join(', ')
+}
+
+/** `spawn ✓ 1.2 s`, with how far it is, and the reason of a failure. */
 export function stepText(step: StepRecord): string {
   const took = step.endedAt === null ? '' : ` ${duration(step.endedAt - step.startedAt)}`
-  return `${stepName(step)} ${MARK[step.state]}${took}${step.fault === null ? '' : `: ${step.fault.message}`}`
+  const far = step.progress && step.state === 'running' ? ` (${progressText(step.progress)})` : ''
+  return `${stepName(step)} ${MARK[step.state]}${far}${took}${step.fault === null ? '' : `: ${step.fault.message}`}`
 }
 
 /** One line for an operation: its steps so far and the ones to come. */

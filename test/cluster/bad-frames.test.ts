@@ -169,7 +169,7 @@ const CALLS: readonly (readonly [what: string, to: string, method: string, args:
   ['a method of every object', 'api/', 'constructor', {}, 'UnknownMethod'],
   ['no arguments', 'api/', 'status', null, 'BadRequest'],
   ['what only conductors may', 'scheduler/', 'pick', {}, 'UnknownMethod'],
-  ['a heartbeat of no host', 'monitor/x', 'beat', { seq: 'x' }, 'BadRequest'],
+  ['a heartbeat of one who is no host', 'monitor/x', 'beat', { seq: 'x' }, 'UnknownMethod'],
   ['an actor with what it cannot read', 'instance/x', 'create', { deep: [[[]]] }, 'UnknownMethod'],
 ]
 

@@ -3,6 +3,9 @@ import { type Env, silentLogger } from '../../actors/kernel/env.ts'
 import type { Loop } from './loop.ts'
 import type { Random } from './random.ts'
 
+/** When simulated time begins, ms since 1970. */
+export const SIM_EPOCH_MS = 1_700_000_000_000
+
 export interface SimProcess {
   readonly name: string
   readonly env: Env
@@ -51,7 +54,7 @@ export function createProcess(name: string, loop: Loop, random: Random, log: (li
     env: {
       // Every machine's clock has its own origin: nobody may compare two of them.
       monotonicMs: () => loop.nowMs() + originMs,
-      wallMs: () => 1_700_000_000_000 + loop.nowMs() + wrongMs(),
+      wallMs: () => SIM_EPOCH_MS + loop.nowMs() + wrongMs(),
       setTimer: (delayMs, fn) => (alive ? loop.schedule(delayMs, () => enter(fn)) : { cancel: () => {} }),
       random: () => random.next(),
       uuid: () => {

@@ -36,15 +36,19 @@ const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
 const ACTIONS: readonly InstanceAction[] = [
   ...(['stop', 'start', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
   ...(['snapshot', 'backup', 'attach-disk', 'attach-disk', 'detach-disk', 'attach-interface', 'detach-interface'] as const),
-  ...(['resize', 'migrate', 'migrate', 'confirm-resize', 'revert-resize', 'shelve', 'shelve-offload', 'unshelve'] as const),
+  ...(['live-migrate', 'live-migrate', 'live-migrate', 'resize', 'migrate', 'migrate', 'confirm-resize', 'revert-resize'] as const),
+  ...(['shelve', 'shelve-offload', 'unshelve'] as const),
 ]
 /** What is likely to be allowed after it, so that long ways are gone too. */
 const THEN: Readonly<Partial<Record<InstanceAction, readonly InstanceAction[]>>> = {
   stop: ['start', 'resize', 'shelve', 'rebuild', 'snapshot'],
+  start: ['live-migrate', 'stop'],
+  pause: ['live-migrate', 'unpause'],
+  'live-migrate': ['live-migrate', 'pause', 'stop', 'migrate'],
   backup: ['backup', 'backup', 'stop'],
   'attach-disk': ['detach-disk', 'migrate', 'rebuild', 'attach-disk'],
   'detach-disk': ['attach-disk', 'migrate'],
-  'attach-interface': ['detach-interface', 'migrate', 'rebuild'],
+  'attach-interface': ['detach-interface', 'migrate', 'live-migrate', 'rebuild'],
   suspend: ['resume', 'shelve'],
   rescue: ['unrescue'],
   resize: ['confirm-resize', 'revert-resize'],
@@ -90,6 +94,13 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
       }
     }
 
+    /** Wants a live migration over, or wants it not at all; either may come too early or too late. */
+    async function meddle(operation: string): Promise<void> {
+      await pause(own.int(10, 3000))
+      if (own.chance(0.5)) await insist('cancel', () => world.api().cancelOperation({ id: operation }))
+      else await insist('force', () => world.api().forceOperation({ id: operation }))
+    }
+
     async function one(): Promise<void> {
       // With a token the same ids are asked for again, without one there are new ones.
       const repeatable = own.chance(0.5)
@@ -127,6 +138,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
         if (acted instanceof BatonError) continue
         likely = THEN[action] ?? ACTIONS
         history.acted.set(requestId, { instance: id, operation: acted.operation })
+        if (action === 'live-migrate' && own.chance(0.4)) await meddle(acted.operation)
       }
       if (own.chance(0.6)) {
         await pause(own.int(0, 1500))
@@ -194,6 +206,8 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
         if (state !== 'down' && state !== 'fenced') continue
         // Of a host that is merely silent the operator says nothing, and asks all the same: it must be refused.
         if (world.dark.has(host)) await api.fenceHost({ id: host })
+        // One by one, or all at once.
+        if (own.chance(0.5)) await api.evacuateHost({ id: host, parallel: own.int(1, 4), requestId: `req-${env.uuid()}` })
         for (const { id } of await api.listInstances({ host })) {
           const requestId = `req-${env.uuid()}`
           const { operation } = await api.actOnInstance({ id, action: 'evacuate', requestId })
@@ -242,6 +256,36 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     loopOn()
   }
 
+  /** Empties a host now and then, changes its mind now and then, and lets it take instances again. */
+  function maintainer(): void {
+    const own = random.fork()
+    const { env } = createProcess('maintainer', loop, own, world.log)
+    const pause = (ms: number) => new Promise<void>(resolve => env.setTimer(ms, resolve))
+    const round = async (): Promise<void> => {
+      const { id } = own.pick(await world.api().listHosts({}))
+      const requestId = `req-${env.uuid()}`
+      const how = { id, parallel: own.int(1, 3), cold: own.chance(0.3), requestId }
+      if (own.chance(0.3)) await world.api().setHostMaintenance({ ...how, on: true })
+      else await world.api().drainHost(how)
+      await pause(own.int(500, 8000))
+      if (own.chance(0.3)) await pause(12_000)
+      await world.api().undrainHost({ id })
+    }
+    // Whatever is refused or lost is tried again; and in the end every host takes instances.
+    const loopOn = async (): Promise<void> => {
+      while (loop.nowMs() < untilMs) {
+        await pause(own.int(1000, 6000))
+        await Promise.race([round(), pause(CLIENT_PATIENCE_MS)]).catch(() => {})
+      }
+      for (let left = 20; left > 0; left--) {
+        await pause(1000)
+        const open = async () => Promise.all((await world.api().listHosts({})).map(({ id }) => world.api().undrainHost({ id })))
+        await Promise.race([open(), pause(5000)]).catch(() => {})
+      }
+    }
+    loopOn()
+  }
+
   /** Instances that are left alone for the whole run, under the strictest policy: whatever happens to their hosts, they run in the end. */
   function pets(): void {
     const own = random.fork()
@@ -260,6 +304,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
   pets()
   operator()
   repairer()
+  if (random.chance(0.5)) maintainer()
   for (let i = 1; i <= count; i++) client(i)
   return history
 }

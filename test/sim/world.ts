@@ -3,9 +3,9 @@
  * processes. Faults are methods here; who calls them when is the business of `faults.ts`.
  */
 import type { ClusterApi } from '../../actors/api.ts'
-import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import { type MemoryBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
 import { createFakeDriver, type FakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
+import { withoutPower } from '../../actors/hypervisor/drivers/fake-transfer.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import { type MemoryStore, memoryStore } from '../../actors/hypervisor/drivers/store.ts'
@@ -20,7 +20,8 @@ import { createGuard } from '../../supervisors/watchdog/guard.ts'
 import { createMemoryNetwork } from '../../transport/memory-link.ts'
 import type { Loop } from './loop.ts'
 import { createMachine, type Machine } from './machine.ts'
-import { createProcess, type SimProcess } from './process.ts'
+import { type Probes, probed } from './probes.ts'
+import { createProcess, SIM_EPOCH_MS, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 
 export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 'quotas'>> = {
@@ -81,35 +82,21 @@ export interface World {
   thaw(node: string): void
   api(): ClusterApi
   nowMs(): number
+  /** What every machine's wall clock shows. */
+  wallMs(): number
   log(line: string): void
 }
 
 const LATENCY_MS: FakeOptions['latencyMs'] = {
   ...{ spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
   ...{ snapshot: [5, 800], setDevices: [1, 200] },
+  ...{ prepareIncoming: [5, 300], migrateOut: [1, 50], handOver: [1, 100], finishIncoming: [1, 100] },
 }
 const CAPACITY = { vcpus: 4, ramMb: 1024, diskGb: 100 }
 /** How often a driver fails at what. */
-const FAILURE = { spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 }
-
-/** A command as an agent's driver was given it. */
-export interface DriverCommand {
-  readonly host: string
-  readonly method: string
-  readonly instance: string
-  readonly order: number
-}
-
-/** Named points at which a run may look on and strike: each is called at the very moment, and may kill whom it likes. */
-export interface Probes {
-  /** A conductor is about to send this to the database. */
-  appending?(entry: Append): void
-  /** The database has applied an append of this actor; nobody has been told yet. */
-  appended?(actor: string): void
-  /** A driver is about to obey; it waits as long as this does, and what this rejects with is the driver's fault. */
-  obeying?(command: DriverCommand): Promise<void>
-  /** A driver has obeyed; its answer is not on its way yet. */
-  obeyed?(command: DriverCommand): void
+const FAILURE = {
+  ...{ spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 },
+  ...{ prepareIncoming: 0.05, migrateOut: 0.03, handOver: 0.05, finishIncoming: 0.05 },
 }
 
 export interface WorldSize {
@@ -247,6 +234,9 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       lease: guard.lease,
       latencyMs: LATENCY_MS,
       failure,
+      // A tiny guest takes half a second and a small one four; so there is time for something to go wrong.
+      guestMs: () => SIM_EPOCH_MS + loop.nowMs(),
+      rates: { bytesPerS: 160 * 1024 ** 2, dirtyBytesPerS: 32 * 1024 ** 2 },
     })
     drivers.set(node.name, driver)
     startCompute({
@@ -300,7 +290,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     dark.add(name)
     // Without power nothing runs, and none of it is begun again by itself.
     store.load().then(({ guests }) => {
-      for (const guest of guests) if (guest.power !== 'suspended') void store.put(guest.spec.instance, { ...guest, power: 'shutdown' })
+      for (const guest of guests) void store.put(guest.spec.instance, withoutPower(guest))
     })
   }
 
@@ -362,29 +352,6 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       return gateway.api
     },
     nowMs: loop.nowMs,
+    wallMs: () => SIM_EPOCH_MS + loop.nowMs(),
   }
 }
-
-/** The driver with its two probes: a method that is given an instance and a rank is a command. */
-function probed(host: string, process: SimProcess, driver: HypervisorDriver, probes: Probes): HypervisorDriver {
-  if (!probes.obeying && !probes.obeyed) return driver
-  return new Proxy(driver, {
-    get(target, key, receiver) {
-      const method = Reflect.get(target, key, receiver)
-      if (typeof method !== 'function') return method
-      return async (...args: readonly unknown[]) => {
-        const [subject, order] = args
-        const instance = typeof subject === 'string' ? subject : isGuest(subject) ? subject.instance : null
-        if (instance === null || typeof order !== 'number') return method.apply(target, args)
-        const command = { host, method: String(key), instance, order }
-        await probes.obeying?.(command)
-        if (!process.alive()) return new Promise(() => {})
-        const answer = await method.apply(target, args)
-        if (process.alive()) probes.obeyed?.(command)
-        return process.alive() ? answer : new Promise(() => {})
-      }
-    },
-  })
-}
-
-const isGuest = (value: unknown): value is { instance: string } => typeof value === 'object' && value !== null && 'instance' in value

@@ -22,6 +22,7 @@ import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { fakeFlavors } from './fake-flavors.ts'
 import { fakeKeyPairs } from './fake-key-pairs.ts'
 import { fakePlacement } from './fake-placement.ts'
 import { fakeQuotas } from './fake-quotas.ts'
@@ -84,6 +85,8 @@ export function createFakeApi(): FakeApi {
     state: 'up',
     enabled: true,
     disabledReason: null,
+    mode: 'enabled',
+    operation: null,
     driver: 'fake',
     vcpus: 8,
     ramMb: 8192,
@@ -99,7 +102,7 @@ export function createFakeApi(): FakeApi {
   }
   const hosts = new Map<string, HostBody>([
     ['c1', host],
-    ['c2', { ...host, id: 'c2', state: 'down', enabled: false, disabledReason: 'disk' }],
+    ['c2', { ...host, id: 'c2', state: 'down', enabled: false, mode: 'disabled', disabledReason: 'disk' }],
   ])
   const node: NodeBody = {
     id: 'n1',
@@ -257,29 +260,7 @@ export function createFakeApi(): FakeApi {
       found(instances, 'Instance', id)
       return { output: 'one\ntwo\nthree\n' }
     },
-    listFlavors: async args => page([...flavors.values()], args),
-    getFlavor: async ({ id }) => found(flavors, 'Flavor', id),
-    createFlavor: async args => {
-      if (flavors.has(args.id)) throw new BatonError('Conflict', `Flavor with ID ${args.id} already exists.`)
-      flavors.set(args.id, { ...args, createdAt: now })
-      return found(flavors, 'Flavor', args.id)
-    },
-    describeFlavor: async ({ id, description }) => {
-      flavors.set(id, { ...found(flavors, 'Flavor', id), description })
-      return found(flavors, 'Flavor', id)
-    },
-    setFlavorAccess: async ({ id, project, granted }) => {
-      const { access = [], ...flavor } = found(flavors, 'Flavor', id)
-      if (flavor.isPublic !== false) throw new BatonError('Conflict', `flavor ${id} is public`)
-      const others = access.filter(other => other !== project)
-      flavors.set(id, { ...flavor, access: granted ? [...others, project] : others })
-      return found(flavors, 'Flavor', id)
-    },
-    deleteFlavor: async ({ id }) => {
-      found(flavors, 'Flavor', id)
-      flavors.delete(id)
-      return {}
-    },
+    ...fakeFlavors(flavors, () => now, page),
     listImages: async args => page([...images.values()], args),
     getImage: async ({ id }) => found(images, 'Image', id),
     deleteImage: async ({ id }) => {
@@ -300,12 +281,13 @@ export function createFakeApi(): FakeApi {
     },
     ...fakeQuotas(),
     ...fakeKeyPairs(() => now),
-    listOperations: async ({ subject, open, requestId, ...rest }) =>
+    listOperations: async ({ subject, open, requestId, kinds, ...rest }) =>
       page(
         newest(operations).filter(
           row =>
             (subject === undefined || row.subject === subject) &&
             (requestId === undefined || row.requestId === requestId) &&
+            (kinds === undefined || kinds.includes(row.kind)) &&
             (open === undefined || (row.endedAt === null) === open),
         ),
         rest,
@@ -316,6 +298,20 @@ export function createFakeApi(): FakeApi {
       if (operation.endedAt !== null) throw new BatonError('Conflict', `Operation ${id} has ended; only a running one can be cancelled.`)
       operations.set(id, { ...operation, cancelRequested: true })
       return found(operations, 'Operation', id)
+    },
+    forceOperation: async ({ id }) => {
+      const operation = found(operations, 'Operation', id)
+      if (operation.endedAt !== null) throw new BatonError('Conflict', `operation ${id} is ${operation.status}; it can be forced at step transfer`)
+      return operation
+    },
+    drainHost: async ({ id }) => ({ operation: `${found(hosts, 'Host', id).id}.1` }),
+    evacuateHost: async ({ id }) => ({ operation: `${found(hosts, 'Host', id).id}.1` }),
+    undrainHost: async ({ id }) => found(hosts, 'Host', id),
+    setHostMaintenance: async ({ id }) => found(hosts, 'Host', id),
+    deleteHost: async ({ id }) => {
+      if (found(hosts, 'Host', id).state !== 'down') throw new BatonError('Conflict', `host ${id} is up; only a host that is down can be deleted`)
+      hosts.delete(id)
+      return {}
     },
     listHosts: async args => page([...hosts.values()], args),
     getHost: async ({ id }) => found(hosts, 'Host', id),

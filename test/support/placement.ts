@@ -14,6 +14,8 @@ export const host = (id: string, more: Partial<HostBody> = {}): HostBody => ({
   state: 'up',
   enabled: true,
   disabledReason: null,
+  mode: 'enabled',
+  operation: null,
   driver: 'fake',
   vcpus: 4,
   ramMb: 1000,

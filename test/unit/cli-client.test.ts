@@ -236,7 +236,7 @@ test('tables and JSON of what Nova has no words for', async () => {
   for (const name of ['id', 'role', 'pid', 'state', 'endpoint', 'version', 'shards', 'load']) assert.ok(name in nodes[0], name)
   assert.match((await baton('node list')).out, /^n1 +conductor +40 +alive +tcp:\/\/127\.0\.0\.1:1 +0\.1\.0 +128 +cpu 0\.1$/m)
   assert.match((await baton('node drain n1')).out, /^n1: draining$/m)
-  assert.match((await baton('host list')).out, /^c2 +down +no: disk +fake +2\/8/m)
+  assert.match((await baton('host list')).out, /^c2 +down +disabled: disk +fake +2\/8/m)
   assert.match((await baton('host show c1')).out, /^CLAIMS +2$/m)
   assert.match((await baton('queue list')).out, /^n1 +journal +3 +10000 +12 ms +-$/m)
   assert.match((await baton('image list')).out, /^fake +fake +active +4096 +- +all$/m)

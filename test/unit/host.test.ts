@@ -287,6 +287,19 @@ test('under any sequence, what is promised equals the claims held and never exce
   )
 })
 
+test('a release that comes late itself takes back nothing of what a later one has said', () => {
+  const host = registered()
+  const size = { vcpus: 0, ramMb: 0, diskGb: 0 }
+  host.release('i3.1', 1)
+  host.claim('i3.1', 2, size)
+  host.release('i3.1', 0)
+  assert.is(get(host.state().claims, 'i3.1')?.order, 2)
+  host.release('i3.1', 3)
+  host.release('i3.1', 0)
+  host.claim('i3.1', 1, size)
+  assert.is(get(host.state().claims, 'i3.1'), undefined)
+})
+
 test('under any sequence within a minute, no claim comes back behind the release that outranks it', () => {
   fc.assert(
     fc.property(commands, script => {

@@ -168,7 +168,7 @@ test('services: disabled and forced down, by name first and by UUID later', asyn
   const disabled = await ask('PUT', `${path}/disable-log-reason`, { ...named, disabled_reason: 'disk' })
   assert.equal(disabled.body.service, { ...named, status: 'disabled', disabled_reason: 'disk' })
   assert.equal((await ask('PUT', `${path}/enable`, named)).body.service, { ...named, status: 'enabled' })
-  assert.is((await ask('PUT', `${path}/force-down`, { ...named, forced_down: true }, at(10))).status, 400)
+  assert.is((await ask('PUT', `${path}/force-down`, { ...named, forced_down: true }, at(10))).status, 404)
   assert.is((await ask('PUT', `${path}/force-down`, { ...named, forced_down: true }, at(11))).body.service.forced_down, true)
   const { services } = (await ask('GET', `${path}?host=c2`, undefined, at(53))).body
   const put = await ask('PUT', `${path}/${services[0].id}`, { status: 'disabled', disabled_reason: 'x' }, at(53))

@@ -23,8 +23,8 @@ const PLANS: Readonly<Record<string, readonly string[]>> = {
   delete: ['destroy compute/h1', 'release host/h1'],
 }
 const SIMPLE = ['start', 'stop', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'unrescue', 'rebuild', 'shelve', 'soft-delete']
-/** Between hosts; see operation-moves.test.ts. */
-const MOVES = ['resize', 'migrate', 'confirm-resize', 'revert-resize', 'evacuate', 'shelve-offload', 'unshelve']
+/** Between hosts; see operation-moves.test.ts and live-migrate.test.ts. */
+const MOVES = ['resize', 'migrate', 'live-migrate', 'confirm-resize', 'revert-resize', 'evacuate', 'shelve-offload', 'unshelve']
 
 /** Beside the guest; see operation-devices.test.ts. */
 const BESIDE = ['snapshot', 'backup', 'attach-disk', 'detach-disk', 'attach-interface', 'detach-interface']

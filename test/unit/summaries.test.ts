@@ -10,6 +10,8 @@ const host = (id: string, claims = 0): HostBody => ({
   state: 'up',
   enabled: true,
   disabledReason: null,
+  mode: 'enabled',
+  operation: null,
   driver: 'fake',
   vcpus: 4,
   ramMb: 1000,

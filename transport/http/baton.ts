@@ -6,7 +6,7 @@ import { HA_POLICIES } from '../../actors/api.ts'
 import { BATON, type HttpContext } from './context.ts'
 import { pageOf } from './paging.ts'
 import { operationId, originOf, plainId } from './request.ts'
-import { Id, type IdParams, isOn, PageQuery, pageFields, Switch } from './schemas.ts'
+import { Id, type IdParams, isOn, pageFields, Switch } from './schemas.ts'
 import { livingInstance } from './servers.ts'
 import { nextLinks } from './views/links.ts'
 import { createWatchers } from './watch.ts'
@@ -16,11 +16,10 @@ const OperationsQuery = Type.Object({
   subject: Type.Optional(Id),
   open: Type.Optional(Switch),
   request_id: Type.Optional(Id),
+  /** Several, separated by commas. */
+  kind: Type.Optional(Id),
 })
 type OperationsQuery = Static<typeof OperationsQuery>
-
-const DisableBody = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 255 }) }, { additionalProperties: false })
-type DisableBody = Static<typeof DisableBody>
 
 const HaBody = Type.Object({ policy: Type.Enum([...HA_POLICIES]) }, { additionalProperties: false })
 type HaBody = Static<typeof HaBody>
@@ -38,36 +37,18 @@ export function batonRoutes(app: FastifyInstance, context: HttpContext): void {
     return reply.code(202).send({ node: { id, state } })
   })
 
-  app.get<{ Querystring: PageQuery }>(`${BATON}/hosts`, { schema: { querystring: PageQuery } }, async request => {
-    const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listHosts(page))
-    return { hosts: items, ...nextLinks('hosts', originOf(request), request.url, next) }
-  })
-
-  app.get<{ Params: IdParams }>(`${BATON}/hosts/:id`, async request => ({ host: await api.getHost({ id: plainId('Host', request.params.id) }) }))
-
-  app.post<{ Params: IdParams }>(`${BATON}/hosts/:id/enable`, async request => ({
-    host: await api.setHostEnabled({ id: plainId('Host', request.params.id), enabled: true }),
-  }))
-
-  app.post<{ Params: IdParams; Body: DisableBody }>(`${BATON}/hosts/:id/disable`, { schema: { body: DisableBody } }, async request => ({
-    host: await api.setHostEnabled({ id: plainId('Host', request.params.id), enabled: false, reason: request.body.reason }),
-  }))
-
-  app.post<{ Params: IdParams }>(`${BATON}/hosts/:id/fenced`, async request => ({
-    host: await api.fenceHost({ id: plainId('Host', request.params.id) }),
-  }))
-
   app.put<{ Params: IdParams; Body: HaBody }>(`${BATON}/instances/:id/ha`, { schema: { body: HaBody } }, async request => {
     const { id } = await livingInstance(context, request.params.id)
     return { instance: await api.setInstanceHa({ id, policy: request.body.policy }) }
   })
 
   app.get<{ Querystring: OperationsQuery }>(`${BATON}/operations`, { schema: { querystring: OperationsQuery } }, async request => {
-    const { subject, open, request_id: requestId } = request.query
+    const { subject, open, request_id: requestId, kind } = request.query
     const where = {
       ...(subject === undefined ? {} : { subject }),
       ...(open === undefined ? {} : { open: isOn(open) }),
       ...(requestId === undefined ? {} : { requestId }),
+      ...(kind === undefined ? {} : { kinds: kind.split(',').slice(0, 20) }),
     }
     const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listOperations({ ...where, ...page }))
     return { operations: items, ...nextLinks('operations', originOf(request), request.url, next) }
@@ -79,6 +60,11 @@ export function batonRoutes(app: FastifyInstance, context: HttpContext): void {
 
   app.post<{ Params: IdParams }>(`${BATON}/operations/:id/cancel`, async (request, reply) => {
     const operation = await api.cancelOperation({ id: operationId(request.params.id) })
+    return reply.code(202).send({ operation })
+  })
+
+  app.post<{ Params: IdParams }>(`${BATON}/operations/:id/force-complete`, async (request, reply) => {
+    const operation = await api.forceOperation({ id: operationId(request.params.id) })
     return reply.code(202).send({ operation })
   })
 

@@ -6,7 +6,7 @@ import { badRequest, notFound, printable } from './errors.ts'
 
 const HOST = /^[a-zA-Z0-9._-]+(:\d{1,5})?$|^\[[0-9a-fA-F:.]+\](:\d{1,5})?$/
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-const OPERATION = /^[0-9a-zA-Z_-]{1,255}\.[0-9]{1,15}$/
+const OPERATION = /^[^\p{Cc}\p{Cs}/]{1,255}\.[0-9]{1,15}$/u
 const PLAIN_ID = /^[^\p{Cc}\p{Cs}/]{1,255}$/u
 
 /** Where the client reached us, for links: scheme and host, without a slash at the end. */

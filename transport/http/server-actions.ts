@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { type ActOnInstance, type ClusterApi, type InstanceAction, MAX_ROTATION, type SnapshotRequest } from '../../actors/api.ts'
+import { has } from './changes.ts'
 import { COMPUTE, type HttpContext, IMAGE } from './context.ts'
 import { badRequest, printable } from './errors.ts'
 import { instanceId, originOf } from './request.ts'
@@ -21,6 +22,7 @@ const Rotation = Type.Union([integer(0, MAX_ROTATION, ''), Type.String({ pattern
 const nothing = Type.Optional(Type.Unknown())
 const only = { additionalProperties: false } as const
 const Host = Type.Optional(Type.Union([Id, Type.Null()], { description: 'it must be the name of a compute host' }))
+const Block = Type.Union([Type.Boolean(), Type.Literal('auto')], { description: "it must be true, false or, from 2.25 on, 'auto'" })
 const Reason = Type.String({ minLength: 1, maxLength: 255, description: 'it must be a text of 1 to 255 characters' })
 
 export const ServerAction = Type.Object(
@@ -44,7 +46,15 @@ export const ServerAction = Type.Object(
     rebuild: Type.Optional(Type.Object({ imageRef: Id }, only)),
     resize: Type.Optional(Type.Object({ flavorRef: Id }, only)),
     migrate: Type.Optional(Type.Union([Type.Object({ host: Host }, only), Type.Null()])),
-    evacuate: Type.Optional(Type.Object({ host: Host, onSharedStorage: Type.Optional(Type.Unknown()) }, only)),
+    evacuate: Type.Optional(
+      Type.Object({ host: Host, onSharedStorage: Type.Optional(Type.Unknown()), adminPass: nothing, force: Type.Optional(Type.Boolean()) }, only),
+    ),
+    'os-migrateLive': Type.Optional(
+      Type.Object(
+        { host: Host, block_migration: Block, disk_over_commit: Type.Optional(Type.Boolean()), force: Type.Optional(Type.Boolean()) },
+        only,
+      ),
+    ),
     unshelve: Type.Optional(Type.Union([Type.Object({ host: Host }, only), Type.Null()])),
     lock: Type.Optional(Type.Union([Type.Object({ locked_reason: Type.Optional(Reason) }, only), Type.Null()])),
     changePassword: Type.Optional(Type.Object({ adminPass: Reason }, only)),
@@ -66,6 +76,7 @@ const OPERATIONS: ReadonlyMap<string, InstanceAction> = new Map<string, Instance
   ['confirmResize', 'confirm-resize'],
   ['revertResize', 'revert-resize'],
   ['shelveOffload', 'shelve-offload'],
+  ['os-migrateLive', 'live-migrate'],
   ...(['pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'reboot', 'rebuild', 'resize'] as const).map(same),
   ...(['migrate', 'evacuate', 'shelve', 'unshelve', 'restore'] as const).map(same),
 ])
@@ -77,12 +88,13 @@ function same(action: InstanceAction): [string, InstanceAction] {
 /** What an action says beside its name. */
 function detailsOf(body: ServerAction): Omit<ActOnInstance, 'id' | 'action' | 'requestId'> {
   const image = body.rebuild?.imageRef ?? body.rescue?.rescue_image_ref
-  const host = body.migrate?.host ?? body.evacuate?.host ?? body.unshelve?.host
+  const host = body.migrate?.host ?? body.evacuate?.host ?? body.unshelve?.host ?? body['os-migrateLive']?.host
   return {
     ...(body.reboot ? { mode: body.reboot.type.toUpperCase() === 'HARD' ? 'hard' : 'soft' } : {}),
     ...(image === undefined ? {} : { image }),
     ...(body.resize ? { flavor: body.resize.flavorRef } : {}),
     ...(host === undefined || host === null ? {} : { host }),
+    ...(body['os-migrateLive'] ? { blockMigration: body['os-migrateLive'].block_migration } : {}),
   }
 }
 
@@ -102,6 +114,17 @@ async function actAtOnce(api: ClusterApi, id: string, body: ServerAction): Promi
   else if (body.changePassword) await api.changePassword({ id, password: body.changePassword.adminPass })
   else return false
   return true
+}
+
+/** What an action may say depends on the version: `auto` for disks came with 2.25, in place of overcommit; `force` with 2.29 and 2.30. */
+function checkVersion(body: ServerAction, minor: number): void {
+  const { evacuate, 'os-migrateLive': live } = body
+  if (evacuate?.force !== undefined && minor < 29) throw badRequest('force of an evacuate needs version 2.29.')
+  if (!live) return
+  if (live.force !== undefined && minor < 30) throw badRequest('force of a live migration needs version 2.30.')
+  if (live.force && !live.host) throw badRequest('Can not force a live migration without a host.')
+  if (live.block_migration === 'auto' && minor < 25) throw badRequest("block_migration 'auto' needs version 2.25.")
+  if (live.disk_over_commit !== undefined && has(minor, 'live-migrate.auto')) throw badRequest('disk_over_commit is not known from version 2.25 on.')
 }
 
 /** The last `count` lines of `text`; all for null or -1. A line feed at the end ends a line and begins none. */
@@ -130,6 +153,7 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
       const { length = null } = asksConsole
       return { output: lastLines(output, length === null ? null : Number(length)) }
     }
+    checkVersion(body, request.novaMinor)
     if (await actAtOnce(api, id, body)) return reply.code(202).send()
     const snapshot = imageAsked(body)
     if (snapshot) {

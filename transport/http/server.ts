@@ -20,12 +20,14 @@ import { extraSpecRoutes } from './extra-specs.ts'
 import { flavorRoutes } from './flavors.ts'
 import { groupRoutes } from './groups.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
+import { hostRoutes } from './hosts.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
 import { imageRoutes } from './images.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { keyPairRoutes } from './key-pairs.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
+import { migrationRoutes } from './migrations.ts'
 import { watchRoutes } from './not-found.ts'
 import { placementRoutes } from './placement.ts'
 import { quotaRoutes } from './quotas.ts'
@@ -136,11 +138,13 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   placementRoutes(app, context)
   hypervisorRoutes(app, context)
   serviceRoutes(app, context)
+  migrationRoutes(app, context)
   imageRoutes(app, context)
   keyPairRoutes(app, context)
   quotaRoutes(app, context)
   batonRoutes(app, context)
   doctorRoutes(app, context)
+  hostRoutes(app, context)
   healthRoutes(app, context)
   return app
 }

@@ -25,11 +25,13 @@ const UpdateService = Type.Object(
     binary: Type.Optional(until('host.uuid', Id)),
     status: Type.Optional(since('host.uuid', Type.Enum(['enabled', 'disabled'], { description: "it must be 'enabled' or 'disabled'" }))),
     disabled_reason: Type.Optional(Reason),
-    forced_down: Type.Optional(since('service.forced-down', Forced)),
+    forced_down: Type.Optional(Forced),
   },
   { ...only, minProperties: 1 },
 )
 type UpdateService = Static<typeof UpdateService>
+
+const COMPUTE_BINARY = 'nova-compute'
 
 export function serviceRoutes(app: FastifyInstance, { api, limits, zones }: HttpContext): void {
   const path = `${COMPUTE}/os-services`
@@ -48,7 +50,7 @@ export function serviceRoutes(app: FastifyInstance, { api, limits, zones }: Http
   })
 
   async function compute(host: string, binary: string): Promise<HostBody> {
-    if (binary !== 'nova-compute') throw new BatonError('NotFound', `Host ${host} has no service ${binary} that can be changed.`)
+    if (binary !== COMPUTE_BINARY) throw badRequest(`${binary} cannot be changed here; only ${COMPUTE_BINARY} can.`)
     return api.getHost({ id: host })
   }
 
@@ -80,7 +82,7 @@ export function serviceRoutes(app: FastifyInstance, { api, limits, zones }: Http
   async function byUuid(id: string, { status, disabled_reason: reason, forced_down: forced }: UpdateService, minor: number) {
     const found = (await all(minor)).find(service => service.id === id)
     if (!found) throw notFound('Service', id)
-    if (found.binary !== 'nova-compute') throw badRequest(`Service ${found.binary} of ${found.host} cannot be changed; only compute services can.`)
+    if (found.binary !== COMPUTE_BINARY) throw badRequest(`Service ${found.binary} of ${found.host} cannot be changed; only compute services can.`)
     if (reason !== undefined && status !== 'disabled') throw badRequest("Invalid input for disabled_reason: it needs status 'disabled'.")
     if (status !== undefined) await api.setHostEnabled({ id: found.host, enabled: status === 'enabled', ...(reason === undefined ? {} : { reason }) })
     if (forced !== undefined) await forceDown(await api.getHost({ id: found.host }), isOn(forced))
@@ -92,9 +94,11 @@ export function serviceRoutes(app: FastifyInstance, { api, limits, zones }: Http
     return has(minor, 'host.uuid') ? byUuid(params.id, body, minor) : byBinary(params.id, body, minor)
   })
 
-  app.delete<{ Params: IdParams }>(`${path}/:id`, async request => {
-    const found = (await all(request.novaMinor)).find(({ id }) => String(id) === request.params.id)
-    if (!found) throw notFound('Service', request.params.id)
-    throw new BatonError('Conflict', `Service ${found.binary} of ${found.host} goes when its node has left; it cannot be deleted.`)
+  app.delete<{ Params: IdParams }>(`${path}/:id`, async (request, reply) => {
+    const { id } = request.params
+    const found = (await all(request.novaMinor)).find(service => String(service.id) === id)
+    if (!found || found.binary !== COMPUTE_BINARY) throw notFound('Compute service', id)
+    await api.deleteHost({ id: found.host })
+    return reply.code(204).send()
   })
 }

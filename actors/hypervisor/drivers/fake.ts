@@ -12,7 +12,9 @@ import { BatonError } from '../../kernel/errors.ts'
 import type { Guest, GuestSpec, HypervisorDriver, Inventory, PowerState } from '../driver.ts'
 import type { HostLease } from '../lease.ts'
 import { type BlobStore, memoryBlobs } from './blobs.ts'
+import { createFakeMigration } from './fake-migration.ts'
 import { fakeStorage } from './fake-storage.ts'
+import { bootedMemory, DEFAULT_RATES, frozen, type TransferRates, thawed } from './fake-transfer.ts'
 import { openLedger } from './ledger.ts'
 import type { FakeGuest } from './records.ts'
 import { checkInstanceId, DRIVER_METHODS, type DriverMethod, noGuest, notRunning } from './rules.ts'
@@ -29,6 +31,13 @@ export interface FakeOptions {
   /** Where images and disks are kept; default: in memory. */
   readonly blobs?: BlobStore
   readonly lease?: Pick<HostLease, 'permit'> | undefined
+  /** Of live migrations. */
+  readonly rates?: TransferRates
+  /**
+   * The time that guests live in, ms: it goes on while no agent runs, and nobody sets it. Default: this machine's wall clock, which
+   * somebody may set; then the memory of fake guests jumps.
+   */
+  readonly guestMs?: () => number
 }
 
 export interface FakeDriver extends HypervisorDriver {
@@ -69,10 +78,11 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
     return max > 0 ? min + env.random() * (max - min) : 0
   }
 
+  const guestMs = options.guestMs ?? (() => env.wallMs())
   const line = (text: string): string => `[${new Date(env.wallMs()).toISOString()}] ${text}`
 
   function written(guest: FakeGuest, power: PowerState, ...lines: string[]): FakeGuest {
-    return { ...guest, power, console: [...guest.console, ...lines.map(line)].slice(-CONSOLE_LINES) }
+    return { ...withMemory(guest, power), power, console: [...guest.console, ...lines.map(line)].slice(-CONSOLE_LINES) }
   }
 
   const storage = fakeStorage({
@@ -82,10 +92,19 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
     noted: (guest, ...lines) => written(guest, guest.power, ...lines),
   })
 
-  function booted(guest: FakeGuest): FakeGuest {
+  /** Memory goes on with a guest that runs, stands still with one that is paused or saved, and is gone with one that is off. */
+  function withMemory({ memory, outgoing, ...guest }: FakeGuest, power: PowerState): FakeGuest {
+    if (!memory || power === 'shutdown' || power === 'crashed') return guest
+    const nowMs = guestMs()
+    return { ...guest, memory: power === 'running' ? thawed(memory, nowMs) : frozen(memory, nowMs), ...(outgoing ? { outgoing } : {}) }
+  }
+
+  function booted(guest: FakeGuest, order: number): FakeGuest {
+    const { incoming: _, arrived: __, ...off } = withMemory(guest, 'shutdown')
     const { instance, vcpus, ramMb } = guest.spec
     const disk = `disk: ${(guest.disk ?? []).join(' > ')}`
-    return written(guest, 'running', `fake guest ${instance} boots with ${vcpus} vcpus, ${ramMb} MB`, disk, 'login:')
+    const on = written(off, 'running', `fake guest ${instance} boots with ${vcpus} vcpus, ${ramMb} MB`, disk, 'login:')
+    return { ...on, memory: bootedMemory(order, guestMs()) }
   }
 
   const fresh = (spec: GuestSpec, order: number, method: DriverMethod, disk: readonly string[]): FakeGuest => ({
@@ -107,7 +126,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       const disk = method === 'receive' ? [`disk of ${spec.instance}`] : await storage.diskFrom(spec.image, spec.instance)
       const anew = { ...fresh(spec, order, method, disk), console: known?.console ?? [] }
       const guest = written(anew, 'shutdown', `${method}: made from image ${spec.image}`)
-      return { guest: running ? booted(guest) : guest, effect: true }
+      return { guest: running ? booted(guest, order) : guest, effect: true }
     })
   }
 
@@ -120,7 +139,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       await endure(method, guest.spec.metadata)
       const told = written(guest, power, `power: ${how}`)
       const boots = method === 'reboot' || (method === 'start' && guest.power !== 'paused' && guest.power !== 'suspended')
-      return { guest: boots ? booted(told) : told, effect: true }
+      return { guest: boots ? booted(told, order) : told, effect: true }
     })
   }
 
@@ -137,7 +156,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
         if (known?.power === 'running' || known?.power === 'paused') return { guest: known, effect: false }
         await endure('spawn', spec.metadata)
         const guest = known ?? fresh(spec, order, 'spawn', await storage.diskFrom(spec.image, spec.instance))
-        return { guest: booted(guest), effect: true }
+        return { guest: booted(guest, order), effect: true }
       }),
     destroy: (instance, order) =>
       ledger.destroy(instance, order, async guest => {
@@ -156,7 +175,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
         if (guest.rescued) return { guest, effect: false }
         await endure('rescue', guest.spec.metadata)
         await storage.diskFrom(image, instance)
-        return { guest: booted({ ...written(guest, 'running', `rescue: boots from image ${image}`), rescued: true }), effect: true }
+        return { guest: booted({ ...written(guest, 'running', `rescue: boots from image ${image}`), rescued: true }, order), effect: true }
       }),
     unrescue: (instance, order, running) =>
       ledger.command('unrescue', instance, order, async guest => {
@@ -164,11 +183,20 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
         if (!guest.rescued) return { guest, effect: false }
         await endure('unrescue', guest.spec.metadata)
         const own = { ...written(guest, 'shutdown', 'rescue: over'), rescued: false }
-        return { guest: running ? booted(own) : own, effect: true }
+        return { guest: running ? booted(own, order) : own, effect: true }
       }),
     rebuild: (spec, order, running) => made('rebuild', spec, order, running),
     receive: (spec, order, running) => made('receive', spec, order, running),
     ...storage.port,
+    migration: createFakeMigration({
+      env,
+      guestMs,
+      ledger,
+      endure,
+      written,
+      fresh: (spec, order, method) => fresh(spec, order, method, [`disk of ${spec.instance}`]),
+      rates: options.rates ?? DEFAULT_RATES,
+    }),
     async consoleLog(instance, maxBytes) {
       checkInstanceId(instance)
       const guest = (await ledger.guests()).get(instance)

@@ -29,6 +29,40 @@ const StandingFields = {
   spec: SpecSchema,
 }
 
+/** What a fake guest has in its memory: a counter that runs while the guest does, and starts again with every boot. */
+const FakeMemorySchema = Type.Object({
+  /** Order of the command that booted it. */
+  boot: Type.Number(),
+  ticks: Type.Number(),
+  /** Ms since 1970 when it had that many; null while it stands still. */
+  sinceMs: Type.Union([Type.Number(), Type.Null()]),
+})
+export type FakeMemory = Static<typeof FakeMemorySchema>
+
+/** What a guest that was handed over needs to go on elsewhere. `order` is that of the command that handed it over. */
+export const FakeHandedSchema = Type.Object({
+  order: Type.Number(),
+  power: Type.Union([Type.Literal('running'), Type.Literal('paused')]),
+  memory: FakeMemorySchema,
+})
+export type FakeHanded = Static<typeof FakeHandedSchema>
+
+/** A transfer to another host; see `fake-transfer.ts`. */
+const FakeOutgoingSchema = Type.Object({
+  startedMs: Type.Number(),
+  /** Since when the guest is paused for it, ms since 1970. */
+  forcedMs: Type.Union([Type.Number(), Type.Null()]),
+  memoryBytes: Type.Number(),
+  diskBytes: Type.Number(),
+  bytesPerS: Type.Number(),
+  dirtyBytesPerS: Type.Number(),
+  /** What it goes on as, here or there. */
+  power: Type.Union([Type.Literal('running'), Type.Literal('paused')]),
+  /** Null until it is handed over. */
+  handed: Type.Union([FakeHandedSchema, Type.Null()]),
+})
+export type FakeOutgoing = Static<typeof FakeOutgoingSchema>
+
 export const FakeGuestSchema = Type.Object({
   ...StandingFields,
   power: Type.Enum([...POWER_STATES]),
@@ -36,6 +70,13 @@ export const FakeGuestSchema = Type.Object({
   rescued: Type.Optional(Type.Boolean()),
   /** What is on the disk it boots from. */
   disk: Type.Optional(Type.Array(Type.String())),
+  /** Absent when it is off. */
+  memory: Type.Optional(FakeMemorySchema),
+  outgoing: Type.Optional(FakeOutgoingSchema),
+  /** Whether it waits to be carried here. */
+  incoming: Type.Optional(Type.Boolean()),
+  /** `order` of what it came from, when it was carried here. */
+  arrived: Type.Optional(Type.Number()),
   /** Console lines, the newest last. */
   console: Type.Array(Type.String()),
 })

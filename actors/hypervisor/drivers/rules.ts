@@ -15,6 +15,7 @@ export const DRIVER_METHODS = [
   ...(['spawn', 'destroy', 'start', 'stop', 'reboot', 'pause', 'unpause'] as const),
   ...(['suspend', 'resume', 'rescue', 'unrescue', 'rebuild', 'receive'] as const),
   ...(['setDevices', 'snapshot', 'discardSnapshot'] as const),
+  ...(['prepareIncoming', 'migrateOut', 'forceOutgoing', 'handOver', 'finishIncoming', 'cancelOutgoing'] as const),
 ] as const
 
 export type DriverMethod = (typeof DRIVER_METHODS)[number]

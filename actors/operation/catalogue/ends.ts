@@ -15,6 +15,9 @@ const LET_GO_ATTEMPTS = 3
 /** Where it goes: the host asked for, or the best candidate left. */
 export const targetOf = ({ args, found }: Pick<Left, 'args' | 'found'>): string => args.wanted ?? candidatesOf(found)[0] ?? ''
 
+/** Of an operation that goes from where the instance is to its target. */
+export const moved = (c: Pick<Left, 'args' | 'found'>) => ({ from: c.args.host, to: targetOf(c) || null })
+
 /** A host that refuses is passed over, unless it is the very one that somebody asked for. */
 function onRefused(c: StepContext, fault: Fault): OnFault {
   if (fault.code !== 'HostRefused') return { next: 'retry' }

@@ -6,7 +6,7 @@
 import { address } from '../../kernel/address.ts'
 import { minutes } from '../../kernel/env.ts'
 import { giveUpWhenRefused, type Left, operation, step } from '../step.ts'
-import { placeAndClaim, receive, release, targetOf } from './ends.ts'
+import { moved, placeAndClaim, receive, release, targetOf } from './ends.ts'
 
 function leaves(c: Left) {
   const source = { host: c.args.host, claim: c.args.claim }
@@ -29,4 +29,5 @@ export const evacuate = operation('evacuate', {
     release('release', c => c.args),
   ],
   leaves,
+  move: moved,
 })

@@ -9,6 +9,7 @@ import { remove } from './delete.ts'
 import { detachDisk } from './detach-disk.ts'
 import { detachInterface } from './detach-interface.ts'
 import { evacuate } from './evacuate.ts'
+import { liveMigrate } from './live-migrate.ts'
 import { pause } from './pause.ts'
 import { reboot } from './reboot.ts'
 import { rebuild } from './rebuild.ts'
@@ -32,11 +33,11 @@ const OPERATIONS: readonly OperationSpec[] = [
   ...[build, remove, softDelete, restore],
   ...[start, stop, reboot, pause, unpause, suspend, resume, rescue, unrescue, rebuild],
   ...[snapshot, backup, attachDisk, detachDisk, attachInterface, detachInterface],
-  ...[resize, migrate, confirmResize, revertResize, evacuate, shelve, shelveOffload, unshelve],
+  ...[resize, migrate, liveMigrate, confirmResize, revertResize, evacuate, shelve, shelveOffload, unshelve],
 ]
 
 /** These find a host and make a guest, so they may take as long. */
-const LIKE_A_BUILD: ReadonlySet<OperationSpec> = new Set([build, resize, migrate, evacuate, unshelve])
+const LIKE_A_BUILD: ReadonlySet<OperationSpec> = new Set([build, resize, migrate, liveMigrate, evacuate, unshelve])
 
 export interface Deadlines {
   readonly buildMs: number

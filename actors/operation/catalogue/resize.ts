@@ -5,7 +5,7 @@
  */
 import { minutes, seconds } from '../../kernel/env.ts'
 import { hypervisor, type Left, operation, STOP_GRACE_MS, step } from '../step.ts'
-import { placeAndClaim, receive, targetOf } from './ends.ts'
+import { moved, placeAndClaim, receive, targetOf } from './ends.ts'
 
 /**
  * From the first claim to the last undo both hosts may hold room. The target is where the guest may run once it may have been
@@ -33,6 +33,7 @@ const how = {
     receive(c => c.args.running ?? true),
   ],
   leaves,
+  move: moved,
 } as const
 
 export const resize = operation('resize', how)

@@ -8,6 +8,7 @@ import { devices } from './devices.ts'
 import { durable } from './durable.ts'
 import { groups } from './groups.ts'
 import { images } from './images.ts'
+import { memory } from './memory.ts'
 import { once } from './once.ts'
 import { onePlace } from './one-place.ts'
 import { oneWriter } from './one-writer.ts'
@@ -15,5 +16,5 @@ import { operationsEnd } from './operations-end.ts'
 import { quotas } from './quotas.ts'
 
 export const CHECKERS: readonly Checker[] = [
-  ...[onePlace, oneWriter, durable, operationsEnd, allocations, claims, devices, images, available, once, bounded, groups, quotas],
+  ...[onePlace, oneWriter, durable, operationsEnd, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
 ]

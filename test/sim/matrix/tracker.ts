@@ -15,7 +15,7 @@ import { targetOf } from '../../../actors/operation/catalogue/ends.ts'
 import { evolve, INITIAL, type OperationEvent, type OperationState } from '../../../actors/operation/progress.ts'
 import type { OperationSpec, Request, StepContext } from '../../../actors/operation/step.ts'
 import type { MemoryTables } from '../../../persistence/memory.ts'
-import type { DriverCommand, Probes } from '../world.ts'
+import type { DriverCommand, Probes } from '../probes.ts'
 
 export const POINTS = ['before', 'effect', 'answer'] as const
 export type Point = (typeof POINTS)[number]

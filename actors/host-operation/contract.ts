@@ -1,0 +1,22 @@
+/** What the emptying of a host is given by it, and what it reports back. */
+import type { Outcome } from '../operation/contract.ts'
+
+/** `maintenance` is a drain after which the host is left alone. */
+export type HostOperationKind = 'drain' | 'maintenance' | 'evacuate-host'
+
+export interface HostOperationArgs {
+  readonly kind: HostOperationKind
+  /** Instances moved at a time. */
+  readonly parallel: number
+  /** Whether running instances are stopped for the move, also where the driver could carry them as they run. */
+  readonly cold: boolean
+  readonly requestId: string
+}
+
+export interface HostOperationEnded {
+  readonly operation: string
+  /** `undone`: cancelled; what was moved stays moved. */
+  readonly outcome: Outcome
+  /** One line for people. */
+  readonly reason: string
+}
