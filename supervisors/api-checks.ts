@@ -1,5 +1,5 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
-import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, MAX_ROTATION } from '../actors/api.ts'
+import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION } from '../actors/api.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
@@ -33,6 +33,7 @@ const checkAbout = checkObject({
   configDrive: optional(flag),
   keyPair: optional(checkObject({ name: text(255), type: text(8), publicKey: text(65_535) })),
 })
+const time = integer(0, Number.MAX_SAFE_INTEGER)
 const aggregate = integer(1, Number.MAX_SAFE_INTEGER)
 const names = optional(listOf(text(255), 256))
 const emptied = { id, parallel: optional(integer(1, 100)), requestId }
@@ -60,7 +61,9 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     vmState: optional(text(32)),
     host: optional(id),
     project: optional(text(64)),
-    deleted: optional(flag),
+    deleted: optional(value => (value === 'any' ? null : flag(value))),
+    changed: optional(checkObject({ from: optional(time), to: optional(time) })),
+    sort: optional(listOf(checkObject({ column: anyOf(...INSTANCE_SORT_KEYS), direction: anyOf('asc', 'desc') }), 8)),
   }),
   actOnInstance: checkObject({
     id,

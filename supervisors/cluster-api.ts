@@ -58,9 +58,9 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   const { views, call } = options
   const quotas = createQuotas(options)
 
-  async function list<T>(table: ViewTable, where: ViewQuery['where'], page: Page): Promise<T[]> {
+  async function list<T>(table: ViewTable, where: ViewQuery['where'], page: Page, more: Pick<ViewQuery, 'sort' | 'changed'> = {}): Promise<T[]> {
     const limit = Math.min(page.limit ?? PAGE_LIMIT, PAGE_LIMIT)
-    const rows = await views.list(table, { where, limit, ...(page.marker === undefined ? {} : { marker: page.marker }) })
+    const rows = await views.list(table, { ...more, where, limit, ...(page.marker === undefined ? {} : { marker: page.marker }) })
     return rows.map(row => row.body as T)
   }
 
@@ -137,12 +137,13 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     createInstances: instanceCreation({ call, bootable: images.bootable, checkPlacement, quotas }),
     getInstance: ({ id }) => get<InstanceBody>('instance', id, 'instance'),
     listInstances(args: ListInstances) {
-      const where: Record<string, string | boolean> = { deleted: args.deleted ?? false }
+      const { deleted = false, sort, changed } = args
+      const where: Record<string, string | boolean> = deleted === 'any' ? {} : { deleted }
       if (args.name !== undefined) where.name = args.name
       if (args.vmState !== undefined) where.vm_state = args.vmState
       if (args.host !== undefined) where.host = args.host
       if (args.project !== undefined) where.project = args.project
-      return list('instance', where, args)
+      return list('instance', where, args, { ...(sort ? { sort } : {}), ...(changed ? { changed } : {}) })
     },
     ...images.requests,
     ...diskRequests(options),

@@ -10,6 +10,7 @@ import {
   type HostBody,
   type ImageBody,
   type InstanceBody,
+  type InstanceSort,
   type NodeBody,
   type OperationBody,
   type Page,
@@ -62,6 +63,23 @@ function found<T>(rows: ReadonlyMap<string, T>, what: string, id: string): T {
   const row = rows.get(id)
   if (row === undefined) throw new BatonError('NotFound', `${what} ${id} could not be found.`)
   return row
+}
+
+/** By the first key alone. */
+function sorted(rows: readonly InstanceBody[], [first]: readonly InstanceSort[] = []): InstanceBody[] {
+  if (!first) return [...rows]
+  const keys = {
+    created_at: 'createdAt',
+    updated_at: 'updatedAt',
+    name: 'name',
+    project: 'project',
+    vm_state: 'vmState',
+    host: 'host',
+    id: 'id',
+  } as const
+  const key = first.column === 'task_state' ? 'taskState' : keys[first.column]
+  const sign = first.direction === 'asc' ? 1 : -1
+  return [...rows].sort((a, b) => sign * ((a[key] ?? '') < (b[key] ?? '') ? -1 : 1))
 }
 
 export function createFakeApi(): FakeApi {
@@ -195,11 +213,13 @@ export function createFakeApi(): FakeApi {
     ...fakePlacement({ flavors, hosts, now: () => now }),
     createInstances: async args => create(args),
     getInstance: async ({ id }) => found(instances, 'Instance', id),
-    listInstances: async ({ name, vmState, host, project, deleted = false, ...rest }) =>
+    listInstances: async ({ name, vmState, host, project, changed, sort, deleted = false, ...rest }) =>
       page(
-        newest(instances).filter(
+        sorted(newest(instances), sort).filter(
           row =>
-            (row.vmState === 'deleted') === deleted &&
+            (deleted === 'any' || (row.vmState === 'deleted') === deleted) &&
+            row.updatedAt >= (changed?.from ?? 0) &&
+            row.updatedAt <= (changed?.to ?? row.updatedAt) &&
             (name === undefined || row.name === name) &&
             (vmState === undefined || row.vmState === vmState) &&
             (host === undefined || row.host === host) &&

@@ -43,17 +43,25 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
     return { server: { id: first.id, links: links(origin, path), 'OS-DCF:diskConfig': DISK_CONFIG, security_groups: SECURITY_GROUPS } }
   })
 
-  app.get<{ Querystring: ServersQuery }>(`${COMPUTE}/servers`, { schema: { querystring: ServersQuery } }, async request => {
-    const { items, next } = await findServers(api, request.query, limits.maxPageItems)
-    const origin = originOf(request)
-    return { servers: items.map(instance => serverSummary(instance, origin)), ...nextLinks('servers', origin, request.url, next) }
-  })
+  app.get<{ Querystring: ServersQuery }>(
+    `${COMPUTE}/servers`,
+    { schema: { querystring: ServersQuery }, config: { strictQuery: true } },
+    async request => {
+      const { items, next } = await findServers(api, request.query, limits.maxPageItems, await context.zones())
+      const origin = originOf(request)
+      return { servers: items.map(instance => serverSummary(instance, origin)), ...nextLinks('servers', origin, request.url, next) }
+    },
+  )
 
-  app.get<{ Querystring: ServersQuery }>(`${COMPUTE}/servers/detail`, { schema: { querystring: ServersQuery } }, async request => {
-    const { items, next } = await findServers(api, request.query, limits.maxPageItems)
-    const sight = await sightOf(context, request)
-    return { servers: items.map(instance => serverDetail(instance, sight)), ...nextLinks('servers', sight.origin, request.url, next) }
-  })
+  app.get<{ Querystring: ServersQuery }>(
+    `${COMPUTE}/servers/detail`,
+    { schema: { querystring: ServersQuery }, config: { strictQuery: true } },
+    async request => {
+      const { items, next } = await findServers(api, request.query, limits.maxPageItems, await context.zones())
+      const sight = await sightOf(context, request)
+      return { servers: items.map(instance => serverDetail(instance, sight)), ...nextLinks('servers', sight.origin, request.url, next) }
+    },
+  )
 
   app.get<{ Params: IdParams }>(`${COMPUTE}/servers/:id`, async request => {
     const instance = await livingInstance(context, request.params.id)
