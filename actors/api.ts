@@ -9,12 +9,14 @@ import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { Fault } from './kernel/errors.ts'
+import type { ListInstances } from './instance/list.ts'
 import type { KeyPairApi } from './keyring/body.ts'
 import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
+export * from './instance/list.ts'
 export type { KeyPairApi, KeyPairBody } from './keyring/body.ts'
 export type { Move, OperationBody, OperationStatus, Progress, StepRecord } from './operation/body.ts'
 export type { HostPlacement, Ratios } from './placement/amounts.ts'
@@ -295,26 +297,6 @@ export interface CreateInstances {
 export interface Page {
   readonly limit?: number
   readonly marker?: string
-}
-
-export interface ListInstances extends Page {
-  readonly name?: string
-  readonly vmState?: VmState
-  readonly host?: string
-  readonly project?: string
-  /** Deleted ones instead of the living; `any` for both. */
-  readonly deleted?: boolean | 'any'
-  /** Changed within, cluster time in ms. */
-  readonly changed?: { readonly from?: number; readonly to?: number }
-  /** Default: newest first. */
-  readonly sort?: readonly InstanceSort[]
-}
-
-/** What instances can be sorted by. */
-export const INSTANCE_SORT_KEYS = ['created_at', 'updated_at', 'name', 'project', 'vm_state', 'task_state', 'host', 'id'] as const
-export interface InstanceSort {
-  readonly column: (typeof INSTANCE_SORT_KEYS)[number]
-  readonly direction: 'asc' | 'desc'
 }
 
 export interface EmptyHost {

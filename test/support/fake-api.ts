@@ -10,7 +10,6 @@ import {
   type HostBody,
   type ImageBody,
   type InstanceBody,
-  type InstanceSort,
   type NodeBody,
   type OperationBody,
   type Page,
@@ -25,6 +24,7 @@ import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakeFlavors } from './fake-flavors.ts'
 import { fakeKeyPairs } from './fake-key-pairs.ts'
+import { sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
 import { fakeQuotas } from './fake-quotas.ts'
 
@@ -63,23 +63,6 @@ function found<T>(rows: ReadonlyMap<string, T>, what: string, id: string): T {
   const row = rows.get(id)
   if (row === undefined) throw new BatonError('NotFound', `${what} ${id} could not be found.`)
   return row
-}
-
-/** By the first key alone. */
-function sorted(rows: readonly InstanceBody[], [first]: readonly InstanceSort[] = []): InstanceBody[] {
-  if (!first) return [...rows]
-  const keys = {
-    created_at: 'createdAt',
-    updated_at: 'updatedAt',
-    name: 'name',
-    project: 'project',
-    vm_state: 'vmState',
-    host: 'host',
-    id: 'id',
-  } as const
-  const key = first.column === 'task_state' ? 'taskState' : keys[first.column]
-  const sign = first.direction === 'asc' ? 1 : -1
-  return [...rows].sort((a, b) => sign * ((a[key] ?? '') < (b[key] ?? '') ? -1 : 1))
 }
 
 export function createFakeApi(): FakeApi {

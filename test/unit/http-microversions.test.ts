@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { CHANGES } from '../../transport/http/changes.ts'
 import { MAX_MINOR } from '../../transport/http/microversion.ts'
 import { wrongVersion } from '../../transport/http/schema-versions.ts'
-import { createFace, SERVERS, type TestFace, tiny } from '../support/http.ts'
+import { createFace, FLAVORS, SERVERS, type TestFace, tiny } from '../support/http.ts'
 
 const V21 = '/compute/v2.1'
 const at = (minor: number) => ({ 'openstack-api-version': `compute 2.${minor}` })
@@ -176,6 +176,34 @@ test('services: disabled and forced down, by name first and by UUID later', asyn
   assert.is((await ask('PUT', `${path}/${services[0].id}`, { disabled_reason: 'x' }, at(53))).status, 400)
   assert.is((await ask('PUT', `${path}/enable`, named, at(53))).status, 400, 'host is no part of the body any more')
   assert.is((await ask('PUT', `${path}/nothing`, named)).status, 404)
+})
+
+test('flavors: a description since 2.55, and access for those that are not public', async () => {
+  const { ask } = createFace()
+  const flavor = { name: 'p', id: 'p', ram: 64, vcpus: 1, disk: 1, 'os-flavor-access:is_public': false }
+  assert.is((await ask('POST', FLAVORS, { flavor: { ...flavor, description: 'x' } }, at(54))).status, 400)
+  assert.is((await ask('POST', FLAVORS, { flavor: { ...flavor, description: 'x' } }, at(55))).body.flavor.description, 'x')
+  assert.is((await ask('PUT', `${FLAVORS}/p`, { flavor: { description: null } }, at(55))).body.flavor.description, null)
+  assert.is((await ask('PUT', `${FLAVORS}/p`, { flavor: { description: null } }, at(54))).status, 404)
+  const access = [{ flavor_id: 'p', tenant_id: 'blue' }]
+  assert.equal((await ask('POST', `${FLAVORS}/p/action`, { addTenantAccess: { tenant: 'blue' } })).body, { flavor_access: access })
+  assert.equal((await ask('GET', `${FLAVORS}/p/os-flavor-access`)).body, { flavor_access: access })
+  assert.equal((await ask('POST', `${FLAVORS}/p/action`, { removeTenantAccess: { tenant: 'blue' } })).body, { flavor_access: [] })
+  assert.is((await ask('GET', `${FLAVORS}/tiny/os-flavor-access`)).status, 404)
+  assert.is((await ask('POST', `${FLAVORS}/tiny/action`, { addTenantAccess: { tenant: 'blue' } })).status, 409)
+  assert.is((await ask('POST', `${FLAVORS}/p/action`, {})).status, 400)
+})
+
+test('createImage says the id in a Location before 2.45 and in its body from then on', async () => {
+  const { ask, fake, newServer } = createFace()
+  const id = await newServer()
+  fake.finish(id)
+  const snapshot = (minor: number) => ask('POST', `${SERVERS}/${id}/action`, { createImage: { name: 's' } }, at(minor))
+  assert.match((await snapshot(44)).headers.location ?? '', /\/image\/v2\/images\/[0-9a-f-]{36}$/)
+  fake.finish(id)
+  const later = await snapshot(45)
+  assert.match(later.body.image_id, /^[0-9a-f-]{36}$/)
+  assert.is(later.headers.location, undefined)
 })
 
 test('every change is one of a version there is, in order', () => {

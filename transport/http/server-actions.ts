@@ -159,6 +159,7 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
     if (snapshot) {
       await api.actOnInstance({ id, action: body.createBackup ? 'backup' : 'snapshot', snapshot, requestId: request.id })
       // Of a backup that none are kept of there will be nothing to look at.
+      if (has(request.novaMinor, 'image.id-in-body')) return reply.code(202).send({ image_id: snapshot.image })
       if (snapshot.rotation !== 0) reply.header('location', `${originOf(request)}${IMAGE}/images/${snapshot.image}`)
       return reply.code(202).send()
     }
