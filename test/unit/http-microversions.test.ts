@@ -1,4 +1,5 @@
 /** What changes in which microversion, resource by resource: the fields that come and go between one version and the next. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CHANGES } from '../../transport/http/changes.ts'
@@ -178,6 +179,20 @@ test('services: disabled and forced down, by name first and by UUID later', asyn
   assert.is((await ask('PUT', `${path}/nothing`, named)).status, 404)
 })
 
+test('server groups: a policy with rules since 2.64, the number also as text', async () => {
+  const { ask } = createFace()
+  const create = (group: object, minor = 64) => ask('POST', `${V21}/os-server-groups`, { server_group: { name: 'g', ...group } }, at(minor))
+  const rules = { max_server_per_host: '2' }
+  const made = await create({ policy: 'anti-affinity', rules })
+  assert.equal([made.status, made.body.server_group.rules], [200, { max_server_per_host: 2 }])
+  for (const max of ['0', '10001', 'x', 0, 1.5]) {
+    assert.is((await create({ policy: 'anti-affinity', rules: { max_server_per_host: max } })).status, 400, String(max))
+  }
+  assert.is((await create({ policies: ['affinity'] })).status, 400)
+  assert.is((await create({ policy: 'affinity' }, 63)).status, 400)
+  assert.is((await create({})).status, 400)
+})
+
 test('flavors: a description since 2.55, and access for those that are not public', async () => {
   const { ask } = createFace()
   const flavor = { name: 'p', id: 'p', ram: 64, vcpus: 1, disk: 1, 'os-flavor-access:is_public': false }
@@ -204,6 +219,16 @@ test('createImage says the id in a Location before 2.45 and in its body from the
   const later = await snapshot(45)
   assert.match(later.body.image_id, /^[0-9a-f-]{36}$/)
   assert.is(later.headers.location, undefined)
+})
+
+test('every change is gone by somewhere', () => {
+  const folder = new URL('../../transport/http/', import.meta.url)
+  const code = readdirSync(folder, { recursive: true })
+    .map(String)
+    .filter(name => name.endsWith('.ts') && name !== 'changes.ts')
+    .map(name => readFileSync(new URL(name, folder), 'utf8'))
+    .join('\n')
+  for (const name of Object.keys(CHANGES)) assert.ok(code.includes(`'${name}'`), name)
 })
 
 test('every change is one of a version there is, in order', () => {

@@ -13,7 +13,6 @@ export interface Change {
 export const CHANGES = {
   'keypair.type': { since: 2, what: 'key pairs have a type, ssh or x509; their create answers 201 and their delete 204' },
   'server.host-attributes': { since: 3, what: 'servers show host name, reservation, launch index, root device and user data; volumes more' },
-  'server.ip6-filter': { since: 5, what: 'servers can be listed by ip6 by anybody' },
   'server.locked': { since: 9, what: 'servers show whether they are locked' },
   'keypair.user': { since: 10, what: 'key pairs of other users, by user_id' },
   'service.forced-down': { since: 11, what: 'services show forced_down; PUT /os-services/force-down' },

@@ -15,7 +15,11 @@ import { nextLinks } from './views/links.ts'
 const only = { additionalProperties: false } as const
 
 const Policy = Type.Enum([...GROUP_POLICIES], { description: `it must be one of ${GROUP_POLICIES.join(', ')}` })
-const Rules = Type.Object({ max_server_per_host: Type.Optional(integer(1, 10_000, '')) }, only)
+/** The openstack client sends the number as text. */
+const PerHost = Type.Union([integer(1, 10_000, ''), Type.String({ pattern: '^([1-9][0-9]{0,3}|10000)$' })], {
+  description: 'it must be a whole number from 1 to 10000',
+})
+const Rules = Type.Object({ max_server_per_host: Type.Optional(PerHost) }, only)
 const Policies = Type.Array(Policy, { minItems: 1, maxItems: 1, description: 'it must be a list of one policy' })
 const CreateServerGroup = Type.Object(
   {
@@ -60,7 +64,7 @@ export function groupRoutes(app: FastifyInstance, { api, limits }: HttpContext):
     const { name, rules } = request.body.server_group
     const policy = policyOf(request.body.server_group, request.novaMinor)
     const max = rules?.max_server_per_host
-    const rule = max === undefined ? {} : { maxServerPerHost: max }
+    const rule = max === undefined ? {} : { maxServerPerHost: Number(max) }
     const made = await api.createGroup({ id: randomUUID(), name, project: PROJECT, policy, ...rule })
     return { server_group: groupView(made, request.novaMinor) }
   })
