@@ -8,16 +8,16 @@ import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
-import type { Fault } from './kernel/errors.ts'
 import type { ListInstances } from './instance/list.ts'
-import type { KeyPairApi } from './keyring/body.ts'
+import type { Fault } from './kernel/errors.ts'
+import type { KeyPairApi } from './key-pairs/body.ts'
 import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export * from './instance/list.ts'
-export type { KeyPairApi, KeyPairBody } from './keyring/body.ts'
+export type { KeyPairApi, KeyPairBody } from './key-pairs/body.ts'
 export type { Move, OperationBody, OperationStatus, Progress, StepRecord } from './operation/body.ts'
 export type { HostPlacement, Ratios } from './placement/amounts.ts'
 export * from './placement/bodies.ts'
@@ -258,6 +258,8 @@ export interface Accepted {
 /** What may be changed of an instance at any time, whatever is under way. Each given part replaces what was there. */
 export interface UpdateInstance {
   readonly id: string
+  /** By it a request that comes again is known, and changes nothing a second time. */
+  readonly requestId: string
   readonly name?: string
   readonly metadata?: Readonly<Record<string, string>>
   /** Added to the metadata there is, or to the one given. */

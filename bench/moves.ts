@@ -30,6 +30,7 @@ interface Move {
 const MOVES_TO_MEASURE: readonly Move[] = [
   { name: 'resize and confirm', begin: turn => ({ resize: { flavorRef: turn % 2 === 0 ? 'small' : 'tiny' } }), waits: 'VERIFY_RESIZE' },
   { name: 'cold migrate and confirm', begin: () => ({ migrate: null }), waits: 'VERIFY_RESIZE' },
+  { name: 'live migrate', begin: () => ({ 'os-migrateLive': { host: null, block_migration: 'auto' } }), waits: null },
 ]
 
 interface Measured {
@@ -45,9 +46,11 @@ function watcher(client: BenchClient) {
   async function look(): Promise<void> {
     while (!ended) {
       if (waiting.size > 0) {
+        const asked = performance.now()
         for (const { id, status } of await client.servers()) {
           const waiter = waiting.get(id)
-          if (!waiter) continue
+          // What was read before the waiting began may be from before what is waited for.
+          if (!waiter || waiter.since > asked) continue
           const late = performance.now() - waiter.since > GIVE_UP_MS
           if (status !== waiter.status && status !== 'ERROR' && !late) continue
           waiting.delete(id)

@@ -62,6 +62,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       option('--computes <n>', 'compute hosts of the cluster (default 4)'),
       option('--clients <n>', 'clients at work (default 12)'),
       option('--report <file>', 'write the story of the run as an HTML page'),
+      option('--keep', 'after a violation, keep logs, hosts and what the clients were told'),
       JSON_OUT,
     ],
     load: async () => (await import('./commands/chaos.ts')).chaos,

@@ -73,7 +73,8 @@ function trySpawn(postgres: string, pgData: string, socketDir: string, user: Run
         onLog(line)
         if (ready) continue
         output += `${line}\n`
-        if (!line.includes('database system is ready to accept connections')) continue
+        // A standby takes read-only ones.
+        if (!/database system is ready to accept (?:read-only )?connections/.test(line)) continue
         ready = true
         clearTimeout(timer)
         resolve(child)

@@ -88,6 +88,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   }),
   deleteInstance: checkObject({ id, force: optional(flag), requestId }),
   updateInstance: checkObject({
+    requestId,
     id,
     name: optional(text(255)),
     metadata: optional(record),

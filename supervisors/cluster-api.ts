@@ -130,7 +130,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     return Object.fromEntries(VM_STATES.map((state, i) => [state, counts[i] ?? 0])) as Record<VmState, number>
   }
 
-  const { checkPlacement, ...placement } = placementRequests({ views, call, explain: options.explain, bootable: images.bootable, get, list })
+  const { checkPlacement, ...placement } = placementRequests({ views, call, explain: options.explain, bootable: images.bootable, get, list, quotas })
 
   return {
     ...placement,

@@ -1,5 +1,6 @@
 /** What a conductor answers and hears, by who asks: every message from outside comes through here, and its arguments are looked at. */
 import type { ClusterApi } from '../actors/api.ts'
+import type { IdentityApi } from '../actors/identity/api.ts'
 import { address, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import { type Check, checkObject, integer, listOf, text } from '../actors/kernel/check.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
@@ -8,6 +9,7 @@ import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.
 import type { Messenger, Received } from '../transport/messenger.ts'
 import type { ActorHost } from './actor-host.ts'
 import { type Beat, checkBeat, type HostMonitor } from './host-monitor.ts'
+import { serveIdentity } from './identity/serve.ts'
 import type { ClusterMember } from './member.ts'
 import type { PlacementService } from './placement.ts'
 import type { SelfReport } from './self-report.ts'
@@ -25,6 +27,8 @@ export interface DoorsOptions {
   readonly storage: Storage
   readonly summaries: Summaries
   readonly api: ClusterApi
+  /** Undefined when this cluster has no identities. */
+  readonly identity: IdentityApi | undefined
   readonly queues: SelfReport['queues']
   /** Makes sure that nothing runs on a host; undefined when nobody can. */
   readonly fence: ((host: string) => Promise<void>) | undefined
@@ -48,7 +52,7 @@ const unknown = (what: string): never => {
 }
 
 export function createDoors(options: DoorsOptions) {
-  const { nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence } = options
+  const { nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence, identity } = options
 
   const movedWithMap = (shard: number): BatonError =>
     new BatonError('Moved', `shard ${shard} is not served by ${nodeId}`, { details: { map: member.map() } })
@@ -79,6 +83,9 @@ export function createDoors(options: DoorsOptions) {
         case 'api':
           if (from.role !== 'gateway' && from.role !== 'client') return unknown(`the API is not for a ${from.role}`)
           return serveApi(api, method, args)
+        case 'identity':
+          if (!identity || from.role !== 'gateway') return unknown(`there are no identities for a ${from.role}`)
+          return serveIdentity(identity, method, args)
         case 'monitor':
           if (!actors.owns(shardOf(to.id))) throw movedWithMap(shardOf(to.id))
           if (method === 'reported' && from.role === 'conductor') return monitor.reported(to.id)

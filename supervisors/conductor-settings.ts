@@ -4,6 +4,7 @@ import type { Deadlines } from '../actors/operation/catalogue/index.ts'
 import type { Ratios, Resources } from '../actors/placement/amounts.ts'
 import type { ProjectSettings } from '../actors/project/project.ts'
 import type { SchedulerSettings } from '../actors/scheduler/settings.ts'
+import type { IdentitySettings } from './identity/service.ts'
 import type { InstanceTimers } from './instance-requests.ts'
 import type { RestartPolicy } from './restart.ts'
 
@@ -22,4 +23,6 @@ export interface ConductorSettings {
   readonly timers?: InstanceTimers
   readonly reconcile?: ReconcilePolicy
   readonly quotas?: ProjectSettings
+  /** Left out, this cluster has no identities. */
+  readonly identity?: IdentitySettings
 }

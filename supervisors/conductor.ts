@@ -8,6 +8,8 @@ import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
+import { directoryActor } from '../actors/identity/directory.ts'
+import { keyringActor } from '../actors/identity/keyring.ts'
 import { imageActor } from '../actors/image/image.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
@@ -16,7 +18,7 @@ import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
 import { NO_LIMITS } from '../actors/kernel/quota.ts'
-import { keyringActor } from '../actors/keyring/keyring.ts'
+import { keyPairsActor } from '../actors/key-pairs/key-pairs.ts'
 import { catalogue } from '../actors/operation/catalogue/index.ts'
 import { operationActor } from '../actors/operation/operation.ts'
 import { aggregatesActor } from '../actors/placement/aggregates.ts'
@@ -35,6 +37,7 @@ import { createClusterClock } from './cluster-clock.ts'
 import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
 import { createHostMonitor } from './host-monitor.ts'
+import { createIdentity } from './identity/service.ts'
 import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createPlacement } from './placement.ts'
@@ -133,7 +136,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
     ...[hostActor(defaults.ratios, defaults.reserved, recovery), aggregatesActor, groupActor],
-    ...[flavorActor, imageActor, diskActor, keyringActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...[flavorActor, imageActor, diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
   ]
   const actors: ActorHost = createActorHost({
     env,
@@ -152,6 +156,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
         summaries.changed(host)
         monitor.recorded(host.id, host.state)
       }
+      if (actor.kind === 'directory' || actor.kind === 'keyring') tellGateways()
       if (actor.kind === 'aggregates' && row) {
         placement.learnAggregates(row.body)
         for (const node of others()) messenger.cast(address('node', node), 'aggregatesChanged', {})
@@ -170,6 +175,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     call: (to, method, args) => messenger.call(to, method, args, { timeoutMs: CALL_MS }),
   })
 
+  /** What is lost of this, a gateway learns when it asks by itself. */
+  function tellGateways(): void {
+    for (const session of messenger.sessions.all())
+      if (session.identity.role === 'gateway') messenger.castTo(session, address('node', session.identity.node), 'identityChanged', {})
+  }
+
   /** The host of an instance is to protect it as soon as can be. Lost, this is made good by the next audit. */
   function noticePolicy({ ha, host, operation }: InstanceBody): void {
     if (ha === 'evacuate' && host !== null && operation === null) messenger.cast(address('monitor', host), 'policyChanged', {})
@@ -186,6 +197,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       case 'storage':
       case 'api':
       case 'fence':
+      case 'identity':
         return { at: 'here' }
       case 'compute':
         return { at: 'node', node: to.id }
@@ -301,6 +313,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     timers: settings.timers,
   })
 
+  const identityService = settings.identity && createIdentity({ env, now: clock.now, call, settings: settings.identity })
+
   const selfReport = createSelfReport({
     nodeId,
     engine: options.engine,
@@ -315,7 +329,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const doors = createDoors({
-    ...{ nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence: options.fence },
+    ...{ nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence: options.fence, identity: identityService },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })
@@ -339,6 +353,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     member.stop()
     monitor.stop()
     summaries.stop()
+    identityService?.stop()
     placement.stop()
     actors.stop()
     messenger.close()
@@ -354,6 +369,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     throw error
   }
   plantFlavors()
+  identityService?.start()
 
   /** Every new cluster has a few flavors; the actors see to it that a deleted one does not come back. */
   function plantFlavors(): void {

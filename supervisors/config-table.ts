@@ -98,8 +98,12 @@ const DAY = 24 * HOUR
 export const CONFIG_KEYS = {
   'cluster.conductors': integer(3, 'nodes', [1, 64], 'Conductors that `baton up` starts and keeps alive.'),
   'cluster.computes': integer(4, 'nodes', [0, 1000], 'Compute hosts that `baton up` starts and keeps alive.'),
-  'http.host': text('127.0.0.1', 'address', 'Address the gateway listens on. Loopback only until identities exist.'),
+  'http.host': text('127.0.0.1', 'address', 'Address the gateway listens on. Only loopback without `auth.mode: token`.'),
   'http.port': integer(8774, 'TCP port', [0, 65_535], 'Port of the REST API; 0 takes a free one.'),
+  'auth.mode': choice('none', ['none', 'token'], 'Whether requests need a token of an identity; none is for one machine and its one user.'),
+  'auth.tokenMs': integer(HOUR, 'ms', [MINUTE, 30 * DAY], 'Life of a token.'),
+  'auth.rotateMs': integer(7 * DAY, 'ms', [MINUTE, 3650 * DAY], 'How long one key signs tokens.'),
+  'policy.rules': list('rules', 'Rules over the defaults, each as `os_compute_api:servers:delete = rule:context_is_admin`.'),
   'data.folder': text('.baton', 'path', 'Folder of the embedded database, the logs and cluster.json.', 'BATON_DATA'),
   'database.url': text(null, 'URL', 'PostgreSQL to use, several hosts allowed; null starts an embedded one in the data folder.'),
   'driver.name': choice('auto', ['auto', 'fake', 'process'], 'What runs instances; auto takes the best that works on the host.'),

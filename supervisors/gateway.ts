@@ -1,11 +1,14 @@
 /** A gateway: stateless, speaks HTTP to the outside and asks conductors for everything. */
 import type { ClusterApi, QueueBody } from '../actors/api.ts'
+import { ALL } from '../actors/identity/directory.ts'
 import { address } from '../actors/kernel/address.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
+import { createGate, type Gate } from './identity/gate.ts'
+import { identityProxy } from './identity/serve.ts'
 import { createDirectory } from './seeds.ts'
 import { apiProxy } from './serve-api.ts'
 
@@ -16,6 +19,8 @@ export interface GatewayOptions {
   readonly seeds: readonly string[]
   /** Time a request may take before it is answered with 503, ms. */
   readonly requestMs: number
+  /** Whether this cluster has identities. */
+  readonly identity?: boolean
 }
 
 export interface Gateway {
@@ -25,6 +30,8 @@ export interface Gateway {
   ready(): boolean
   /** Resolves as soon as it is. */
   whenReady(): Promise<void>
+  /** Null without identities. */
+  readonly gate: Gate | null
   queues(): QueueBody[]
   stop(): void
 }
@@ -53,6 +60,7 @@ export function startGateway(options: GatewayOptions): Gateway {
       throw new BatonError('UnknownMethod', `a gateway has no method ${method}`)
     },
     take: ({ method, args, from }) => {
+      if (from.role === 'conductor' && method === 'identityChanged') gate?.changed()
       if (from.role !== 'conductor' || method !== 'map') return
       directory.learn(args)
       if (ready()) for (const resolve of waiting.splice(0)) resolve()
@@ -60,13 +68,18 @@ export function startGateway(options: GatewayOptions): Gateway {
     onMoved: fault => directory.moved(fault),
   })
   directory.start(messenger)
+  // To the conductor that has the directory: it counts the guesses.
+  const identity = identityProxy((method, args) => messenger.call(address('identity', ALL), method, args, { timeoutMs: options.requestMs }))
+  const gate = options.identity ? createGate({ env, api: identity }) : null
   return {
     api: apiProxy((method, args, affinity) => messenger.call(address('api', affinity ?? ''), method, args, { timeoutMs: options.requestMs })),
     messenger,
+    gate,
     ready,
     whenReady: () => (ready() ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),
     queues,
     stop() {
+      gate?.stop()
       directory.stop()
       messenger.close()
     },

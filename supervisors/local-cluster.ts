@@ -8,6 +8,7 @@ import { BatonError, toError } from '../actors/kernel/errors.ts'
 import type { Embedded } from '../persistence/embedded.ts'
 import { type Child, type ChildSpec, keepAlive } from './child.ts'
 import type { Config } from './config.ts'
+import { prepareCredentials } from './identity/clouds.ts'
 import { freePort, portIsFree } from './ports.ts'
 
 /** What `cluster.json` in the data folder says; mode 0600. */
@@ -40,6 +41,8 @@ export interface LocalClusterOptions {
   /** Takes the data folder for this process when there is no embedded database to do it. */
   lockFolder(): Promise<() => Promise<void>>
   say(line: string): void
+  /** Shows a secret to a person; left out where what is said ends in a file. */
+  sayInPrivate?(line: string): void
 }
 
 export interface LocalCluster {
@@ -109,11 +112,14 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     const seeds = await endpointsFor(folder, config.cluster.conductors, options.place)
     // Chosen once, so that a gateway that is started again is where clients knew it.
     const port = config.http.port === 0 ? await freePort() : config.http.port
-    const specs = specsOf(options, folder, url, seeds, port)
+    const admin = config.auth.mode === 'token' ? await prepareCredentials(folder, `http://${reachable(config.http.host)}:${port}`) : null
+    const specs = specsOf(options, folder, url, seeds, port, admin?.password)
     const endpoint = await startAll(specs)
     const file: ClusterFile = { endpoint, pid: process.pid, conductors: seeds }
     await writeAtomically(join(folder, 'cluster.json'), JSON.stringify(file, null, 2))
     announced = true
+    if (admin) say(`admin         password in ${join(folder, 'clouds.yaml')} and ${join(folder, 'openrc')}`)
+    if (admin?.isNew) options.sayInPrivate?.(`admin         password ${admin.password}`)
     const nodes: LocalCluster['nodes'] = () => children.map(c => ({ id: c.spec.id, role: c.spec.role, pid: c.pid() }))
     return { endpoint, file, nodes, stop }
   } catch (error) {
@@ -164,10 +170,12 @@ function specsOf(
   url: string,
   seeds: readonly string[],
   port: number,
+  adminPassword: string | undefined,
 ): ChildSpec[] {
   const common = configFile ? ['--config', configFile] : []
   const join_ = ['--join', seeds.join(',')]
-  const { BATON_DATABASE_URL: _, ...env } = process.env
+  const { BATON_DATABASE_URL: _, BATON_BOOTSTRAP_PASSWORD: __, ...env } = process.env
+  const secrets = { BATON_DATABASE_URL: url, ...(adminPassword === undefined ? {} : { BATON_BOOTSTRAP_PASSWORD: adminPassword }) }
   const spec = (id: string, role: ChildSpec['role'], args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildSpec => ({
     id,
     role,
@@ -178,13 +186,16 @@ function specsOf(
   })
   return [
     // The URL holds a password: it goes by the environment, which only conductors get, and never into a process list.
-    ...seeds.map((endpoint, i) => spec(`conductor-${i + 1}`, 'conductor', ['--listen', endpoint], { BATON_DATABASE_URL: url })),
+    ...seeds.map((endpoint, i) => spec(`conductor-${i + 1}`, 'conductor', ['--listen', endpoint], secrets)),
     ...Array.from({ length: config.cluster.computes }, (_, i) =>
       spec(`compute-${i + 1}`, 'compute', [...join_, '--driver', config.driver.name, '--data', folder]),
     ),
     spec('gateway-1', 'gateway', [...join_, '--port', String(port)]),
   ]
 }
+
+/** An address by which a client on this machine reaches what listens on `host`. */
+const reachable = (host: string): string => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host)
 
 /** Conductors keep their endpoints over a restart of the cluster where they can. */
 async function endpointsFor(folder: string, count: number, place: LocalClusterOptions['place']): Promise<string[]> {

@@ -86,6 +86,8 @@ export function createMember(options: MemberOptions): ClusterMember {
   let renewAgain = false
   let balancing: Promise<void> | null = null
   let balanceAgain = false
+  /** Shards were given away and no answer came: what is known of the map may say that they are still ours. */
+  let unsure = false
   let draining: Promise<void> | null = null
   let leaving = false
   let stopped = false
@@ -218,7 +220,12 @@ export function createMember(options: MemberOptions): ClusterMember {
   }
 
   async function balanceOnce(): Promise<void> {
+    if (unsure) await look()
+    unsure = false
     if (!state) return
+    // What is another's by now is let go at once: a release may have been carried out late, when nobody waited for it any more.
+    const owners = state.map.owners
+    await letGo(actors.owned().filter(shard => owners[shard] !== incarnation))
     // Shards the database says are ours but that are not served yet: we got them from an owner that let go.
     const given = shardsOf(state.map).filter(s => !served.has(s))
     if (given.length > 0) await adopt(given, null)
@@ -233,13 +240,20 @@ export function createMember(options: MemberOptions): ClusterMember {
     for (const [to, shards] of plan.release) {
       const ours = shards.filter(s => actors.owns(s))
       if (ours.length === 0) continue
-      for (const shard of ours) served.delete(shard)
-      await actors.drain(ours)
-      options.onReleased(ours)
+      await letGo(ours)
+      unsure = true
       learn(await membership.release(incarnation, ours, to))
+      unsure = false
       const heir = state?.members.find(m => m.incarnation === to)
       if (heir) messenger.cast(address('node', heir.nodeId), 'membershipChanged', {})
     }
+  }
+
+  async function letGo(shards: readonly number[]): Promise<void> {
+    if (shards.length === 0) return
+    for (const shard of shards) served.delete(shard)
+    await actors.drain(shards)
+    options.onReleased(shards)
   }
 
   const shardsOf = (map: ShardMap): number[] => map.owners.flatMap((owner, shard) => (owner === incarnation ? [shard] : []))

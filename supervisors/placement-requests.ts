@@ -12,14 +12,16 @@ import type {
   Placement,
   PlacementApi,
 } from '../actors/api.ts'
+import { address } from '../actors/kernel/address.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { ViewQuery, Views } from '../actors/kernel/ports.ts'
 import { ALL } from '../actors/placement/aggregates.ts'
-import { MAX_MEMBERS } from '../actors/placement/group.ts'
+import { GROUP_SHARE, MAX_MEMBERS } from '../actors/placement/group.ts'
 import { resourcesOf } from '../actors/placement/specs.ts'
 import { zoneOfHost, zonesOf } from '../actors/placement/zones.ts'
 import type { PlacementService } from './placement.ts'
+import type { Quotas } from './quotas.ts'
 
 export interface PlacementRequestsOptions {
   readonly views: Views
@@ -29,6 +31,7 @@ export interface PlacementRequestsOptions {
   bootable(id: string): Promise<ImageBody>
   get<T>(table: ViewTable, id: string, what: string): Promise<T>
   list<T>(table: ViewTable, where: ViewQuery['where'], page: Page): Promise<T[]>
+  readonly quotas: Quotas
 }
 
 export interface PlacementRequests extends PlacementApi {
@@ -36,7 +39,7 @@ export interface PlacementRequests extends PlacementApi {
   checkPlacement(placement: Placement, count: number): Promise<void>
 }
 
-export function placementRequests({ views, call, explain, bootable, get, list }: PlacementRequestsOptions): PlacementRequests {
+export function placementRequests({ views, call, explain, bootable, get, list, quotas }: PlacementRequestsOptions): PlacementRequests {
   const aggregates = async (): Promise<AggregateBody[]> =>
     ((await views.get('aggregates', ALL))?.body as { aggregates: AggregateBody[] } | undefined)?.aggregates ?? []
 
@@ -124,7 +127,19 @@ export function placementRequests({ views, call, explain, bootable, get, list }:
     },
     listGroups: ({ project, ...page }) => list('server_group', { deleted: false, ...(project === undefined ? {} : { project }) }, page),
     getGroup: async ({ id }) => (await call('group', id, 'get', {})) as GroupBody,
-    createGroup: async ({ id, ...definition }) => (await call('group', id, 'create', definition)) as GroupBody,
+    async createGroup({ id, ...definition }) {
+      const taken = await quotas.take(definition.project, [address('group', id)], GROUP_SHARE)
+      try {
+        const made = (await call('group', id, 'create', { ...definition, quota: taken.number })) as GroupBody
+        taken.confirm()
+        return made
+      } catch (error) {
+        taken.doubt()
+        // Its reservation was given up meanwhile; another will be made.
+        if (error instanceof BatonError && error.code === 'StaleCommand') throw new BatonError('Unavailable', error.message, { retryAfterMs: 1000 })
+        throw error
+      }
+    },
     async deleteGroup({ id }) {
       await call('group', id, 'delete', {})
       return {}

@@ -19,7 +19,16 @@ const readme = files.find(f => f.path === 'README.md')?.text ?? ''
 const codes = Object.keys(ERRORS)
 const keys = Object.keys(CONFIG_KEYS)
 
-const ENTRIES = new Set(['bin/baton.ts', 'bin/docs.ts', 'test/run.ts', 'test/sim/main.ts', 'bench/main.ts', 'supervisors/watchdog/main.ts'])
+const ENTRIES = new Set([
+  'bin/baton.ts',
+  'bin/docs.ts',
+  'test/run.ts',
+  'test/sim/main.ts',
+  'test/scenarios/main.ts',
+  'bench/main.ts',
+  'test/sim/planted/register.ts',
+  'supervisors/watchdog/main.ts',
+])
 const isEntry = (path: string): boolean => ENTRIES.has(path) || path.endsWith('.test.ts')
 
 const none = (violations: readonly Violation[]): void =>

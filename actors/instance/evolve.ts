@@ -6,6 +6,8 @@ import { recentRestarts } from './ha.ts'
 import { commandOrder, type FlavorSize, type InstanceEvent, type InstanceSpec, type InstanceState, type Origin, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, isToRun, rowOf, settle } from './states.ts'
 
+/** A copy of an update may come late, but not behind so many others. */
+const UPDATES_KNOWN = 32
 /** Pause before what begins by itself is tried again when it could not be done, ms. */
 const DUE_AGAIN_MS = 60_000
 
@@ -59,6 +61,7 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
         spec: state.spec && { ...state.spec, ...event.spec },
         tags: event.tags ?? state.tags,
         due: event.spec.ha === 'none' ? wantedByPeople(state) : state.due,
+        updates: event.requestId === undefined ? (state.updates ?? []) : [...(state.updates ?? []), event.requestId].slice(-UPDATES_KNOWN),
         updatedAt: at,
       }
     case 'held':

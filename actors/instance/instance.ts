@@ -240,6 +240,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     unlock: {},
     update: {
       check: checkObject({
+        requestId,
         name: optional(text(255)),
         metadata: optional(record),
         setMetadata: optional(record),

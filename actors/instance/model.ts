@@ -84,6 +84,8 @@ export interface InstanceState extends Standing {
   /** The newest task that has ended, so that a repeated request is answered like the first. */
   readonly last: Task | null
   readonly due: Due | null
+  /** The newest requests that changed something of it at once; absent in older snapshots. */
+  readonly updates?: readonly string[]
   /** What its server group has been told: after which operation, and when it is tried again if it could not be told. */
   readonly told?: Told
   /** Cluster times at which the HA policy has started the guest again within the last hour; absent in older snapshots. */
@@ -122,7 +124,13 @@ export type InstanceEvent =
   | { readonly type: 'restartDue'; readonly due: Due; readonly power: PowerState | null; readonly fault: Fault }
   | { readonly type: 'locked'; readonly reason: string | null }
   | { readonly type: 'unlocked' }
-  | { readonly type: 'updated'; readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata' | 'ha' | 'about'>>; readonly tags?: readonly string[] }
+  | {
+      readonly type: 'updated'
+      readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata' | 'ha' | 'about'>>
+      readonly tags?: readonly string[]
+      /** Absent in older events. */
+      readonly requestId?: string
+    }
   | { readonly type: 'stateReset'; readonly vmState: 'active' | 'error' }
   /** The server group knows where the instance was left by its newest operation, or could not be told. */
   | { readonly type: 'groupTold'; readonly operations: number }

@@ -198,16 +198,17 @@ export function decideUnlock(state: InstanceState, id: string): D {
 }
 
 export function decideUpdate(state: InstanceState, args: UpdateArgs, id: string): D {
-  const { name } = args
+  const { name, requestId } = args
   const tags = tagsAfter(state.tags, args)
   if (tags && tags.length > MAX_TAGS) return refuse('BadRequest', `instance ${id} would have ${tags.length} tags; at most ${MAX_TAGS} are allowed`)
   if (state.vmState === 'deleted') return deleted(id)
+  if (state.updates?.includes(requestId)) return accept([], s => bodyOf(s, id))
   // As in Nova, a lock holds metadata, but neither name nor tags.
   const metadata = metadataAfter(state.spec?.metadata ?? {}, args)
   if (metadata && state.locked) return lockedBy(state, 'change the metadata of', id)
   const about = args.about && aboutAfter(state.spec?.about ?? {}, args.about)
   const spec = { ...(name === undefined ? {} : { name }), ...(metadata ? { metadata } : {}), ...(about ? { about } : {}) }
-  return accept([{ type: 'updated', spec, ...(tags ? { tags } : {}) }], s => bodyOf(s, id))
+  return accept([{ type: 'updated', spec, requestId, ...(tags ? { tags } : {}) }], s => bodyOf(s, id))
 }
 
 const MAX_TAGS = 50

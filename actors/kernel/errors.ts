@@ -14,6 +14,8 @@ export const ERRORS = {
   BadRequest: { http: 400, retry: false, meaning: 'The request is malformed; the message names the field.' },
   NotFound: { http: 404, retry: false, meaning: 'No such instance, flavor, image, host, operation or node.' },
   Conflict: { http: 409, retry: false, meaning: 'The subject is in a state that does not allow this; the message says which would.' },
+  Unauthorized: { http: 401, retry: false, meaning: 'The request has no valid token, or the credentials are wrong.' },
+  TooManyAttempts: { http: 429, retry: false, meaning: 'Too many wrong passwords from there or for that user; wait as long as the answer says.' },
   Forbidden: { http: 403, retry: false, meaning: 'A limit or a rule forbids it.' },
   QuotaExceeded: { http: 403, retry: false, meaning: 'A quota of the project does not allow it; the message says which, and with what numbers.' },
   TooLarge: { http: 413, retry: false, meaning: 'The message or body exceeds its limit.' },

@@ -7,11 +7,16 @@
  * other. What a member still holds when its operation is over, its own actor reports (`settled`); that ends what was admitted.
  * Members per host of an anti-affinity group are counted once more by the host itself when the claim arrives.
  *
+ * A project may have only so many (`server_groups`), so it holds its share of the quota until it is deleted.
+ *
  * Orders are those of commands (`commandOrder`): a copy of an older request that comes late changes nothing.
  */
+import { address, addressKey } from '../kernel/address.ts'
 import { type BucketMap, emptyMap, entries, get, remove, set } from '../kernel/bucket-map.ts'
 import { anyOf, checkObject, flag, integer, listOf, optional, text } from '../kernel/check.ts'
-import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
+import { accept, type DecideContext, type Decision, defineActor, refuse, type WorkResult } from '../kernel/define.ts'
+import type { Amounts } from '../kernel/quota.ts'
+import { asked, evolveHolding, HOLDS, type Holding, type HoldingEvent, isPast, settledBy, settleWork, taking } from '../project/holding.ts'
 import { GROUP_POLICIES, type GroupBody, type GroupPolicy } from './bodies.ts'
 import { breaks, type GroupView } from './rules.ts'
 
@@ -40,6 +45,8 @@ interface GroupState {
   readonly members: BucketMap<Member>
   /** Former members and when they went, for as long as a copy of what they said may come late. Cluster time, ms. */
   readonly gone: BucketMap<number>
+  /** Absent in groups of before there were quotas. */
+  readonly holding?: Holding | null
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -47,8 +54,18 @@ interface GroupState {
 type GroupCommand =
   | {
       readonly method: 'create'
-      readonly args: { readonly name: string; readonly project: string; readonly policy: GroupPolicy; readonly maxServerPerHost?: number }
+      readonly args: {
+        readonly name: string
+        readonly project: string
+        readonly policy: GroupPolicy
+        readonly maxServerPerHost?: number
+        /** The reservation that was made for it. */
+        readonly quota?: number
+      }
     }
+  /** Its project asks what it holds; a reservation it has not taken by now it never will. */
+  | { readonly method: 'holds'; readonly args: { readonly project: string; readonly number?: number } }
+  | { readonly method: '@result'; readonly args: WorkResult }
   /** How the group looks to one of its members; null when there is nothing to obey. `leaving`: a host that no longer counts. */
   | { readonly method: 'view'; readonly args: { readonly instance: string; readonly leaving?: string } }
   /** The first of these hosts that keeps the rule. Refused as `HostRefused` when none does. */
@@ -69,8 +86,14 @@ type GroupEvent =
   | { readonly type: 'admitted'; readonly instance: string; readonly host: string; readonly order: number }
   | { readonly type: 'settled'; readonly instance: string; readonly order: number; readonly hosts: readonly string[]; readonly gone: boolean }
   | { readonly type: 'deleted' }
+  | HoldingEvent
 
 type D = Decision<GroupState, GroupEvent>
+
+/** What counts against its project. */
+export const GROUP_SHARE: Amounts = { server_groups: 1 }
+
+const needsOf = ({ status }: GroupState): Amounts | null => (status === 'present' ? GROUP_SHARE : null)
 
 const STRANGER: Member = { hosts: [], admitted: null, order: -1 }
 
@@ -86,11 +109,18 @@ function viewFor(state: GroupState, id: string, instance: string, leaving: strin
   return { id, policy: state.policy, max: state.max, others }
 }
 
-function decide(state: GroupState, command: GroupCommand, { id }: DecideContext): D {
+function decide(state: GroupState, command: GroupCommand, { id, now }: DecideContext): D {
   const reply = (s: GroupState) => bodyOf(s, id)
   switch (command.method) {
     case 'create':
       return decideCreate(state, command.args, id)
+    case 'holds': {
+      const { project, number } = command.args
+      if (state.status !== 'absent' && state.project !== project) return accept([], () => ({ held: null }))
+      return accept(number === undefined ? [] : asked(state.holding ?? null, number), s => ({ held: s.holding?.amounts ?? null }))
+    }
+    case '@result':
+      return accept(settledBy(state.holding ?? null, needsOf(state), command.args, now) ?? [])
     case 'view':
       return accept([], s => (s.status === 'present' ? viewFor(s, id, command.args.instance, command.args.leaving) : null))
     case 'admit':
@@ -112,14 +142,19 @@ function decide(state: GroupState, command: GroupCommand, { id }: DecideContext)
 }
 
 function decideCreate(state: GroupState, args: Extract<GroupCommand, { method: 'create' }>['args'], id: string): D {
-  const { name, project, policy, maxServerPerHost } = args
+  const { name, project, policy, maxServerPerHost, quota } = args
+  const holding = state.holding ?? null
   if (maxServerPerHost !== undefined && policy !== 'anti-affinity') {
     return refuse('BadRequest', `only an anti-affinity group takes the rule max_server_per_host; ${policy} has no limit to set`)
   }
   const max = maxServerPerHost ?? 1
-  if (state.status === 'absent') return accept([{ type: 'created', name, project, policy, max }], s => bodyOf(s, id))
+  const taken = taking(holding, quota, GROUP_SHARE)
+  if (state.status === 'absent') {
+    if (quota !== undefined && isPast(holding, quota)) return refuse('StaleCommand', `server group ${id} was given up; send the request again`)
+    return accept([{ type: 'created', name, project, policy, max }, ...taken], s => bodyOf(s, id))
+  }
   const same = state.status === 'present' && state.name === name && state.policy === policy && state.max === max
-  return same ? accept([], s => bodyOf(s, id)) : refuse('Conflict', `server group ${id} exists already with other rules`)
+  return same ? accept(taken, s => bodyOf(s, id)) : refuse('Conflict', `server group ${id} exists already with other rules`)
 }
 
 function decideAdmit(state: GroupState, args: Extract<GroupCommand, { method: 'admit' }>['args'], id: string): D {
@@ -162,6 +197,9 @@ function evolve(state: GroupState, event: GroupEvent, at: number): GroupState {
     }
     case 'deleted':
       return { ...state, status: 'deleted', members: emptyMap, gone: emptyMap, updatedAt: at }
+    case 'held':
+    case 'settleFailed':
+      return { ...state, holding: evolveHolding(state.holding ?? null, event) }
   }
 }
 
@@ -196,8 +234,10 @@ export const groupActor = defineActor<GroupState, GroupCommand, GroupEvent>({
         project: text(64),
         policy: anyOf(...GROUP_POLICIES),
         maxServerPerHost: optional(integer(1, MAX_MEMBERS)),
+        quota: optional(integer(1, Number.MAX_SAFE_INTEGER)),
       }),
     },
+    holds: HOLDS,
     view: { check: checkObject({ instance, leaving: optional(text(128)) }) },
     admit: { check: checkObject({ instance, order, hosts, leaving: optional(text(128)) }) },
     settled: { check: checkObject({ instance, order, hosts, gone: flag }) },
@@ -217,12 +257,13 @@ export const groupActor = defineActor<GroupState, GroupCommand, GroupEvent>({
   }),
   decide,
   evolve,
-  work: () => [],
+  work: (state, id) => settleWork(state.holding ?? null, needsOf(state), state.project, addressKey(address('group', id))),
   view(state, id) {
     if (state.status === 'absent') return null
     const deleted = state.status === 'deleted'
     const columns = { name: state.name, project: state.project, deleted, created_at: state.createdAt, updated_at: state.updatedAt }
     return { table: 'server_group', id, columns, body: bodyOf(state, id) }
   },
-  finished: state => state.status === 'deleted',
+  // An id that was given up before anything was made of it, or what is gone and was given back.
+  finished: state => (state.status === 'absent' ? !!state.holding : state.status === 'deleted' && !state.holding?.amounts),
 })

@@ -4,7 +4,7 @@
  * conductor can write.
  */
 import type { Effect } from '../../actors/hypervisor/drivers/store.ts'
-import type { Note } from './clients.ts'
+import { HIGHLY_AVAILABLE, type Note } from './clients.ts'
 
 export interface Evidence {
   readonly notes: readonly Note[]
@@ -13,9 +13,11 @@ export interface Evidence {
   readonly openOperations: readonly { readonly id: string; readonly kind: string }[]
   readonly hosts: readonly { readonly id: string; readonly claims: number }[]
   /** Guests by host, as the drivers keep them. */
-  readonly guests: ReadonlyMap<string, readonly string[]>
+  readonly guests: ReadonlyMap<string, readonly { readonly id: string; readonly power: string }[]>
   /** By host, each in the order in which it was done. */
   readonly effects: ReadonlyMap<string, readonly Effect[]>
+  /** What watchdogs stopped because the lease of their host had run out, and when, ms since 1970. */
+  readonly lapses: readonly { readonly host: string; readonly instance: string; readonly at: number }[]
 }
 
 export interface Violation {
@@ -26,8 +28,8 @@ export interface Violation {
 type Rule = (evidence: Evidence) => string[]
 
 /** Off its host for good, or not running any more. */
-const ENDS_RUN = new Set(['destroy', 'stop', 'suspend', 'shelve'])
-const BEGINS_RUN = new Set(['spawn', 'start', 'resume', 'reboot', 'receive'])
+const ENDS_RUN = new Set(['destroy', 'stop', 'suspend', 'shelve', 'handOver', 'lapse'])
+const BEGINS_RUN = new Set(['spawn', 'start', 'resume', 'reboot', 'receive', 'finishIncoming', 'cancelOutgoing'])
 /** States in which an instance holds room on two hosts. */
 const ON_TWO_HOSTS = 'VERIFY_RESIZE'
 
@@ -42,6 +44,8 @@ const RULES: Readonly<Record<string, Rule>> = {
     const deleted = new Set(notes.filter(n => n.what === 'delete' && n.outcome === 'acknowledged').map(n => n.instance))
     return instances.flatMap(i => (deleted.has(i.id) ? [`${i.id} is ${i.status}`] : []))
   },
+  'an acknowledged request becomes an operation': ({ notes }) =>
+    notes.flatMap(n => (n.outcome === 'lost' ? [`${n.what} of ${n.instance}, request ${n.detail}`] : [])),
   'every operation ends': ({ openOperations }) => openOperations.map(o => `${o.kind} ${o.id} is open`),
   'no instance is left between states': ({ instances }) =>
     instances.flatMap(i => (i.status === 'BUILD' || i.status === 'UNKNOWN' ? [`${i.id} is ${i.status}`] : [])),
@@ -55,8 +59,9 @@ const RULES: Readonly<Record<string, Rule>> = {
         return again ? [`${method} ${order} of ${instance} on ${host}`] : []
       })
     }),
-  'an instance runs in one place': ({ effects }) => {
-    const all = [...effects].flatMap(([host, done]) => done.map(effect => ({ ...effect, host })))
+  'an instance runs in one place': ({ effects, lapses }) => {
+    const commands = [...effects].flatMap(([host, done]) => done.map(effect => ({ ...effect, host })))
+    const all = [...commands, ...lapses.map(lapse => ({ ...lapse, method: 'lapse' as const }))]
     // Of the same moment an end comes first: two hosts' effects of one millisecond have no order.
     const inTime = all.toSorted((a, b) => a.at - b.at || Number(ENDS_RUN.has(b.method)) - Number(ENDS_RUN.has(a.method)))
     const running = new Map<string, string>()
@@ -70,7 +75,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'a guest is where its instance is': ({ instances, guests }) => {
     const holders = new Map<string, string[]>()
-    for (const [host, ids] of guests) for (const id of ids) holders.set(id, [...(holders.get(id) ?? []), host])
+    for (const [host, there] of guests) for (const { id } of there) holders.set(id, [...(holders.get(id) ?? []), host])
     const missing = instances.flatMap(({ id, host, status }) => {
       const where = holders.get(id) ?? []
       if (host === null || status === 'ERROR') return []
@@ -80,6 +85,28 @@ const RULES: Readonly<Record<string, Rule>> = {
     const known = new Set(instances.map(i => i.id))
     const strangers = [...holders].flatMap(([id, where]) => (known.has(id) ? [] : [`guest ${id} on ${where.join(', ')} belongs to nobody`]))
     return [...missing, ...strangers]
+  },
+  'what is active runs': ({ instances, guests }) => {
+    const running = new Set([...guests].flatMap(([host, there]) => there.flatMap(({ id, power }) => (power === 'running' ? [`${id} ${host}`] : []))))
+    return instances.flatMap(({ id, status, host }) =>
+      status === 'ACTIVE' && !running.has(`${id} ${host}`) ? [`${id} does not run on ${host}`] : [],
+    )
+  },
+  'what is highly available stays active': ({ notes, instances }) => {
+    const deleted = new Set(notes.filter(n => n.what === 'delete').map(n => n.instance))
+    const was = new Set(notes.filter(n => n.what === 'seen' && n.detail === HIGHLY_AVAILABLE && !deleted.has(n.instance)).map(n => n.instance))
+    return instances.flatMap(({ id, status }) => (was.has(id) && status !== 'ACTIVE' ? [`${id} is ${status}`] : []))
+  },
+  'what a client saw end has ended': ({ notes }) => {
+    const over = new Map<string, string>()
+    return notes.flatMap(({ client, what, instance, outcome, detail }) => {
+      if (what !== 'seen' || detail === HIGHLY_AVAILABLE) return []
+      const thing = detail === '' ? `instance ${instance}` : `operation ${detail}`
+      const key = `${client} ${thing}`
+      const before = over.get(key)
+      if (before === undefined && (outcome === 'ended' || outcome === 'gone')) over.set(key, outcome)
+      return before !== undefined && before !== outcome ? [`client ${client} saw ${thing} ${before}, then ${outcome}`] : []
+    })
   },
   'allocations equal instances': ({ instances, hosts }) => {
     const expected = instances.reduce((sum, i) => sum + (i.status === ON_TWO_HOSTS ? 2 : i.host === null ? 0 : 1), 0)
@@ -92,3 +119,10 @@ export const RULE_NAMES: readonly string[] = Object.keys(RULES)
 
 export const judge = (evidence: Evidence): Violation[] =>
   Object.entries(RULES).flatMap(([rule, find]) => find(evidence).map(what => ({ rule, what })))
+
+/** How often an instance was made anew elsewhere after its watchdog had stopped it. */
+export const evacuations = ({ effects, lapses }: Evidence): number =>
+  [...effects].reduce((sum, [host, done]) => {
+    const came = done.filter(e => e.method === 'receive' && lapses.some(l => l.instance === e.instance && l.host !== host && l.at <= e.at))
+    return sum + came.length
+  }, 0)

@@ -14,6 +14,8 @@ const run = promisify(execFile)
 
 export const OUTSIDE = 'outside'
 const PREFIX = 'baton-chaos-'
+/** Of a node's own network, below those the kernel gives out. */
+const PROXY_PORT = 7999
 
 /** What a frame must look like to be dropped, as the switch sees it. Node names, `null` for any. */
 export interface Drop {
@@ -33,6 +35,11 @@ export interface Network {
   drop(rules: readonly Drop[]): Promise<() => Promise<void>>
   /** Limits what a node receives to so many kilobits a second; the answer lifts the limit. */
   limit(node: string, kilobits: number): Promise<() => Promise<void>>
+  /**
+   * Puts a proxy before a port of a node: `script` is run there with the port to listen at, the node's address and port, and `args`.
+   * Connections that there are break, and go through it from then on; the answer ends it, and they break once more.
+   */
+  intercept(node: string, port: number, script: string, args: readonly string[]): Promise<() => Promise<void>>
   close(): Promise<void>
 }
 
@@ -83,6 +90,7 @@ export async function createNetwork(nodes: readonly string[]): Promise<Network> 
   /** The switch's port of each node; `p0` leads outside. */
   const ports = new Map([OUTSIDE, ...nodes].map((node, i) => [node, `p${i}`]))
   const addressOf = (i: number): string => `${subnet}.${i + 1}`
+  const addresses = new Map(nodes.map((node, i) => [node, addressOf(i + 1)]))
   const outer = `bc${process.pid}`
   const active = new Set<readonly Drop[]>()
 
@@ -148,9 +156,44 @@ export async function createNetwork(nodes: readonly string[]): Promise<Network> 
       await tc('add', 'tbf', 'rate', `${kilobits}kbit`, 'burst', '16kb', 'latency', '400ms')
       return async () => void (await tc('del'))
     },
+    async intercept(node, port, script, args) {
+      const namespace = namespaceOf(node)
+      const child = spawn(
+        'ip',
+        ['netns', 'exec', namespace, process.execPath, script, ...[PROXY_PORT, addresses.get(node), port, ...args].map(String)],
+        {
+          stdio: ['pipe', 'pipe', 'inherit'],
+        },
+      )
+      const gone = new Promise<void>(resolve => child.once('close', () => resolve()))
+      const end = async (): Promise<void> => {
+        child.stdin.end()
+        await gone
+      }
+      const ready = await Promise.race([new Promise<true>(resolve => child.stdout.once('data', () => resolve(true))), gone.then(() => false)])
+      if (!ready) throw new Error(`the proxy of ${node} ended before it was ready`)
+      try {
+        await nft(namespace, interception(port))
+      } catch (error) {
+        await end()
+        throw error
+      }
+      return async () => {
+        await nft(namespace, ['delete table ip chaos'])
+        await end()
+      }
+    },
     close,
   }
 }
+
+/** New connections to the port come to the proxy. What still goes to the port itself from outside is of older ones: they are reset. */
+const interception = (port: number): string[] => [
+  'table ip chaos {',
+  `chain redirected { type nat hook prerouting priority dstnat; iifname "eth0" tcp dport ${port} redirect to :${PROXY_PORT}; }`,
+  `chain older { type filter hook input priority 0; iifname "eth0" tcp dport ${port} reject with tcp reset; }`,
+  '}',
+]
 
 /** One rule of a chain, or two where a port is named: it is the port of either side. */
 function ruleLines({ from, to, port, percent }: Drop, ports: ReadonlyMap<string, string>): string[] {

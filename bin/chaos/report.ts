@@ -6,10 +6,12 @@ import type { Note } from './clients.ts'
 import type { Fault } from './faults/fault.ts'
 import { RULE_NAMES } from './judge.ts'
 import type { Deed } from './nemesis.ts'
-import type { ChaosResult } from './run.ts'
+import type { ChaosResult, TakeOver } from './run.ts'
 
 const WIDTH = 1120
 const LEFT = 210
+/** Room for the second half of the last tick. */
+const RIGHT = 24
 const LANE = 18
 const CHART = 150
 const BOTTOM = 22
@@ -30,6 +32,7 @@ svg { width: 100%; height: auto; display: block }
 text { fill: var(--dim); font-size: 11px; font-family: system-ui, sans-serif } text.name { fill: var(--ink) }
 table { border-collapse: collapse }
 td { padding: .15rem 1rem .15rem 0; text-align: left; border-bottom: 1px solid var(--line) }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 0 3rem }
 td.n { text-align: right; font-variant-numeric: tabular-nums }
 `
 
@@ -38,7 +41,7 @@ export function reportOf(run: ChaosResult, faults: readonly Fault[]): string {
   const seconds = Math.round((run.endedAt - run.beganAt) / 1000)
   const verdict =
     violations.length === 0
-      ? '<p class="verdict good">No violation: what clients were told, what the cluster says and what was done on the hosts are one story.</p>'
+      ? '<p class="verdict good">No violation</p><p>What clients were told, what the cluster says and what was done on the hosts are one story.</p>'
       : `<p class="verdict bad">${violations.length} violation${violations.length === 1 ? '' : 's'}</p>`
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -48,12 +51,16 @@ export function reportOf(run: ChaosResult, faults: readonly Fault[]): string {
 ${verdict}
 <h2>Faults, and what got through</h2>
 ${timeline(run)}
-<h2>Take-overs</h2>
-${takeOverLine(run.takeOverMs)}
-<h2>Operations</h2>
+<h2>Take-overs and evacuations</h2>
+${takeOverLine(run.takeOvers)}
+<p>${run.evacuated} evacuations of instances whose host was lost.</p>
+<div class="beside"><section>
+<h2>Operations, and how they ended</h2>
 ${operationsTable(run.notes)}
-<h2>Rules that were checked</h2>
+</section><section>
+<h2>Rules, and how often they were broken</h2>
 ${rulesTable(run)}
+</section></div>
 <h2>Faults that were made</h2>
 ${faultsTable(run, faults)}
 </html>
@@ -64,7 +71,7 @@ ${faultsTable(run, faults)}
 function timeline({ beganAt, endedAt, deeds, notes }: ChaosResult): string {
   const lanes = [...new Set(deeds.map(d => d.fault))].toSorted()
   const span = Math.max(1, endedAt - beganAt)
-  const x = (at: number): number => Math.round((LEFT + ((at - beganAt) / span) * (WIDTH - LEFT)) * 10) / 10
+  const x = (at: number): number => Math.round((LEFT + ((at - beganAt) / span) * (WIDTH - LEFT - RIGHT)) * 10) / 10
   const chartTop = lanes.length * LANE + 12
   const height = chartTop + CHART + BOTTOM
   const bars = deeds.map(({ fault, victim, beganAt: from, healedAt }) => {
@@ -72,9 +79,14 @@ function timeline({ beganAt, endedAt, deeds, notes }: ChaosResult): string {
     const title = `${fault} ${victim}, ${((healedAt - from) / 1000).toFixed(1)} s`
     return bar({ x: x(from), y: lanes.indexOf(fault) * LANE + 3, width, height: LANE - 6, fill: '--fault', title })
   })
+  // Behind the chart, so that a gap in it shows its cause.
+  const shades = deeds.map(({ beganAt: from, healedAt }) => {
+    const width = Math.max(1, x(healedAt || endedAt) - x(from))
+    return `<rect x="${x(from)}" y="${chartTop}" width="${width.toFixed(1)}" height="${CHART}" fill="var(--fault)" opacity=".1"/>`
+  })
   const perSecond = wellPerSecond(notes, beganAt, Math.ceil(span / 1000))
   const most = Math.max(1, ...perSecond)
-  const width = Math.max(1, ((WIDTH - LEFT) / perSecond.length) * 0.85)
+  const width = Math.max(1, ((WIDTH - LEFT - RIGHT) / perSecond.length) * 0.85)
   const flow = perSecond.map((count, second) => {
     const tall = (count / most) * CHART
     return bar({
@@ -95,8 +107,9 @@ function timeline({ beganAt, endedAt, deeds, notes }: ChaosResult): string {
   })
   const label = 'Faults over time, and operations that ended well in each second'
   return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">
-${ticks.join('')}${names.join('')}${bars.join('')}
-<text class="name" x="0" y="${chartTop + 12}">ended well per second</text><text x="${LEFT - 34}" y="${chartTop + 10}">${most}</text>
+${ticks.join('')}${shades.join('')}${names.join('')}${bars.join('')}
+<text class="name" x="0" y="${chartTop + 12}">ended well per second</text>
+<text x="${LEFT - 8}" y="${chartTop + 10}" text-anchor="end">${most}</text>
 ${flow.join('')}
 </svg>`
 }
@@ -118,10 +131,16 @@ function wellPerSecond(notes: readonly Note[], beganAt: number, seconds: number)
 export const wentWell = (note: Note): boolean =>
   note.what === 'end' ? note.outcome === 'done' : note.what === 'create' && note.outcome === 'acknowledged'
 
-function takeOverLine(times: readonly number[]): string {
-  if (times.length === 0) return '<p class="dim">No conductor was killed while it had something to do.</p>'
-  const figures = `p50 ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`
-  return `<p>${times.length} times: ${figures}, from kill -9 to the first step that another conductor resumed.</p>`
+function takeOverLine(takeOvers: readonly TakeOver[]): string {
+  if (takeOvers.length === 0) return '<p class="dim">No conductor was killed while it had something to do.</p>'
+  return `<p>From kill -9 to the first step that another conductor resumed: ${takeOverFigures(takeOvers)}.</p>`
+}
+
+export function takeOverFigures(takeOvers: readonly TakeOver[]): string {
+  const figures = (times: readonly number[]): string =>
+    times.length === 0 ? 'none' : `${times.length}, p50 ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`
+  const alone = takeOvers.filter(t => t.alone).map(t => t.ms)
+  return `${figures(takeOvers.map(t => t.ms))}; while nothing else was wrong ${figures(alone)}`
 }
 
 /** The smallest of the values that is not below this share of them. */
@@ -134,7 +153,7 @@ export function percentile(values: readonly number[], share: number): number {
 export function tally(notes: readonly Note[]): Map<string, number> {
   const counts = new Map<string, number>()
   for (const { what, outcome, detail } of notes) {
-    if (what !== 'create' && outcome === 'acknowledged') continue
+    if (what === 'seen' || (what !== 'create' && outcome === 'acknowledged')) continue
     const key = what === 'end' ? `${detail} ${outcome}` : [what, outcome, detail].filter(Boolean).join(' ')
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }

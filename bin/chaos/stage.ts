@@ -2,19 +2,26 @@
  * What chaos is made on: a cluster of real processes over a real PostgreSQL, in a data folder of its own, and, where this machine
  * allows it, with each node in a network of its own. Everything here is started by this process and ends with it.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Embedded, startEmbedded } from '../../persistence/embedded.ts'
-import { parseDatabaseUrl } from '../../persistence/hosts.ts'
-import { loadConfig } from '../../supervisors/config.ts'
+import { type ConfigKey, loadConfig } from '../../supervisors/config.ts'
+import { environmentName } from '../../supervisors/config-table.ts'
 import { type LocalCluster, startLocalCluster } from '../../supervisors/local-cluster.ts'
-import { createFront, type Front } from './front.ts'
+import { keepDatabase, type StageDatabase } from './database.ts'
 import { createNetwork, type Network, sweepNetworks, whyNoNetwork } from './network.ts'
 
 const SCRIPT = fileURLToPath(new URL('../baton.ts', import.meta.url))
-const RESTART_DATABASE_MS = 300
+
+/** So short that hosts are lost within a run: silent for the lease, a fifth of it and 2 s. */
+const TERMS = {
+  'heartbeat.intervalMs': 500,
+  'heartbeat.suspectMs': 1500,
+  'heartbeat.downMs': 4000,
+  'ha.leaseMs': 8000,
+  'reconcile.auditMs': 5000,
+} as const satisfies { readonly [K in ConfigKey]?: number }
 
 export type Role = ReturnType<LocalCluster['nodes']>[number]['role']
 
@@ -25,17 +32,11 @@ export interface Stage {
   readonly network: Network | null
   readonly database: StageDatabase
   nodes(role?: Role): ReturnType<LocalCluster['nodes']>
+  /** The port at which a conductor listens for other nodes. */
+  portOf(conductor: string): number
+  /** Everything that is not the database's stays after `close`; answers where. */
+  keep(): string
   close(): Promise<void>
-}
-
-export interface StageDatabase {
-  /** Port of its front, as the switch sees it. */
-  readonly port: number
-  readonly front: Pick<Front, 'setAway' | 'setDelay'>
-  /** Of the server's main process; 0 while it is being started again. */
-  pid(): number
-  /** In order, and again after so long. */
-  restart(downMs: number): Promise<void>
 }
 
 export interface StageOptions {
@@ -51,15 +52,22 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
   if (missing !== null) say(`no partitions: ${missing}`)
   else await sweepNetworks()
   const folder = await mkdtemp(join(tmpdir(), 'baton-chaos-'))
+  // The user who runs PostgreSQL in place of root passes through.
+  await chmod(folder, 0o711)
   const names = [...numbered('conductor', conductors), ...numbered('compute', computes)]
-  const opened: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true, maxRetries: 5 })]
+  let kept = false
+  const opened: (() => Promise<void>)[] = [
+    async () => {
+      if (!kept) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+    },
+  ]
   const close = async () => {
     for (const undo of opened.reverse().splice(0)) await undo()
   }
   try {
     const network = missing === null ? await createNetwork(names) : null
     if (network) opened.push(() => network.close())
-    const database = await keepDatabase(join(folder, 'database'), network?.address ?? '127.0.0.1', say)
+    const database = await keepDatabase(folder, network?.address ?? '127.0.0.1', say)
     opened.push(() => database.close())
     const data = join(folder, 'data')
     await mkdir(data, { mode: 0o700 })
@@ -69,10 +77,11 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
       'data.folder': data,
       'database.url': database.url,
       'driver.name': 'fake',
-      'driver.fake.latencyMs': String(latencyMs),
       'http.port': '0',
     }
-    process.env.BATON_DRIVER_FAKE_LATENCY_MS = String(latencyMs)
+    // Nodes have them from their environment.
+    const terms = { 'driver.fake.latencyMs': latencyMs, ...TERMS }
+    for (const [key, value] of Object.entries(terms)) process.env[environmentName(key)] = String(value)
     const cluster = await startLocalCluster({
       config: loadConfig({ file: undefined, env: process.env, flags }),
       script: SCRIPT,
@@ -83,7 +92,12 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
     })
     opened.push(() => cluster.stop())
     const nodes: Stage['nodes'] = role => cluster.nodes().filter(n => role === undefined || n.role === role)
-    return { folder: data, endpoint: cluster.endpoint, network, database, nodes, close }
+    const portOf = (conductor: string): number => Number(cluster.file.conductors[Number(conductor.split('-').at(-1)) - 1]?.split(':').at(-1))
+    const keep = (): string => {
+      kept = true
+      return data
+    }
+    return { folder: data, endpoint: cluster.endpoint, network, database, nodes, portOf, keep, close }
   } catch (error) {
     await close()
     throw error
@@ -91,55 +105,3 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
 }
 
 const numbered = (name: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${name}-${i + 1}`)
-
-/** A server that is started again whenever it ends, behind a front that stays where it is. */
-async function keepDatabase(folder: string, address: string, say: (line: string) => void) {
-  let server: Embedded | null = null
-  let closing = false
-  let paused = false
-
-  async function start(): Promise<void> {
-    server = await startEmbedded({
-      dataDir: folder,
-      onExit: () => {
-        server = null
-        again()
-      },
-    })
-  }
-
-  function again(): void {
-    if (closing || paused) return
-    setTimeout(() => {
-      start().catch(error => {
-        say(`database could not be started: ${error instanceof Error ? error.message : error}`)
-        again()
-      })
-    }, RESTART_DATABASE_MS)
-  }
-
-  const target = () => parseDatabaseUrl(server?.url ?? first.url)
-  await start()
-  const first = { url: (server as Embedded | null)?.url ?? '' }
-  const front = await createFront(address, () => join(target().hosts[0]?.host ?? '', '.s.PGSQL.5432'))
-  const { user, password, database } = target()
-  return {
-    url: `postgres://${user}:${password}@${address}:${front.port}/${database}`,
-    port: front.port,
-    front,
-    pid: () => server?.pid ?? 0,
-    async restart(downMs: number) {
-      paused = true
-      await server?.stop()
-      server = null
-      await new Promise(resolve => setTimeout(resolve, downMs))
-      paused = false
-      again()
-    },
-    async close() {
-      closing = true
-      await front.close()
-      await server?.stop()
-    },
-  }
-}

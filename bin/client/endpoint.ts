@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Options, text } from '../call.ts'
+import { foundIn } from './credentials.ts'
 import { isText, shape } from './guards.ts'
 
 const isClusterFile = shape({ endpoint: isText })
@@ -12,7 +13,9 @@ export function endpointOf(options: Options, env: Readonly<Record<string, string
   const named = text(options, 'endpoint') ?? (text(options, 'data') === undefined ? env.BATON_ENDPOINT : undefined)
   if (named !== undefined && named !== '') return checked(named)
   const folder = text(options, 'data') ?? env.BATON_DATA ?? '.baton'
-  return checked(readEndpoint(join(folder, 'cluster.json')))
+  const endpoint = checked(readEndpoint(join(folder, 'cluster.json')))
+  foundIn(endpoint, folder)
+  return endpoint
 }
 
 function readEndpoint(file: string): string {

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { BatonError, type ErrorCode, toError } from '../../actors/kernel/errors.ts'
 import { isFault } from './bodies.ts'
+import { credentialsFor } from './credentials.ts'
 import { type Guard, isRecord, isText } from './guards.ts'
 
 /** The first of Nova's microversions that knows `networks: none`. */
@@ -63,13 +64,40 @@ export function httpClient(endpoint: string): Client {
   }
 }
 
+/** By endpoint, the token that this process got. */
+const tokens = new Map<string, string>()
+
+/** A token by the credentials there are for this endpoint, null without any. Rejects as the cluster refuses them. */
+async function newToken(endpoint: string, signal: AbortSignal): Promise<string | null> {
+  const credentials = await credentialsFor(endpoint)
+  if (!credentials || 'token' in credentials) return credentials?.token ?? null
+  const answer = await once(endpoint, 'POST', '/identity/v3/auth/tokens?nocatalog', { body: credentials.body }, signal)
+  await answer.text()
+  return answer.headers.get('x-subject-token')
+}
+
+/** Sends a request; when the cluster asks who it is, says so and sends it again. */
 async function send(endpoint: string, method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<Response> {
+  const sent = tokens.get(endpoint)
+  try {
+    return await once(endpoint, method, path, options, signal, sent)
+  } catch (error) {
+    if (!(error instanceof BatonError) || error.code !== 'Unauthorized') throw error
+    const token = await newToken(endpoint, signal)
+    if (token === null || token === sent) throw error
+    tokens.set(endpoint, token)
+    return once(endpoint, method, path, options, signal, token)
+  }
+}
+
+async function once(endpoint: string, method: string, path: string, options: RequestOptions, signal: AbortSignal, token?: string): Promise<Response> {
   const url = new URL(`${endpoint}${path}`)
   for (const [name, value] of Object.entries(options.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value))
   const body = options.body === undefined ? null : JSON.stringify(options.body)
   const headers = {
     accept: 'application/json',
     'openstack-api-version': MICROVERSION,
+    ...(token === undefined ? {} : { 'x-auth-token': token }),
     ...(body === null ? {} : { 'content-type': 'application/json' }),
     ...options.headers,
   }
@@ -102,6 +130,7 @@ function connectionFault(error: unknown, endpoint: string): BatonError {
 /** Codes for statuses of answers that carry no code of ours, such as those of a proxy in between. */
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: 'BadRequest',
+  401: 'Unauthorized',
   403: 'Forbidden',
   404: 'NotFound',
   409: 'Conflict',

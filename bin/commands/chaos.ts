@@ -4,7 +4,7 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Call, given, integer, text } from '../call.ts'
 import type { Fault } from '../chaos/faults/fault.ts'
 import { FAULTS } from '../chaos/faults/index.ts'
-import { percentile, reportOf, tally, wentWell } from '../chaos/report.ts'
+import { reportOf, takeOverFigures, tally, wentWell } from '../chaos/report.ts'
 import { type ChaosResult, runChaos } from '../chaos/run.ts'
 
 const DEFAULT_SECONDS = 60
@@ -43,6 +43,7 @@ export async function chaos(call: Call): Promise<void> {
         conductors: integer(options, 'conductors', 1) ?? 3,
         computes: integer(options, 'computes', 1) ?? 4,
         clients: integer(options, 'clients', 1) ?? 12,
+        keep: given(options, 'keep'),
         say,
         onDeed: deed => (deed.healedAt === 0 ? say(`${at()}  ${deed.fault.padEnd(26)} ${deed.victim.padEnd(24)} ${well} ended well`) : undefined),
         onNote: note => {
@@ -70,13 +71,14 @@ function chosen(names: string | undefined): readonly Fault[] {
   })
 }
 
-function summary({ seed, deeds, notes, violations, takeOverMs, leftOut }: ChaosResult, file: string | undefined): void {
+function summary({ seed, deeds, notes, violations, takeOvers, evacuated, leftOut, kept }: ChaosResult, file: string | undefined): void {
   console.log('')
   for (const [what, count] of tally(notes)) console.log(`${String(count).padStart(7)}  ${what}`)
   if (leftOut.length > 0) console.log(`left out, because nodes have no network of their own here: ${leftOut.join(' ')}`)
-  if (takeOverMs.length > 0)
-    console.log(`${takeOverMs.length} take-overs, p50 ${percentile(takeOverMs, 0.5)} ms, p99 ${percentile(takeOverMs, 0.99)} ms`)
+  if (takeOvers.length > 0) console.log(`take-overs: ${takeOverFigures(takeOvers)}`)
+  if (evacuated > 0) console.log(`${evacuated} evacuations of instances whose host was lost`)
   for (const { rule, what } of violations) console.log(`VIOLATION  ${rule}: ${what}`)
   console.log(`seed ${seed}: ${deeds.length} faults, ${notes.filter(wentWell).length} ended well, ${violations.length} violations`)
   if (file !== undefined) console.log(`report: ${file}`)
+  if (kept !== null) console.log(`kept: ${kept}`)
 }

@@ -13,6 +13,7 @@ import type { ConductorSettings } from '../../supervisors/conductor-settings.ts'
 import type { Config } from '../../supervisors/config.ts'
 import { runFence } from '../../supervisors/fence.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
+import { bootstrapVerifier } from '../../supervisors/identity/passwords.ts'
 import { createMetrics, type MetricValues } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
@@ -40,6 +41,7 @@ export async function run(options: Options): Promise<void> {
   if (!url) throw new BatonError('BadRequest', 'a conductor needs a database: give --database URL or set BATON_DATABASE_URL')
   const env = realEnv(id, config.log.level)
   const gauges = processGauges()
+  const identity = await identityOf(config)
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   const database = await openDatabase(url, { role: id })
   await database.migrate()
@@ -77,7 +79,7 @@ export async function run(options: Options): Promise<void> {
       ...fenceOf(config, env.log),
       views: database.views,
       images: BUILT_IN_IMAGES,
-      settings: settingsFor(config),
+      settings: { ...settingsFor(config), ...identity },
       gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
       onFenced: rejoin,
       onDrained: () => node.end('shutdown'),
@@ -136,6 +138,15 @@ export async function run(options: Options): Promise<void> {
 /** The fence command, if there is one. */
 function fenceOf({ fence }: Config, log: Logger): Pick<ConductorOptions, 'fence'> {
   return fence.command.length === 0 ? {} : { fence: host => runFence(fence, host, log) }
+}
+
+/** The first admin's password comes by the environment, which nobody else can read, and only its verifier is kept. */
+async function identityOf({ auth }: Config): Promise<Pick<ConductorSettings, 'identity'>> {
+  if (auth.mode === 'none') return {}
+  const { BATON_BOOTSTRAP_PASSWORD: password } = process.env
+  delete process.env.BATON_BOOTSTRAP_PASSWORD
+  const verifier = password ? await bootstrapVerifier(password) : null
+  return { identity: { tokenMs: auth.tokenMs, rotateMs: auth.rotateMs, bootstrapVerifier: verifier } }
 }
 
 function settingsFor(config: Config): ConductorSettings {

@@ -23,13 +23,14 @@ export async function run(options: Options): Promise<void> {
   const config = settingsOf(options)
   const id = text(options, 'id') ?? `gateway-${hostname()}`
   const { host, port } = config.http
-  if (!LOOPBACK.has(host))
-    throw new BatonError('ConfigInvalid', `http.host: ${host} is not a loopback address, and the API knows no identities yet; use 127.0.0.1`)
+  const needsToken = config.auth.mode === 'token'
+  if (!LOOPBACK.has(host) && !needsToken)
+    throw new BatonError('ConfigInvalid', `http.host: ${host} is not a loopback address, and anybody there could do anything; set auth.mode: token`)
   const env = realEnv(id, config.log.level)
   const gauges = processGauges()
   const link = createZeromqLink({ identity: id })
   const self = { node: id, inc: Date.now(), role: 'gateway', pid: process.pid, ver: VERSION, eng: process.version } as const
-  const gateway = startGateway({ env, self, link, seeds: seedsOf(options), requestMs: REQUEST_MS })
+  const gateway = startGateway({ env, self, link, seeds: seedsOf(options), requestMs: REQUEST_MS, identity: needsToken })
   const metrics = createMetrics({ id, role: 'gateway' }, () => ({
     ...messengerMetrics(gateway.messenger.stats()),
     ...linkMetrics(link.stats()),
@@ -38,6 +39,7 @@ export async function run(options: Options): Promise<void> {
   const app = createHttpServer({
     api: gateway.api,
     log: env.log,
+    ...(gateway.gate ? { identity: { gate: gateway.gate, rules: config.policy.rules } } : {}),
     limits: { maxInstancesPerRequest: config.limits.maxInstancesPerRequest },
     isReady: () => ({ ready: gateway.ready(), reasons: gateway.ready() ? [] : ['no conductor can be reached'] }),
     metrics: () => metrics.text(),

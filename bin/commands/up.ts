@@ -28,6 +28,7 @@ export async function run(options: Options): Promise<void> {
     startDatabase: onExit => startEmbedded({ dataDir: folder, onExit }),
     lockFolder: async () => lockDataFolder(await openDataFolder(folder)),
     say,
+    ...(process.stdout.isTTY ? { sayInPrivate: say } : {}),
   })
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   say(`\nBaton is ready at ${cluster.endpoint} after ${seconds} s; data and logs are in ${folder}`)

@@ -9,7 +9,7 @@ import { whyNoNetwork } from '../../bin/chaos/network.ts'
 import { baton } from '../support/cluster.ts'
 import { skip } from '../support/skip.ts'
 
-const FAULTS = 'kill-conductor,partition-host,conductor-without-database,database-away'
+const FAULTS = 'kill-conductor,partition-host,conductor-without-database,database-away,fail-over'
 
 test('a short run with kills, partitions and a database that is away', async () => {
   const missing = await whyNoNetwork()

@@ -11,13 +11,13 @@ import { INSTANCE_OPERATIONS, type InstanceOperation, rowOf, type Standing, sett
 import { hash32 } from '../../actors/kernel/address.ts'
 import { toFault } from '../../actors/kernel/errors.ts'
 import { bodies } from './checkers/checker.ts'
+import { newHistory } from './history.ts'
 import { createLoop } from './loop.ts'
 import { SETTINGS } from './matrix/cell.ts'
 import { createClient } from './matrix/client.ts'
 import { judgeAlways, judgeRest } from './matrix/judge.ts'
 import { createProcess } from './process.ts'
 import { createRandom } from './random.ts'
-import { newHistory } from './workload.ts'
 import { createWorld } from './world.ts'
 
 type Request = Exclude<InstanceOperation, 'build'>

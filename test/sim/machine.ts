@@ -15,6 +15,10 @@ import type { Random } from './random.ts'
 const DRIFT = 1 / 12
 
 export interface Machine {
+  /** How fast its clock runs. */
+  readonly rate: number
+  /** Identifies this boot. */
+  bootId(): string
   /** For an agent that begins a life here. */
   ports(agent: SimProcess, life: number): GuardPorts
   /** Everything that runs here is gone; what is on disk stays, from another boot. */
@@ -34,6 +38,7 @@ export function createMachine({ name, loop, random, store, log }: MachineOptions
   const originMs = random.int(0, 1_000_000)
   const bootMs = (): number => originMs + loop.nowMs() * rate
   const watchdogs = new Set<SimProcess>()
+  let boots = 1
   let lease: LeaseRecord | null = null
   let policy: PolicyRecord | null = null
   let words: readonly Word[] = []
@@ -46,6 +51,8 @@ export function createMachine({ name, loop, random, store, log }: MachineOptions
   }
 
   return {
+    rate,
+    bootId: () => `${name}/${boots}`,
     ports: (agent, life) => ({
       bootMs,
       lease: () => lease,
@@ -61,7 +68,7 @@ export function createMachine({ name, loop, random, store, log }: MachineOptions
         policy = next
       },
       start(onArmed) {
-        const process = createProcess(`${name}-watchdog`, loop, random.fork(), log)
+        const process = createProcess(`${name}-watchdog`, loop, random.fork(), log, { rate })
         watchdogs.add(process)
         startWatchdog({
           env: process.env,
@@ -83,6 +90,7 @@ export function createMachine({ name, loop, random, store, log }: MachineOptions
       },
     }),
     powerOff() {
+      boots++
       for (const watchdog of watchdogs) watchdog.kill()
       watchdogs.clear()
       // The clock begins anew: whatever was granted is over.

@@ -1,91 +1,116 @@
 /**
- * `npm run sim -- --seed N [--trace]` runs one seed, `--seeds COUNT --from FIRST` many, on all cores. Exit code 1 and the seed on a
- * violation.
+ * The simulator's command line; exit code 1 on a violation.
+ *
+ *     npm run sim -- --seed 7 [--trace] [--shrink]       one seed; its trace; the shortest schedule that still fails
+ *     npm run sim -- --seeds 500 --from 1 [--jobs 2]     many, on all cores; the first that fails is shrunk
+ *     npm run sim -- --seeds 200 --coverage              what they have reached, and what not
+ *     npm run sim -- --planted [NAME ...]                every planted bug must be found
  */
-import { fork } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { runSeed, type SimResult } from './run.ts'
+import { createReached, startCoverage, type Unreached } from './coverage.ts'
+import { describePlan, drawPlan } from './plan.ts'
+import { runPool } from './pool.ts'
+import { prove } from './prove.ts'
+import { runPlan, runSeed, type SimResult } from './run.ts'
+import { shrink } from './shrink.ts'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seed: { type: 'string' },
     seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
     trace: { type: 'boolean', default: false },
+    shrink: { type: 'boolean', default: false },
+    coverage: { type: 'boolean', default: false },
+    planted: { type: 'boolean', default: false },
     worker: { type: 'boolean', default: false },
   },
 })
 
-function report(result: SimResult): void {
-  for (const violation of result.violations) console.log(`seed ${result.seed}: ${violation}`)
+/** Lines of the timeline that say what was done to the cluster, and what its nodes said of it. */
+const TELLING = /FAULT|thaw|faults end|rejoins|database back| warn: | error: /
+
+function report({ seed, violations }: SimResult): void {
+  for (const violation of violations) console.log(`seed ${seed}: ${violation}`)
+}
+
+async function explain(seed: number, violations: readonly string[]): Promise<void> {
+  const { stdout } = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' })
+  console.log(`seed ${seed} at commit ${stdout.trim() || 'unknown'}: looking for the shortest schedule that still fails`)
+  const { plan, violations: left, runs } = await shrink(drawPlan(seed), violations)
+  console.log(`after ${runs} runs: ${describePlan(plan)}, ${plan.mix.actions.join(' ') || 'no actions'}`)
+  for (const { atMs, kind } of plan.strikes) console.log(`  ${(atMs / 1000).toFixed(3)} s ${kind}`)
+  for (const violation of left) console.log(`  -> ${violation}`)
+  console.log('timeline, ms:')
+  await runPlan(plan, line => TELLING.test(line) && console.log(`  ${line.slice(0, 220)}`))
 }
 
 async function one(seed: number): Promise<boolean> {
   const result = await runSeed(seed, values.trace ? line => console.log(line) : undefined)
   report(result)
-  const { violations, simulatedMs, steps, instances, commits, fenced, mix, digest } = result
-  console.log(`seed ${seed}: ${violations.length} violations, ${(simulatedMs / 1000).toFixed(0)} s simulated, ${steps} steps`)
-  console.log(`${instances} instances, ${commits} commits, ${fenced} refused, faults: ${mix}`)
+  const { violations, simulatedMs, moments, instances, commits, fenced, mix, digest } = result
+  console.log(`seed ${seed}: ${violations.length} violations, ${(simulatedMs / 1000).toFixed(0)} s simulated, ${moments} moments`)
+  console.log(`${instances} instances, ${commits} commits, ${fenced} refused; ${mix}`)
   console.log(`trace ${digest}`)
-  return result.violations.length === 0
+  if (violations.length > 0 && values.shrink) await explain(seed, violations)
+  return violations.length === 0
 }
 
 async function worker(): Promise<void> {
+  const unreached = values.coverage ? await startCoverage() : null
   for await (const line of process.stdin.setEncoding('utf8')) {
-    for (const seed of String(line).trim().split('\n')) process.send?.(await runSeed(Number(seed)))
+    for (const seed of String(line).trim().split('\n')) process.send?.({ result: await runSeed(Number(seed)), coverage: await unreached?.() })
   }
 }
 
-/** Hands out seeds to one process per core, each when it has finished the one before. */
 async function many(first: number, count: number): Promise<boolean> {
   const started = performance.now()
-  let next = first
-  let violated = 0
+  const reached = createReached()
+  const failed: SimResult[] = []
   let done = 0
   let simulatedMs = 0
   let overQuota = 0
-  const ended = new Map<string, number>()
-  await Promise.all(
-    Array.from({ length: Math.min(availableParallelism(), count) }, async () => {
-      const child = fork(import.meta.filename, ['--worker'], { stdio: ['pipe', 'inherit', 'inherit', 'ipc'] })
-      await new Promise<void>((resolve, reject) => {
-        const hand = (): void => {
-          if (next < first + count) child.stdin?.write(`${next++}\n`)
-          else child.stdin?.end()
-        }
-        child.on('message', message => {
-          const result = message as SimResult
-          report(result)
-          done++
-          simulatedMs += result.simulatedMs
-          overQuota += result.overQuota
-          for (const [what, count] of Object.entries(result.ended)) ended.set(what, (ended.get(what) ?? 0) + count)
-          if (result.violations.length > 0) violated++
-          hand()
-        })
-        child.on('error', reject)
-        child.on('exit', code => (code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`))))
-        hand()
-      })
-    }),
-  )
+  const { coverage } = values
+  await runPool({
+    first,
+    count,
+    jobs: Number(values.jobs),
+    coverage,
+    onResult(result, lines) {
+      report(result)
+      done++
+      simulatedMs += result.simulatedMs
+      overQuota += result.overQuota
+      reached.add(result)
+      if (lines) reached.addLines(lines as Unreached)
+      if (result.violations.length > 0) failed.push(result)
+      return undefined
+    },
+  })
   const seconds = (performance.now() - started) / 1000
-  console.log(
-    `${done} seeds from ${first}: ${violated} with violations, ${seconds.toFixed(1)} s, ${(simulatedMs / 1000 / seconds).toFixed(0)}x real time`,
-  )
-  console.log(
-    [...ended]
-      .sort()
-      .map(([what, count]) => `${what} ${count}`)
-      .join(', '),
-  )
-  console.log(`${overQuota} requests over a quota`)
-  return violated === 0
+  if (coverage) for (const line of reached.tables()) console.log(line)
+  const speed = `${seconds.toFixed(1)} s, ${(simulatedMs / 1000 / seconds).toFixed(0)}x real time`
+  console.log(`${done} seeds from ${first}: ${failed.length} with violations, ${speed}; ${overQuota} requests over a quota`)
+  const shortest = failed.toSorted((a, b) => a.commits - b.commits)[0]
+  if (shortest && values.shrink) await explain(shortest.seed, shortest.violations)
+  else if (shortest) console.log(`the shortest schedule that fails: npm run sim -- --seed ${shortest.seed} --shrink`)
+  return failed.length === 0
+}
+
+async function planted(): Promise<boolean> {
+  console.log('bug | found by | seeds | seconds | what goes wrong')
+  return prove(positionals, Number(values.jobs), ({ bug, checker, seeds, seconds, what, violation }) => {
+    console.log(`${bug} | ${checker ?? 'NOBODY'} | ${seeds} | ${seconds.toFixed(1)} | ${what}`)
+    if (values.trace) console.log(`    ${violation}`)
+  })
 }
 
 if (values.worker) await worker()
 else {
-  const ok = values.seeds ? await many(Number(values.from), Number(values.seeds)) : await one(Number(values.seed ?? 1))
-  process.exit(ok ? 0 : 1)
+  const run = values.planted ? planted() : values.seeds ? many(Number(values.from), Number(values.seeds)) : one(Number(values.seed ?? 1))
+  process.exit((await run) ? 0 : 1)
 }

@@ -20,19 +20,39 @@ export interface SimProcess {
   kill(): void
   freeze(): void
   thaw(): void
+  /** From now on everything it does takes up to so much longer, ms; in its order. 0 ends that. */
+  slow(lagMs: number): void
 }
 
-/** `wrongMs`: by how much the machine's wall clock is wrong just now. */
-export function createProcess(name: string, loop: Loop, random: Random, log: (line: string) => void, wrongMs: () => number = () => 0): SimProcess {
+export interface ProcessClock {
+  /** By how much the machine's wall clock is wrong just now, ms. */
+  wrongMs?(): number
+  /** How fast its monotonic clock runs, 1 by default. */
+  readonly rate?: number
+}
+
+export function createProcess(name: string, loop: Loop, random: Random, log: (line: string) => void, clock: ProcessClock = {}): SimProcess {
+  const { wrongMs = () => 0, rate = 1 } = clock
   let alive = true
   let frozen = false
+  let lagMs = 0
+  /** When what is to be done by now will have been done. */
+  let behindUntilMs = -1
   let waiting: (() => void)[] = []
   const originMs = random.int(0, 1_000_000)
 
-  const enter = (fn: () => void): void => {
+  const enterNow = (fn: () => void): void => {
     if (!alive) return
     if (frozen) waiting.push(fn)
     else fn()
+  }
+  const enter = (fn: () => void): void => {
+    const now = loop.nowMs()
+    if (lagMs === 0 && now > behindUntilMs) enterNow(fn)
+    else {
+      behindUntilMs = Math.max(behindUntilMs, now + random.next() * lagMs)
+      loop.schedule(behindUntilMs - now, () => enterNow(fn))
+    }
   }
 
   const guard = <T>(promise: Promise<T>): Promise<T> =>
@@ -53,9 +73,9 @@ export function createProcess(name: string, loop: Loop, random: Random, log: (li
     name,
     env: {
       // Every machine's clock has its own origin: nobody may compare two of them.
-      monotonicMs: () => loop.nowMs() + originMs,
+      monotonicMs: () => loop.nowMs() * rate + originMs,
       wallMs: () => SIM_EPOCH_MS + loop.nowMs() + wrongMs(),
-      setTimer: (delayMs, fn) => (alive ? loop.schedule(delayMs, () => enter(fn)) : { cancel: () => {} }),
+      setTimer: (delayMs, fn) => (alive ? loop.schedule(delayMs / rate, () => enter(fn)) : { cancel: () => {} }),
       random: () => random.next(),
       uuid: () => {
         const hex = Array.from({ length: 32 }, () => random.int(0, 15).toString(16)).join('')
@@ -88,6 +108,9 @@ export function createProcess(name: string, loop: Loop, random: Random, log: (li
     thaw() {
       frozen = false
       for (const fn of waiting.splice(0)) fn()
+    },
+    slow(ms) {
+      lagMs = ms
     },
   }
 }

@@ -4,11 +4,14 @@ import type { OperationBody } from '../../actors/api.ts'
 import { bodies } from './checkers/checker.ts'
 import { doctorAtRest } from './checkers/doctor.ts'
 import { CHECKERS } from './checkers/index.ts'
-import { startFaults } from './faults.ts'
+import { type Strike, startFaults } from './faults/index.ts'
 import { createLoop } from './loop.ts'
+import { describePlan, drawPlan, FAULTS_UNTIL_MS, type Plan } from './plan.ts'
+import type { Probes } from './probes.ts'
+import { SIM_EPOCH_MS } from './process.ts'
 import { createRandom } from './random.ts'
 import { startClients } from './workload.ts'
-import { createWorld, type World } from './world.ts'
+import { createWorld } from './world.ts'
 
 export interface SimResult {
   readonly seed: number
@@ -16,25 +19,33 @@ export interface SimResult {
   /** SHA-256 over every line of the trace: the same for the same seed. */
   readonly digest: string
   readonly simulatedMs: number
-  readonly steps: number
+  /** Moments of simulated time at which something happened. */
+  readonly moments: number
+  /** Steps by `kind.step do|undo`, and with `+fault` those under way when that fault struck. */
+  readonly steps: Readonly<Record<string, number>>
   readonly instances: number
   readonly overQuota: number
   readonly commits: number
   readonly fenced: number
   readonly mix: string
+  /** Faults by kind. */
+  readonly strikes: Readonly<Record<string, number>>
+  /** Faults that clients were answered with. */
+  readonly codes: readonly string[]
   /** Operations by kind and how they ended. */
   readonly ended: Readonly<Record<string, number>>
 }
 
-const FAULTS_FROM_MS = 2500
-const FAULTS_UNTIL_MS = 22_000
 const CHECK_EVERY_MS = 1000
 /** How often to look at what may be over in a moment. */
 const OFTEN_MS = 50
 /** Longest time the cluster may take to come to rest after the faults have ended. */
 const REST_MS = 240_000
 
-export async function runSeed(seed: number, trace?: (line: string) => void): Promise<SimResult> {
+export const runSeed = (seed: number, trace?: (line: string) => void): Promise<SimResult> => runPlan(drawPlan(seed), trace)
+
+export async function runPlan(plan: Plan, trace?: (line: string) => void): Promise<SimResult> {
+  const { seed, size, clients, mix, strikes } = plan
   const loop = createLoop()
   loop.install()
   const hash = createHash('sha256')
@@ -44,11 +55,12 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
     trace?.(text)
   }
   try {
-    const random = createRandom(seed)
-    const world = createWorld(loop, random.fork(), { conductors: random.int(2, 3), computes: random.int(2, 4) }, log)
-    const history = startClients(loop, random.fork(), world, random.int(1, 4), FAULTS_UNTIL_MS)
-    const faults = startFaults(loop, random.fork(), world, FAULTS_FROM_MS)
-    log(`seed ${seed}, faults: ${faults.mix}`)
+    const random = createRandom(plan.worldSeed)
+    const probes: Probes = { obeying: async command => void history.obeyed.push({ ...command, atMs: loop.nowMs() }) }
+    const world = createWorld(loop, random.fork(), { ...size, probes }, log)
+    const history = startClients(loop, world, { clients, mix, random: random.fork(), untilMs: FAULTS_UNTIL_MS })
+    const faults = startFaults(loop, world, strikes)
+    log(`seed ${seed}: ${describePlan(plan)}`)
     const violations = new Set<string>()
     const always = (checkers = CHECKERS): void => {
       for (const checker of checkers) for (const v of checker.always?.(world, history) ?? []) violations.add(`${checker.name}: ${v}`)
@@ -73,9 +85,10 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
       await runUntil(at)
       if (history.busy === 0 && atRest().length === 0) break
     }
-    if (history.busy > 0) violations.add(`liveness: ${history.busy} clients still wait for an answer`)
+    if (history.busy > 0) violations.add(`liveness after the faults: ${history.busy} clients still wait for an answer`)
     for (const v of atRest()) violations.add(v)
     for (const v of await doctorAtRest(loop, world)) violations.add(`the doctor finds nothing at rest: ${v}`)
+    for (const c of CHECKERS) for (const v of c.atTheEnd?.(world, history) ?? []) violations.add(`${c.name}: ${v}`)
     for (const v of history.surprises) violations.add(`a client was surprised: ${v}`)
     for (const { incarnation, entry, ok } of world.commits)
       hash.update(`${incarnation} ${entry.actor.kind}/${entry.actor.id} ${ok} ${JSON.stringify(entry.events)}`)
@@ -84,21 +97,38 @@ export async function runSeed(seed: number, trace?: (line: string) => void): Pro
       violations: [...violations],
       digest: hash.digest('hex'),
       simulatedMs: loop.nowMs(),
-      steps: loop.steps(),
+      moments: loop.steps(),
+      steps: stepsOf(bodies<OperationBody>(world, 'operation'), strikes),
       instances: history.created.size,
       overQuota: history.overQuota,
       commits: world.commits.length,
       fenced: world.commits.filter(c => !c.ok).length,
-      mix: faults.mix,
-      ended: endedOf(world),
+      mix: describePlan(plan),
+      strikes: countOf(strikes.map(s => s.kind)),
+      codes: [...new Set([...history.codes, ...bodies<OperationBody>(world, 'operation').flatMap(codesOf)])],
+      ended: countOf(bodies<OperationBody>(world, 'operation').map(o => `${o.kind} ${o.status}`)),
     }
   } finally {
     loop.uninstall()
   }
 }
 
-function endedOf(world: World): Record<string, number> {
-  const ended: Record<string, number> = {}
-  for (const { kind, status } of bodies<OperationBody>(world, 'operation')) ended[`${kind} ${status}`] = (ended[`${kind} ${status}`] ?? 0) + 1
-  return ended
+const countOf = (words: readonly string[]): Record<string, number> => {
+  const counts: Record<string, number> = {}
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1
+  return counts
+}
+
+const codesOf = ({ fault, steps }: OperationBody): string[] => [fault, ...steps.map(s => s.fault)].flatMap(f => (f ? [f.code] : []))
+
+function stepsOf(operations: readonly OperationBody[], strikes: readonly Strike[]): Record<string, number> {
+  return countOf(
+    operations.flatMap(({ kind, steps }) =>
+      steps.flatMap(({ name, direction, startedAt, endedAt }) => {
+        const step = `${kind}.${name} ${direction}`
+        const struck = strikes.filter(({ atMs }) => startedAt <= SIM_EPOCH_MS + atMs && SIM_EPOCH_MS + atMs <= (endedAt ?? 0))
+        return [step, ...new Set(struck.map(strike => `${step}+${strike.kind}`))]
+      }),
+    ),
+  )
 }

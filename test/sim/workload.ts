@@ -1,35 +1,18 @@
 /** Clients: they create instances, act on them and delete them, retry what is transient, and remember what they were promised. */
 import { type ActOnInstance, HA_POLICIES, type InstanceAction } from '../../actors/api.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
-import { address } from '../../actors/kernel/address.ts'
-import { BatonError, isTransient } from '../../actors/kernel/errors.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
+import { startBystanders } from './bystanders.ts'
+import { type History, newHistory, printOf } from './history.ts'
+import { createPatience } from './insist.ts'
 import type { Loop } from './loop.ts'
 import { createProcess } from './process.ts'
-import type { Random } from './random.ts'
+import { createRandom, type Random } from './random.ts'
+import { startRegister } from './register.ts'
 import type { World } from './world.ts'
-
-export interface History {
-  /** Acknowledged creates, by instance. */
-  readonly created: Map<string, number>
-  /** Acknowledged deletes. */
-  readonly deleted: Map<string, number>
-  /** Acknowledged actions, by request. */
-  readonly acted: Map<string, { instance: string; operation: string }>
-  /** Creates and resizes that a quota did not allow. */
-  overQuota: number
-  /** Answers that no client should ever get. */
-  readonly surprises: string[]
-  busy: number
-}
 
 /** Server groups, made when the first member is created; their names are their policies. */
 const GROUPS = ['anti-affinity', 'affinity', 'soft-anti-affinity'] as const
-const GROUPED = 0.3
-
-export const newHistory = (busy = 0): History => ({ created: new Map(), deleted: new Map(), acted: new Map(), overQuota: 0, surprises: [], busy })
-
-/** Nobody, for whom room is claimed. */
-export const STRAY = 'stray'
 
 const PROJECTS = ['p', 'q']
 const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
@@ -57,42 +40,51 @@ const THEN: Readonly<Partial<Record<InstanceAction, readonly InstanceAction[]>>>
   shelve: ['shelve-offload', 'unshelve'],
   'shelve-offload': ['unshelve'],
 }
-/** A gateway answers within 20 s if it lives; a client gives up a little later and asks again. */
-const CLIENT_PATIENCE_MS = 25_000
-/** A resize to the size it has is a bad request. */
-const EXPECTED = new Set(['Conflict', 'NotFound', 'NoValidHost', 'BadRequest', 'Forbidden', 'QuotaExceeded'])
-const OPERATOR_EVERY_MS = 700
-/** The operator goes on longer than the clients. */
-const OPERATOR_MORE_MS = 25_000
+/** What the clients of one run want; each run leaves out much of what could be wanted (swarm testing). */
+export interface WorkloadMix {
+  readonly actions: readonly InstanceAction[]
+  /** Probabilities: that an instance joins a group, is deleted by its client, and that a client throws old images and disks away. */
+  readonly grouped: number
+  readonly deleted: number
+  readonly tidied: number
+  /** Instances that nobody touches. */
+  readonly pets: number
+  readonly repairs: boolean
+  /** Whether somebody empties hosts now and then. */
+  readonly maintains: boolean
+  readonly register: boolean
+}
 
-export function startClients(loop: Loop, random: Random, world: World, count: number, untilMs: number): History {
-  const history = newHistory(count)
+export function drawMix(random: Random): WorkloadMix {
+  const share = random.pick([0.25, 0.6, 1])
+  return {
+    actions: ACTIONS.filter(() => random.chance(share)),
+    grouped: random.pick([0, 0.3, 0.3, 0.8]),
+    deleted: random.pick([0.2, 0.6, 0.6, 1]),
+    tidied: random.pick([0, 0.3, 0.3]),
+    pets: random.int(0, 4),
+    repairs: random.chance(0.25),
+    maintains: random.chance(0.4),
+    register: random.chance(0.4),
+  }
+}
 
-  function client(number: number): void {
-    const own = random.fork()
+export interface Workload {
+  /** One seed per client. */
+  readonly clients: readonly number[]
+  readonly mix: WorkloadMix
+  /** Of whatever else there is beside the clients. */
+  readonly random: Random
+  readonly untilMs: number
+}
+
+export function startClients(loop: Loop, world: World, { clients, mix, random, untilMs }: Workload): History {
+  const history = newHistory(clients.length)
+
+  function client(number: number, seed: number): void {
+    const own = createRandom(seed)
     const { env } = createProcess(`client-${number}`, loop, own, world.log)
-    const pause = (ms: number) => new Promise<void>(resolve => env.setTimer(ms, resolve))
-
-    /** Tries until there is an answer that is about the request and not about the way. */
-    async function insist<T>(what: string, request: () => Promise<T>): Promise<T | BatonError> {
-      for (;;) {
-        try {
-          return await Promise.race([
-            request(),
-            pause(CLIENT_PATIENCE_MS).then(() => Promise.reject(new BatonError('DeadlineExceeded', 'the gateway died'))),
-          ])
-        } catch (error) {
-          const fault = error instanceof BatonError ? error : new BatonError('Internal', String(error))
-          const gone = error instanceof Error && error.message === 'no gateway runs'
-          if (!gone && !isTransient(fault)) {
-            if (!EXPECTED.has(fault.code)) history.surprises.push(`${what}: ${fault.code} ${fault.message}`)
-            if (fault.code === 'QuotaExceeded') history.overQuota++
-            return fault
-          }
-          await pause(own.int(50, 500))
-        }
-      }
-    }
+    const { pause, insist } = createPatience(env, own, history)
 
     /** Wants a live migration over, or wants it not at all; either may come too early or too late. */
     async function meddle(operation: string): Promise<void> {
@@ -106,7 +98,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
       const repeatable = own.chance(0.5)
       const newIds = () => Array.from({ length: own.chance(0.7) ? 1 : own.int(2, 3) }, () => env.uuid())
       const same = newIds()
-      const group = own.chance(GROUPED) ? own.pick(GROUPS) : null
+      const group = own.chance(mix.grouped) ? own.pick(GROUPS) : null
       if (group) await insist('group', () => world.api().createGroup({ id: group, name: group, project: 'p', policy: group }))
       const common = {
         ...(group ? { placement: { group } } : {}),
@@ -127,20 +119,20 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     }
 
     async function live(id: string): Promise<void> {
-      let likely: readonly InstanceAction[] = ACTIONS
-      for (let i = own.int(0, 5); i > 0; i--) {
+      let likely: readonly InstanceAction[] = mix.actions
+      for (let i = mix.actions.length === 0 ? 0 : own.int(0, 5); i > 0; i--) {
         await pause(own.int(10, 1500))
         const requestId = `req-${env.uuid()}`
-        const action = own.pick(own.chance(0.7) ? likely : ACTIONS)
+        const action = own.pick(own.chance(0.7) ? likely : mix.actions)
         const details = await detailsOf(id, action)
         const request = { id, action, mode: own.chance(0.5) ? ('hard' as const) : ('soft' as const), ...details, requestId }
         const acted = await insist(action, () => world.api().actOnInstance(request))
         if (acted instanceof BatonError) continue
-        likely = THEN[action] ?? ACTIONS
+        likely = THEN[action] ?? mix.actions
         history.acted.set(requestId, { instance: id, operation: acted.operation })
         if (action === 'live-migrate' && own.chance(0.4)) await meddle(acted.operation)
       }
-      if (own.chance(0.6)) {
+      if (own.chance(mix.deleted)) {
         await pause(own.int(0, 1500))
         const requestId = `req-${env.uuid()}`
         const force = own.chance(0.5)
@@ -171,6 +163,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
 
     async function someDiskOf(id: string, otherwise: string): Promise<string> {
       const instance = await insist('instance', () => world.api().getInstance({ id }))
+      if (!(instance instanceof BatonError)) history.reads.push({ client: `client-${number}`, instance: id, print: printOf(instance) })
       const disks = instance instanceof BatonError ? [] : instance.devices.disks
       return disks.length > 0 ? own.pick(disks).id : otherwise
     }
@@ -188,7 +181,7 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
       await pause(own.int(0, 1000))
       while (loop.nowMs() < untilMs) {
         await one()
-        if (own.chance(0.3)) await tidy()
+        if (own.chance(mix.tidied)) await tidy()
         await pause(own.int(10, 1000))
       }
       history.busy--
@@ -196,115 +189,8 @@ export function startClients(loop: Loop, random: Random, world: World, count: nu
     goOn().catch(error => history.surprises.push(`a client failed: ${error instanceof Error ? error.stack : error}`))
   }
 
-  /** Looks after silent hosts: sees which have no power, says so, and has their instances made anew elsewhere. */
-  function operator(): void {
-    const own = random.fork()
-    const { env } = createProcess('operator', loop, own, world.log)
-    const look = async (): Promise<void> => {
-      const api = world.api()
-      for (const { id: host, state } of await api.listHosts({})) {
-        if (state !== 'down' && state !== 'fenced') continue
-        // Of a host that is merely silent the operator says nothing, and asks all the same: it must be refused.
-        if (world.dark.has(host)) await api.fenceHost({ id: host })
-        // One by one, or all at once.
-        if (own.chance(0.5)) await api.evacuateHost({ id: host, parallel: own.int(1, 4), requestId: `req-${env.uuid()}` })
-        for (const { id } of await api.listInstances({ host })) {
-          const requestId = `req-${env.uuid()}`
-          const { operation } = await api.actOnInstance({ id, action: 'evacuate', requestId })
-          history.acted.set(requestId, { instance: id, operation })
-        }
-      }
-    }
-    // Whatever is refused or lost is tried again at the next look.
-    const loopOn = (): void => {
-      env.setTimer(OPERATOR_EVERY_MS, () => {
-        if (loop.nowMs() >= untilMs + OPERATOR_MORE_MS) return
-        look()
-          .catch(() => {})
-          .finally(loopOn)
-      })
-    }
-    loopOn()
-  }
-
-  /** In some runs somebody repairs all the time, whatever goes on: it must do no harm. (It hides what leaks, so not in all.) */
-  function repairer(): void {
-    const own = random.fork()
-    if (!own.chance(0.25)) return
-    const { env } = createProcess('repairer', loop, own, world.log)
-    const loopOn = (): void => {
-      env.setTimer(own.int(200, 6000), () => {
-        if (loop.nowMs() >= untilMs + OPERATOR_MORE_MS) return
-        // A gateway that dies answers nothing.
-        Promise.race([repair(), new Promise<void>(resolve => env.setTimer(CLIENT_PATIENCE_MS, resolve))])
-          .catch(() => {})
-          .finally(loopOn)
-      })
-    }
-    let strays = 0
-    /** Room for nobody: it must be gone in the end, whatever happens to those who are to release it. */
-    const leak = async (): Promise<void> => {
-      const conductor = own.pick(world.conductors).running
-      const args = { claim: `${STRAY}.${++strays}`, instance: STRAY, order: 1_000_000, vcpus: 1, ramMb: 16, diskGb: 1 }
-      await conductor?.messenger.call(address('host', own.pick(world.computes).name), 'claim', args, { timeoutMs: 5000 })
-    }
-    const repair = async (): Promise<void> => {
-      if (loop.nowMs() < untilMs) await leak().catch(() => {})
-      const { repairs } = await world.api().repair({})
-      for (const { outcome, finding, detail } of repairs) world.log(`repair: ${outcome} ${finding.code} ${finding.subject}: ${detail}`)
-    }
-    loopOn()
-  }
-
-  /** Empties a host now and then, changes its mind now and then, and lets it take instances again. */
-  function maintainer(): void {
-    const own = random.fork()
-    const { env } = createProcess('maintainer', loop, own, world.log)
-    const pause = (ms: number) => new Promise<void>(resolve => env.setTimer(ms, resolve))
-    const round = async (): Promise<void> => {
-      const { id } = own.pick(await world.api().listHosts({}))
-      const requestId = `req-${env.uuid()}`
-      const how = { id, parallel: own.int(1, 3), cold: own.chance(0.3), requestId }
-      if (own.chance(0.3)) await world.api().setHostMaintenance({ ...how, on: true })
-      else await world.api().drainHost(how)
-      await pause(own.int(500, 8000))
-      if (own.chance(0.3)) await pause(12_000)
-      await world.api().undrainHost({ id })
-    }
-    // Whatever is refused or lost is tried again; and in the end every host takes instances.
-    const loopOn = async (): Promise<void> => {
-      while (loop.nowMs() < untilMs) {
-        await pause(own.int(1000, 6000))
-        await Promise.race([round(), pause(CLIENT_PATIENCE_MS)]).catch(() => {})
-      }
-      for (let left = 20; left > 0; left--) {
-        await pause(1000)
-        const open = async () => Promise.all((await world.api().listHosts({})).map(({ id }) => world.api().undrainHost({ id })))
-        await Promise.race([open(), pause(5000)]).catch(() => {})
-      }
-    }
-    loopOn()
-  }
-
-  /** Instances that are left alone for the whole run, under the strictest policy: whatever happens to their hosts, they run in the end. */
-  function pets(): void {
-    const own = random.fork()
-    const { env } = createProcess('pets', loop, own, world.log)
-    const create = (id: string): void => {
-      const args = { ids: [id], name: 'pet', project: 'p', flavor: 'tiny', image: FAKE_IMAGE.id, metadata: {}, reservation: 'r-1' }
-      const retry = (): void => void env.setTimer(own.int(100, 500), () => create(id))
-      const request = async () => world.api().createInstances({ ...args, ha: 'evacuate', requestId: `req-${id}` })
-      Promise.race([request(), new Promise((_, reject) => env.setTimer(CLIENT_PATIENCE_MS, () => reject(new Error('no answer'))))])
-        .then(() => history.created.set(id, loop.nowMs()))
-        .catch(retry)
-    }
-    for (let i = own.int(0, 4); i > 0; i--) create(env.uuid())
-  }
-
-  pets()
-  operator()
-  repairer()
-  if (random.chance(0.5)) maintainer()
-  for (let i = 1; i <= count; i++) client(i)
+  startBystanders({ loop, random, world, history, untilMs, pets: mix.pets, repairs: mix.repairs, maintains: mix.maintains })
+  if (mix.register) startRegister(loop, random.fork(), world, history, untilMs)
+  for (const [i, seed] of clients.entries()) client(i + 1, seed)
   return history
 }

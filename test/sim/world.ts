@@ -17,9 +17,13 @@ import { type Conductor, startConductor } from '../../supervisors/conductor.ts'
 import type { ConductorSettings } from '../../supervisors/conductor-settings.ts'
 import { type Gateway, startGateway } from '../../supervisors/gateway.ts'
 import { createGuard } from '../../supervisors/watchdog/guard.ts'
+import type { Link } from '../../transport/link.ts'
 import { createMemoryNetwork } from '../../transport/memory-link.ts'
+import { type DatabaseFaults, lineTo, newDatabaseFaults } from './database-line.ts'
+import { printOf } from './history.ts'
 import type { Loop } from './loop.ts'
 import { createMachine, type Machine } from './machine.ts'
+import { courier, type NetworkFaults, newNetworkFaults, speaking } from './network.ts'
 import { type Probes, probed } from './probes.ts'
 import { createProcess, SIM_EPOCH_MS, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
@@ -35,16 +39,6 @@ export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 
   reconcile: { unknownGuests: 'keep', vanishedGuests: 'error', claims: 'report' },
   quotas: { limits: { ...NO_LIMITS, instances: 8, cores: 9, ram: 2200 }, checkMs: 4000 },
   timers: { reclaimMs: 3000, confirmResizeMs: 14_000, shelvedOffloadMs: 1500 },
-}
-
-export interface NetworkFaults {
-  /** Probability that a message is lost, and that it comes twice. */
-  drop: number
-  duplicate: number
-  /** Delay of a message: `min` to `max` ms. */
-  delay: readonly [number, number]
-  /** Nodes that hear and say nothing. */
-  readonly cutOff: Set<string>
 }
 
 export interface Node<T> {
@@ -63,18 +57,24 @@ export interface World {
   /** Images and disks by host. */
   readonly blobs: ReadonlyMap<string, MemoryBlobs>
   readonly database: MemoryDatabase
+  readonly databaseFaults: DatabaseFaults
   readonly network: NetworkFaults
+  readonly settings: ConductorSettings
   /** By how much clocks are wrong: the database's, and the wall clock of each node. */
   readonly clocks: { databaseMs: number; readonly wallMs: Map<string, number> }
   /** Every append in the order in which it was committed or refused. */
   readonly commits: { readonly incarnation: Incarnation; readonly entry: Append; readonly ok: boolean }[]
   /** Events written by a conductor that did not own their shard. */
   readonly trespasses: readonly string[]
+  /** What tells the versions of each instance apart, in the order in which they were committed; see `printOf`. */
+  readonly versions: ReadonlyMap<string, readonly string[]>
   kill(node: string): void
+  /** From now on everything this node does takes up to so much longer, ms; 0 ends that. */
+  slow(node: string, lagMs: number): void
   /** The machine of a compute host loses power: agent and guests are gone, disks stay. */
   powerOff(node: string): void
-  /** A running guest of this host ends by itself. */
-  crashGuest(node: string): void
+  /** A running guest of this host ends by itself: that of this instance, or any. */
+  crashGuest(node: string, instance?: string): void
   /** Machines without power. */
   readonly dark: ReadonlySet<string>
   start(node: string): void
@@ -108,31 +108,34 @@ export interface WorldSize {
   readonly capacity?: typeof CAPACITY
   /** By default drivers fail now and then by themselves. */
   readonly failure?: Partial<typeof FAILURE>
+  /** By how much clocks of conductors and gateways run fast or slow, as a share; none by default. Hosts' clocks always do. */
+  readonly drift?: number
+  /** Versions of the protocol that nodes of other releases speak. */
+  readonly speaks?: Readonly<Record<string, readonly [oldest: number, newest: number]>>
 }
 
 export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
   const { settings = SIM_SETTINGS, probes = {}, failure = FAILURE } = size
-  const network: NetworkFaults = { drop: 0, duplicate: 0, delay: [0.1, 1], cutOff: new Set() }
-  const net = random.fork()
+  const network = newNetworkFaults()
+  const databaseFaults = newDatabaseFaults()
   const links = createMemoryNetwork({
     schedule: (delayMs, fn) => loop.schedule(delayMs, fn),
-    deliver(from, to) {
-      if (network.cutOff.has(from) || network.cutOff.has(to) || net.chance(network.drop)) return []
-      const [min, max] = network.delay
-      const delay = () => min + net.next() * (max - min)
-      return net.chance(network.duplicate) ? [delay(), delay()] : [delay()]
-    },
+    deliver: courier(network, random.fork()),
     onFault: (node, error) => log(`${node} FAULT in a message handler: ${error instanceof Error ? error.stack : error}`),
   })
   const db = random.fork()
   const clocks: World['clocks'] = { databaseMs: 0, wallMs: new Map() }
   const wallMs = (name: string): number => clocks.wallMs.get(name) ?? 0
   const trespasses: string[] = []
+  const versions = new Map<string, string[]>()
   const database = createMemoryDatabase({
-    now: () => 1_700_000_000_000 + Math.floor(loop.nowMs()) + clocks.databaseMs,
-    delay: fn => loop.schedule(0.2 + db.next() * 2, fn),
+    now: () => SIM_EPOCH_MS + Math.floor(loop.nowMs()) + clocks.databaseMs,
+    delay: fn => loop.schedule(0.2 + db.next() * (2 + databaseFaults.slowMs), fn),
     onAppend: ({ incarnation, actor, owner }) => {
       if (owner !== incarnation) trespasses.push(`${actor} was written by ${incarnation} while ${owner} owned its shard`)
+      const [kind, id = ''] = actor.split('/')
+      const row = kind === 'instance' ? database.tables.views.instance.get(id) : undefined
+      if (row) versions.set(id, [...(versions.get(id) ?? []), printOf(JSON.parse(row.body))])
       probes.appended?.(actor)
     },
   })
@@ -143,10 +146,18 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   let lives = 0
   let latestApi = 0
 
+  const machines = new Map<string, Machine>()
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`)
+  const rates = new Map<string, number>()
+  const processOf = (name: string): SimProcess =>
+    createProcess(name, loop, random.fork(), log, { wrongMs: () => wallMs(name), rate: machines.get(name)?.rate ?? rates.get(name) ?? 1 })
+  const linkOf = (name: string): Link => {
+    const versions = size.speaks?.[name]
+    return versions ? speaking(links.link(name), versions) : links.link(name)
+  }
   const idle = <T>(name: string): Node<T> => ({
     name,
-    process: createProcess(name, loop, random.fork(), log, () => wallMs(name)),
+    process: processOf(name),
     up: false,
     running: null,
   })
@@ -154,7 +165,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const computes = names('compute', size.computes).map(n => idle<Compute>(n))
   const gateways = [idle<Gateway>('gateway-1')]
   const seeds = conductors.map(n => `sim://${n.name}`)
-  const machines = new Map<string, Machine>()
+  if (size.drift) for (const { name } of [...conductors, ...gateways]) rates.set(name, 1 + (random.next() * 2 - 1) * size.drift)
   const drivers = new Map<string, FakeDriver>()
   for (const { name } of computes) {
     const store = memoryStore<FakeGuest>()
@@ -165,7 +176,8 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
 
   function conductor(node: Node<Conductor>): void {
     const { process } = node
-    const link = links.link(node.name)
+    const link = linkOf(node.name)
+    const line = lineTo({ database, faults: databaseFaults, loop, random: random.fork(), process })
     const rejoin = (): void => {
       log(`${node.name} rejoins`)
       kill(node.name)
@@ -179,17 +191,17 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
         endpoint: `sim://${node.name}`,
         host: node.name,
         // Machines of conductors are never started again.
-        machine: () => ({ boot: node.name, uptimeMs: loop.nowMs() }),
+        machine: () => ({ boot: node.name, uptimeMs: loop.nowMs() * (rates.get(node.name) ?? 1) }),
         pid: 1,
         version: 'sim',
         engine: 'sim',
         link,
-        membership: process.guardAll(database.membership),
-        views: process.guardAll(database.views),
+        membership: line.membership,
+        views: line.views,
         images: [FAKE_IMAGE],
         settings,
         journal(incarnation) {
-          const journal = database.journal(incarnation)
+          const journal = line.journal(incarnation)
           return {
             append(entry) {
               probes.appending?.(entry)
@@ -205,8 +217,8 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
                 ),
               )
             },
-            load: actors => process.guard(journal.load(actors)),
-            awake: shards => process.guard(journal.awake(shards)),
+            load: journal.load,
+            awake: journal.awake,
             stats: () => ({ queued: journal.waiting(), oldestMs: 0, commitMs: 0 }),
             close: () => journal.close(),
           }
@@ -246,11 +258,11 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       pid: life,
       version: 'sim',
       engine: 'sim',
-      link: links.link(node.name),
+      link: linkOf(node.name),
       seeds,
       guard,
       driver: probed(node.name, process, driver, probes),
-      bootId: node.name,
+      bootId: machine.bootId(),
       intervalMs: settings.heartbeat.intervalMs,
     }).then(running => {
       node.running = running
@@ -259,7 +271,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
 
   function gateway(node: Node<Gateway>): void {
     const identity = { node: node.name, inc: ++lives, role: 'gateway', pid: lives, ver: 'sim', eng: 'sim' } as const
-    node.running = startGateway({ env: node.process.env, self: identity, link: links.link(node.name), seeds, requestMs: 20_000 })
+    node.running = startGateway({ env: node.process.env, self: identity, link: linkOf(node.name), seeds, requestMs: 20_000 })
   }
 
   const all = (): readonly Node<unknown>[] => [...conductors, ...computes, ...gateways]
@@ -294,9 +306,9 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     })
   }
 
-  function crashGuest(name: string): void {
+  function crashGuest(name: string, instance?: string): void {
     const store = stores.get(name)
-    const guest = store?.guests().find(({ power }) => power === 'running')
+    const guest = store?.guests().find(({ power, spec }) => power === 'running' && (instance ?? spec.instance) === spec.instance)
     if (store && guest)
       drivers
         .get(name)
@@ -309,7 +321,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     if (node.up) return
     dark.delete(name)
     node.up = true
-    node.process = createProcess(name, loop, random.fork(), log, () => wallMs(name))
+    node.process = processOf(name)
     if (name.startsWith('conductor')) conductor(node as Node<Conductor>)
     else if (name.startsWith('compute')) compute(node as Node<Compute>)
     else gateway(node as Node<Gateway>)
@@ -324,10 +336,13 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     stores,
     blobs,
     database,
+    databaseFaults,
     network,
+    settings,
     clocks,
     commits,
     trespasses,
+    versions,
     kill,
     powerOff,
     crashGuest,
@@ -339,6 +354,11 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       if (!up || process.frozen()) return
       process.freeze()
       links.pause(name)
+    },
+    slow(name, lagMs) {
+      find(name).process.slow(lagMs)
+      if (lagMs > 0) network.lagMs.set(name, lagMs)
+      else network.lagMs.delete(name)
     },
     thaw(name) {
       const { up, process } = find(name)

@@ -3,7 +3,7 @@ import type { FastifyInstance, InjectOptions } from 'fastify'
 import type { Logger } from '../../actors/kernel/env.ts'
 import type { Readiness } from '../../transport/http/context.ts'
 import type { HttpLimits } from '../../transport/http/limits.ts'
-import { createHttpServer } from '../../transport/http/server.ts'
+import { createHttpServer, type HttpServerOptions } from '../../transport/http/server.ts'
 import { createFakeApi, type FakeApi } from './fake-api.ts'
 
 export const SERVERS = '/compute/v2.1/servers'
@@ -28,20 +28,20 @@ export interface TestFace {
   readonly fake: FakeApi
   readonly lines: LogLine[]
   readiness: Readiness
-  ask(method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'HEAD', url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  ask(method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'HEAD' | 'PATCH', url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
   /** Creates one server and answers with its id. */
   newServer(more?: object, headers?: Record<string, string>): Promise<string>
 }
 
 export const tiny = (more: object = {}) => ({ server: { name: 'vm', flavorRef: 'tiny', imageRef: 'fake', networks: 'none', ...more } })
 
-export function createFace(limits: Partial<HttpLimits> = {}): TestFace {
+export function createFace(limits: Partial<HttpLimits> = {}, more: Pick<HttpServerOptions, 'identity'> = {}): TestFace {
   const fake = createFakeApi()
   const lines: LogLine[] = []
   const level = (name: keyof Logger) => (fields: object, message: string) => void lines.push({ level: name, fields, message })
   const log: Logger = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') }
   const metrics = () => 'baton_up 1\n'
-  const app = createHttpServer({ api: fake.api, limits, log, isReady: () => face.readiness, metrics })
+  const app = createHttpServer({ api: fake.api, limits, log, isReady: () => face.readiness, metrics, ...more })
   const face: TestFace = {
     app,
     fake,

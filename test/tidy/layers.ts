@@ -31,7 +31,7 @@ interface FolderRule {
   readonly why: string
 }
 
-const TO_ADAPTERS = /^actors\/(?:kernel\/.*|api\.ts|hypervisor\/driver\.ts)$/
+const TO_ADAPTERS = /^actors\/(?:kernel\/.*|api\.ts|identity\/api\.ts|hypervisor\/driver\.ts)$/
 
 const FOLDERS: readonly FolderRule[] = [
   { from: ['actors/'], to: 'transport/', why: 'actors/ knows nothing above it' },

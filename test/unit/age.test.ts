@@ -13,18 +13,19 @@ test('the first message has no age, whatever the clocks say', () => {
 test('a message is older by what it took longer than the fastest', () => {
   const meter = createAgeMeter()
   meter.observe(1000 + OFFSET_MS, 1002)
-  assert.is(meter.observe(2000 + OFFSET_MS, 2052), 50)
+  assert.is(meter.observe(1000 + OFFSET_MS, 1052), 40, 'a fifth of what passed since is what the clocks may have drifted apart')
+  meter.observe(2000 + OFFSET_MS, 2002)
   assert.is(meter.observe(3000 + OFFSET_MS, 3002), 0)
   assert.is(meter.observe(4000 + OFFSET_MS, 4001), 0, 'a faster one is the new measure')
-  assert.is(meter.observe(5000 + OFFSET_MS, 5002), 1)
 })
 
-test('what lay an hour in a queue shows an hour, however long nothing else came', () => {
+test('what lay an hour in a queue shows most of it, however long nothing else came', () => {
   const meter = createAgeMeter()
   meter.observe(1000 + OFFSET_MS, 1001)
   const hour = 3_600_000
-  assert.is(meter.observe(2000 + OFFSET_MS, 2001 + hour), hour)
-  assert.is(meter.observe(2100 + OFFSET_MS, 2001 + hour), hour - 100, 'and so does what lay behind it')
+  const age = meter.observe(2000 + OFFSET_MS, 2001 + hour)
+  assert.ok(age >= 0.79 * hour && age <= hour, `${age} ms`)
+  assert.is(Math.round(meter.observe(2100 + OFFSET_MS, 2001 + hour)), Math.round(age - 100), 'and so does what lay behind it')
 })
 
 test('a way that has become slower for good is believed in the end', () => {
@@ -34,11 +35,13 @@ test('a way that has become slower for good is believed in the end', () => {
   assert.is(ageMs, 0)
 })
 
-test('drift of the clocks does not pile up: an hour at a thousandth stays within two buckets of drift', () => {
-  const meter = createAgeMeter()
-  let worst = 0
-  for (let at = 0; at < 3_600_000; at += 1000) worst = Math.max(worst, meter.observe(at * 0.999 + OFFSET_MS, at))
-  assert.ok(worst <= 60, `${worst} ms`)
+test('drift of the clocks makes nothing older: not by as much as clocks are slewed at most, one up and one down', () => {
+  for (const rate of [0.999, 11 / 13, 13 / 11]) {
+    const meter = createAgeMeter()
+    let worst = 0
+    for (let at = 0; at < 3_600_000; at += 1000) worst = Math.max(worst, meter.observe(at * rate + OFFSET_MS, at))
+    assert.ok(worst < 0.001, `${worst} ms at ${rate}`)
+  }
 })
 
 test('an age is never negative, and never more than how much later the message came than the fastest', () => {

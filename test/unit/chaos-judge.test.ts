@@ -1,10 +1,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { DriverMethod } from '../../actors/hypervisor/drivers/rules.ts'
-import type { Note } from '../../bin/chaos/clients.ts'
-import { type Evidence, judge, RULE_NAMES } from '../../bin/chaos/judge.ts'
+import { HIGHLY_AVAILABLE, type Note } from '../../bin/chaos/clients.ts'
+import { type Evidence, evacuations, judge, RULE_NAMES } from '../../bin/chaos/judge.ts'
 import { percentile, reportOf, tally } from '../../bin/chaos/report.ts'
-import { chanceOf } from '../../bin/chaos/run.ts'
+import { chanceOf, takeOverTimes } from '../../bin/chaos/run.ts'
 
 const note = (what: Note['what'], instance: string, outcome: Note['outcome'] = 'acknowledged', detail = ''): Note => ({
   askedAt: 0,
@@ -17,6 +17,8 @@ const note = (what: Note['what'], instance: string, outcome: Note['outcome'] = '
 })
 const effect = (at: number, instance: string, method: DriverMethod, order: number) => ({ at, instance, method, order })
 
+const guest = (id: string, power = 'running') => ({ id, power })
+
 const GOOD: Evidence = {
   notes: [note('create', 'a'), note('create', 'b'), note('delete', 'b')],
   instances: [{ id: 'a', status: 'ACTIVE', host: 'h1' }],
@@ -26,18 +28,22 @@ const GOOD: Evidence = {
     { id: 'h2', claims: 0 },
   ],
   guests: new Map([
-    ['h1', ['a']],
+    ['h1', [guest('a')]],
     ['h2', []],
   ]),
   effects: new Map([
     ['h1', [effect(10, 'a', 'spawn', 1), effect(30, 'a', 'stop', 2), effect(60, 'a', 'start', 5)]],
     ['h2', [effect(40, 'a', 'receive', 3), effect(50, 'a', 'destroy', 4)]],
   ]),
+  lapses: [],
 }
+
+const HA = note('seen', 'a', 'there', HIGHLY_AVAILABLE)
 
 const BAD: Readonly<Record<string, Partial<Evidence>>> = {
   'an acknowledged create is there': { notes: [...GOOD.notes, note('create', 'c')] },
   'an acknowledged delete is done': { notes: [...GOOD.notes, note('delete', 'a')] },
+  'an acknowledged request becomes an operation': { notes: [...GOOD.notes, note('stop', 'a', 'lost', 'req-1')] },
   'every operation ends': { openOperations: [{ id: 'a.1', kind: 'build' }] },
   'no instance is left between states': { instances: [{ id: 'a', status: 'BUILD', host: 'h1' }] },
   'nothing is done twice': {
@@ -47,11 +53,16 @@ const BAD: Readonly<Record<string, Partial<Evidence>>> = {
   'a guest is where its instance is': {
     guests: new Map([
       ['h1', []],
-      ['h2', ['a']],
+      ['h2', [guest('a')]],
     ]),
   },
+  'what is active runs': { guests: new Map([['h1', [guest('a', 'shutdown')]]]) },
+  'what is highly available stays active': { notes: [...GOOD.notes, HA], instances: [{ id: 'a', status: 'ERROR', host: 'h1' }] },
+  'what a client saw end has ended': { notes: [...GOOD.notes, note('seen', 'a', 'ended', 'a.1'), note('seen', 'a', 'open', 'a.1')] },
   'allocations equal instances': { hosts: [{ id: 'h1', claims: 2 }] },
 }
+
+const rulesBroken = (evidence: Evidence): string[] => judge(evidence).map(v => v.rule)
 
 test('one story has no violation', () => assert.equal(judge(GOOD), []))
 
@@ -66,6 +77,30 @@ test('a refused delete leaves the instance, an unanswered one may go either way'
   assert.equal(judge({ ...GOOD, notes: [...GOOD.notes, note('delete', 'a', 'unknown'), note('create', 'd'), note('delete', 'd', 'unknown')] }), [])
 })
 
+test('a guest that its watchdog stopped may run elsewhere from then on', () => {
+  const effects = new Map([...GOOD.effects, ['h3', [effect(80, 'a', 'receive', 6)]]])
+  const guests = new Map([['h3', [guest('a')]]])
+  const moved = { ...GOOD, effects, guests, instances: [{ id: 'a', status: 'ACTIVE', host: 'h3' }], notes: [...GOOD.notes, HA] }
+  const inTime = { ...moved, lapses: [{ host: 'h1', instance: 'a', at: 70 }] }
+  assert.equal(judge(inTime), [])
+  assert.is(evacuations(inTime), 1)
+  assert.equal(rulesBroken({ ...moved, lapses: [{ host: 'h1', instance: 'a', at: 90 }] }), ['an instance runs in one place'])
+})
+
+test('reads of one client never go back: operations do not open again, instances do not return', () => {
+  const seen = (...sights: Note[]) => rulesBroken({ ...GOOD, notes: [...GOOD.notes, ...sights] })
+  const back = ['what a client saw end has ended']
+  assert.equal(seen(note('seen', 'b', 'open', 'b.1'), note('seen', 'b', 'ended', 'b.1'), note('seen', 'b', 'there'), note('seen', 'b', 'gone')), [])
+  assert.equal(seen(note('seen', 'b', 'gone'), note('seen', 'b', 'there')), back)
+  assert.equal(seen(note('seen', 'b', 'ended', 'b.1'), note('seen', 'b', 'gone', 'b.1')), back)
+  assert.equal(seen(note('seen', 'b', 'gone'), { ...note('seen', 'b', 'there'), client: 2 }), [])
+})
+
+test('a highly available instance that somebody wanted deleted may be in any state', () => {
+  const notes = [...GOOD.notes, HA, note('delete', 'a', 'unknown')]
+  assert.equal(judge({ ...GOOD, notes, instances: [{ id: 'a', status: 'ERROR', host: 'h1' }] }), [])
+})
+
 test('an instance that waits for its resize to be confirmed holds room and a guest on two hosts', () => {
   const waiting = {
     ...GOOD,
@@ -75,8 +110,8 @@ test('an instance that waits for its resize to be confirmed holds room and a gue
       { id: 'h2', claims: 1 },
     ],
     guests: new Map([
-      ['h1', ['a']],
-      ['h2', ['a']],
+      ['h1', [guest('a')]],
+      ['h2', [guest('a')]],
     ]),
   }
   assert.equal(judge(waiting), [])
@@ -85,13 +120,39 @@ test('an instance that waits for its resize to be confirmed holds room and a gue
 test('the report shows the verdict, and names as text', () => {
   const deed = { fault: 'kill-conductor', victim: '<conductor-1>', beganAt: 1000, healedAt: 2000 }
   const fault = { name: 'kill-conductor', about: 'a & b', network: false, lastsMs: [0, 0] as const, inject: async () => null }
-  const run = { seed: 7, beganAt: 0, endedAt: 10_000, deeds: [deed], notes: GOOD.notes, violations: [], takeOverMs: [500, 700], leftOut: [] }
+  const takeOvers = [
+    { ms: 500, alone: true },
+    { ms: 700, alone: false },
+  ]
+  const run = {
+    seed: 7,
+    beganAt: 0,
+    endedAt: 10_000,
+    deeds: [deed],
+    notes: GOOD.notes,
+    violations: [],
+    takeOvers,
+    evacuated: 3,
+    leftOut: [],
+    kept: null,
+  }
   const page = reportOf(run, [fault])
   assert.match(page, /No violation/)
-  assert.match(page, /p50 500 ms, p99 700 ms/)
+  assert.match(page, /3 evacuations/)
+  assert.match(page, /2, p50 500 ms, p99 700 ms; while nothing else was wrong 1, p50 500 ms/)
   assert.match(page, /&#60;conductor-1&#62;/)
   assert.not.match(page, /<conductor-1>/)
   assert.match(reportOf({ ...run, violations: [{ rule: 'every operation ends', what: 'build x is open' }] }, [fault]), /1 violation</)
+})
+
+test('a take-over is measured from its kill to the first resumed step before the next kill', () => {
+  const deed = (fault: string, beganAt: number, healedAt: number) => ({ fault, victim: 'x', beganAt, healedAt })
+  const kills = [deed('kill-conductor', 10_000, 10_000), deed('kill-conductor', 30_000, 30_000), deed('kill-conductor', 50_000, 50_000)]
+  const deeds = [...kills, deed('database-away', 25_000, 31_000)]
+  assert.equal(takeOverTimes(deeds, [9000, 10_800, 11_000, 35_000, 70_000]), [
+    { ms: 800, alone: true },
+    { ms: 5000, alone: false },
+  ])
 })
 
 test('figures', () => {

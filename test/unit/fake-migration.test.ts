@@ -1,7 +1,7 @@
 /** Live migration of fake guests: two drivers, each restarted before every command, and a clock that is moved by hand. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createFakeDriver } from '../../actors/hypervisor/drivers/fake.ts'
+import { createFakeDriver, lapsedFakeGuest } from '../../actors/hypervisor/drivers/fake.ts'
 import { progressOf, ticksAt } from '../../actors/hypervisor/drivers/fake-transfer.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest, FakeOutgoing } from '../../actors/hypervisor/drivers/records.ts'
@@ -159,6 +159,25 @@ test('a paused guest stays paused, and one that is off is not carried', async ()
   await off.driver().stop(A, 11, 0)
   await rejects('DriverFault', off.source().check(A, 'auto'), /is shutdown/)
   await rejects('DriverFault', off.source().migrateOut(A, 12, null, false), /is shutdown/)
+})
+
+test('a guest that its watchdog has ended is not carried, and giving up the move does not begin it again', async () => {
+  const b = await sending()
+  const [running] = b.stores.source.guests()
+  if (!running) throw new Error('there is a guest')
+  await b.stores.source.put(A, lapsedFakeGuest(running))
+  await rejects('DriverFault', b.source().handOver(A, 22), /not being sent anywhere: it is shutdown/)
+  await b.source().cancelOutgoing(A, 30)
+  assert.equal([b.power()[0], b.ticks(b.stores.source)], ['shutdown', -1])
+})
+
+test('what is on its disk goes with it', async () => {
+  const b = await sending({ 'fake:disk': 'local' })
+  await b.source().progress(A, 600_000)
+  await b.there().finishIncoming(A, 24, await b.source().handOver(A, 23))
+  const disk = b.guest(b.stores.source)?.disk
+  assert.ok(disk?.length)
+  assert.equal(b.guest(b.stores.there)?.disk, disk)
 })
 
 test('its disk is copied when the hosts do not share it; the wrong wish is refused', async () => {

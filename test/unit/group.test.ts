@@ -2,9 +2,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { GroupBody } from '../../actors/api.ts'
+import type { CallWork } from '../../actors/kernel/define.ts'
 import type { Fault } from '../../actors/kernel/errors.ts'
 import { groupActor } from '../../actors/placement/group.ts'
 import type { GroupView } from '../../actors/placement/rules.ts'
+
+const CONTEXT = { id: 'h', now: 1, from: { role: 'conductor', node: 'c' } } as const
 
 type Command = Parameters<typeof groupActor.decide>[1]
 
@@ -25,6 +28,8 @@ function newGroup(policy: string, more: object = {}) {
     settled: (instance: string, order: number, hosts: readonly string[], gone = false) => group.send('settled', { instance, order, hosts, gone }),
     others: (instance: string) => (group.send('view', { instance }).ok as GroupView).others,
     members: () => (group.send('get', {}).ok as GroupBody).members,
+    work: () => groupActor.work(state, 'g') as CallWork[],
+    finished: () => groupActor.finished(state),
   }
   const created = group.send('create', { name: 'web', project: 'p', policy, ...more })
   assert.is(created.fault, undefined, created.fault?.message)
@@ -108,6 +113,32 @@ test('rules are fixed when the group is created', () => {
   assert.is(contradiction.ok ? '' : contradiction.fault.code, 'BadRequest')
   assert.is(group.send('create', { name: 'x', project: 'p', policy: 'near' }).fault?.code, 'BadRequest')
   assert.is(group.send('create', { name: 'x', project: 'p', policy: 'anti-affinity', maxServerPerHost: 0 }).fault?.code, 'BadRequest')
+})
+
+test('a group holds its share of the quota until it is deleted, and gives it back', () => {
+  const group = newGroup('affinity', { quota: 3 })
+  assert.equal(group.send('holds', { project: 'p', number: 3 }).ok, { held: { server_groups: 1 } })
+  assert.equal(group.send('holds', { project: 'other' }).ok, { held: null })
+  assert.equal(group.work(), [])
+  group.send('delete', {})
+  const [back] = group.work()
+  assert.equal([back?.method, back?.args], ['settle', { holder: 'group/g', number: 3, amounts: null }])
+  assert.is(group.finished(), false)
+  group.send('@result', { key: back?.key, ok: true })
+  assert.equal(group.work(), [])
+  assert.is(group.finished(), true)
+})
+
+test('a reservation that the project has given up makes no group', () => {
+  const group = newGroup('affinity')
+  group.send('delete', {})
+  const late = groupActor.initial('h')
+  const asked = groupActor.decide(late, { method: 'holds', args: { project: 'p', number: 7 } }, CONTEXT)
+  if (!asked.ok) throw new Error('it does not answer')
+  const after = asked.events.reduce((state, event) => groupActor.evolve(state, event, 1), late)
+  const create = { name: 'web', project: 'p', policy: 'affinity', quota: 7 } as const
+  const refused = groupActor.decide(after, { method: 'create', args: create }, CONTEXT)
+  assert.is(refused.ok ? '' : refused.fault.code, 'StaleCommand')
 })
 
 test('a deleted group holds nobody, and nobody joins it', () => {

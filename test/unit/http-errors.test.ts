@@ -36,10 +36,12 @@ test("every code of the error table has an answer in Nova's shape", async () => 
   const { ask, fake } = createFace()
   const names: Record<number, string> = {
     400: 'badRequest',
+    401: 'unauthorized',
     403: 'forbidden',
     404: 'itemNotFound',
     409: 'conflictingRequest',
     413: 'overLimit',
+    429: 'overLimit',
     500: 'computeFault',
     501: 'notImplemented',
     503: 'serviceUnavailable',
@@ -56,7 +58,7 @@ test("every code of the error table has an answer in Nova's shape", async () => 
     assert.is(answer.status, status, code)
     assert.is(answer.body[names[status] ?? '']?.code, status, code)
     assert.is(answer.headers['x-baton-error'], code)
-    assert.is(answer.headers['retry-after'], status === 503 ? '1' : undefined, code)
+    assert.is(answer.headers['retry-after'], status === 503 || status === 429 ? '1' : undefined, code)
     assert.equal(Object.keys(answer.body).length, 1)
   }
 })

@@ -99,19 +99,26 @@ test('PUT renames, and nothing else', async () => {
     assert.is((await ask('PUT', `${SERVERS}/${id}`, body)).status, 400)
 })
 
+/** What the cluster was asked last, which must name the request. */
+function lastUpdate(fake: ReturnType<typeof createFace>['fake']): object {
+  const { requestId, ...asked } = fake.calls.at(-1)?.args as { requestId: string }
+  assert.match(requestId, /^req-/)
+  return asked
+}
+
 test('metadata: all, added to, one by one; what is not there is 404', async () => {
   const { ask, fake, newServer } = createFace()
   const id = await newServer({ metadata: { a: '1' } })
   const path = `${SERVERS}/${id}/metadata`
   assert.equal((await ask('GET', path)).body, { metadata: { a: '1' } })
   await ask('POST', path, { metadata: { b: '2' } })
-  assert.equal(fake.calls.at(-1)?.args, { id, setMetadata: { b: '2' } })
+  assert.equal(lastUpdate(fake), { id, setMetadata: { b: '2' } })
   assert.equal((await ask('PUT', path, { metadata: { c: '3' } })).body, { metadata: { c: '3' } })
   assert.equal((await ask('PUT', `${path}/d`, { meta: { d: '4' } })).body, { meta: { d: '4' } })
   assert.is((await ask('PUT', `${path}/d`, { meta: { e: '4' } })).status, 404)
   assert.equal((await ask('GET', `${path}/c`)).body, { meta: { c: '3' } })
   assert.is((await ask('DELETE', `${path}/c`)).status, 204)
-  assert.equal(fake.calls.at(-1)?.args, { id, unsetMetadata: ['c'] })
+  assert.equal(lastUpdate(fake), { id, unsetMetadata: ['c'] })
   for (const method of ['GET', 'DELETE'] as const) assert.is((await ask(method, `${path}/constructor`)).status, 404)
 })
 

@@ -138,14 +138,15 @@ test('a move to where it is, and a resize to the size it has, are refused', () =
 
 test('name, metadata and tags change at any time; a lock holds the metadata', () => {
   const instance = instanceIn('building')
-  instance.send('update', { name: 'new', metadata: { a: '1', b: '2' }, tags: ['x', 'x', 'y'] })
-  instance.send('update', { setMetadata: { c: '3' }, unsetMetadata: ['a'] })
+  instance.send('update', { requestId: 'r1', name: 'new', metadata: { a: '1', b: '2' }, tags: ['x', 'x', 'y'] })
+  instance.send('update', { requestId: 'r2', setMetadata: { c: '3' }, unsetMetadata: ['a'] })
   assert.equal([instance.body()?.name, instance.body()?.metadata, instance.body()?.tags], ['new', { b: '2', c: '3' }, ['x', 'y']])
   assert.ok(instance.send('create', { ...SPEC, requestId: 'req-create' }).ok, 'the create that comes again is still the same')
   instance.send('lock', { reason: 'audit' })
-  assert.match(instance.send('update', { setMetadata: { d: '4' } }).fault?.message ?? '', 'locked (audit)')
-  assert.ok(instance.send('update', { name: 'newer', tags: [] }).ok)
-  for (const method of ['update', 'lock', 'unlock']) assert.is(instanceIn('deleted').send(method, {}).fault?.code, 'NotFound')
+  assert.match(instance.send('update', { requestId: 'r3', setMetadata: { d: '4' } }).fault?.message ?? '', 'locked (audit)')
+  assert.ok(instance.send('update', { requestId: 'r4', name: 'newer', tags: [] }).ok)
+  const args = { update: { requestId: 'r5' }, lock: {}, unlock: {} }
+  for (const [method, given] of Object.entries(args)) assert.is(instanceIn('deleted').send(method, given).fault?.code, 'NotFound')
 })
 
 test('a reset says what an instance is, where it is on one host and nothing is under way', () => {
@@ -159,6 +160,14 @@ test('a reset says what an instance is, where it is on one host and nothing is u
   }
   instance.send('act', { action: 'stop', requestId: 'r' })
   assert.match(instance.send('reset', { state: 'error' }).fault?.message ?? '', 'operation i1.2 of instance i1 is under way; cancel it')
+})
+
+test('a copy of an update that comes late changes nothing a second time', () => {
+  const instance = instanceIn('active')
+  instance.send('update', { requestId: 'r1', name: 'first' })
+  instance.send('update', { requestId: 'r2', name: 'second' })
+  assert.ok(instance.send('update', { requestId: 'r1', name: 'first' }).ok)
+  assert.is(instance.body()?.name, 'second')
 })
 
 test.run()

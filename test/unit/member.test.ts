@@ -23,7 +23,7 @@ interface Conductor {
   readonly adoptions: number[]
   readonly released: number[]
   /** What the next adoption meets. */
-  readonly control: { adopt: () => Promise<void>; onAdopted: () => Promise<void>; drain: () => Promise<void> }
+  readonly control: { adopt: () => Promise<void>; onAdopted: () => Promise<void>; drain: () => Promise<void>; released: () => Promise<void> }
 }
 
 async function conductor(bench: Bench, wire: Wire, database: MemoryDatabase, name: string): Promise<Conductor> {
@@ -42,7 +42,7 @@ async function conductor(bench: Bench, wire: Wire, database: MemoryDatabase, nam
   const fenced: string[] = []
   const adoptions: number[] = []
   const released: number[] = []
-  const control: Conductor['control'] = { adopt: async () => {}, onAdopted: async () => {}, drain: async () => {} }
+  const control: Conductor['control'] = { adopt: async () => {}, onAdopted: async () => {}, drain: async () => {}, released: async () => {} }
   const actors: ActorHost = {
     deliver: () => Promise.reject(new BatonError('UnknownMethod', 'no actors here')),
     owns: shard => owned.has(shard),
@@ -64,11 +64,18 @@ async function conductor(bench: Bench, wire: Wire, database: MemoryDatabase, nam
   }
   const clock = createClusterClock(node.env)
   clock.sync(joined.now, node.nowMs(), node.nowMs())
-  const { guardAll } = bench.another(name)
+  const membership = bench.another(name).guardAll(database.membership)
   const member = createMember({
     env: node.env,
     clock,
-    membership: guardAll(database.membership),
+    membership: {
+      ...membership,
+      async release(...args) {
+        const answer = await membership.release(...args)
+        await control.released()
+        return answer
+      },
+    },
     messenger: node.messenger,
     actors,
     nodeId: name,
@@ -299,6 +306,32 @@ test('who was declared dead hears it at its next look, and serves no more commit
     await bench.run(TIMING.renewMs + 100)
     assert.ok(victim.fenced.includes('Fenced'))
     assert.equal(judge.fenced, [])
+    stop()
+  }))
+
+test('shards given away without an answer are not taken back by an old map: each is served once', () =>
+  simulated(async bench => {
+    const { database, wire, conductors, stop } = await cluster(bench, 1)
+    const [first] = conductors
+    assert.ok(first)
+    let lost = 0
+    const before = first.adoptions.length
+    // While it lets go it hears of something else, so it will look at once again at what it knows.
+    first.control.drain = () => {
+      first.member.refresh()
+      return new Promise(resolve => first.node.env.setTimer(500, resolve))
+    }
+    first.control.released = async () => {
+      lost++
+      if (lost > 1) return
+      throw new BatonError('Database', 'the answer was lost')
+    }
+    const second = await conductor(bench, wire, database, 'c2')
+    await bench.run(8000)
+    assert.ok(lost >= 1, 'shards were given away')
+    assert.is(first.adoptions.length, before, 'and none taken back')
+    assertWhole(database, [first, second])
+    second.member.stop()
     stop()
   }))
 

@@ -126,7 +126,8 @@ test('the receiver is told how long it may wait with it', () =>
     b.serve = async () => arrivals.push(b.nowMs())
     await bench.value(a.messenger.call(to('b'), 'x', {}, { timeoutMs: 1000 }))
     const leftMs = (b.served[0]?.deadlineMs ?? 0) - (arrivals[0] ?? 0)
-    assert.ok(leftMs > 590 && leftMs < 610, `${leftMs} ms of 1000 are left after 400 on the way`)
+    // The clocks may have drifted apart since the last word, by a fifth of the time at most: in doubt it is told a little more.
+    assert.ok(leftMs > 590 && leftMs < 700, `${leftMs} ms of 1000 are left after 400 on the way`)
   }))
 
 test('a faulty way is tried again after the time the receiver names, and a plain Unavailable sooner', () =>

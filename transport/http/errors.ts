@@ -5,6 +5,7 @@
  * (`HttpRefusal`), and what fastify itself refuses. Anything else is a defect: it is logged under the request id, and the
  * client learns that id and nothing more.
  */
+import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError, ERRORS, type ErrorCode } from '../../actors/kernel/errors.ts'
@@ -75,6 +76,11 @@ export const faultBody = (status: number, message: string): Record<string, { cod
   [FAULT_NAMES[status] ?? 'computeFault']: { code: status, message },
 })
 
+const isIdentity = (url: string): boolean => /^\/identity(?:[/?]|$)/.test(url)
+
+/** Keystone's error body. */
+const keystoneFault = (status: number, message: string) => ({ error: { code: status, message, title: STATUS_CODES[status] ?? 'Error' } })
+
 const plain = (status: number, code: ErrorCode, message: string): Problem => ({ status, code, message, headers: {}, hidden: false })
 
 const defect = (requestId: string): Problem => ({
@@ -96,7 +102,7 @@ function clusterProblem(error: BatonError, requestId: string): Problem {
     status,
     code: error.code,
     message: hidden ? ERRORS[error.code].meaning : error.message,
-    headers: status === 503 ? { 'retry-after': retryAfter(error.retryAfterMs) } : {},
+    headers: status === 503 || status === 429 ? { 'retry-after': retryAfter(error.retryAfterMs) } : {},
     hidden,
   }
 }
@@ -104,7 +110,8 @@ function clusterProblem(error: BatonError, requestId: string): Problem {
 /** What the client is told about `error`. */
 export function problemOf(error: unknown, requestId: string): Problem {
   if (error instanceof BatonError) return clusterProblem(error, requestId)
-  if (error instanceof HttpRefusal) return { ...plain(error.status, 'BadRequest', error.message), headers: error.headers }
+  if (error instanceof HttpRefusal)
+    return { ...plain(error.status, error.status === 401 ? 'Unauthorized' : 'BadRequest', error.message), headers: error.headers }
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
     const known = FRAMEWORK[error.code]
     if (known) return plain(known.status, known.code, known.message)
@@ -129,7 +136,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     .code(problem.status)
     .headers({ ...problem.headers, ...requestIdHeaders(request.id), 'x-baton-error': problem.code })
     .type('application/json; charset=utf-8')
-    .send(faultBody(problem.status, problem.message))
+    .send(isIdentity(request.url) ? keystoneFault(problem.status, problem.message) : faultBody(problem.status, problem.message))
 }
 
 export const requestIdHeaders = (id: string): Record<string, string> => ({ 'x-openstack-request-id': id, 'x-compute-request-id': id })

@@ -7,7 +7,7 @@ import { since } from './changes.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound } from './errors.ts'
 import { pageOf } from './paging.ts'
-import { checkProject, originOf, plainId } from './request.ts'
+import { checkFlavor, checkProject, mayUse, originOf, plainId } from './request.ts'
 import { DiskGb, Id, type IdParams, Name, PageQuery, RamMb, Vcpus } from './schemas.ts'
 import { flavorDetail, flavorSummary } from './views/flavor.ts'
 import { nextLinks } from './views/links.ts'
@@ -69,12 +69,15 @@ export function flavorRoutes(app: FastifyInstance, { api, limits }: HttpContext)
     app.get<{ Querystring: PageQuery }>(`${COMPUTE}/${path}`, { schema: { querystring: PageQuery } }, async request => {
       const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listFlavors(page))
       const origin = originOf(request)
-      return { flavors: items.map(flavor => view(flavor, origin, request.novaMinor)), ...nextLinks('flavors', origin, request.url, next) }
+      return {
+        flavors: items.filter(flavor => mayUse(request, flavor)).map(flavor => view(flavor, origin, request.novaMinor)),
+        ...nextLinks('flavors', origin, request.url, next),
+      }
     })
   }
 
   app.get<{ Params: IdParams }>(`${COMPUTE}/flavors/:id`, async request => {
-    const flavor = await api.getFlavor({ id: plainId('Flavor', request.params.id) })
+    const flavor = await checkFlavor(request, api, plainId('Flavor', request.params.id))
     return { flavor: flavorDetail(flavor, originOf(request), request.novaMinor) }
   })
 

@@ -4,10 +4,10 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { GROUP_POLICIES, type GroupPolicy } from '../../actors/api.ts'
 import { CHANGES, has, since, until } from './changes.ts'
-import { BATON, COMPUTE, type HttpContext, PROJECT } from './context.ts'
+import { BATON, COMPUTE, type HttpContext } from './context.ts'
 import { badRequest } from './errors.ts'
 import { pageOf } from './paging.ts'
-import { originOf, plainId } from './request.ts'
+import { originOf, plainId, projectOf } from './request.ts'
 import { type IdParams, integer, Name, PageQuery } from './schemas.ts'
 import { groupView } from './views/aggregate.ts'
 import { nextLinks } from './views/links.ts'
@@ -56,7 +56,7 @@ export function groupRoutes(app: FastifyInstance, { api, limits }: HttpContext):
   const remove = (id: string) => api.deleteGroup({ id: plainId('Server group', id) })
 
   app.get<{ Querystring: PageQuery }>(path, { schema: { querystring: PageQuery } }, async request => {
-    const { items } = await pageOf(request.query, limits.maxPageItems, page => api.listGroups({ project: PROJECT, ...page }))
+    const { items } = await pageOf(request.query, limits.maxPageItems, page => api.listGroups({ project: projectOf(request), ...page }))
     return { server_groups: items.map(item => groupView(item, request.novaMinor)) }
   })
 
@@ -65,7 +65,7 @@ export function groupRoutes(app: FastifyInstance, { api, limits }: HttpContext):
     const policy = policyOf(request.body.server_group, request.novaMinor)
     const max = rules?.max_server_per_host
     const rule = max === undefined ? {} : { maxServerPerHost: Number(max) }
-    const made = await api.createGroup({ id: randomUUID(), name, project: PROJECT, policy, ...rule })
+    const made = await api.createGroup({ id: randomUUID(), name, project: projectOf(request), policy, ...rule })
     return { server_group: groupView(made, request.novaMinor) }
   })
 
@@ -77,14 +77,14 @@ export function groupRoutes(app: FastifyInstance, { api, limits }: HttpContext):
   })
 
   app.get<{ Querystring: PageQuery }>(`${BATON}/groups`, { schema: { querystring: PageQuery } }, async request => {
-    const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listGroups({ project: PROJECT, ...page }))
+    const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listGroups({ project: projectOf(request), ...page }))
     return { groups: items, ...nextLinks('groups', originOf(request), request.url, next) }
   })
 
   app.post<{ Body: CreateGroup }>(`${BATON}/groups`, { schema: { body: CreateGroup } }, async request => {
     const { name, policy, maxServerPerHost } = request.body
     const rule = maxServerPerHost === undefined ? {} : { maxServerPerHost }
-    return { group: await api.createGroup({ id: randomUUID(), name, project: PROJECT, policy, ...rule }) }
+    return { group: await api.createGroup({ id: randomUUID(), name, project: projectOf(request), policy, ...rule }) }
   })
 
   app.get<{ Params: IdParams }>(`${BATON}/groups/:id`, async request => ({ group: await group(request.params.id) }))

@@ -3,11 +3,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { KeyPairBody } from '../../actors/api.ts'
 import { has, type Shape, shaped, since } from './changes.ts'
-import { COMPUTE, type HttpContext, USER } from './context.ts'
+import { COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound, printable } from './errors.ts'
 import { makeKeyPair, readPublicHalf } from './key-material.ts'
 import { limitOf } from './paging.ts'
-import { originOf, projectOf } from './request.ts'
+import { checkUser, originOf, projectOf } from './request.ts'
 import { Id, PageLimit } from './schemas.ts'
 import { nameNumber } from './tokens.ts'
 import { nextLinks } from './views/links.ts'
@@ -69,7 +69,7 @@ const detail = (pair: KeyPairBody, minor: number) => ({
 export function keyPairRoutes(app: FastifyInstance, { api, limits }: HttpContext): void {
   const path = `${COMPUTE}/os-keypairs`
   const config = { strictQuery: true }
-  const whose = ({ query }: FastifyRequest<{ Querystring: UserQuery }>): string => query.user_id ?? USER
+  const whose = (request: FastifyRequest<{ Querystring: UserQuery }>): string => checkUser(request, request.query.user_id)
 
   app.get<{ Querystring: ListQuery }>(path, { schema: { querystring: ListQuery }, config }, async request => {
     const { query, novaMinor: minor } = request
@@ -83,7 +83,8 @@ export function keyPairRoutes(app: FastifyInstance, { api, limits }: HttpContext
   })
 
   app.post<{ Body: CreateKeyPair }>(path, { schema: { body: CreateKeyPair } }, async (request, reply) => {
-    const { name, public_key: given, type = 'ssh', user_id: owner = USER } = request.body.keypair
+    const { name, public_key: given, type = 'ssh', user_id } = request.body.keypair
+    const owner = checkUser(request, user_id)
     const half = given === undefined ? await makeKeyPair(type, owner) : readPublicHalf(type, given)
     const { publicKey, fingerprint } = half
     const asked = { name, user: owner, type, publicKey, fingerprint, project: projectOf(request), requestId: request.id }

@@ -3,9 +3,15 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { HttpRefusal } from './errors.ts'
 
+const tables = new WeakMap<FastifyInstance, ReadonlyMap<string, ReadonlySet<string>>>()
+
+/** Every path of a server that is watched, with its methods. */
+export const routesOf = (app: FastifyInstance): ReadonlyMap<string, ReadonlySet<string>> => tables.get(app) ?? new Map()
+
 /** Remembers every route that is added after this call; answers with the error for a request that found none. */
 export function watchRoutes(app: FastifyInstance): (request: FastifyRequest) => Error {
   const methods = new Map<string, Set<string>>()
+  tables.set(app, methods)
   app.addHook('onRoute', ({ url, method }) => {
     const known = methods.get(url) ?? new Set()
     methods.set(url, known)

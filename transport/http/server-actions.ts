@@ -6,7 +6,7 @@ import { type ActOnInstance, type ClusterApi, type InstanceAction, MAX_ROTATION,
 import { has } from './changes.ts'
 import { COMPUTE, type HttpContext, IMAGE } from './context.ts'
 import { badRequest, printable } from './errors.ts'
-import { instanceId, originOf } from './request.ts'
+import { checkFlavor, instanceId, originOf } from './request.ts'
 import { Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
 
 const RebootType = Type.String({ pattern: '^(SOFT|Soft|soft|HARD|Hard|hard)$', description: "it must be 'SOFT' or 'HARD'" })
@@ -164,6 +164,7 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
       return reply.code(202).send()
     }
     const action = OPERATIONS.get(name)
+    if (body.resize && request.claims) await checkFlavor(request, api, body.resize.flavorRef)
     if (action !== undefined) await api.actOnInstance({ id, action, ...detailsOf(body), requestId: request.id })
     else if ('forceDelete' in body) await api.deleteInstance({ id, force: true, requestId: request.id })
     else throw badRequest(`There is no such action: ${printable(name)}`)

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox'
 import type { InstanceAbout, InstanceBody } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { CHANGES, has, since, until } from './changes.ts'
-import { type HttpContext, USER } from './context.ts'
+import type { HttpContext } from './context.ts'
 import { badRequest } from './errors.ts'
 import { Hints, placementOf, Zone } from './placement.ts'
 import { Count, Description, Hostname, Id, isOn, Metadata, Name, Switch, Tags } from './schemas.ts'
@@ -92,7 +92,7 @@ const TOKEN = /^[\x21-\x7e]{1,255}$/
 const SUFFIX_LENGTH = 6
 
 /** References may be a plain id, a number, or a link that ends in the id. */
-const idOf = (field: string, reference: string | number): string => {
+export const idOf = (field: string, reference: string | number): string => {
   const id = String(reference).split('/').at(-1) ?? ''
   if (id === '') throw badRequest(`Invalid input for ${field}: it must be an id, or a link that ends in one.`)
   return id
@@ -122,7 +122,7 @@ const otherRequest = () =>
   new BatonError('Conflict', 'This client token was already used for another request. Use a new token, or send the same request again.')
 
 /** What a create names but does not exist is a mistake in its body: 400 in Nova, since the path is right. */
-function unknownReference(error: unknown): never {
+export function unknownReference(error: unknown): never {
   throw error instanceof BatonError && error.code === 'NotFound' ? badRequest(error.message) : error
 }
 
@@ -150,9 +150,9 @@ function imageOf({ imageRef, block_device_mapping_v2: mappings = [] }: CreateSer
 }
 
 /** What the owner says and gives to the guest. Rejects 400 when there is no such key pair. */
-async function aboutOf({ api }: HttpContext, server: CreateServer['server']): Promise<InstanceAbout | null> {
+async function aboutOf({ api }: HttpContext, server: CreateServer['server'], user: string): Promise<InstanceAbout | null> {
   const { description, user_data: userData, hostname, config_drive: drive, key_name: key } = server
-  const pair = key ? await api.getKeyPair({ user: USER, name: key }).catch(unknownReference) : null
+  const pair = key ? await api.getKeyPair({ user, name: key }).catch(unknownReference) : null
   const about: InstanceAbout = {
     ...(description ? { description } : {}),
     ...(userData ? { userData } : {}),
@@ -176,12 +176,12 @@ async function find(context: HttpContext, id: string): Promise<InstanceBody | nu
 export async function createServers(
   context: HttpContext,
   { server, 'os:scheduler_hints': hints }: CreateServer,
-  from: { readonly project: string; readonly token: string | undefined; readonly requestId: string },
+  from: { readonly project: string; readonly user: string; readonly token: string | undefined; readonly requestId: string },
 ): Promise<readonly InstanceBody[]> {
   const { project, token, requestId } = from
   const count = countOf(server, context.limits.maxInstancesPerRequest)
   const placement = placementOf(zoneAndHost(server), hints)
-  const about = await aboutOf(context, server)
+  const about = await aboutOf(context, server, from.user)
   const wanted = {
     name: server.name,
     flavor: idOf('server.flavorRef', server.flavorRef),

@@ -48,7 +48,7 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
     const { name, description, hostname } = request.body.server
     const about = { ...(description === undefined ? {} : { description: description || null }), ...(hostname === undefined ? {} : { hostname }) }
     const change = { ...(name === undefined ? {} : { name }), ...(Object.keys(about).length > 0 ? { about } : {}) }
-    const instance = await api.updateInstance({ id, ...change })
+    const instance = await api.updateInstance({ id, requestId: request.id, ...change })
     const sight = await sightOf(context, request)
     return { server: has(request.novaMinor, 'strict') ? serverAlone(instance, sight) : serverDetail(instance, sight) }
   })
@@ -58,12 +58,12 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
   const setMetadata = { schema: { body: PutMetadata } }
   app.put<{ Params: IdParams; Body: Static<typeof PutMetadata> }>(`${server}/metadata`, setMetadata, async request => {
     const { id } = await living(request)
-    return { metadata: (await api.updateInstance({ id, metadata: request.body.metadata })).metadata }
+    return { metadata: (await api.updateInstance({ id, requestId: request.id, metadata: request.body.metadata })).metadata }
   })
 
   app.post<{ Params: IdParams; Body: Static<typeof PutMetadata> }>(`${server}/metadata`, setMetadata, async request => {
     const { id } = await living(request)
-    return { metadata: (await api.updateInstance({ id, setMetadata: request.body.metadata })).metadata }
+    return { metadata: (await api.updateInstance({ id, requestId: request.id, setMetadata: request.body.metadata })).metadata }
   })
 
   app.get<{ Params: KeyParams }>(`${server}/metadata/:key`, async request => {
@@ -75,14 +75,14 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
     const { id } = await living(request)
     const { key } = request.params
     const value = itemOf(request.body.meta, key)
-    await api.updateInstance({ id, setMetadata: { [key]: value } })
+    await api.updateInstance({ id, requestId: request.id, setMetadata: { [key]: value } })
     return { meta: { [key]: value } }
   })
 
   app.delete<{ Params: KeyParams }>(`${server}/metadata/:key`, async (request, reply) => {
     const { id, metadata } = await living(request)
     itemOf(metadata, request.params.key)
-    await api.updateInstance({ id, unsetMetadata: [request.params.key] })
+    await api.updateInstance({ id, requestId: request.id, unsetMetadata: [request.params.key] })
     return reply.code(204).send()
   })
 
@@ -92,12 +92,12 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
 
   app.put<{ Params: IdParams; Body: Static<typeof PutTags> }>(tags, { schema: { body: PutTags }, config }, async request => {
     const { id } = await living(request)
-    return { tags: (await api.updateInstance({ id, tags: request.body.tags })).tags }
+    return { tags: (await api.updateInstance({ id, requestId: request.id, tags: request.body.tags })).tags }
   })
 
   app.delete<{ Params: IdParams }>(tags, { config }, async (request, reply) => {
     const { id } = await living(request)
-    await api.updateInstance({ id, tags: [] })
+    await api.updateInstance({ id, requestId: request.id, tags: [] })
     return reply.code(204).send()
   })
 
@@ -113,7 +113,7 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
     const { tag } = request.params
     if (all.includes(tag)) return reply.code(204).send()
     if (all.length >= MAX_TAGS) throw badRequest(`Server ${id} has ${MAX_TAGS} tags already; it cannot have more.`)
-    await api.updateInstance({ id, addTags: [tag] })
+    await api.updateInstance({ id, requestId: request.id, addTags: [tag] })
     const { origin } = await sightOf(context, request)
     return reply
       .code(201)
@@ -125,7 +125,7 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
     const { id, tags: all } = await living(request)
     const { tag } = request.params
     if (!all.includes(tag)) throw notFound('Tag', tag)
-    await api.updateInstance({ id, removeTags: [tag] })
+    await api.updateInstance({ id, requestId: request.id, removeTags: [tag] })
     return reply.code(204).send()
   })
 }

@@ -33,8 +33,9 @@ export const ServersQuery = Type.Object({
   project_id: Type.Optional(Id),
   tenant_id: Type.Optional(Id),
   user_id: Type.Optional(Id),
-  /** Until identity exists everybody sees everything, so these say nothing more. */
-  all_tenants: Type.Optional(Id),
+  /** Whose servers are seen is decided before (`policy/guard.ts`), which sets `project_id`. */
+  all_tenants: Type.Optional(Type.String({ maxLength: 255 })),
+  all_projects: Type.Optional(Type.String({ maxLength: 255 })),
   deleted: Type.Optional(Switch),
   soft_deleted: Type.Optional(Switch),
   reservation_id: Type.Optional(Id),

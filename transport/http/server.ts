@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { ClusterApi } from '../../actors/api.ts'
+import type { IdentityGate } from '../../actors/identity/api.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { aggregateRoutes } from './aggregates.ts'
@@ -22,6 +23,7 @@ import { groupRoutes } from './groups.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { hostRoutes } from './hosts.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
+import { withIdentity } from './identity/index.ts'
 import { imageRoutes } from './images.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { keyPairRoutes } from './key-pairs.ts'
@@ -43,6 +45,8 @@ import { createHostStatuses, createZones } from './zones.ts'
 
 export interface HttpServerOptions {
   readonly api: ClusterApi
+  /** Who may do what, and rules over the defaults; left out, anybody may do anything. */
+  readonly identity?: { readonly gate: IdentityGate; readonly rules: readonly string[] }
   /** Bounds that differ from `HTTP_LIMITS`. */
   readonly limits?: Partial<HttpLimits>
   readonly log: Logger
@@ -120,6 +124,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     nameMicroversion(reply, request.novaMinor)
   })
 
+  if (options.identity) withIdentity(app, api, options.identity)
   watchVersions(app)
   parseJson(app)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))

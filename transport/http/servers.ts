@@ -5,9 +5,9 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { has } from './changes.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { notFound } from './errors.ts'
-import { instanceId, originOf, projectOf } from './request.ts'
+import { checkFlavor, instanceId, originOf, projectOf, userOf } from './request.ts'
 import type { IdParams } from './schemas.ts'
-import { CreateServer, checkNetworks, createServers, tokenOf } from './server-create.ts'
+import { CreateServer, checkNetworks, createServers, idOf, tokenOf, unknownReference } from './server-create.ts'
 import { findServers, ServersQuery } from './server-list.ts'
 import { links, nextLinks } from './views/links.ts'
 import { DISK_CONFIG, SECURITY_GROUPS, type ServerSight, serverAlone, serverDetail, serverSummary } from './views/server.ts'
@@ -33,7 +33,8 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
     const { body } = request
     checkNetworks(body, request.novaMinor)
     const token = tokenOf(request.headers['x-client-token'], body.server.client_token)
-    const [first] = await createServers(context, body, { project: projectOf(request), token, requestId: request.id })
+    if (request.claims) await checkFlavor(request, api, idOf('server.flavorRef', body.server.flavorRef)).catch(unknownReference)
+    const [first] = await createServers(context, body, { project: projectOf(request), user: userOf(request), token, requestId: request.id })
     if (!first) throw new BatonError('Internal', 'createInstances resolved with nothing')
     reply.code(202)
     if (body.server.return_reservation_id) return { reservation_id: first.reservation }

@@ -1,7 +1,7 @@
 /**
  * Live migration of fake guests. Both hosts' records say where a guest stands: on the source `outgoing`, which ends with what was
- * `handed` over; on the destination `incoming`, and then `arrived`. The memory itself travels in the answer to `handOver`,
- * for fake hosts share no wire.
+ * `handed` over; on the destination `incoming`, and then `arrived`. Memory and disk themselves travel in the answer to
+ * `handOver`, for fake hosts share no wire.
  *
  * Whether the hosts share its disk a guest says in its metadata: `fake:disk=local` for one that must be copied.
  */
@@ -113,7 +113,7 @@ export function createFakeMigration({ env, guestMs, ledger, rates, endure, writt
           throw new BatonError('DriverFault', `too much of guest ${instance} is left to be sent; it goes on here`)
         await endure('handOver', guest.spec.metadata)
         await pause(downtimeMs(outgoing, guestMs()))
-        const handed: FakeHanded = { order, power: outgoing.power, memory: frozen(guest.memory, guestMs()) }
+        const handed: FakeHanded = { order, power: outgoing.power, memory: frozen(guest.memory, guestMs()), disk: guest.disk ?? [] }
         const off = written(guest, 'shutdown', `migration: handed over at tick ${handed.memory.ticks} of boot ${handed.memory.boot}`)
         return { guest: { ...off, outgoing: { ...outgoing, handed } }, effect: true }
       })
@@ -129,7 +129,11 @@ export function createFakeMigration({ env, guestMs, ledger, rates, endure, writt
         await endure('finishIncoming', waiting.spec.metadata)
         const nowMs = guestMs()
         const memory = handed.power === 'running' ? thawed(handed.memory, nowMs) : handed.memory
-        const on = written({ ...waiting, memory }, handed.power, `migration: goes on at tick ${ticksAt(memory, nowMs)} of boot ${memory.boot}`)
+        const on = written(
+          { ...waiting, memory, disk: handed.disk },
+          handed.power,
+          `migration: goes on at tick ${ticksAt(memory, nowMs)} of boot ${memory.boot}`,
+        )
         return { guest: { ...on, arrived: handed.order }, effect: true }
       })
     },

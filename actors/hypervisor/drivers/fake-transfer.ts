@@ -35,7 +35,7 @@ export const frozen = (memory: FakeMemory, nowMs: number): FakeMemory => ({ ...m
 
 export const thawed = (memory: FakeMemory, nowMs: number): FakeMemory => ({ ...memory, sinceMs: memory.sinceMs ?? nowMs })
 
-/** A guest whose machine lost power: only what is on disk stays. */
+/** A guest whose machine lost power, or whose watchdog ended it: only what is on disk stays, and nothing of it is sent any more. */
 export function withoutPower({ memory, outgoing: _, incoming: __, ...guest }: FakeGuest): FakeGuest {
   return guest.power === 'suspended' && memory ? { ...guest, memory } : { ...guest, power: guest.power === 'suspended' ? 'suspended' : 'shutdown' }
 }

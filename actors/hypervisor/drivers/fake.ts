@@ -14,7 +14,7 @@ import type { HostLease } from '../lease.ts'
 import { type BlobStore, memoryBlobs } from './blobs.ts'
 import { createFakeMigration } from './fake-migration.ts'
 import { fakeStorage } from './fake-storage.ts'
-import { bootedMemory, DEFAULT_RATES, frozen, type TransferRates, thawed } from './fake-transfer.ts'
+import { bootedMemory, DEFAULT_RATES, frozen, type TransferRates, thawed, withoutPower } from './fake-transfer.ts'
 import { openLedger } from './ledger.ts'
 import type { FakeGuest } from './records.ts'
 import { checkInstanceId, DRIVER_METHODS, type DriverMethod, noGuest, notRunning } from './rules.ts'
@@ -194,7 +194,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       ledger,
       endure,
       written,
-      fresh: (spec, order, method) => fresh(spec, order, method, [`disk of ${spec.instance}`]),
+      fresh: (spec, order, method) => fresh(spec, order, method, []),
       rates: options.rates ?? DEFAULT_RATES,
     }),
     async consoleLog(instance, maxBytes) {
@@ -219,7 +219,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
 
 /** The record of a guest that was stopped because the lease of its host had run out. */
 export const lapsedFakeGuest = (guest: FakeGuest): FakeGuest => ({
-  ...guest,
+  ...withoutPower(guest),
   power: 'shutdown',
   console: [...guest.console, 'power: off, the lease of this host has run out'].slice(-CONSOLE_LINES),
 })

@@ -44,6 +44,7 @@ export const FakeHandedSchema = Type.Object({
   order: Type.Number(),
   power: Type.Union([Type.Literal('running'), Type.Literal('paused')]),
   memory: FakeMemorySchema,
+  disk: Type.Array(Type.String()),
 })
 export type FakeHanded = Static<typeof FakeHandedSchema>
 

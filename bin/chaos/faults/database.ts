@@ -1,5 +1,22 @@
-/** The database: killed, restarted, away, slow. */
-import { type Fault, nothing, signal } from './fault.ts'
+/** The database: killed, restarted, away, slow, out of room, replaced by its standby. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Taken } from '../database.ts'
+import type { Stage } from '../stage.ts'
+import type { Fault, Injected } from './fault.ts'
+
+/** Does something to the server that writes, which then belongs to this fault until it is healed. */
+async function taking({ database }: Stage, inject: (server: Taken) => Promise<Pick<Injected, 'heal'> | null>): Promise<Injected | null> {
+  const server = database.take()
+  if (!server) return null
+  try {
+    const injected = await inject(server)
+    if (!injected) server.release()
+    return injected && { victim: 'database', heal: () => injected.heal().finally(server.release) }
+  } catch (error) {
+    server.release()
+    throw error
+  }
+}
 
 export const DATABASE_FAULTS: readonly Fault[] = [
   {
@@ -7,18 +24,47 @@ export const DATABASE_FAULTS: readonly Fault[] = [
     about: 'kill -9 of PostgreSQL, fsync on; it recovers from its log',
     network: false,
     lastsMs: [0, 0],
-    inject: async ({ database }) => (signal(database.pid(), 'SIGKILL') ? { victim: 'database', heal: nothing } : null),
+    inject: stage =>
+      taking(stage, async server => {
+        server.kill()
+        return { heal: server.back }
+      }),
   },
   {
     name: 'restart-database',
     about: 'PostgreSQL is stopped in order, and started again after a while',
     network: false,
-    lastsMs: [0, 0],
-    async inject({ database }, chance) {
-      if (database.pid() === 0) return null
-      await database.restart(chance.between([0, 3000]))
-      return { victim: 'database', heal: nothing }
-    },
+    lastsMs: [0, 3000],
+    inject: stage =>
+      taking(stage, async server => {
+        await server.stop()
+        return { heal: server.start }
+      }),
+  },
+  {
+    name: 'fail-over',
+    about: 'kill -9 of PostgreSQL for good, and after a while its synchronous standby is promoted',
+    network: false,
+    lastsMs: [0, 4000],
+    inject: (stage, chance) =>
+      taking(stage, async server => {
+        await server.makeStandby()
+        // Some commits wait for the standby before it is alone.
+        await delay(chance.between([300, 2000]))
+        server.killForGood()
+        return { heal: server.promote }
+      }),
+  },
+  {
+    name: 'full-disk',
+    about: 'no byte is free on the disk of PostgreSQL, where it could be given one of its own',
+    network: false,
+    lastsMs: [1000, 8000],
+    inject: stage =>
+      taking(stage, async server => {
+        const free = await server.fill()
+        return free && { heal: free }
+      }),
   },
   {
     name: 'database-away',

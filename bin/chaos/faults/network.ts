@@ -1,13 +1,24 @@
 /** What a switch can do to those on it: cut off, lose, hold back. */
+import { fileURLToPath } from 'node:url'
 import type { Drop, Network } from '../network.ts'
 import { OUTSIDE } from '../network.ts'
 import type { Stage } from '../stage.ts'
 import type { Chance, Fault, Injected } from './fault.ts'
 
+const PROXY = fileURLToPath(new URL('../proxy.ts', import.meta.url))
+
 const both = (a: string, b: string): Drop[] => [
   { from: a, to: b },
   { from: b, to: a },
 ]
+
+const alone = (victim: string): Drop[] => [
+  { from: victim, to: null },
+  { from: null, to: victim },
+]
+
+/** Longer than a host may be silent before it is lost: by the stage's terms, 11.6 s. */
+const LOST_MS = [14_000, 25_000] as const
 
 /** A fault that is a set of rules at the switch. */
 const dropping = (
@@ -35,28 +46,21 @@ const ids = (stage: Stage, role: 'conductor' | 'compute'): string[] => stage.nod
 export const NETWORK_FAULTS: readonly Fault[] = [
   dropping('partition-conductor', 'a conductor hears nobody and is heard by nobody', [500, 12_000], (stage, chance) => {
     const victim = chance.of(ids(stage, 'conductor'))
-    return victim === undefined
-      ? null
-      : {
-          victim,
-          rules: [
-            { from: victim, to: null },
-            { from: null, to: victim },
-          ],
-        }
+    return victim === undefined ? null : { victim, rules: alone(victim) }
   }),
   dropping('partition-host', 'a compute host hears nobody and is heard by nobody', [500, 9000], (stage, chance) => {
     const victim = chance.of(ids(stage, 'compute'))
-    return victim === undefined
-      ? null
-      : {
-          victim,
-          rules: [
-            { from: victim, to: null },
-            { from: null, to: victim },
-          ],
-        }
+    return victim === undefined ? null : { victim, rules: alone(victim) }
   }),
+  dropping(
+    'lose-host',
+    'a compute host is cut off for longer than its lease: what is highly available there is evacuated',
+    LOST_MS,
+    (stage, chance) => {
+      const victim = chance.of(ids(stage, 'compute'))
+      return victim === undefined ? null : { victim, rules: alone(victim) }
+    },
+  ),
   dropping('deaf-conductor', 'one way: a conductor is heard and hears nothing', [500, 9000], (stage, chance) => {
     const victim = chance.of(ids(stage, 'conductor'))
     return victim === undefined ? null : { victim, rules: [{ from: null, to: victim }] }
@@ -74,15 +78,11 @@ export const NETWORK_FAULTS: readonly Fault[] = [
   }),
   dropping('conductor-without-database', 'a conductor reaches everybody but the database', [500, 12_000], (stage, chance) => {
     const victim = chance.of(ids(stage, 'conductor'))
-    const { port } = stage.database
     return victim === undefined
       ? null
       : {
           victim,
-          rules: [
-            { from: victim, to: OUTSIDE, port },
-            { from: OUTSIDE, to: victim, port },
-          ],
+          rules: stage.database.ports.flatMap(port => both(victim, OUTSIDE).map(rule => ({ ...rule, port }))),
         }
   }),
   dropping('loss', 'a tenth to a third of all packets is lost', [1000, 6000], (_, chance) => {
@@ -98,6 +98,18 @@ export const NETWORK_FAULTS: readonly Fault[] = [
       onNetwork(stage, async network => {
         const victim = chance.of([...ids(stage, 'conductor'), ...ids(stage, 'compute')])
         return victim === undefined ? null : { victim, heal: await network.limit(victim, Math.round(chance.between([200, 2000]))) }
+      }),
+  },
+  {
+    name: 'messages-late-and-twice',
+    about: 'messages to and from a conductor are held up, by up to 0.4 s, and one in five comes twice',
+    network: true,
+    lastsMs: [2000, 8000],
+    inject: (stage, chance) =>
+      onNetwork(stage, async network => {
+        const victim = chance.of(ids(stage, 'conductor'))
+        if (victim === undefined) return null
+        return { victim, heal: await network.intercept(victim, stage.portOf(victim), PROXY, ['400', '20']) }
       }),
   },
 ]

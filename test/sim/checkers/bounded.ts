@@ -1,5 +1,4 @@
 /** Every queue stays within its bound. */
-import { SIM_SETTINGS } from '../world.ts'
 import type { Checker } from './checker.ts'
 
 export const bounded: Checker = {
@@ -11,7 +10,7 @@ export const bounded: Checker = {
         .queues()
         .flatMap(q => (q.depth > q.limit ? [`${name}: ${q.queue} holds ${q.depth} of ${q.limit}`] : []))
         .concat(running.actors.stats().poisoned.map(actor => `${actor} was set aside`))
-        .concat(running.actors.stats().waiting > SIM_SETTINGS.actors.total ? [`${name}: inboxes over their total`] : [])
+        .concat(running.actors.stats().waiting > world.settings.actors.total ? [`${name}: inboxes over their total`] : [])
     })
   },
 }

@@ -1,5 +1,5 @@
 /** What a checker is given, and what it says: the violations it sees, in words, none when all is well. */
-import type { History } from '../workload.ts'
+import type { History } from '../history.ts'
 import type { World } from '../world.ts'
 
 export interface Checker {
@@ -10,6 +10,8 @@ export interface Checker {
   always?(world: World, history: History): string[]
   /** Holds when faults have ended and the cluster has come to rest. */
   atRest?(world: World, history: History): string[]
+  /** Looked at once, when all is over: of the whole history. */
+  atTheEnd?(world: World, history: History): string[]
 }
 
 export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host' | 'image' | 'disk' | 'server_group'): T[] =>

@@ -4,7 +4,7 @@
  */
 import type { InstanceBody } from '../../../actors/api.ts'
 import { rootOf } from '../../../actors/kernel/address.ts'
-import { STRAY } from '../workload.ts'
+import { STRAY } from '../bystanders.ts'
 import type { World } from '../world.ts'
 import { bodies, type Checker } from './checker.ts'
 

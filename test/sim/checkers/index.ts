@@ -4,6 +4,7 @@ import { available } from './available.ts'
 import { bounded } from './bounded.ts'
 import type { Checker } from './checker.ts'
 import { claims } from './claims.ts'
+import { deadlines } from './deadlines.ts'
 import { devices } from './devices.ts'
 import { durable } from './durable.ts'
 import { groups } from './groups.ts'
@@ -14,7 +15,10 @@ import { onePlace } from './one-place.ts'
 import { oneWriter } from './one-writer.ts'
 import { operationsEnd } from './operations-end.ts'
 import { quotas } from './quotas.ts'
+import { reads } from './reads.ts'
+import { register } from './register.ts'
 
 export const CHECKERS: readonly Checker[] = [
   ...[onePlace, oneWriter, durable, operationsEnd, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
+  ...[deadlines, reads, register],
 ]

@@ -1,13 +1,13 @@
-/** No project has more than its quota, by what is really there; and at rest what is entered for it is what its instances need. */
+/** No project has more than its quota, by what is really there; and at rest what is entered for it is what its instances and groups need. */
 import type { InstanceBody } from '../../../actors/api.ts'
 import { BUILTIN_FLAVORS } from '../../../actors/flavor/flavor.ts'
 import { entries } from '../../../actors/kernel/bucket-map.ts'
-import { type Amounts, amountsOf, largest, plus, RESOURCES, sameAmounts } from '../../../actors/kernel/quota.ts'
+import { type Amounts, amountsOf, largest, NO_LIMITS, plus, RESOURCES, sameAmounts } from '../../../actors/kernel/quota.ts'
+import { GROUP_SHARE } from '../../../actors/placement/group.ts'
 import { type ProjectState, projectActor } from '../../../actors/project/project.ts'
 import { SIM_SETTINGS, type World } from '../world.ts'
 import { bodies, type Checker } from './checker.ts'
 
-const { limits } = SIM_SETTINGS.quotas
 const actor = projectActor(SIM_SETTINGS.quotas)
 
 /** While a resize waits, of each the larger amount. */
@@ -17,6 +17,20 @@ function needOf({ flavor, origin }: InstanceBody): Amounts {
 }
 
 const living = (world: World): InstanceBody[] => bodies<InstanceBody>(world, 'instance').filter(i => i.vmState !== 'deleted')
+
+interface Holder {
+  readonly project: string
+  readonly needs: Amounts
+}
+
+/** Whatever there is of which a project may have only so many, by its address. */
+function holdersOf(world: World): ReadonlyMap<string, Holder> {
+  const instances = living(world).map((i): [string, Holder] => [`instance/${i.id}`, { project: i.project, needs: needOf(i) }])
+  const groups = [...world.database.tables.views.server_group.values()]
+    .filter(row => row.columns.deleted === false)
+    .map((row): [string, Holder] => [`group/${row.id}`, { project: String(row.columns.project), needs: GROUP_SHARE }])
+  return new Map([...instances, ...groups])
+}
 
 function* projectsOf(world: World): Generator<[id: string, state: ProjectState]> {
   for (const [key, { events }] of world.database.tables.actors) {
@@ -30,6 +44,7 @@ function* projectsOf(world: World): Generator<[id: string, state: ProjectState]>
 export const quotas: Checker = {
   name: 'quotas hold',
   always(world) {
+    const { limits } = world.settings.quotas ?? { limits: NO_LIMITS }
     const used = new Map<string, Amounts>()
     for (const instance of living(world)) used.set(instance.project, plus(used.get(instance.project) ?? {}, needOf(instance)))
     return [...used].flatMap(([project, amounts]) =>
@@ -41,16 +56,16 @@ export const quotas: Checker = {
   },
   atRest(world) {
     const violations: string[] = []
-    const instances = new Map(living(world).map(i => [`instance/${i.id}`, i]))
+    const holders = holdersOf(world)
     for (const [id, state] of projectsOf(world)) {
       const entered = new Map(entries(state.entries))
       for (const [holder, { amounts }] of entered) {
-        const instance = instances.get(holder)
-        if (!instance) violations.push(`${holder} is entered in project ${id} and is not there`)
-        else if (!sameAmounts(amounts, needOf(instance)))
-          violations.push(`${holder} is entered in project ${id} with ${JSON.stringify(amounts)}, and needs ${JSON.stringify(needOf(instance))}`)
+        const there = holders.get(holder)
+        if (!there) violations.push(`${holder} is entered in project ${id} and is not there`)
+        else if (!sameAmounts(amounts, there.needs))
+          violations.push(`${holder} is entered in project ${id} with ${JSON.stringify(amounts)}, and needs ${JSON.stringify(there.needs)}`)
       }
-      for (const [holder, { project }] of instances) if (project === id && !entered.has(holder)) violations.push(`${holder} is not entered in ${id}`)
+      for (const [holder, { project }] of holders) if (project === id && !entered.has(holder)) violations.push(`${holder} is not entered in ${id}`)
       const sum = [...entered.values()].reduce((total, { amounts }) => plus(total, amounts), {})
       if (!sameAmounts(sum, state.used)) violations.push(`the sum of project ${id} is not the sum of its entries`)
       if (Object.keys(state.pending).length > 0) violations.push(`project ${id} has reservations that nobody confirmed`)

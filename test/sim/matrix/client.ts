@@ -5,7 +5,7 @@ import type { InstanceOperation } from '../../../actors/instance/states.ts'
 import type { Env } from '../../../actors/kernel/env.ts'
 import { BatonError, isTransient } from '../../../actors/kernel/errors.ts'
 import { bodies } from '../checkers/checker.ts'
-import type { History } from '../workload.ts'
+import type { History } from '../history.ts'
 import type { World } from '../world.ts'
 import { DETAILS } from './recipes.ts'
 

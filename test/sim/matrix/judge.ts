@@ -5,7 +5,7 @@ import type { OperationState } from '../../../actors/operation/progress.ts'
 import { bodies } from '../checkers/checker.ts'
 import { CHECKERS } from '../checkers/index.ts'
 import { onePlace } from '../checkers/one-place.ts'
-import { type History, newHistory } from '../workload.ts'
+import { type History, newHistory } from '../history.ts'
 import type { World } from '../world.ts'
 
 export interface End {

@@ -1,0 +1,71 @@
+/** What happens to processes and machines: they die, stand still, lose power, are started again, have no time. */
+import type { World } from '../world.ts'
+import { type Family, type Fault, nodesOf } from './fault.ts'
+
+const killOne =
+  (pick: (world: World) => readonly { name: string }[], forMs: readonly [number, number] = [100, 4000]): Fault =>
+  (world, random, later) => {
+    const { name } = random.pick(pick(world))
+    world.log(`FAULT kill ${name}`)
+    world.kill(name)
+    later(random.int(...forMs), () => world.start(name))
+  }
+
+const freezeOne =
+  (pick: (world: World) => readonly { name: string }[], forMs: readonly [number, number]): Fault =>
+  (world, random, later) => {
+    const { name } = random.pick(pick(world))
+    world.log(`FAULT freeze ${name}`)
+    world.freeze(name)
+    later(random.int(...forMs), () => {
+      world.log(`thaw ${name}`)
+      world.thaw(name)
+    })
+  }
+
+export const NODE_FAULTS: Family = {
+  killConductor: killOne(w => w.conductors),
+  /** An agent restarts beside its guests, which go on. */
+  killCompute: killOne(w => w.computes),
+  /** The agent dies and nobody starts it again for a while. */
+  killHost: killOne(w => w.computes, [6_000, 16_000]),
+  killGateway: killOne(w => w.gateways),
+  killAllConductors(world, random, later) {
+    world.log('FAULT kill all conductors')
+    for (const { name } of world.conductors) {
+      world.kill(name)
+      later(random.int(100, 3000), () => world.start(name))
+    }
+  },
+  powerOff(world, random, later) {
+    const { name } = random.pick(world.computes)
+    // The others are where its instances go.
+    if (world.dark.size > 0) return
+    world.log(`FAULT power off ${name}`)
+    world.powerOff(name)
+    later(random.int(14_000, 30_000), () => world.start(name))
+  },
+  /** Guests are gone, and it is back, from another boot, before anybody takes it for down. */
+  rebootHost(world, random, later) {
+    const { name } = random.pick(world.computes)
+    if (world.dark.size > 0) return
+    world.log(`FAULT reboot ${name}`)
+    world.powerOff(name)
+    later(random.int(500, 6000), () => world.start(name))
+  },
+  freeze: freezeOne(w => [...w.conductors, ...w.computes], [200, 12_000]),
+  /** The agent stands still for longer than its lease; its guests go on until the watchdog ends them. */
+  freezeHost: freezeOne(w => w.computes, [6_000, 16_000]),
+  slowNode(world, random, later) {
+    const { name } = random.pick(nodesOf(world))
+    const lagMs = random.pick([20, 100, 400])
+    world.log(`FAULT ${name} is slow, by up to ${lagMs} ms`)
+    world.slow(name, lagMs)
+    later(random.int(1000, 8000), () => world.slow(name, 0))
+  },
+  crashGuest(world, random) {
+    const { name } = random.pick(world.computes)
+    world.log(`FAULT crash a guest of ${name}`)
+    world.crashGuest(name)
+  },
+}

@@ -1,0 +1,58 @@
+/** What clients asked, were promised and saw, and what agents did: the record that checkers judge. */
+import type { InstanceBody } from '../../actors/api.ts'
+import type { DriverCommand } from './probes.ts'
+
+/** One use of a register: the name of an instance. Times are simulated ms. */
+export interface RegisterUse {
+  readonly client: string
+  readonly instance: string
+  readonly kind: 'read' | 'write'
+  readonly value: string
+  readonly calledMs: number
+  /** Null when no answer came: it may have happened at any time since, or never. */
+  readonly answeredMs: number | null
+}
+
+/** What a client saw of an instance. */
+export interface Read {
+  readonly client: string
+  readonly instance: string
+  readonly print: string
+}
+
+export interface History {
+  /** Acknowledged creates, by instance. */
+  readonly created: Map<string, number>
+  /** Acknowledged deletes. */
+  readonly deleted: Map<string, number>
+  /** Acknowledged actions, by request. */
+  readonly acted: Map<string, { instance: string; operation: string }>
+  /** Creates and resizes that a quota did not allow. */
+  overQuota: number
+  /** Answers that no client should ever get. */
+  readonly surprises: string[]
+  /** Faults that clients met. */
+  readonly codes: Set<string>
+  readonly register: RegisterUse[]
+  readonly reads: Read[]
+  /** What agents began to do, and when, simulated ms. */
+  readonly obeyed: (DriverCommand & { readonly atMs: number })[]
+  busy: number
+}
+
+export const newHistory = (busy = 0): History => ({
+  created: new Map(),
+  deleted: new Map(),
+  acted: new Map(),
+  overQuota: 0,
+  surprises: [],
+  codes: new Set(),
+  register: [],
+  reads: [],
+  obeyed: [],
+  busy,
+})
+
+/** What tells one version of an instance from another. */
+export const printOf = ({ name, vmState, taskState, operation, host, updatedAt }: InstanceBody): string =>
+  [name, vmState, taskState, operation, host, updatedAt].join(' ')

@@ -1,0 +1,68 @@
+/**
+ * What a seed stands for, drawn before anything runs: how large the cluster is, what its clients want, what goes wrong and when. A plan
+ * is plain data, so that a part of it can be run by itself. Workloads and faults are both mixes drawn anew for each seed.
+ */
+import { drawStrikes, type Strike } from './faults/index.ts'
+import { createRandom, type Random } from './random.ts'
+import { drawMix, type WorkloadMix } from './workload.ts'
+import { SIM_SETTINGS, type WorldSize } from './world.ts'
+
+export interface Plan {
+  readonly seed: number
+  /** Seed of whatever the world itself leaves to chance: delays, ids, latencies. */
+  readonly worldSeed: number
+  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks'> & { readonly settings: typeof SIM_SETTINGS }
+  /** One seed per client. */
+  readonly clients: readonly number[]
+  readonly mix: WorkloadMix
+  readonly strikes: readonly Strike[]
+}
+
+export const FAULTS_FROM_MS = 2500
+export const FAULTS_UNTIL_MS = 22_000
+
+/** Share by which a clock runs fast or slow where clocks drift. */
+const DRIFT = 0.05
+/** An inbox so small that an ordinary burst fills it. */
+const SMALL_INBOX = 12
+
+/** What nodes of an older and of a newer release speak; both know our version too. */
+const SPEECH: readonly (readonly [number, number])[] = [
+  [0, 1],
+  [1, 3],
+]
+
+export function drawPlan(seed: number): Plan {
+  const random = createRandom(seed)
+  const conductors = random.int(2, 3)
+  const computes = random.int(2, 4)
+  const inbox = random.chance(0.15) ? SMALL_INBOX : SIM_SETTINGS.actors.inbox
+  const settings = { ...SIM_SETTINGS, actors: { ...SIM_SETTINGS.actors, inbox } }
+  const speaks = drawSpeech(random, conductors, computes)
+  return {
+    seed,
+    worldSeed: random.int(0, 0xffffffff),
+    size: { conductors, computes, drift: random.chance(0.3) ? DRIFT : 0, speaks, settings },
+    clients: Array.from({ length: random.int(1, 4) }, () => random.int(0, 0xffffffff)),
+    mix: drawMix(random),
+    strikes: drawStrikes(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS),
+  }
+}
+
+function drawSpeech(random: Random, conductors: number, computes: number): Record<string, readonly [number, number]> {
+  if (!random.chance(0.2)) return {}
+  return { [`conductor-${random.int(1, conductors)}`]: random.pick(SPEECH), [`compute-${random.int(1, computes)}`]: random.pick(SPEECH) }
+}
+
+export function describePlan({ size, clients, mix, strikes }: Plan): string {
+  const counts = new Map<string, number>()
+  for (const { kind } of strikes) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  const extras = [
+    size.drift ? 'clocks drift' : '',
+    size.settings.actors.inbox === SMALL_INBOX ? 'small inboxes' : '',
+    ...Object.entries(size.speaks ?? {}).map(([node, versions]) => `${node} speaks ${versions.join('-')}`),
+  ].filter(text => text !== '')
+  const faults = [...counts].map(([kind, count]) => `${kind} ${count}`).join(', ') || 'none'
+  const world = [`${size.conductors} conductors, ${size.computes} hosts, ${clients.length} clients, ${mix.actions.length} actions`, ...extras]
+  return `${world.join(', ')}; faults: ${faults}`
+}

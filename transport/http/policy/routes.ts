@@ -1,0 +1,234 @@
+/** Which rule stands before which path, and whose thing the path is about. */
+import { BATON, COMPUTE, IMAGE } from '../context.ts'
+
+/** Where a request says what it is about. `instance?` means: in the query, and without it the rule `otherwise` applies. */
+export type About = 'instance' | 'operation' | 'group' | 'image' | 'disk' | 'project' | 'user' | 'subject?' | 'instance?'
+
+export interface RouteRule {
+  readonly rule: string
+  readonly about?: About
+  /** The rule when the query does not say what it is about. */
+  readonly otherwise?: string
+  /** A list of things of projects: who may not see all is shown those of the own. `all` is the rule for `all_tenants`. */
+  readonly list?: { readonly all: string }
+}
+
+export const PUBLIC = 'public'
+
+const nova = (name: string, more: Omit<RouteRule, 'rule'> = {}): RouteRule => ({ rule: `os_compute_api:${name}`, ...more })
+const rule = (name: string, more: Omit<RouteRule, 'rule'> = {}): RouteRule => ({ rule: name, ...more })
+const instance = { about: 'instance' } as const
+const open = rule(PUBLIC)
+
+const V3 = '/identity/v3'
+
+/** Reads, writes and the like of one kind of thing, by path and method. */
+function crud(path: string, name: string): Record<string, RouteRule> {
+  const row = (action: string) => rule(`identity:${action}`)
+  return {
+    [`GET ${V3}/${path}`]: row('list'),
+    [`POST ${V3}/${path}`]: row('create'),
+    [`GET ${V3}/${path}/:id`]:
+      name === 'user'
+        ? rule('identity:get_user', { about: 'user' })
+        : name === 'project'
+          ? rule('identity:get_project', { about: 'project' })
+          : row('get'),
+    [`PATCH ${V3}/${path}/:id`]: row('update'),
+    [`DELETE ${V3}/${path}/:id`]: row('delete'),
+  }
+}
+
+function grants(place: string): Record<string, RouteRule> {
+  const path = `${V3}/${place}/users/:user/roles`
+  return {
+    [`GET ${path}`]: rule('identity:list_grants'),
+    [`GET ${path}/:role`]: rule('identity:check_grant'),
+    [`PUT ${path}/:role`]: rule('identity:create_grant'),
+    [`DELETE ${path}/:role`]: rule('identity:revoke_grant'),
+  }
+}
+
+export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
+  ...Object.fromEntries(
+    ['/', '/compute', COMPUTE, '/image', '/image/versions', '/identity', V3, '/healthz', '/readyz', '/metrics'].map(path => [`GET ${path}`, open]),
+  ),
+
+  [`GET ${COMPUTE}/servers`]: nova('servers:index', { list: { all: 'os_compute_api:servers:index:get_all_tenants' } }),
+  [`GET ${COMPUTE}/servers/detail`]: nova('servers:detail', { list: { all: 'os_compute_api:servers:detail:get_all_tenants' } }),
+  [`POST ${COMPUTE}/servers`]: nova('servers:create'),
+  [`GET ${COMPUTE}/servers/:id`]: nova('servers:show', instance),
+  [`PUT ${COMPUTE}/servers/:id`]: nova('servers:update', instance),
+  [`DELETE ${COMPUTE}/servers/:id`]: nova('servers:delete', instance),
+  // What the action is stands in the body; its own rule is in ACTION_RULES.
+  [`POST ${COMPUTE}/servers/:id/action`]: nova('servers:show', instance),
+  [`GET ${COMPUTE}/servers/:id/metadata`]: nova('server-metadata:index', instance),
+  [`PUT ${COMPUTE}/servers/:id/metadata`]: nova('server-metadata:update_all', instance),
+  [`POST ${COMPUTE}/servers/:id/metadata`]: nova('server-metadata:create', instance),
+  [`GET ${COMPUTE}/servers/:id/metadata/:key`]: nova('server-metadata:show', instance),
+  [`PUT ${COMPUTE}/servers/:id/metadata/:key`]: nova('server-metadata:update', instance),
+  [`DELETE ${COMPUTE}/servers/:id/metadata/:key`]: nova('server-metadata:delete', instance),
+  [`GET ${COMPUTE}/servers/:id/tags`]: nova('os-server-tags:index', instance),
+  [`PUT ${COMPUTE}/servers/:id/tags`]: nova('os-server-tags:update_all', instance),
+  [`GET ${COMPUTE}/servers/:id/tags/:tag`]: nova('os-server-tags:show', instance),
+  [`PUT ${COMPUTE}/servers/:id/tags/:tag`]: nova('os-server-tags:update', instance),
+  [`DELETE ${COMPUTE}/servers/:id/tags/:tag`]: nova('os-server-tags:delete', instance),
+  [`DELETE ${COMPUTE}/servers/:id/tags`]: nova('os-server-tags:delete_all', instance),
+  [`GET ${COMPUTE}/servers/:id/os-volume_attachments`]: nova('os-volumes-attachments:index', instance),
+  [`POST ${COMPUTE}/servers/:id/os-volume_attachments`]: nova('os-volumes-attachments:create', instance),
+  [`GET ${COMPUTE}/servers/:id/os-volume_attachments/:device`]: nova('os-volumes-attachments:show', instance),
+  [`DELETE ${COMPUTE}/servers/:id/os-volume_attachments/:device`]: nova('os-volumes-attachments:delete', instance),
+  [`GET ${COMPUTE}/servers/:id/os-interface`]: nova('os-attach-interfaces:list', instance),
+  [`POST ${COMPUTE}/servers/:id/os-interface`]: nova('os-attach-interfaces:create', instance),
+  [`GET ${COMPUTE}/servers/:id/os-interface/:device`]: nova('os-attach-interfaces:show', instance),
+  [`DELETE ${COMPUTE}/servers/:id/os-interface/:device`]: nova('os-attach-interfaces:delete', instance),
+  [`GET ${COMPUTE}/servers/:id/os-instance-actions`]: nova('os-instance-actions:list', instance),
+  [`GET ${COMPUTE}/servers/:id/os-instance-actions/:requestId`]: nova('os-instance-actions:show', instance),
+
+  [`GET ${COMPUTE}/flavors`]: nova('flavors'),
+  [`GET ${COMPUTE}/flavors/detail`]: nova('flavors'),
+  [`GET ${COMPUTE}/flavors/:id`]: nova('flavors'),
+  [`POST ${COMPUTE}/flavors`]: nova('os-flavor-manage:create'),
+  [`DELETE ${COMPUTE}/flavors/:id`]: nova('os-flavor-manage:delete'),
+  [`PUT ${COMPUTE}/flavors/:id`]: nova('os-flavor-manage:update'),
+  [`GET ${COMPUTE}/flavors/:id/os-flavor-access`]: nova('os-flavor-access'),
+  // The same role for both actions, by the name of the first.
+  [`POST ${COMPUTE}/flavors/:id/action`]: nova('os-flavor-access:add_tenant_access'),
+  // Whose key pairs these are is in the query or the body: the route looks.
+  [`GET ${COMPUTE}/os-keypairs`]: nova('os-keypairs:index'),
+  [`POST ${COMPUTE}/os-keypairs`]: nova('os-keypairs:create'),
+  [`GET ${COMPUTE}/os-keypairs/:name`]: nova('os-keypairs:show'),
+  [`DELETE ${COMPUTE}/os-keypairs/:name`]: nova('os-keypairs:delete'),
+  [`GET ${COMPUTE}/flavors/:id/os-extra_specs`]: nova('os-flavor-extra-specs:index'),
+  [`POST ${COMPUTE}/flavors/:id/os-extra_specs`]: nova('os-flavor-extra-specs:create'),
+  [`GET ${COMPUTE}/flavors/:id/os-extra_specs/:key`]: nova('os-flavor-extra-specs:show'),
+  [`PUT ${COMPUTE}/flavors/:id/os-extra_specs/:key`]: nova('os-flavor-extra-specs:update'),
+  [`DELETE ${COMPUTE}/flavors/:id/os-extra_specs/:key`]: nova('os-flavor-extra-specs:delete'),
+
+  [`GET ${COMPUTE}/os-server-groups`]: nova('os-server-groups:index'),
+  [`POST ${COMPUTE}/os-server-groups`]: nova('os-server-groups:create'),
+  [`GET ${COMPUTE}/os-server-groups/:id`]: nova('os-server-groups:show', { about: 'group' }),
+  [`DELETE ${COMPUTE}/os-server-groups/:id`]: nova('os-server-groups:delete', { about: 'group' }),
+  [`GET ${COMPUTE}/os-availability-zone`]: nova('os-availability-zone:list'),
+  [`GET ${COMPUTE}/os-availability-zone/detail`]: nova('os-availability-zone:detail'),
+  [`GET ${COMPUTE}/os-hypervisors`]: nova('os-hypervisors:list'),
+  [`GET ${COMPUTE}/os-hypervisors/detail`]: nova('os-hypervisors:list-detail'),
+  [`GET ${COMPUTE}/os-hypervisors/:id`]: nova('os-hypervisors:show'),
+  [`GET ${COMPUTE}/os-services`]: nova('os-services:list'),
+  [`GET ${COMPUTE}/os-hypervisors/statistics`]: nova('os-hypervisors:statistics'),
+  [`GET ${COMPUTE}/os-hypervisors/:id/uptime`]: nova('os-hypervisors:uptime'),
+  [`GET ${COMPUTE}/os-hypervisors/:id/search`]: nova('os-hypervisors:search'),
+  [`GET ${COMPUTE}/os-hypervisors/:id/servers`]: nova('os-hypervisors:servers'),
+  [`PUT ${COMPUTE}/os-services/:id`]: nova('os-services:update'),
+  [`DELETE ${COMPUTE}/os-services/:id`]: nova('os-services:delete'),
+  [`GET ${COMPUTE}/os-migrations`]: nova('os-migrations:index'),
+  [`GET ${COMPUTE}/servers/:id/migrations`]: nova('servers:migrations:index', instance),
+  [`GET ${COMPUTE}/servers/:id/migrations/:migration`]: nova('servers:migrations:show', instance),
+  [`DELETE ${COMPUTE}/servers/:id/migrations/:migration`]: nova('servers:migrations:delete', instance),
+  [`POST ${COMPUTE}/servers/:id/migrations/:migration/action`]: nova('servers:migrations:force_complete', instance),
+  [`GET ${COMPUTE}/os-aggregates`]: nova('os-aggregates:index'),
+  [`POST ${COMPUTE}/os-aggregates`]: nova('os-aggregates:create'),
+  [`GET ${COMPUTE}/os-aggregates/:id`]: nova('os-aggregates:show'),
+  [`PUT ${COMPUTE}/os-aggregates/:id`]: nova('os-aggregates:update'),
+  [`DELETE ${COMPUTE}/os-aggregates/:id`]: nova('os-aggregates:delete'),
+  [`POST ${COMPUTE}/os-aggregates/:id/action`]: nova('os-aggregates:action'),
+  [`GET ${COMPUTE}/os-quota-sets/:id`]: nova('os-quota-sets:show', { about: 'project' }),
+  [`GET ${COMPUTE}/os-quota-sets/:id/detail`]: nova('os-quota-sets:detail', { about: 'project' }),
+  [`GET ${COMPUTE}/os-quota-sets/:id/defaults`]: nova('os-quota-sets:defaults'),
+  [`PUT ${COMPUTE}/os-quota-sets/:id`]: nova('os-quota-sets:update'),
+  [`DELETE ${COMPUTE}/os-quota-sets/:id`]: nova('os-quota-sets:delete'),
+  [`GET ${COMPUTE}/os-quota-class-sets/:id`]: nova('os-quota-class-sets:show'),
+  [`PUT ${COMPUTE}/os-quota-class-sets/:id`]: nova('os-quota-class-sets:update'),
+  [`GET ${COMPUTE}/limits`]: nova('limits'),
+
+  [`GET ${IMAGE}/images`]: rule('get_images'),
+  [`GET ${IMAGE}/images/:id`]: rule('get_image', { about: 'image' }),
+  [`DELETE ${IMAGE}/images/:id`]: rule('delete_image', { about: 'image' }),
+
+  ...Object.fromEntries(['status', 'nodes', 'queues'].map(path => [`GET ${BATON}/${path}`, rule('baton:cluster')])),
+  [`POST ${BATON}/nodes/:id/drain`]: rule('baton:cluster'),
+  [`GET ${BATON}/hosts`]: rule('baton:hosts'),
+  [`GET ${BATON}/hosts/:id`]: rule('baton:hosts'),
+  [`DELETE ${BATON}/hosts/:id`]: rule('baton:hosts'),
+  ...Object.fromEntries(
+    ['enable', 'disable', 'fenced', 'configure', 'drain', 'undrain', 'evacuate', 'maintenance'].map(path => [
+      `POST ${BATON}/hosts/:id/${path}`,
+      rule('baton:hosts'),
+    ]),
+  ),
+  [`PUT ${BATON}/instances/:id/ha`]: rule('baton:instances:ha', instance),
+  [`GET ${BATON}/operations`]: rule('baton:operations:show', { about: 'subject?', otherwise: 'baton:operations:all' }),
+  [`GET ${BATON}/operations/:id`]: rule('baton:operations:show', { about: 'operation' }),
+  [`GET ${BATON}/operations/:id/watch`]: rule('baton:operations:show', { about: 'operation' }),
+  [`POST ${BATON}/operations/:id/force-complete`]: nova('servers:migrations:force_complete', { about: 'operation' }),
+  [`POST ${BATON}/operations/:id/cancel`]: rule('baton:operations:cancel', { about: 'operation' }),
+  [`GET ${BATON}/groups`]: nova('os-server-groups:index'),
+  [`POST ${BATON}/groups`]: nova('os-server-groups:create'),
+  [`GET ${BATON}/groups/:id`]: nova('os-server-groups:show', { about: 'group' }),
+  [`DELETE ${BATON}/groups/:id`]: nova('os-server-groups:delete', { about: 'group' }),
+  [`GET ${BATON}/disks`]: rule('baton:disks:show', { about: 'instance?', otherwise: 'baton:disks:all' }),
+  [`GET ${BATON}/disks/:id`]: rule('baton:disks:show', { about: 'disk' }),
+  [`DELETE ${BATON}/disks/:id`]: rule('baton:disks:delete', { about: 'disk' }),
+  [`GET ${BATON}/quotas/:id`]: rule('baton:quotas:show', { about: 'project' }),
+  [`GET ${BATON}/quotas/:id/check`]: rule('baton:quotas:check'),
+  [`POST ${BATON}/schedule/explain`]: rule('baton:schedule'),
+  [`GET ${BATON}/doctor`]: rule('baton:doctor'),
+  [`POST ${BATON}/doctor/repair`]: rule('baton:doctor'),
+
+  [`POST ${V3}/auth/tokens`]: open,
+  [`GET ${V3}/auth/tokens`]: rule('identity:validate_token'),
+  [`DELETE ${V3}/auth/tokens`]: rule('identity:revoke_token'),
+  ...Object.fromEntries(['catalog', 'projects', 'domains', 'system'].map(path => [`GET ${V3}/auth/${path}`, rule('identity:get_auth')])),
+  ...crud('domains', 'domain'),
+  ...crud('projects', 'project'),
+  ...crud('users', 'user'),
+  ...crud('roles', 'role'),
+  ...crud('regions', 'region'),
+  ...crud('services', 'service'),
+  ...crud('endpoints', 'endpoint'),
+  // A user whose password is wrong or has expired has no token; the old password says who it is.
+  [`POST ${V3}/users/:id/password`]: open,
+  [`GET ${V3}/users/:id/projects`]: rule('identity:list_user_projects', { about: 'user' }),
+  [`GET ${V3}/users/:id/application_credentials`]: rule('identity:list_application_credentials', { about: 'user' }),
+  [`POST ${V3}/users/:id/application_credentials`]: rule('identity:create_application_credential', { about: 'user' }),
+  [`GET ${V3}/users/:id/application_credentials/:credential`]: rule('identity:get_application_credential', { about: 'user' }),
+  [`DELETE ${V3}/users/:id/application_credentials/:credential`]: rule('identity:delete_application_credential', { about: 'user' }),
+  [`GET ${V3}/role_assignments`]: rule('identity:list_role_assignments'),
+  ...grants('projects/:id'),
+  ...grants('domains/:id'),
+  ...grants('system'),
+}
+
+/** By the one key in the body of a server action. */
+export const ACTION_RULES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries({
+    'os-start': 'servers:start',
+    'os-stop': 'servers:stop',
+    reboot: 'servers:reboot',
+    pause: 'os-pause-server:pause',
+    unpause: 'os-pause-server:unpause',
+    suspend: 'os-suspend-server:suspend',
+    resume: 'os-suspend-server:resume',
+    rescue: 'os-rescue',
+    unrescue: 'os-unrescue',
+    rebuild: 'servers:rebuild',
+    resize: 'servers:resize',
+    confirmResize: 'servers:confirm_resize',
+    revertResize: 'servers:revert_resize',
+    migrate: 'os-migrate-server:migrate',
+    'os-migrateLive': 'os-migrate-server:migrate_live',
+    evacuate: 'os-evacuate',
+    shelve: 'os-shelve:shelve',
+    shelveOffload: 'os-shelve:shelve_offload',
+    unshelve: 'os-shelve:unshelve',
+    restore: 'os-deferred-delete:restore',
+    forceDelete: 'os-deferred-delete:force',
+    lock: 'os-lock-server:lock',
+    unlock: 'os-lock-server:unlock',
+    changePassword: 'os-admin-password',
+    'os-resetState': 'os-admin-actions:reset_state',
+    createImage: 'servers:create_image',
+    createBackup: 'os-create-backup',
+    'os-getConsoleOutput': 'os-console-output',
+  }).map(([action, name]) => [action, `os_compute_api:${name}`]),
+)
