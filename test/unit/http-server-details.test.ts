@@ -101,7 +101,7 @@ test('PUT renames, and nothing else', async () => {
 
 /** What the cluster was asked last, which must name the request. */
 function lastUpdate(fake: ReturnType<typeof createFace>['fake']): object {
-  const { requestId, ...asked } = fake.calls.at(-1)?.args as { requestId: string }
+  const { requestId, ...asked } = { requestId: '', ...(fake.calls.at(-1)?.args as object) }
   assert.match(requestId, /^req-/)
   return asked
 }
