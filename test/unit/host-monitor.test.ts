@@ -317,4 +317,20 @@ test('a beat is checked at the door', () => {
   }
 })
 
+test('a conductor that was frozen takes no old report for the truth: what came to the host meanwhile has not vanished', () =>
+  simulated(async bench => {
+    const here = settledInstance(bench)
+    const { monitor, live, control, said } = start(bench)
+    await live(3000)
+    bench.process.freeze()
+    await bench.run(TIMING.auditMs * 2)
+    control.instances = [here]
+    bench.process.thaw()
+    await bench.run(TIMING.intervalMs)
+    assert.equal(said('guestMissing'), [])
+    await live(TIMING.auditMs + 2000)
+    assert.ok(said('guestMissing').length > 0, 'the next report is news')
+    monitor.stop()
+  }))
+
 test.run()
