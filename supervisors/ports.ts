@@ -1,5 +1,13 @@
 /** Free TCP ports on loopback, for nodes whose endpoint others must know before they start. */
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
+
+/**
+ * Below the ports that Linux gives to outgoing connections (32768 and above by default): among those a port that was free a moment ago
+ * may be the near end of somebody's connection when the listener comes, for as long as that lasts.
+ */
+const RANGE = [20_000, 32_000] as const
+const TRIES = 50
 
 const isFree = (port: number): Promise<number | null> =>
   new Promise(resolve => {
@@ -13,7 +21,12 @@ const isFree = (port: number): Promise<number | null> =>
 
 /** The port itself when it is free, else any that is. */
 export async function freePort(wanted = 0): Promise<number> {
-  const port = (await isFree(wanted)) ?? (await isFree(0))
+  if (wanted !== 0 && (await isFree(wanted)) !== null) return wanted
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = await isFree(randomInt(...RANGE))
+    if (port !== null) return port
+  }
+  const port = await isFree(0)
   if (port === null) throw new Error('no free port on loopback')
   return port
 }
