@@ -8,12 +8,16 @@ import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
+import type { ListInstances } from './instance/list.ts'
 import type { Fault } from './kernel/errors.ts'
+import type { KeyPairApi } from './key-pairs/body.ts'
 import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
+export * from './instance/list.ts'
+export type { KeyPairApi, KeyPairBody } from './key-pairs/body.ts'
 export type { Move, OperationBody, OperationStatus, Progress, StepRecord } from './operation/body.ts'
 export type { HostPlacement, Ratios } from './placement/amounts.ts'
 export * from './placement/bodies.ts'
@@ -67,6 +71,11 @@ export interface FlavorBody {
   readonly diskGb: number
   /** Nova's extra specs: custom resources, traits, aggregate metadata and whatever else. Absent when there never were any. */
   readonly extraSpecs?: Readonly<Record<string, string>>
+  /** Absent: null. */
+  readonly description?: string | null
+  /** Absent: true. One that is not public is for the projects of `access` alone. */
+  readonly isPublic?: boolean
+  readonly access?: readonly string[]
   readonly createdAt: number
 }
 
@@ -113,6 +122,17 @@ export interface DiskBody {
 export const HA_POLICIES = ['none', 'restart-in-place', 'evacuate'] as const
 export type HaPolicy = (typeof HA_POLICIES)[number]
 
+/** What its owner says of an instance and gives to its guest. What is absent was not given. */
+export interface InstanceAbout {
+  readonly description?: string
+  /** Base64, as it was given. */
+  readonly userData?: string
+  readonly hostname?: string
+  readonly configDrive?: boolean
+  /** The key pair it was created with, as it was then. */
+  readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
+}
+
 /** Times are cluster time in ms since 1970. */
 export interface InstanceBody {
   readonly id: string
@@ -147,6 +167,7 @@ export interface InstanceBody {
     | null
   /** Where it was asked to be; absent when it may be anywhere. */
   readonly placement?: Placement
+  readonly about?: InstanceAbout
 }
 
 export type InstanceAction =
@@ -245,6 +266,11 @@ export interface UpdateInstance {
   readonly setMetadata?: Readonly<Record<string, string>>
   readonly unsetMetadata?: readonly string[]
   readonly tags?: readonly string[]
+  /** To those there are, or from them; more than 50 together are refused. */
+  readonly addTags?: readonly string[]
+  readonly removeTags?: readonly string[]
+  /** Only the parts given are replaced; null takes one away. */
+  readonly about?: { readonly description?: string | null; readonly hostname?: string }
 }
 
 export interface CreateInstances {
@@ -261,6 +287,8 @@ export interface CreateInstances {
   readonly ha?: HaPolicy
   readonly requestId: string
   readonly placement?: Placement
+  readonly about?: InstanceAbout
+  readonly tags?: readonly string[]
   /**
    * Whether the same ids will be asked for again if this fails: then what was created stays. Otherwise nobody knows the ids, and
    * what was created is deleted again.
@@ -273,15 +301,6 @@ export interface Page {
   readonly marker?: string
 }
 
-export interface ListInstances extends Page {
-  readonly name?: string
-  readonly vmState?: VmState
-  readonly host?: string
-  readonly project?: string
-  /** Deleted ones instead of the living. */
-  readonly deleted?: boolean
-}
-
 export interface EmptyHost {
   readonly id: string
   /** Instances moved at a time; default 2. */
@@ -289,7 +308,7 @@ export interface EmptyHost {
   readonly requestId: string
 }
 
-export interface ClusterApi extends PlacementApi {
+export interface ClusterApi extends PlacementApi, KeyPairApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
    * host that takes nothing, and `QuotaExceeded` when the project may not have all of them, before anything is created.
@@ -313,7 +332,10 @@ export interface ClusterApi extends PlacementApi {
 
   listFlavors(args: Page): Promise<FlavorBody[]>
   getFlavor(args: { id: string }): Promise<FlavorBody>
-  createFlavor(args: { id: string; name: string; vcpus: number; ramMb: number; diskGb: number }): Promise<FlavorBody>
+  createFlavor(args: Omit<FlavorBody, 'createdAt' | 'extraSpecs' | 'access'>): Promise<FlavorBody>
+  describeFlavor(args: { id: string; description: string | null }): Promise<FlavorBody>
+  /** Rejects `Conflict` for a public flavor, or a project that has access already; `NotFound` when there is none to take away. */
+  setFlavorAccess(args: { id: string; project: string; granted: boolean }): Promise<FlavorBody>
   deleteFlavor(args: { id: string }): Promise<Record<string, never>>
   listImages(args: Page): Promise<ImageBody[]>
   getImage(args: { id: string }): Promise<ImageBody>

@@ -1,6 +1,7 @@
-/** `npm run docs`: writes the reference tables into README.md, and docs/states.md. */
+/** `npm run docs`: writes the reference tables into README.md, docs/states.md and docs/nova-api.md. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { novaDocument } from './nova-document.ts'
 import { withReference } from './reference.ts'
 import { stateDocument } from './state-diagram.ts'
 
@@ -9,3 +10,4 @@ const file = join(root, 'README.md')
 writeFileSync(file, withReference(readFileSync(file, 'utf8')))
 mkdirSync(join(root, 'docs'), { recursive: true })
 writeFileSync(join(root, 'docs', 'states.md'), stateDocument())
+writeFileSync(join(root, 'docs', 'nova-api.md'), novaDocument())

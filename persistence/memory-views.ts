@@ -1,14 +1,25 @@
 /** The views in memory: filtered and sorted at each call, in the order and with the refusals of the real ones. */
 import type { ViewRow, ViewTable } from '../actors/kernel/define.ts'
-import type { Views } from '../actors/kernel/ports.ts'
+import type { ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { EncodedRow } from './encode.ts'
 import type { Statement } from './memory.ts'
-import { type Condition, conditionsOf, limitOf, unknownMarker, VIEW_COLUMNS } from './view-tables.ts'
+import { type Condition, conditionsOf, limitOf, orderOf, type SortKey, unknownMarker, VIEW_COLUMNS } from './view-tables.ts'
 
-const createdAt = (row: EncodedRow): number => Number(row.columns.created_at)
+const sortValue = (row: EncodedRow, { column, least }: SortKey) => (column === 'id' ? row.id : (row.columns[column] ?? least))
 
-/** Newest first; ids decide between rows of the same millisecond. */
-const newestFirst = (a: EncodedRow, b: EncodedRow): number => createdAt(b) - createdAt(a) || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0)
+/** Below 0 when `a` comes before `b`. */
+function compare(order: readonly SortKey[], a: EncodedRow, b: EncodedRow): number {
+  for (const key of order) {
+    const [left, right] = [sortValue(a, key), sortValue(b, key)]
+    if (left !== right) return left < right === (key.direction === 'asc') ? -1 : 1
+  }
+  return 0
+}
+
+const isWithin = (row: EncodedRow, { from = 0, to = Number.MAX_SAFE_INTEGER }: NonNullable<ViewQuery['changed']>): boolean => {
+  const at = Number(row.columns.updated_at)
+  return at >= from && at <= to
+}
 
 const toViewRow = (row: EncodedRow): ViewRow => ({
   table: row.table,
@@ -31,12 +42,14 @@ export function memoryViews(views: Readonly<Record<ViewTable, Map<string, Encode
     list: async (table, query) => {
       const conditions = conditionsOf(table, query.where)
       const limit = limitOf(query)
+      const order = orderOf(table, query.sort)
+      const changed = query.changed ?? {}
       return statement('list', () => {
         const marker = query.marker === undefined ? null : views[table].get(query.marker)
         if (marker === undefined) throw unknownMarker(table, query.marker ?? '')
         return [...views[table].values()]
-          .filter(row => matches(row, conditions) && (marker === null || newestFirst(row, marker) > 0))
-          .sort(newestFirst)
+          .filter(row => matches(row, conditions) && isWithin(row, changed) && (marker === null || compare(order, row, marker) > 0))
+          .sort((a, b) => compare(order, a, b))
           .slice(0, limit)
           .map(toViewRow)
       })

@@ -5,7 +5,7 @@
 
 import type { ViewRow, ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
-import type { ViewQuery } from '../actors/kernel/ports.ts'
+import type { Sort, ViewQuery } from '../actors/kernel/ports.ts'
 
 export type ColumnType = 'text' | 'bigint' | 'boolean'
 export type ColumnValue = string | number | boolean | null
@@ -101,6 +101,32 @@ export function conditionsOf(table: ViewTable, where: ViewQuery['where'] = {}): 
 }
 
 const ID = column('id', 'text')
+
+/** A column to sort by; null counts as `least`. */
+export interface SortKey {
+  readonly column: string
+  readonly direction: 'asc' | 'desc'
+  readonly least: string | number | boolean
+}
+
+const LEAST = { text: '', bigint: -1, boolean: false } as const
+const NEWEST_FIRST: readonly Sort[] = [{ column: 'created_at', direction: 'desc' }]
+/** More than there are columns would only be work. */
+const MAX_SORT_KEYS = 10
+
+/** The order of a query, with the id at its end, so that no two rows are equal. Throws `BadRequest` on a column the view does not have. */
+export function orderOf(table: ViewTable, sort: readonly Sort[] = NEWEST_FIRST): SortKey[] {
+  if (sort.length > MAX_SORT_KEYS) throw new BatonError('BadRequest', `a list is sorted by at most ${MAX_SORT_KEYS} columns`)
+  const keys = sort.map(({ column: name, direction }): SortKey => {
+    const found = name === 'id' ? ID : VIEW_COLUMNS[table].find(c => c.name === name)
+    if (!found) throw new BatonError('BadRequest', `${table} cannot be sorted by ${JSON.stringify(name)}`)
+    if (direction !== 'asc' && direction !== 'desc')
+      throw new BatonError('BadRequest', `a list is sorted asc or desc, not ${JSON.stringify(direction)}`)
+    return { column: name, direction, least: LEAST[found.type] }
+  })
+  const direction = keys.at(-1)?.direction ?? 'desc'
+  return keys.some(({ column: name }) => name === 'id') ? keys : [...keys, { column: 'id', direction, least: '' }]
+}
 
 /** The number of rows to answer with. Throws `BadRequest` when it is no positive whole number. */
 export function limitOf(query: ViewQuery): number {

@@ -3,12 +3,23 @@ import type { ViewRow, ViewTable } from '../actors/kernel/define.ts'
 import type { Views } from '../actors/kernel/ports.ts'
 import { type Connector, overHosts } from './hosts.ts'
 import type { Orm } from './orm.ts'
-import { type Column, type ColumnValue, type Condition, conditionsOf, limitOf, unknownMarker, VIEW_COLUMNS } from './view-tables.ts'
+import {
+  type Column,
+  type ColumnValue,
+  type Condition,
+  conditionsOf,
+  limitOf,
+  orderOf,
+  type SortKey,
+  unknownMarker,
+  VIEW_COLUMNS,
+} from './view-tables.ts'
 
 /** What every view has; the other columns are named by `VIEW_COLUMNS`. */
 interface ViewRecord {
   readonly id: string
   readonly created_at: number
+  readonly updated_at: number
   readonly body: object
 }
 
@@ -28,15 +39,34 @@ export function createViews(connector: Connector, orm: () => Promise<Orm>): View
     async list(table, query) {
       const conditions = conditionsOf(table, query.where)
       const limit = limitOf(query)
-      const { marker } = query
+      const order = orderOf(table, query.sort)
+      const { marker, changed } = query
       const rows = await read(async db => {
         let select = matching(db, table, conditions).selectAll()
+        if (changed?.from !== undefined) select = select.where('updated_at', '>=', changed.from)
+        if (changed?.to !== undefined) select = select.where('updated_at', '<=', changed.to)
         if (marker !== undefined) {
           const last = marker.includes('\0') ? undefined : await byId(db, table, marker)
           if (!last) throw unknownMarker(table, marker)
-          select = select.where(eb => eb(eb.refTuple('created_at', 'id'), '<', eb.tuple(last.created_at, last.id)))
+          const values: Readonly<Record<string, unknown>> = { ...last }
+          select = select.where(eb => {
+            if (isByCreation(order) && order[0]?.direction === order[1]?.direction) {
+              return eb(eb.refTuple('created_at', 'id'), order[0]?.direction === 'asc' ? '>' : '<', eb.tuple(last.created_at, last.id))
+            }
+            const key = ({ column, least }: SortKey) => eb.fn.coalesce(db.dynamic.ref<string>(column), eb.val(least))
+            const at = ({ column, least }: SortKey) => eb.val(values[column] ?? least)
+            // One term for each key: equal in those before, and behind in this one.
+            return eb.or(
+              order.map((each, i) =>
+                eb.and([...order.slice(0, i).map(one => eb(key(one), '=', at(one))), eb(key(each), each.direction === 'asc' ? '>' : '<', at(each))]),
+              ),
+            )
+          })
         }
-        return select.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute()
+        for (const { column, direction } of order) {
+          select = select.orderBy(db.dynamic.ref(column), ob => (direction === 'asc' ? ob.asc().nullsFirst() : ob.desc().nullsLast()))
+        }
+        return select.limit(limit).execute()
       })
       return rows.map(row => toViewRow(table, row))
     },
@@ -55,6 +85,9 @@ export function createViews(connector: Connector, orm: () => Promise<Orm>): View
 
 const databaseOf = (orm: Orm) => orm.em.getKysely<Record<ViewTable, ViewRecord>>()
 type Database = ReturnType<typeof databaseOf>
+
+/** Newest first, as nearly every list is: one comparison of rows, which an index serves. */
+const isByCreation = (order: readonly SortKey[]): boolean => order.length === 2 && order[0]?.column === 'created_at' && order[1]?.column === 'id'
 
 function matching(db: Database, table: ViewTable, conditions: readonly Condition[]) {
   let select = db.selectFrom(table)

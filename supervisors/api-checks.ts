@@ -1,5 +1,5 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
-import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, MAX_ROTATION } from '../actors/api.ts'
+import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION } from '../actors/api.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
@@ -26,6 +26,14 @@ const ofProject = checkObject({ id: projectName })
 const size = integer(0, 2 ** 31 - 1)
 const ids = optional(listOf(id, 20))
 const placement = checkObject({ zone: optional(text(255)), host: optional(id), group: optional(id), sameHost: ids, differentHost: ids })
+const checkAbout = checkObject({
+  description: optional(text(255)),
+  userData: optional(text(65_535)),
+  hostname: optional(text(255)),
+  configDrive: optional(flag),
+  keyPair: optional(checkObject({ name: text(255), type: text(8), publicKey: text(65_535) })),
+})
+const time = integer(0, Number.MAX_SAFE_INTEGER)
 const aggregate = integer(1, Number.MAX_SAFE_INTEGER)
 const names = optional(listOf(text(255), 256))
 const emptied = { id, parallel: optional(integer(1, 100)), requestId }
@@ -42,6 +50,8 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     ha: optional(anyOf(...HA_POLICIES)),
     requestId,
     placement: optional(placement),
+    about: optional(checkAbout),
+    tags: optional(listOf(text(60), 50)),
     repeatable: optional(flag),
   }),
   getInstance: byId,
@@ -51,7 +61,9 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     vmState: optional(text(32)),
     host: optional(id),
     project: optional(text(64)),
-    deleted: optional(flag),
+    deleted: optional(value => (value === 'any' ? null : flag(value))),
+    changed: optional(checkObject({ from: optional(time), to: optional(time) })),
+    sort: optional(listOf(checkObject({ column: anyOf(...INSTANCE_SORT_KEYS), direction: anyOf('asc', 'desc') }), 8)),
   }),
   actOnInstance: checkObject({
     id,
@@ -83,6 +95,9 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     setMetadata: optional(record),
     unsetMetadata: optional(listOf(text(255), 1000)),
     tags: optional(listOf(text(60), 1000)),
+    addTags: optional(listOf(text(60), 50)),
+    removeTags: optional(listOf(text(60), 50)),
+    about: optional(record),
   }),
   lockInstance: checkObject({ id, reason: optional(text(255)) }),
   unlockInstance: byId,
@@ -93,7 +108,17 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   consoleLog: checkObject({ id, maxBytes: integer(1, 4 * 1024 * 1024) }),
   listFlavors: checkObject(page),
   getFlavor: byId,
-  createFlavor: checkObject({ id, name: text(255), vcpus: size, ramMb: size, diskGb: size }),
+  createFlavor: checkObject({
+    id,
+    name: text(255),
+    vcpus: size,
+    ramMb: size,
+    diskGb: size,
+    description: optional(text(65_535)),
+    isPublic: optional(flag),
+  }),
+  describeFlavor: checkObject({ id }),
+  setFlavorAccess: checkObject({ id, project: projectName, granted: flag }),
   deleteFlavor: byId,
   listImages: checkObject(page),
   getImage: byId,
@@ -101,6 +126,18 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   listDisks: checkObject({ ...page, instance: optional(id) }),
   getDisk: byId,
   deleteDisk: byId,
+  listKeyPairs: checkObject({ user: id }),
+  getKeyPair: checkObject({ user: id, name: text(255) }),
+  createKeyPair: checkObject({
+    user: id,
+    name: text(255),
+    type: anyOf('ssh', 'x509'),
+    publicKey: text(65_535),
+    fingerprint: text(128),
+    project: projectName,
+    requestId,
+  }),
+  deleteKeyPair: checkObject({ user: id, name: text(255) }),
   getQuota: ofProject,
   setQuota: checkObject({ id: projectName, limits, force: optional(flag) }),
   resetQuota: ofProject,

@@ -29,6 +29,7 @@ import { hostRequests, KNOWN_HOSTS } from './host-requests.ts'
 import { createImages } from './image-requests.ts'
 import { instanceCreation } from './instance-creation.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
+import { keyPairRequests } from './key-pair-requests.ts'
 import type { PlacementService } from './placement.ts'
 import { placementRequests } from './placement-requests.ts'
 import { quotaRequests } from './quota-requests.ts'
@@ -57,9 +58,9 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   const { views, call } = options
   const quotas = createQuotas(options)
 
-  async function list<T>(table: ViewTable, where: ViewQuery['where'], page: Page): Promise<T[]> {
+  async function list<T>(table: ViewTable, where: ViewQuery['where'], page: Page, more: Pick<ViewQuery, 'sort' | 'changed'> = {}): Promise<T[]> {
     const limit = Math.min(page.limit ?? PAGE_LIMIT, PAGE_LIMIT)
-    const rows = await views.list(table, { where, limit, ...(page.marker === undefined ? {} : { marker: page.marker }) })
+    const rows = await views.list(table, { ...more, where, limit, ...(page.marker === undefined ? {} : { marker: page.marker }) })
     return rows.map(row => row.body as T)
   }
 
@@ -136,18 +137,20 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     createInstances: instanceCreation({ call, bootable: images.bootable, checkPlacement, quotas }),
     getInstance: ({ id }) => get<InstanceBody>('instance', id, 'instance'),
     listInstances(args: ListInstances) {
-      const where: Record<string, string | boolean> = { deleted: args.deleted ?? false }
+      const { deleted = false, sort, changed } = args
+      const where: Record<string, string | boolean> = deleted === 'any' ? {} : { deleted }
       if (args.name !== undefined) where.name = args.name
       if (args.vmState !== undefined) where.vm_state = args.vmState
       if (args.host !== undefined) where.host = args.host
       if (args.project !== undefined) where.project = args.project
-      return list('instance', where, args)
+      return list('instance', where, args, { ...(sort ? { sort } : {}), ...(changed ? { changed } : {}) })
     },
     ...images.requests,
     ...diskRequests(options),
     ...createDoctor({ ...options, ...options.doctor, nodes }),
     ...instanceRequests({ ...options, bootable: images.bootable, get, quotas }),
     ...quotaRequests(options),
+    ...keyPairRequests(options),
     async consoleLog({ id, maxBytes }) {
       const body = await get<InstanceBody>('instance', id, 'instance')
       if (body.vmState === 'deleted') throw new BatonError('NotFound', `instance ${id} is deleted`)
@@ -162,6 +165,12 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       const taken = await views.list('flavor', { where: { name: definition.name, deleted: false }, limit: 2 })
       if (taken.some(row => row.id !== id)) throw new BatonError('Conflict', `a flavor named ${definition.name} exists already`)
       return (await call('flavor', id, 'create', definition)) as FlavorBody
+    },
+    async describeFlavor({ id, description }) {
+      return (await call('flavor', id, 'describe', { description })) as FlavorBody
+    },
+    async setFlavorAccess({ id, project, granted }) {
+      return (await call('flavor', id, 'setAccess', { project, granted })) as FlavorBody
     },
     async deleteFlavor({ id }) {
       await call('flavor', id, 'delete', {})

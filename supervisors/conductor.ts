@@ -18,6 +18,7 @@ import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
 import { NO_LIMITS } from '../actors/kernel/quota.ts'
+import { keyPairsActor } from '../actors/key-pairs/key-pairs.ts'
 import { catalogue } from '../actors/operation/catalogue/index.ts'
 import { operationActor } from '../actors/operation/operation.ts'
 import { aggregatesActor } from '../actors/placement/aggregates.ts'
@@ -135,7 +136,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
     ...[hostActor(defaults.ratios, defaults.reserved, recovery), aggregatesActor, groupActor],
-    ...[flavorActor, imageActor, diskActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...[flavorActor, imageActor, diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
     ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
   ]
   const actors: ActorHost = createActorHost({

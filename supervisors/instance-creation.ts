@@ -9,6 +9,7 @@ import {
   type InstanceBody,
   type Placement,
 } from '../actors/api.ts'
+import { keptByInstances } from '../actors/flavor/flavor.ts'
 import { address } from '../actors/kernel/address.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import { amountsOf } from '../actors/kernel/quota.ts'
@@ -27,7 +28,8 @@ export function instanceCreation({ call, bootable, checkPlacement, quotas }: Ins
   async function createAll(args: CreateInstances, flavor: Omit<FlavorBody, 'createdAt'>, quota: number): Promise<InstanceBody[]> {
     const { project, metadata, reservation, requestId } = args
     const ha = args.ha ?? policyOf(metadata)
-    const optional = { ...(args.placement ? { placement: args.placement } : {}), ...(ha ? { ha } : {}) }
+    const given = { ...(args.about ? { about: args.about } : {}), ...(args.tags ? { tags: args.tags } : {}) }
+    const optional = { ...(args.placement ? { placement: args.placement } : {}), ...(ha ? { ha } : {}), ...given }
     const common = { project, metadata, reservation, requestId, flavor, image: args.image, quota, ...optional }
     const several = args.ids.length > 1
     const outcomes = await Promise.allSettled(
@@ -46,7 +48,7 @@ export function instanceCreation({ call, bootable, checkPlacement, quotas }: Ins
   return async args => {
     policyOf(args.metadata)
     await bootable(args.image)
-    const { createdAt: _, ...flavor } = (await call('flavor', args.flavor, 'get', {})) as FlavorBody
+    const flavor = keptByInstances((await call('flavor', args.flavor, 'get', {})) as FlavorBody)
     if (args.placement) await checkPlacement(args.placement, args.ids.length)
     const holders = args.ids.map(id => address('instance', id))
     const taken = await quotas.take(args.project, holders, amountsOf(flavor))

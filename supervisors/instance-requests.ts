@@ -10,6 +10,7 @@ import type {
   InstanceBody,
   SnapshotRequest,
 } from '../actors/api.ts'
+import { keptByInstances } from '../actors/flavor/flavor.ts'
 import type { Change, Task } from '../actors/instance/model.ts'
 import { address } from '../actors/kernel/address.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
@@ -91,8 +92,7 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
       return { image }
     }
     if (flavor !== undefined) {
-      const { createdAt: _, ...size } = (await call('flavor', flavor, 'get', {})) as FlavorBody
-      return { flavor: size }
+      return { flavor: keptByInstances((await call('flavor', flavor, 'get', {})) as FlavorBody) }
     }
     return snapshot ? { snapshot: await snapshotOf(args, snapshot) } : null
   }

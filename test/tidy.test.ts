@@ -4,6 +4,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERRORS } from '../actors/kernel/errors.ts'
 import { COMMANDS } from '../bin/commands.ts'
+import { novaDocument } from '../bin/nova-document.ts'
 import { withReference } from '../bin/reference.ts'
 import { stateDocument } from '../bin/state-diagram.ts'
 import { CONFIG_KEYS } from '../supervisors/config-table.ts'
@@ -64,6 +65,8 @@ test('every error, command and key stands in the README', () =>
   ]))
 
 test('the tables of the README are those of the code (`npm run docs`)', () => assert.is(readme, withReference(readme)))
+
+test('docs/nova-api.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/nova-api.md')?.text, novaDocument()))
 
 test('docs/states.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/states.md')?.text, stateDocument()))
 

@@ -1,6 +1,6 @@
 /** A flavor: a named size for instances. Its size never changes; its extra specs do, and instances keep those they were created with. */
 import type { FlavorBody } from '../api.ts'
-import { checkObject, integer, record, text } from '../kernel/check.ts'
+import { checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
 import { type Specs, specsProblem } from '../placement/specs.ts'
 
@@ -15,12 +15,16 @@ type FlavorCommand =
   | { readonly method: 'create'; readonly args: Definition & { readonly builtin?: boolean } }
   /** Null takes one away. */
   | { readonly method: 'setSpecs'; readonly args: { readonly specs: Readonly<Record<string, string | null>> } }
+  | { readonly method: 'describe'; readonly args: { readonly description: string | null } }
+  | { readonly method: 'setAccess'; readonly args: { readonly project: string; readonly granted: boolean } }
   | { readonly method: 'get'; readonly args: unknown }
   | { readonly method: 'delete'; readonly args: unknown }
 
 type FlavorEvent =
   | { readonly type: 'created'; readonly flavor: Definition }
   | { readonly type: 'specsSet'; readonly specs: Specs }
+  | { readonly type: 'described'; readonly description: string | null }
+  | { readonly type: 'accessSet'; readonly access: readonly string[] }
   | { readonly type: 'deleted' }
 
 type D = Decision<FlavorState, FlavorEvent>
@@ -42,11 +46,37 @@ function decide(state: FlavorState, command: FlavorCommand, { id }: DecideContex
     }
     case 'setSpecs':
       return decideSpecs(state, command.args.specs, id)
+    case 'describe': {
+      const { description } = command.args
+      return state.status === 'present' ? accept([{ type: 'described', description }], reply) : missing(id)
+    }
+    case 'setAccess':
+      return decideAccess(state, command.args, id)
     case 'get':
       return state.status === 'present' ? accept([], reply) : refuse('NotFound', `there is no flavor ${id}`)
     case 'delete':
       return state.status === 'present' ? accept([{ type: 'deleted' }]) : refuse('NotFound', `there is no flavor ${id}`)
   }
+}
+
+const missing = (id: string): D => refuse('NotFound', `there is no flavor ${id}`)
+
+/** As many projects as may share a flavor that is not public. */
+const MAX_ACCESS = 10_000
+
+function decideAccess(state: FlavorState, { project, granted }: { project: string; granted: boolean }, id: string): D {
+  if (state.status !== 'present') return missing(id)
+  const { isPublic = true, access = [] } = state.flavor
+  if (isPublic) return refuse('Conflict', `flavor ${id} is public: every project has access to it`)
+  if (granted === access.includes(project)) {
+    return granted
+      ? refuse('Conflict', `project ${project} has access to flavor ${id} already`)
+      : refuse('NotFound', `project ${project} has no access to flavor ${id}`)
+  }
+  if (granted && access.length >= MAX_ACCESS)
+    return refuse('Forbidden', `flavor ${id} is shared with ${access.length} projects, and cannot be with more`)
+  const after = granted ? [...access, project] : access.filter(other => other !== project)
+  return accept([{ type: 'accessSet', access: after }], s => bodyOf(s, id))
 }
 
 function decideSpecs(state: FlavorState, changes: Readonly<Record<string, string | null>>, id: string): D {
@@ -65,6 +95,10 @@ function evolve(state: FlavorState, event: FlavorEvent, at: number): FlavorState
       return { status: 'present', flavor: event.flavor, createdAt: at, updatedAt: at }
     case 'specsSet':
       return state.status === 'absent' ? state : { ...state, flavor: { ...state.flavor, extraSpecs: event.specs }, updatedAt: at }
+    case 'described':
+      return state.status === 'absent' ? state : { ...state, flavor: { ...state.flavor, description: event.description }, updatedAt: at }
+    case 'accessSet':
+      return state.status === 'absent' ? state : { ...state, flavor: { ...state.flavor, access: event.access }, updatedAt: at }
     case 'deleted':
       return state.status === 'absent' ? state : { ...state, status: 'deleted', updatedAt: at }
   }
@@ -74,7 +108,18 @@ export const flavorActor = defineActor<FlavorState, FlavorCommand, FlavorEvent>(
   kind: 'flavor',
   version: 1,
   methods: {
-    create: { check: checkObject({ name: text(255), vcpus: integer(1, 4096), ramMb: integer(1, 2 ** 31 - 1), diskGb: integer(0, 2 ** 31 - 1) }) },
+    create: {
+      check: checkObject({
+        name: text(255),
+        vcpus: integer(1, 4096),
+        ramMb: integer(1, 2 ** 31 - 1),
+        diskGb: integer(0, 2 ** 31 - 1),
+        description: optional(text(65_535)),
+        isPublic: optional(flag),
+      }),
+    },
+    describe: { check: checkObject({ description: optional(text(65_535)) }) },
+    setAccess: { check: checkObject({ project: text(64), granted: flag }) },
     setSpecs: { check: checkObject({ specs: record }) },
     get: {},
     delete: {},
@@ -92,6 +137,12 @@ export const flavorActor = defineActor<FlavorState, FlavorCommand, FlavorEvent>(
   // A deleted built-in flavor must be remembered as deleted.
   finished: () => false,
 })
+
+/** What an instance keeps of its flavor: what it is made of, not who may use it. */
+export function keptByInstances({ createdAt: _, access: _access, description: _description, isPublic: _isPublic, ...kept }: FlavorBody): FlavorKept {
+  return kept
+}
+type FlavorKept = Omit<FlavorBody, 'createdAt'>
 
 /** The flavors of a new cluster. */
 export const BUILTIN_FLAVORS: readonly Omit<FlavorBody, 'createdAt'>[] = [

@@ -18,7 +18,8 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
     case 'created': {
       const { name, flavor, image } = event.spec
       const asked = { name, flavor: flavor.id, image }
-      return { ...state, spec: event.spec, asked, vmState: 'building', task: event.task, operations: 1, createdAt: at, updatedAt: at }
+      const { spec, task, tags = [] } = event
+      return { ...state, spec, asked, tags, vmState: 'building', task, operations: 1, createdAt: at, updatedAt: at }
     }
     case 'taskAccepted': {
       const counts = event.task.ha && event.task.kind !== 'evacuate'

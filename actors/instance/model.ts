@@ -7,7 +7,7 @@ import type { OperationEnded } from '../operation/contract.ts'
 import type { Holding, HoldingEvent } from '../project/holding.ts'
 import { type InstanceOperation, rowOf, type Standing } from './states.ts'
 
-export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement' | 'ha'>
+export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement' | 'ha' | 'about'>
 
 export type FlavorSize = Omit<FlavorBody, 'createdAt'>
 
@@ -103,7 +103,7 @@ export interface InstanceState extends Standing {
 }
 
 export type InstanceEvent =
-  | { readonly type: 'created'; readonly spec: InstanceSpec; readonly task: Task }
+  | { readonly type: 'created'; readonly spec: InstanceSpec; readonly tags?: readonly string[]; readonly task: Task }
   | { readonly type: 'taskAccepted'; readonly task: Task }
   /** The task's operation could not be started. */
   | { readonly type: 'startFailed'; readonly notBefore: number }
@@ -126,7 +126,7 @@ export type InstanceEvent =
   | { readonly type: 'unlocked' }
   | {
       readonly type: 'updated'
-      readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata' | 'ha'>>
+      readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata' | 'ha' | 'about'>>
       readonly tags?: readonly string[]
       /** Absent in older events. */
       readonly requestId?: string

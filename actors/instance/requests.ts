@@ -1,5 +1,5 @@
 /** What people may ask of an instance. The table of `states.ts` says when. */
-import type { Accepted, BlockMigration, DiskRequest, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
+import type { Accepted, BlockMigration, DiskRequest, InstanceAbout, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
 import { amountsOf } from '../kernel/quota.ts'
@@ -37,6 +37,7 @@ export interface CreateArgs extends InstanceSpec {
   readonly requestId: string
   /** Of the reservation with its project. */
   readonly quota?: number
+  readonly tags?: readonly string[]
 }
 
 export interface DeleteArgs {
@@ -54,13 +55,14 @@ const deleted = (id: string): D => refuse('NotFound', `instance ${id} is deleted
 const givenUp = (id: string): D => refuse('StaleCommand', `what was reserved for instance ${id} was given up meanwhile`)
 
 export function decideCreate(state: InstanceState, args: CreateArgs, { id }: DecideContext): D {
-  const { requestId, quota, ...spec } = args
+  const { requestId, quota, tags, ...spec } = args
   const { asked, holding } = state
   const reply = (s: InstanceState) => bodyOf(s, id)
   const taken = taking(holding, quota, amountsOf(spec.flavor))
   if (!state.spec) {
     if (quota !== undefined && isPast(holding, quota)) return givenUp(id)
-    return accept([...taken, { type: 'created', spec, task: { operation: `${id}.1`, kind: 'build', requestId, mode: null } }], reply)
+    const task: Task = { operation: `${id}.1`, kind: 'build', requestId, mode: null }
+    return accept([...taken, { type: 'created', spec, ...(tags ? { tags: [...new Set(tags)] } : {}), task }], reply)
   }
   const same = asked?.name === spec.name && asked.flavor === spec.flavor.id && asked.image === spec.image && state.spec.project === spec.project
   return same ? accept(taken, reply) : refuse('Conflict', `instance ${id} was created already with other arguments; use another client token`)
@@ -196,14 +198,31 @@ export function decideUnlock(state: InstanceState, id: string): D {
 }
 
 export function decideUpdate(state: InstanceState, args: UpdateArgs, id: string): D {
-  const { name, tags, requestId } = args
+  const { name, requestId } = args
+  const tags = tagsAfter(state.tags, args)
+  if (tags && tags.length > MAX_TAGS) return refuse('BadRequest', `instance ${id} would have ${tags.length} tags; at most ${MAX_TAGS} are allowed`)
   if (state.vmState === 'deleted') return deleted(id)
   if (state.updates?.includes(requestId)) return accept([], s => bodyOf(s, id))
   // As in Nova, a lock holds metadata, but neither name nor tags.
   const metadata = metadataAfter(state.spec?.metadata ?? {}, args)
   if (metadata && state.locked) return lockedBy(state, 'change the metadata of', id)
-  const spec = { ...(name === undefined ? {} : { name }), ...(metadata ? { metadata } : {}) }
-  return accept([{ type: 'updated', spec, requestId, ...(tags ? { tags: [...new Set(tags)] } : {}) }], s => bodyOf(s, id))
+  const about = args.about && aboutAfter(state.spec?.about ?? {}, args.about)
+  const spec = { ...(name === undefined ? {} : { name }), ...(metadata ? { metadata } : {}), ...(about ? { about } : {}) }
+  return accept([{ type: 'updated', spec, requestId, ...(tags ? { tags } : {}) }], s => bodyOf(s, id))
+}
+
+const MAX_TAGS = 50
+
+/** Each tag once, or null when nothing was asked about them. */
+function tagsAfter(before: readonly string[], { tags, addTags, removeTags }: UpdateArgs): readonly string[] | null {
+  if (!tags && !addTags && !removeTags) return null
+  return [...new Set([...(tags ?? before), ...(addTags ?? [])])].filter(tag => !removeTags?.includes(tag))
+}
+
+function aboutAfter(before: InstanceAbout, { description, hostname }: NonNullable<UpdateArgs['about']>): InstanceAbout {
+  const { description: old, ...rest } = before
+  const described = description === undefined ? old : (description ?? undefined)
+  return { ...rest, ...(described === undefined ? {} : { description: described }), ...(hostname === undefined ? {} : { hostname }) }
 }
 
 /** Null when nothing was asked about it. */

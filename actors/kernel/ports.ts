@@ -136,17 +136,26 @@ export interface Membership {
   setState(incarnation: Incarnation, state: 'draining' | 'left'): Promise<void>
 }
 
+export interface Sort {
+  readonly column: string
+  readonly direction: 'asc' | 'desc'
+}
+
 export interface ViewQuery {
   /** Equality on columns; an array means any of. */
   readonly where?: Readonly<Record<string, string | number | boolean | null | readonly (string | number)[]>>
+  /** Rows changed within, cluster time in ms, both ends included. */
+  readonly changed?: { readonly from?: number; readonly to?: number }
+  /** By these columns, and by the next where they are equal; null is smallest. Ids decide at last, in the last direction. Default: newest first. */
+  readonly sort?: readonly Sort[]
   readonly limit?: number
-  /** Id of the last row of the page before, in `created_at desc, id desc` order. */
+  /** Id of the last row of the page before, in the same order. */
   readonly marker?: string
 }
 
 export interface Views {
   get(table: ViewTable, id: string): Promise<ViewRow | null>
-  /** Newest first. Throws `BadRequest` on an unknown marker or column. */
+  /** Throws `BadRequest` on an unknown marker or column. */
   list(table: ViewTable, query: ViewQuery): Promise<ViewRow[]>
   count(table: ViewTable, query: Pick<ViewQuery, 'where'>): Promise<number>
 }

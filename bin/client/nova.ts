@@ -95,14 +95,17 @@ export interface InstanceFilter {
   readonly reservation?: string | undefined
 }
 
+/** Nova's name filter is a pattern; people mean the name. */
+const exactly = (name: string): string => `^${name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`
+
 /** Newest first: all of them, or one page. */
 export async function listInstances(
   client: Client,
   filter: InstanceFilter,
   page: { limit?: number | undefined; marker?: string | undefined } = {},
 ): Promise<Instance[]> {
-  const { reservation, deleted, ...rest } = filter
-  const query = { ...rest, deleted: deleted || undefined, reservation_id: reservation }
+  const { reservation, deleted, name, ...rest } = filter
+  const query = { ...rest, name: name === undefined ? undefined : exactly(name), deleted: deleted || undefined, reservation_id: reservation }
   const servers = await listAll(client, { path: '/compute/v2.1/servers/detail', name: 'servers', item: isServer, query, ...page })
   return servers.map(instanceOf)
 }

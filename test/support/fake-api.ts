@@ -22,6 +22,9 @@ import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { fakeFlavors } from './fake-flavors.ts'
+import { fakeKeyPairs } from './fake-key-pairs.ts'
+import { sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
 import { fakeQuotas } from './fake-quotas.ts'
 
@@ -159,6 +162,7 @@ export function createFakeApi(): FakeApi {
         metadata: args.metadata,
         reservation: args.reservation,
         ...(args.placement ? { placement: args.placement } : {}),
+        ...(args.about ? { about: args.about } : {}),
         vmState: 'building',
         taskState: 'scheduling',
         powerState: null,
@@ -171,7 +175,7 @@ export function createFakeApi(): FakeApi {
         fault: null,
         operation: null,
         locked: null,
-        tags: [],
+        tags: args.tags ?? [],
         devices: { disks: [], interfaces: [] },
         origin: null,
       })
@@ -192,11 +196,13 @@ export function createFakeApi(): FakeApi {
     ...fakePlacement({ flavors, hosts, now: () => now }),
     createInstances: async args => create(args),
     getInstance: async ({ id }) => found(instances, 'Instance', id),
-    listInstances: async ({ name, vmState, host, project, deleted = false, ...rest }) =>
+    listInstances: async ({ name, vmState, host, project, changed, sort, deleted = false, ...rest }) =>
       page(
-        newest(instances).filter(
+        sorted(newest(instances), sort).filter(
           row =>
-            (row.vmState === 'deleted') === deleted &&
+            (deleted === 'any' || (row.vmState === 'deleted') === deleted) &&
+            row.updatedAt >= (changed?.from ?? 0) &&
+            row.updatedAt <= (changed?.to ?? row.updatedAt) &&
             (name === undefined || row.name === name) &&
             (vmState === undefined || row.vmState === vmState) &&
             (host === undefined || row.host === host) &&
@@ -234,7 +240,12 @@ export function createFakeApi(): FakeApi {
       if (instance.taskState === 'deleting') throw new BatonError('Conflict', `Instance ${id} is being deleted already.`)
       return begin(id, 'delete', requestId, 'deleting')
     },
-    updateInstance: async ({ id, ...parts }) => changed(id, parts),
+    updateInstance: async ({ id, about, addTags = [], removeTags = [], ...parts }) => {
+      const before = found(instances, 'Instance', id)
+      const { description, ...said } = { ...before.about, ...about }
+      const tags = [...(parts.tags ?? before.tags), ...addTags].filter(tag => !removeTags.includes(tag))
+      return changed(id, { ...parts, tags, ...(about ? { about: { ...said, ...(description ? { description } : {}) } } : {}) })
+    },
     lockInstance: async ({ id, reason }) => changed(id, { locked: { reason: reason ?? null } }),
     unlockInstance: async ({ id }) => changed(id, { locked: null }),
     setInstanceHa: async ({ id, policy }) => changed(id, { ha: policy }),
@@ -252,18 +263,7 @@ export function createFakeApi(): FakeApi {
       found(instances, 'Instance', id)
       return { output: 'one\ntwo\nthree\n' }
     },
-    listFlavors: async args => page([...flavors.values()], args),
-    getFlavor: async ({ id }) => found(flavors, 'Flavor', id),
-    createFlavor: async args => {
-      if (flavors.has(args.id)) throw new BatonError('Conflict', `Flavor with ID ${args.id} already exists.`)
-      flavors.set(args.id, { ...args, createdAt: now })
-      return found(flavors, 'Flavor', args.id)
-    },
-    deleteFlavor: async ({ id }) => {
-      found(flavors, 'Flavor', id)
-      flavors.delete(id)
-      return {}
-    },
+    ...fakeFlavors(flavors, () => now, page),
     listImages: async args => page([...images.values()], args),
     getImage: async ({ id }) => found(images, 'Image', id),
     deleteImage: async ({ id }) => {
@@ -283,6 +283,7 @@ export function createFakeApi(): FakeApi {
       return {}
     },
     ...fakeQuotas(),
+    ...fakeKeyPairs(() => now),
     listOperations: async ({ subject, open, requestId, kinds, ...rest }) =>
       page(
         newest(operations).filter(

@@ -145,9 +145,11 @@ test('os-services: enable, disable with a reason, forced down is fenced, and a s
     services.map((s: { forced_down: boolean }) => s.forced_down),
     [true],
   )
-  assert.is((await ask('DELETE', `${SERVICES}/nova-compute@c2`)).status, 204)
-  assert.is((await ask('DELETE', `${SERVICES}/nova-compute@c2`)).status, 404)
-  for (const id of ['nova-conductor@n1', 'x', 'nova-compute@']) assert.is((await ask('DELETE', `${SERVICES}/${id}`)).status, 404, id)
+  const idOf = async (query: string) => (await ask('GET', `${SERVICES}?${query}`)).body.services[0].id
+  const [c2, conductor] = [await idOf('host=c2'), await idOf('binary=nova-conductor')]
+  assert.is((await ask('DELETE', `${SERVICES}/${c2}`)).status, 204)
+  assert.is((await ask('DELETE', `${SERVICES}/${c2}`)).status, 404)
+  for (const id of [conductor, 'x']) assert.is((await ask('DELETE', `${SERVICES}/${id}`)).status, 404, id)
   assert.ok(fake.calls.some(({ method }) => method === 'deleteHost'))
 })
 

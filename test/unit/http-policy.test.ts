@@ -65,7 +65,9 @@ async function questions({ face, as }: World): Promise<Question[]> {
   })
   const limits = { name: 'GET limits?tenant_id', method: 'GET', url: '/compute/v2.1/limits?tenant_id=demo-id' }
   const forced = { name: 'POST servers zone:host', method: 'POST', url: SERVERS, body: tiny({ availability_zone: 'nova:h1' }) }
+  const onHost = { name: 'POST servers host', method: 'POST', url: SERVERS, body: tiny({ host: 'h1' }) }
   return [
+    onHost,
     ...paths,
     ...own,
     ...all,
@@ -76,6 +78,9 @@ async function questions({ face, as }: World): Promise<Question[]> {
   ]
 }
 
+/** A version in which there is such a path. */
+const versionFor = (name: string) => ({ 'openstack-api-version': `compute 2.${name === 'PUT /compute/v2.1/flavors/:id' ? 55 : 52}` })
+
 /** One line for each question: what everybody gets. */
 async function matrix(rules: readonly string[] = []): Promise<string[]> {
   const here = await world(rules)
@@ -85,7 +90,7 @@ async function matrix(rules: readonly string[] = []): Promise<string[]> {
   for (const { name, method, url, body } of asked.filter(q => !/healthz|readyz|metrics/.test(q.name))) {
     const answers: string[] = []
     for (const subject of SUBJECTS) {
-      const { status } = await here.face.ask(method as 'GET', url, body, here.as(subject))
+      const { status } = await here.face.ask(method as 'GET', url, body, { ...here.as(subject), ...versionFor(name) })
       answers.push(`${subject} ${status === PASSED ? 'yes' : status}`)
     }
     lines.push(`${name}: ${answers.join(', ')}`)
@@ -139,6 +144,46 @@ test('lists show what is of the project, and to an admin who asks for all, all',
   assert.equal((await list('admin')).length, 0)
   assert.equal((await list('admin', '?all_tenants=True')).length, 2)
   assert.equal(await list('admin', '?all_tenants=1&project_id=demo-id'), [id])
+})
+
+test('a flavor that is not public is there for the projects it is shared with, and for admins', async () => {
+  const { face, as } = await world()
+  const flavors = '/compute/v2.1/flavors'
+  const flavor = { name: 'p', id: 'p', ram: 64, vcpus: 1, disk: 1, 'os-flavor-access:is_public': false }
+  await face.ask('POST', flavors, { flavor }, as('admin'))
+  await face.ask('POST', `${flavors}/p/action`, { addTenantAccess: { tenant: 'demo-id' } }, as('admin'))
+  for (const [subject, sees] of [
+    ['member', true],
+    ['other', false],
+    ['admin', true],
+  ] as const) {
+    const list = (await face.ask('GET', flavors, undefined, as(subject))).body.flavors
+    assert.is(
+      list.some((f: { id: string }) => f.id === 'p'),
+      sees,
+      subject,
+    )
+    assert.is((await face.ask('GET', `${flavors}/p`, undefined, as(subject))).status, sees ? 200 : 404, subject)
+    assert.is((await face.ask('POST', SERVERS, tiny({ flavorRef: 'p' }), as(subject))).status, sees ? 202 : 400, subject)
+  }
+  const id = await face.newServer({}, as('other'))
+  face.fake.finish(id)
+  assert.is((await face.ask('POST', `${SERVERS}/${id}/action`, { resize: { flavorRef: 'p' } }, as('other'))).status, 404)
+})
+
+test('key pairs are those of who asks; of others only for an admin', async () => {
+  const { face, as } = await world()
+  const keys = '/compute/v2.1/os-keypairs'
+  const at = { 'openstack-api-version': 'compute 2.10' }
+  const pair = { name: 'k', public_key: `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA${'A'.repeat(42)}` }
+  const made = await face.ask('POST', keys, { keypair: pair }, as('member'))
+  assert.is(made.status, 200)
+  assert.is((await face.ask('GET', `${keys}/k`, undefined, as('other'))).status, 404)
+  const query = `${keys}/k?user_id=${made.body.keypair.user_id}`
+  assert.is((await face.ask('GET', query, undefined, { ...as('other'), ...at })).status, 403)
+  assert.is((await face.ask('DELETE', query, undefined, { ...as('other'), ...at })).status, 403)
+  assert.is((await face.ask('POST', keys, { keypair: { ...pair, user_id: 'x' } }, { ...as('other'), ...at })).status, 403)
+  assert.is((await face.ask('GET', query, undefined, { ...as('admin'), ...at })).status, 200)
 })
 
 test('what is of another project is answered as what does not exist', async () => {

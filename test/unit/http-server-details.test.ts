@@ -32,6 +32,8 @@ const ACTIONS: readonly (readonly [body: object, method: string, args: object])[
   [{ changePassword: { adminPass: 'secret' } }, 'changePassword', { password: 'secret' }],
 ]
 
+const AT_26 = { 'openstack-api-version': 'compute 2.26' }
+
 test('each action is passed on in the words of the cluster', async () => {
   for (const [body, method, args] of ACTIONS) {
     const { ask, fake, newServer } = createFace()
@@ -120,15 +122,26 @@ test('metadata: all, added to, one by one; what is not there is 404', async () =
   for (const method of ['GET', 'DELETE'] as const) assert.is((await ask(method, `${path}/constructor`)).status, 404)
 })
 
-test('tags: all at once, with 1 to 60 characters each', async () => {
-  const { ask, newServer } = createFace()
+test('tags: all at once and one by one, with 1 to 60 characters each', async () => {
+  const { ask: plain, newServer } = createFace()
+  const ask: typeof plain = (method, url, body) => plain(method, url, body, AT_26)
   const path = `${SERVERS}/${await newServer()}/tags`
   assert.equal((await ask('PUT', path, { tags: ['x', 'y'] })).body, { tags: ['x', 'y'] })
   assert.equal((await ask('GET', path)).body, { tags: ['x', 'y'] })
   for (const tags of [['a,b'], ['a/b'], [''], ['x'.repeat(61)], 'x', Array(51).fill('x')])
     assert.is((await ask('PUT', path, { tags })).status, 400, JSON.stringify(tags))
+  const one = await ask('PUT', `${path}/z`)
+  assert.equal([one.status, one.headers.location], [201, `http://cloud.test:8774${path}/z`])
+  assert.is((await ask('PUT', `${path}/z`)).status, 204)
+  assert.is((await ask('GET', `${path}/z`)).status, 204)
+  assert.is((await ask('PUT', `${path}/${'x'.repeat(61)}`)).status, 400)
+  assert.is((await ask('DELETE', `${path}/z`)).status, 204)
+  for (const method of ['GET', 'DELETE'] as const) assert.is((await ask(method, `${path}/z`)).status, 404)
+  await ask('PUT', path, { tags: Array.from({ length: 50 }, (_, i) => `t${i}`) })
+  assert.match((await ask('PUT', `${path}/more`)).body.badRequest.message, /50 tags/)
   assert.is((await ask('DELETE', path)).status, 204)
   assert.equal((await ask('GET', path)).body, { tags: [] })
+  assert.is((await plain('GET', path)).status, 404, 'before 2.26')
 })
 
 test.run()

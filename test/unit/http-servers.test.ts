@@ -122,8 +122,12 @@ const BAD_CREATES: readonly [string, object, RegExp][] = [
   ['min over max', { min_count: 3, max_count: 2 }, /server\.min_count.*3 > 2/],
   ['long name of several', { name: 'x'.repeat(255), max_count: 2 }, /server\.name/],
   ['unknown key', { colour: 'red' }, /server\.colour.*unknown, or not supported/],
-  ['user data', { user_data: 'eA==' }, /server\.user_data/],
-  ['key pair', { key_name: 'mine' }, /server\.key_name.*key pairs/],
+  ['user data', { user_data: 'no base64' }, /server\.user_data.*base64/],
+  ['much user data', { user_data: 'eA=='.repeat(20_000) }, /server\.user_data/],
+  ['description of a later version', { description: 'x' }, /server\.description.*2\.19/],
+  ['files', { personality: [{ path: '/x', contents: '' }] }, /server\.personality.*no driver/],
+  ['a volume', { block_device_mapping_v2: [{ source_type: 'volume', uuid: 'x' }] }, /source_type.*attached later/],
+  ['another image', { block_device_mapping_v2: [{ source_type: 'image', uuid: 'other' }] }, /another image/],
   ['metadata is a list', { metadata: [] }, /server\.metadata/],
   ['metadata key', { metadata: { 'a\nb': 'x' } }, /server\.metadata/],
   ['metadata value', { metadata: { a: 'x'.repeat(256) } }, /server\.metadata\.a/],
@@ -152,7 +156,9 @@ test('the edges of what is allowed are allowed', async () => {
     { networks: undefined },
     { metadata: Object.fromEntries(Array.from({ length: 128 }, (_, i) => [`k${i}`, 'v'.repeat(255)])) },
     { flavorRef: 'http://cloud.test/compute/v2.1/flavors/tiny' },
-    { security_groups: [{ name: 'default' }], 'OS-DCF:diskConfig': 'AUTO', config_drive: false, availability_zone: 'nova', description: null },
+    { security_groups: [{ name: 'default' }], 'OS-DCF:diskConfig': 'AUTO', config_drive: false, availability_zone: 'nova' },
+    { imageRef: undefined, block_device_mapping_v2: [{ source_type: 'image', uuid: 'fake', boot_index: 0, destination_type: 'local' }] },
+    { user_data: 'eA==', config_drive: true, key_name: null, personality: [], networks: [] },
   ]
   for (const more of good) assert.is((await ask('POST', SERVERS, tiny(more))).status, 202, JSON.stringify(more).slice(0, 80))
 })

@@ -7,6 +7,7 @@ import type { ViewRow } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Incarnation, Journal, Membership, Views } from '../../actors/kernel/ports.ts'
 import { clockContract } from './clock-contract.ts'
+import { orderContract } from './order-contract.ts'
 import { append, event, instanceRow, node, rejectsWith } from './persistence-fixtures.ts'
 
 export interface Subject {
@@ -343,6 +344,8 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
       ['i09', 'i06'],
     )
   })
+
+  orderContract(test)
 
   test('a list says what is wrong with its query', async subject => {
     const { views } = subject

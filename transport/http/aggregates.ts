@@ -4,8 +4,8 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { notFound } from './errors.ts'
+import { allHosts } from './hypervisors.ts'
 import { Id, type IdParams, Name } from './schemas.ts'
-import { allHosts } from './services.ts'
 import { aggregateView, zoneDetail, zoneList } from './views/aggregate.ts'
 
 const only = { additionalProperties: false } as const
@@ -50,22 +50,22 @@ function aggregateId(text: string): number {
 export function aggregateRoutes(app: FastifyInstance, { api, limits }: HttpContext): void {
   const path = `${COMPUTE}/os-aggregates`
 
-  app.get(path, async () => ({ aggregates: (await api.listAggregates({})).map(aggregateView) }))
+  app.get(path, async request => ({ aggregates: (await api.listAggregates({})).map(each => aggregateView(each, request.novaMinor)) }))
 
   app.post<{ Body: CreateAggregate }>(path, { schema: { body: CreateAggregate } }, async request => {
     const { name, availability_zone: zone } = request.body.aggregate
     const made = await api.createAggregate({ uuid: randomUUID(), name, ...(zone === undefined || zone === null ? {} : { zone }) })
-    return { aggregate: aggregateView(made) }
+    return { aggregate: aggregateView(made, request.novaMinor) }
   })
 
   app.get<{ Params: IdParams }>(`${path}/:id`, async request => ({
-    aggregate: aggregateView(await api.getAggregate({ id: aggregateId(request.params.id) })),
+    aggregate: aggregateView(await api.getAggregate({ id: aggregateId(request.params.id) }), request.novaMinor),
   }))
 
   app.put<{ Params: IdParams; Body: UpdateAggregate }>(`${path}/:id`, { schema: { body: UpdateAggregate } }, async request => {
     const { name, availability_zone: zone } = request.body.aggregate
     const change = { ...(name === undefined ? {} : { name }), ...(zone === undefined ? {} : { zone }) }
-    return { aggregate: aggregateView(await api.updateAggregate({ id: aggregateId(request.params.id), ...change })) }
+    return { aggregate: aggregateView(await api.updateAggregate({ id: aggregateId(request.params.id), ...change }), request.novaMinor) }
   })
 
   app.delete<{ Params: IdParams }>(`${path}/:id`, async (request, reply) => {
@@ -76,9 +76,9 @@ export function aggregateRoutes(app: FastifyInstance, { api, limits }: HttpConte
   app.post<{ Params: IdParams; Body: AggregateAction }>(`${path}/:id/action`, { schema: { body: AggregateAction } }, async request => {
     const id = aggregateId(request.params.id)
     const { add_host, remove_host, set_metadata } = request.body
-    if (add_host) return { aggregate: aggregateView(await api.addAggregateHost({ id, host: add_host.host })) }
-    if (remove_host) return { aggregate: aggregateView(await api.removeAggregateHost({ id, host: remove_host.host })) }
-    return { aggregate: aggregateView(await api.setAggregateMetadata({ id, metadata: set_metadata?.metadata ?? {} })) }
+    if (add_host) return { aggregate: aggregateView(await api.addAggregateHost({ id, host: add_host.host }), request.novaMinor) }
+    if (remove_host) return { aggregate: aggregateView(await api.removeAggregateHost({ id, host: remove_host.host }), request.novaMinor) }
+    return { aggregate: aggregateView(await api.setAggregateMetadata({ id, metadata: set_metadata?.metadata ?? {} }), request.novaMinor) }
   })
 
   const known = () => Promise.all([api.listAggregates({}), allHosts(page => api.listHosts(page), limits.maxPageItems)])

@@ -2,7 +2,7 @@
 import type { ClusterApi } from '../../actors/api.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import type { HttpLimits } from './limits.ts'
-import type { Zones } from './zones.ts'
+import type { HostStatuses, Zones } from './zones.ts'
 
 export interface Readiness {
   readonly ready: boolean
@@ -16,6 +16,7 @@ export interface HttpContext {
   readonly limits: HttpLimits
   readonly log: Logger
   readonly zones: Zones
+  readonly hostStatuses: HostStatuses
   isReady(): Readiness
   /** Prometheus text. */
   metrics(): string | Promise<string>

@@ -1,8 +1,9 @@
-/** /os-server-groups in Nova's shapes below 2.64, and /baton/v1/groups, where a rule can be given too. */
+/** /os-server-groups in Nova's shapes, and /baton/v1/groups. */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { GROUP_POLICIES, type GroupPolicy } from '../../actors/api.ts'
+import { CHANGES, has, since, until } from './changes.ts'
 import { BATON, COMPUTE, type HttpContext } from './context.ts'
 import { badRequest } from './errors.ts'
 import { pageOf } from './paging.ts'
@@ -12,13 +13,23 @@ import { groupView } from './views/aggregate.ts'
 import { nextLinks } from './views/links.ts'
 
 const only = { additionalProperties: false } as const
-const SOFT_SINCE = 15
 
 const Policy = Type.Enum([...GROUP_POLICIES], { description: `it must be one of ${GROUP_POLICIES.join(', ')}` })
+/** The openstack client sends the number as text. */
+const PerHost = Type.Union([integer(1, 10_000, ''), Type.String({ pattern: '^([1-9][0-9]{0,3}|10000)$' })], {
+  description: 'it must be a whole number from 1 to 10000',
+})
+const Rules = Type.Object({ max_server_per_host: Type.Optional(PerHost) }, only)
+const Policies = Type.Array(Policy, { minItems: 1, maxItems: 1, description: 'it must be a list of one policy' })
 const CreateServerGroup = Type.Object(
   {
     server_group: Type.Object(
-      { name: Name, policies: Type.Array(Policy, { minItems: 1, maxItems: 1, description: 'it must be a list of one policy' }) },
+      {
+        name: Name,
+        policies: Type.Optional(until('group.rules', Policies)),
+        policy: Type.Optional(since('group.rules', Policy)),
+        rules: Type.Optional(since('group.rules', Rules)),
+      },
       only,
     ),
   },
@@ -29,10 +40,14 @@ type CreateServerGroup = Static<typeof CreateServerGroup>
 const CreateGroup = Type.Object({ name: Name, policy: Policy, maxServerPerHost: Type.Optional(integer(1, 10_000, '')) }, only)
 type CreateGroup = Static<typeof CreateGroup>
 
-function checkSoft(policy: GroupPolicy, minor: number): void {
-  if (policy.startsWith('soft-') && minor < SOFT_SINCE) {
-    throw badRequest(`Invalid input for server_group.policies[0]: ${policy} needs microversion 2.${SOFT_SINCE} or later.`)
+/** The policy, which has two names by version. */
+function policyOf({ policies, policy = policies?.[0] }: CreateServerGroup['server_group'], minor: number): GroupPolicy {
+  const field = has(minor, 'group.rules') ? 'policy' : 'policies'
+  if (policy === undefined) throw badRequest(`Invalid input: server_group.${field} is missing.`)
+  if (policy.startsWith('soft-') && !has(minor, 'group.soft')) {
+    throw badRequest(`Invalid input for server_group.${field}: ${policy} needs microversion 2.${CHANGES['group.soft'].since} or later.`)
   }
+  return policy
 }
 
 export function groupRoutes(app: FastifyInstance, { api, limits }: HttpContext): void {
@@ -46,10 +61,11 @@ export function groupRoutes(app: FastifyInstance, { api, limits }: HttpContext):
   })
 
   app.post<{ Body: CreateServerGroup }>(path, { schema: { body: CreateServerGroup } }, async request => {
-    const { name, policies } = request.body.server_group
-    const [policy = 'affinity'] = policies
-    checkSoft(policy, request.novaMinor)
-    const made = await api.createGroup({ id: randomUUID(), name, project: projectOf(request), policy })
+    const { name, rules } = request.body.server_group
+    const policy = policyOf(request.body.server_group, request.novaMinor)
+    const max = rules?.max_server_per_host
+    const rule = max === undefined ? {} : { maxServerPerHost: Number(max) }
+    const made = await api.createGroup({ id: randomUUID(), name, project: projectOf(request), policy, ...rule })
     return { server_group: groupView(made, request.novaMinor) }
   })
 

@@ -20,7 +20,10 @@ export function instanceActionRoutes(app: FastifyInstance, { api, limits }: Http
     // Deleted instances keep their actions; an instance that never was is a 404.
     const { id } = await api.getInstance({ id: instanceId(request.params.id) })
     const { items, next } = await pageOf(request.query, limits.maxPageItems, page => api.listOperations({ subject: id, ...page }))
-    return { instanceActions: items.map(actionSummary), ...nextLinks('instanceActions', originOf(request), request.url, next) }
+    return {
+      instanceActions: items.map(operation => actionSummary(operation, request.novaMinor)),
+      ...nextLinks('instanceActions', originOf(request), request.url, next),
+    }
   })
 
   app.get<{ Params: ActionParams }>(`${PATH}/:requestId`, async request => {
@@ -28,6 +31,6 @@ export function instanceActionRoutes(app: FastifyInstance, { api, limits }: Http
     const { id } = await api.getInstance({ id: instanceId(request.params.id) })
     const [operation] = REQUEST_ID.test(requestId) ? await api.listOperations({ subject: id, requestId, limit: 1 }) : []
     if (!operation) throw notFound('Action for request_id', requestId)
-    return { instanceAction: actionDetail(operation) }
+    return { instanceAction: actionDetail(operation, request.novaMinor) }
   })
 }

@@ -1,6 +1,6 @@
 /**
  * Nova's microversions. A client names one in `OpenStack-API-Version: compute 2.N` (or the older header), nothing means
- * 2.1. Baton speaks up to 2.37, the first that knows `networks: none`; every answer names the version it was made by.
+ * 2.1. What each changed stands in `changes.ts`; every answer names the version it was made by.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { badRequest, HttpRefusal } from './errors.ts'
@@ -13,7 +13,7 @@ declare module 'fastify' {
 }
 
 export const MIN_MINOR = 1
-export const MAX_MINOR = 37
+export const MAX_MINOR = 90
 
 const HEADER = 'openstack-api-version'
 const OLD_HEADER = 'x-openstack-nova-api-version'

@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { OperationBody } from '../../actors/api.ts'
-import { BatonError } from '../../actors/kernel/errors.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound } from './errors.ts'
 import { instanceId, originOf } from './request.ts'
@@ -22,7 +21,6 @@ const MigrationsQuery = Type.Object({
 
 const ForceComplete = Type.Object({ force_complete: Type.Null() }, { additionalProperties: false })
 
-const SINCE = { force: 22, list: 23, abort: 24 } as const
 const PATH = `${COMPUTE}/servers/:id/migrations`
 
 interface MigrationParams extends IdParams {
@@ -55,32 +53,33 @@ export function migrationRoutes(app: FastifyInstance, context: HttpContext): voi
     return api.listOperations({ subject: instance.id, kinds: ['live-migrate'], open: true, limit: 1 })
   }
 
-  async function migration(request: FastifyRequest<{ Params: MigrationParams }>, since: number): Promise<OperationBody> {
-    if (since > request.novaMinor) throw tooOld()
-    const { id, migration: wanted } = request.params
+  async function migration({ params }: FastifyRequest<{ Params: MigrationParams }>): Promise<OperationBody> {
+    const { id, migration: wanted } = params
     const found = (await underWay(id)).find(o => String(migrationId(o)) === wanted)
     if (!found) throw notFound(`In-progress live migration of instance ${instanceId(id)} with id`, wanted)
     return found
   }
 
-  app.get<{ Params: IdParams }>(PATH, async request => {
-    if (SINCE.list > request.novaMinor) throw tooOld()
-    return { migrations: (await underWay(request.params.id)).map(serverMigration) }
-  })
+  const shown = { config: { since: 'migrations.of-server' } } as const
+  app.get<{ Params: IdParams }>(PATH, shown, async request => ({
+    migrations: (await underWay(request.params.id)).map(o => serverMigration(o, request.novaMinor)),
+  }))
 
-  app.get<{ Params: MigrationParams }>(`${PATH}/:migration`, async request => ({ migration: serverMigration(await migration(request, SINCE.list)) }))
+  app.get<{ Params: MigrationParams }>(`${PATH}/:migration`, shown, async request => ({
+    migration: serverMigration(await migration(request), request.novaMinor),
+  }))
 
-  app.delete<{ Params: MigrationParams }>(`${PATH}/:migration`, async (request, reply) => {
-    const { id } = await migration(request, SINCE.abort)
+  app.delete<{ Params: MigrationParams }>(`${PATH}/:migration`, { config: { since: 'migrations.abort' } }, async (request, reply) => {
+    const { id } = await migration(request)
     await api.cancelOperation({ id })
     return reply.code(202).send()
   })
 
   app.post<{ Params: MigrationParams; Body: Static<typeof ForceComplete> }>(
     `${PATH}/:migration/action`,
-    { schema: { body: ForceComplete } },
+    { schema: { body: ForceComplete }, config: { since: 'migrations.force' } },
     async (request, reply) => {
-      const operation = await migration(request, SINCE.force)
+      const operation = await migration(request)
       const status = migrationStatus(operation)
       if (status !== 'running') {
         throw badRequest(`Migration ${migrationId(operation)} of instance ${operation.subject} is ${status}; only a running one can be forced.`)
@@ -90,6 +89,3 @@ export function migrationRoutes(app: FastifyInstance, context: HttpContext): voi
     },
   )
 }
-
-/** As if there were no such path. */
-const tooOld = () => new BatonError('NotFound', 'The resource could not be found.')

@@ -1,10 +1,11 @@
 /** What is read from a request outside its body. */
 import type { FastifyRequest } from 'fastify'
+import type { ClusterApi, FlavorBody } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { PROJECT_NAME } from '../../actors/kernel/quota.ts'
-import { PROJECT } from './context.ts'
+import { PROJECT, USER } from './context.ts'
 import { badRequest, notFound, printable } from './errors.ts'
-import { projectIn } from './policy/checks.ts'
+import { isAdmin, projectIn } from './policy/checks.ts'
 
 const HOST = /^[a-zA-Z0-9._-]+(:\d{1,5})?$|^\[[0-9a-fA-F:.]+\](:\d{1,5})?$/
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -31,6 +32,29 @@ export function projectOf(request: FastifyRequest): string {
   if (name === undefined) return PROJECT
   if (typeof name !== 'string') throw badRequest('X-Project-Id must be sent once.')
   return checkProject('X-Project-Id', name)
+}
+
+/** Who asks; without identities everybody is the same. */
+export const userOf = ({ claims }: FastifyRequest): string => claims?.user.id ?? USER
+
+/** The user whose things a request is about: who asks, or another one if an admin says so. */
+export function checkUser(request: FastifyRequest, named: string | undefined): string {
+  const me = userOf(request)
+  const { claims } = request
+  if (named !== undefined && named !== me && claims && !isAdmin(claims))
+    throw new BatonError('Forbidden', "Only an admin may ask for another user's.")
+  return named ?? me
+}
+
+/** Whether who asks may use this flavor, and know of it. */
+export const mayUse = ({ claims }: FastifyRequest, { isPublic = true, access = [] }: Pick<FlavorBody, 'isPublic' | 'access'>): boolean =>
+  isPublic || !claims || isAdmin(claims) || access.includes(projectIn(claims) ?? '')
+
+/** Rejects `NotFound` for a flavor that who asks may not know of. */
+export async function checkFlavor(request: FastifyRequest, api: Pick<ClusterApi, 'getFlavor'>, id: string): Promise<FlavorBody> {
+  const flavor = await api.getFlavor({ id })
+  if (!mayUse(request, flavor)) throw notFound('Flavor', id)
+  return flavor
 }
 
 const noProject = (): never => {

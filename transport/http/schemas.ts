@@ -23,6 +23,22 @@ export const Metadata = Type.Record(
   },
 )
 
+export const MAX_TAGS = 50
+export const Tag = Type.String({
+  pattern: '^[^,/\\p{Cc}\\p{Cs}]{1,60}$',
+  description: 'a tag has 1 to 60 characters, none of them a comma or a slash',
+})
+export const Tags = Type.Array(Tag, { maxItems: MAX_TAGS, description: `at most ${MAX_TAGS} tags` })
+
+export const Description = Type.Union([Type.String({ maxLength: 255, pattern: '^[^\\p{Cc}\\p{Cs}]*$' }), Type.Null()], {
+  description: 'it must be text of at most 255 characters on one line, or null',
+})
+
+export const Hostname = Type.String({
+  pattern: '^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$',
+  description: 'it must be a host name: 1 to 63 letters, digits and dashes, the first and last no dash',
+})
+
 /** An id in a body or a query: whatever an id may be, it is short and printable. */
 export const Id = Type.String({
   minLength: 1,
@@ -46,10 +62,13 @@ export const Switch = Type.Union(
   },
 )
 
-export const isOn = (value: Static<typeof Switch> | undefined): boolean => value === 'true' || value === 'True' || value === '1'
+export const isOn = (value: Static<typeof Switch> | boolean | undefined): boolean =>
+  value === true || value === 'true' || value === 'True' || value === '1'
+
+export const PageLimit = Type.String({ pattern: '^[0-9]{1,9}$', description: 'it must be a whole number of at least 0' })
 
 export const pageFields = {
-  limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,9}$', description: 'it must be a whole number of at least 0' })),
+  limit: Type.Optional(PageLimit),
   marker: Type.Optional(Id),
 }
 

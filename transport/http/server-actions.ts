@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { type ActOnInstance, type ClusterApi, type InstanceAction, MAX_ROTATION, type SnapshotRequest } from '../../actors/api.ts'
+import { has } from './changes.ts'
 import { COMPUTE, type HttpContext, IMAGE } from './context.ts'
 import { badRequest, printable } from './errors.ts'
-import { instanceId, originOf } from './request.ts'
+import { checkFlavor, instanceId, originOf } from './request.ts'
 import { Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
 
 const RebootType = Type.String({ pattern: '^(SOFT|Soft|soft|HARD|Hard|hard)$', description: "it must be 'SOFT' or 'HARD'" })
@@ -123,7 +124,7 @@ function checkVersion(body: ServerAction, minor: number): void {
   if (live.force !== undefined && minor < 30) throw badRequest('force of a live migration needs version 2.30.')
   if (live.force && !live.host) throw badRequest('Can not force a live migration without a host.')
   if (live.block_migration === 'auto' && minor < 25) throw badRequest("block_migration 'auto' needs version 2.25.")
-  if (live.disk_over_commit !== undefined && minor >= 25) throw badRequest('disk_over_commit is not known from version 2.25 on.')
+  if (live.disk_over_commit !== undefined && has(minor, 'live-migrate.auto')) throw badRequest('disk_over_commit is not known from version 2.25 on.')
 }
 
 /** The last `count` lines of `text`; all for null or -1. A line feed at the end ends a line and begins none. */
@@ -158,10 +159,12 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
     if (snapshot) {
       await api.actOnInstance({ id, action: body.createBackup ? 'backup' : 'snapshot', snapshot, requestId: request.id })
       // Of a backup that none are kept of there will be nothing to look at.
+      if (has(request.novaMinor, 'image.id-in-body')) return reply.code(202).send({ image_id: snapshot.image })
       if (snapshot.rotation !== 0) reply.header('location', `${originOf(request)}${IMAGE}/images/${snapshot.image}`)
       return reply.code(202).send()
     }
     const action = OPERATIONS.get(name)
+    if (body.resize && request.claims) await checkFlavor(request, api, body.resize.flavorRef)
     if (action !== undefined) await api.actOnInstance({ id, action, ...detailsOf(body), requestId: request.id })
     else if ('forceDelete' in body) await api.deleteInstance({ id, force: true, requestId: request.id })
     else throw badRequest(`There is no such action: ${printable(name)}`)

@@ -2,22 +2,40 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { InstanceBody } from '../../actors/api.ts'
+import { has, since } from './changes.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
-import { notFound } from './errors.ts'
-import { originOf } from './request.ts'
-import { type IdParams, Metadata, Name } from './schemas.ts'
-import { livingInstance } from './servers.ts'
-import { serverDetail } from './views/server.ts'
+import { badRequest, notFound } from './errors.ts'
+import { Description, Hostname, type IdParams, MAX_TAGS, Metadata, Name, Tag, Tags } from './schemas.ts'
+import { livingInstance, sightOf } from './servers.ts'
+import { serverAlone, serverDetail } from './views/server.ts'
 
 const only = { additionalProperties: false } as const
-const PutServer = Type.Object({ server: Type.Object({ name: Name }, only) }, only)
+const PutServer = Type.Object(
+  {
+    server: Type.Object(
+      {
+        name: Type.Optional(Name),
+        description: Type.Optional(since('server.description', Description)),
+        hostname: Type.Optional(since('server.hostname', Hostname)),
+        'OS-DCF:diskConfig': Type.Optional(
+          Type.Union([Type.Literal('AUTO'), Type.Literal('MANUAL')], { description: "it must be 'AUTO' or 'MANUAL'" }),
+        ),
+      },
+      { ...only, minProperties: 1 },
+    ),
+  },
+  only,
+)
 const PutMetadata = Type.Object({ metadata: Metadata }, only)
 const PutMeta = Type.Object({ meta: Metadata }, only)
-const Tag = Type.String({ pattern: '^[^,/\\p{Cc}\\p{Cs}]{1,60}$', description: 'a tag has 1 to 60 characters, none of them a comma or a slash' })
-const PutTags = Type.Object({ tags: Type.Array(Tag, { maxItems: 50, description: 'at most 50 tags' }) }, only)
+const PutTags = Type.Object({ tags: Tags }, only)
 
 interface KeyParams extends IdParams {
   readonly key: string
+}
+
+interface TagParams extends IdParams {
+  readonly tag: string
 }
 
 export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): void {
@@ -27,9 +45,12 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
 
   app.put<{ Params: IdParams; Body: Static<typeof PutServer> }>(server, { schema: { body: PutServer } }, async request => {
     const { id } = await living(request)
-    const instance = await api.updateInstance({ id, requestId: request.id, name: request.body.server.name })
-    const zoneOf = await context.zones()
-    return { server: serverDetail(instance, originOf(request), request.novaMinor, zoneOf(instance.host)) }
+    const { name, description, hostname } = request.body.server
+    const about = { ...(description === undefined ? {} : { description: description || null }), ...(hostname === undefined ? {} : { hostname }) }
+    const change = { ...(name === undefined ? {} : { name }), ...(Object.keys(about).length > 0 ? { about } : {}) }
+    const instance = await api.updateInstance({ id, requestId: request.id, ...change })
+    const sight = await sightOf(context, request)
+    return { server: has(request.novaMinor, 'strict') ? serverAlone(instance, sight) : serverDetail(instance, sight) }
   })
 
   app.get<{ Params: IdParams }>(`${server}/metadata`, async request => ({ metadata: (await living(request)).metadata }))
@@ -65,16 +86,46 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
     return reply.code(204).send()
   })
 
-  app.get<{ Params: IdParams }>(`${server}/tags`, async request => ({ tags: (await living(request)).tags }))
+  const config = { since: 'server.tags' } as const
+  const tags = `${server}/tags`
+  app.get<{ Params: IdParams }>(tags, { config }, async request => ({ tags: (await living(request)).tags }))
 
-  app.put<{ Params: IdParams; Body: Static<typeof PutTags> }>(`${server}/tags`, { schema: { body: PutTags } }, async request => {
+  app.put<{ Params: IdParams; Body: Static<typeof PutTags> }>(tags, { schema: { body: PutTags }, config }, async request => {
     const { id } = await living(request)
     return { tags: (await api.updateInstance({ id, requestId: request.id, tags: request.body.tags })).tags }
   })
 
-  app.delete<{ Params: IdParams }>(`${server}/tags`, async (request, reply) => {
+  app.delete<{ Params: IdParams }>(tags, { config }, async (request, reply) => {
     const { id } = await living(request)
     await api.updateInstance({ id, requestId: request.id, tags: [] })
+    return reply.code(204).send()
+  })
+
+  app.get<{ Params: TagParams }>(`${tags}/:tag`, { config }, async (request, reply) => {
+    const { tags: all } = await living(request)
+    if (!all.includes(request.params.tag)) throw notFound('Tag', request.params.tag)
+    return reply.code(204).send()
+  })
+
+  const named = { schema: { params: Type.Object({ id: Type.String(), tag: Tag }) }, config }
+  app.put<{ Params: TagParams }>(`${tags}/:tag`, named, async (request, reply) => {
+    const { id, tags: all } = await living(request)
+    const { tag } = request.params
+    if (all.includes(tag)) return reply.code(204).send()
+    if (all.length >= MAX_TAGS) throw badRequest(`Server ${id} has ${MAX_TAGS} tags already; it cannot have more.`)
+    await api.updateInstance({ id, requestId: request.id, addTags: [tag] })
+    const { origin } = await sightOf(context, request)
+    return reply
+      .code(201)
+      .header('location', `${origin}${COMPUTE}/servers/${id}/tags/${encodeURIComponent(tag)}`)
+      .send()
+  })
+
+  app.delete<{ Params: TagParams }>(`${tags}/:tag`, { config }, async (request, reply) => {
+    const { id, tags: all } = await living(request)
+    const { tag } = request.params
+    if (!all.includes(tag)) throw notFound('Tag', tag)
+    await api.updateInstance({ id, requestId: request.id, removeTags: [tag] })
     return reply.code(204).send()
   })
 }

@@ -26,12 +26,14 @@ import { hypervisorRoutes } from './hypervisors.ts'
 import { withIdentity } from './identity/index.ts'
 import { imageRoutes } from './images.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
+import { keyPairRoutes } from './key-pairs.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
 import { migrationRoutes } from './migrations.ts'
 import { watchRoutes } from './not-found.ts'
 import { placementRoutes } from './placement.ts'
 import { quotaRoutes } from './quotas.ts'
+import { watchVersions } from './schema-versions.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
 import { serverDeviceRoutes } from './server-devices.ts'
@@ -39,7 +41,7 @@ import { serverRoutes } from './servers.ts'
 import { serviceRoutes } from './services.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
-import { createZones } from './zones.ts'
+import { createHostStatuses, createZones } from './zones.ts'
 
 export interface HttpServerOptions {
   readonly api: ClusterApi
@@ -67,6 +69,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     limits,
     log,
     zones: createZones(api),
+    hostStatuses: createHostStatuses(api),
     isReady: () => options.isReady(),
     metrics: () => options.metrics(),
     isClosing: () => closing,
@@ -87,7 +90,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       headersTimeout: limits.requestTimeoutMs,
       connectionsCheckingInterval: Math.min(5_000, limits.requestTimeoutMs),
     },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
+    ajv: { customOptions: { keywords: ['x-since', 'x-until'], coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
     schemaErrorFormatter: describeValidation,
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, log),
     clientErrorHandler: refuseConnection,
@@ -122,6 +125,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   })
 
   if (options.identity) withIdentity(app, api, options.identity)
+  watchVersions(app)
   parseJson(app)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => sendError(unrouted(request), request, reply, log))
@@ -141,6 +145,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serviceRoutes(app, context)
   migrationRoutes(app, context)
   imageRoutes(app, context)
+  keyPairRoutes(app, context)
   quotaRoutes(app, context)
   batonRoutes(app, context)
   doctorRoutes(app, context)

@@ -19,6 +19,9 @@ export function nameUuid(name: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
+/** A number for `name`, where Nova has numbers: from 1 to 2^48, the same every time, and hardly ever that of another name. */
+export const nameNumber = (name: string): number => createHash('sha1').update(NAMESPACE).update(name).digest().readUIntBE(0, 6) + 1
+
 export interface NewIds {
   readonly ids: readonly string[]
   /** `r-` and 8 letters or digits. */

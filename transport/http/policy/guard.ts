@@ -149,8 +149,10 @@ function furtherRules({ method, routeOptions: { url }, body, query }: FastifyReq
   if (method !== 'POST' || typeof body !== 'object' || body === null) return []
   if (url === `${COMPUTE}/servers/:id/action`) return Object.keys(body).map(action => ACTION_RULES[action] ?? UNLISTED)
   const server: unknown = Reflect.get(body, 'server')
-  const zone: unknown = typeof server === 'object' && server !== null ? Reflect.get(server, 'availability_zone') : undefined
-  return url === `${COMPUTE}/servers` && typeof zone === 'string' && zone.includes(':') ? ['os_compute_api:servers:create:forced_host'] : []
+  const asked: Readonly<Record<string, unknown>> = typeof server === 'object' && server !== null ? { ...server } : {}
+  const { availability_zone: zone, host, hypervisor_hostname: hypervisor } = asked
+  const isForced = host !== undefined || hypervisor !== undefined || (typeof zone === 'string' && zone.includes(':'))
+  return url === `${COMPUTE}/servers` && isForced ? ['os_compute_api:servers:create:forced_host'] : []
 }
 
 /** Who may see all and asks for all sees all; everybody else the own project's. */

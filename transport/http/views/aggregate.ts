@@ -1,10 +1,15 @@
 /** Aggregates, zones and server groups in Nova's words. */
 import { type AggregateBody, DEFAULT_ZONE, type GroupBody, type HostBody, type NodeBody, zoneOf, zoneOfHost, zonesOf } from '../../../actors/api.ts'
+import { type Shape, shaped } from '../changes.ts'
 import { USER } from '../context.ts'
 import { services } from './hypervisor.ts'
 import { isoMicros } from './time.ts'
 
-export const aggregateView = (aggregate: AggregateBody) => ({
+const AGGREGATE: readonly Shape<AggregateBody>[] = [{ change: 'aggregate.uuid', add: ({ uuid }) => ({ uuid }) }]
+
+export const aggregateView = (aggregate: AggregateBody, minor: number) => shaped(fieldsOf(aggregate), aggregate, minor, AGGREGATE)
+
+const fieldsOf = (aggregate: AggregateBody) => ({
   id: aggregate.id,
   name: aggregate.name,
   availability_zone: zoneOf(aggregate),
@@ -53,12 +58,15 @@ export function zoneDetail(aggregates: readonly AggregateBody[], hosts: readonly
   ]
 }
 
-/** `project_id` and `user_id` came with 2.13. Nova's metadata of a group is always empty. */
-export const groupView = (group: GroupBody, minor: number) => ({
-  id: group.id,
-  name: group.name,
-  policies: [group.policy],
-  members: group.members,
-  metadata: {},
-  ...(minor >= 13 ? { project_id: group.project, user_id: USER } : {}),
-})
+/** Before rules there were lists of policies with one in them, and metadata that was always empty. */
+const GROUP: readonly Shape<GroupBody>[] = [
+  { change: 'group.project', add: ({ project }) => ({ project_id: project, user_id: USER }) },
+  {
+    change: 'group.rules',
+    drop: ['policies', 'metadata'],
+    add: ({ policy, maxServerPerHost }) => ({ policy, rules: maxServerPerHost === null ? {} : { max_server_per_host: maxServerPerHost } }),
+  },
+]
+
+export const groupView = (group: GroupBody, minor: number) =>
+  shaped({ id: group.id, name: group.name, policies: [group.policy], members: group.members, metadata: {} }, group, minor, GROUP)

@@ -1,21 +1,38 @@
 /** A flavor in Nova's words. */
 import type { FlavorBody } from '../../../actors/api.ts'
+import { type Shape, shaped } from '../changes.ts'
 import { links } from './links.ts'
 
-export const flavorSummary = (flavor: FlavorBody, origin: string) => ({
+const SUMMARY: readonly Shape<FlavorBody>[] = [{ change: 'flavor.description', add: ({ description }) => ({ description: description ?? null }) }]
+
+const DETAIL: readonly Shape<FlavorBody>[] = [
+  ...SUMMARY,
+  { change: 'flavor.extra-specs', add: ({ extraSpecs }) => ({ extra_specs: extraSpecs ?? {} }) },
+  { change: 'strict', add: () => ({ swap: 0 }) },
+]
+
+const summary = (flavor: FlavorBody, origin: string) => ({
   id: flavor.id,
   name: flavor.name,
   links: links(origin, `flavors/${encodeURIComponent(flavor.id)}`),
 })
 
-export const flavorDetail = (flavor: FlavorBody, origin: string) => ({
-  ...flavorSummary(flavor, origin),
-  ram: flavor.ramMb,
-  disk: flavor.diskGb,
-  vcpus: flavor.vcpus,
-  swap: '',
-  'OS-FLV-EXT-DATA:ephemeral': 0,
-  'OS-FLV-DISABLED:disabled': false,
-  'os-flavor-access:is_public': true,
-  rxtx_factor: 1,
-})
+export const flavorSummary = (flavor: FlavorBody, origin: string, minor: number) => shaped(summary(flavor, origin), flavor, minor, SUMMARY)
+
+export const flavorDetail = (flavor: FlavorBody, origin: string, minor: number) =>
+  shaped(
+    {
+      ...summary(flavor, origin),
+      ram: flavor.ramMb,
+      disk: flavor.diskGb,
+      vcpus: flavor.vcpus,
+      swap: '',
+      'OS-FLV-EXT-DATA:ephemeral': 0,
+      'OS-FLV-DISABLED:disabled': false,
+      'os-flavor-access:is_public': flavor.isPublic ?? true,
+      rxtx_factor: 1,
+    },
+    flavor,
+    minor,
+    DETAIL,
+  )

@@ -1,5 +1,7 @@
 /** Hosts and nodes in Nova's words: hypervisors and services. */
-import type { HostBody, HostState, NodeBody } from '../../../actors/api.ts'
+import type { HostBody, HostState, InstanceBody, NodeBody } from '../../../actors/api.ts'
+import { has, type Shape, shaped } from '../changes.ts'
+import { nameNumber, nameUuid } from '../tokens.ts'
 import { isoMicros } from './time.ts'
 
 /** A suspect host still counts: it missed beats, nobody has declared it down. */
@@ -8,21 +10,37 @@ const UP: ReadonlySet<HostState> = new Set(['up', 'suspect'])
 const upDown = (up: boolean): 'up' | 'down' => (up ? 'up' : 'down')
 const enabled = (yes: boolean): 'enabled' | 'disabled' => (yes ? 'enabled' : 'disabled')
 
-export const hypervisorSummary = (host: HostBody) => ({
-  id: host.id,
+/** Nova's ids of hypervisors and services are numbers at first, UUIDs later; Baton's hosts have names. Both follow from the name. */
+const idOf = (kind: string, name: string, minor: number): number | string =>
+  has(minor, 'host.uuid') ? nameUuid(`${kind} ${name}`) : nameNumber(`${kind} ${name}`)
+
+const hypervisorId = (host: string, minor: number): number | string => idOf('hypervisor', host, minor)
+
+/** Whether a client may mean this host by `id`: its name, its number, or its UUID. */
+export const isHypervisor = ({ id: host }: HostBody, id: string): boolean =>
+  id === host || id === nameUuid(`hypervisor ${host}`) || id === String(nameNumber(`hypervisor ${host}`))
+
+const summary = (host: HostBody, minor: number) => ({
+  id: hypervisorId(host.id, minor),
   hypervisor_hostname: host.id,
   state: upDown(UP.has(host.state)),
   status: enabled(host.enabled),
 })
 
-/** From 2.28 on `cpu_info` is an object instead of JSON in text. */
-export const hypervisorDetail = (host: HostBody, minor: number) => ({
-  ...hypervisorSummary(host),
-  service: { id: serviceId('nova-compute', host.id), host: host.id, disabled_reason: host.disabledReason },
-  hypervisor_type: host.driver,
-  hypervisor_version: 0,
-  host_ip: null,
-  cpu_info: minor >= 28 ? {} : '',
+/** One line of the list; `servers` when they are asked for, or the path shows them. */
+export const hypervisorSummary = (host: HostBody, minor: number, servers?: readonly InstanceBody[]) => ({
+  ...summary(host, minor),
+  ...serversOf(servers, minor),
+})
+
+function serversOf(servers: readonly InstanceBody[] | undefined, minor: number): object {
+  if (servers === undefined) return {}
+  // A list that is empty is left out until hypervisors became lean.
+  return servers.length === 0 && !has(minor, 'hypervisor.lean') ? {} : { servers: servers.map(({ id, name }) => ({ uuid: id, name })) }
+}
+
+/** Amounts of a host, for one of them and for the sum of all. */
+export const hypervisorAmounts = (host: Pick<HostBody, (typeof AMOUNTS)[number]>) => ({
   vcpus: host.vcpus,
   vcpus_used: host.vcpusUsed,
   memory_mb: host.ramMb,
@@ -31,22 +49,57 @@ export const hypervisorDetail = (host: HostBody, minor: number) => ({
   local_gb: host.diskGb,
   local_gb_used: host.diskGbUsed,
   free_disk_gb: host.diskGb - host.diskGbUsed,
-  disk_available_least: null,
+  disk_available_least: host.diskGb - host.diskGbUsed,
   running_vms: host.claims,
   current_workload: 0,
 })
 
-const serviceId = (binary: string, host: string): string => `${binary}@${host}`
+const AMOUNTS = ['vcpus', 'vcpusUsed', 'ramMb', 'ramMbUsed', 'diskGb', 'diskGbUsed', 'claims'] as const
 
-/** The host of a compute service, by the service's id; null when it is none. */
-export const serviceHost = (id: string): string | null => (id.startsWith('nova-compute@') ? id.slice('nova-compute@'.length) : null)
+/** The sum over hosts, of those that are up, as Nova counts. */
+export function hypervisorStatistics(hosts: readonly HostBody[]) {
+  const up = hosts.filter(({ state }) => UP.has(state))
+  const sum = (amount: (typeof AMOUNTS)[number]): number => up.reduce((total, host) => total + host[amount], 0)
+  const total = Object.fromEntries(AMOUNTS.map(amount => [amount, sum(amount)])) as Record<(typeof AMOUNTS)[number], number>
+  return { count: up.length, ...hypervisorAmounts(total) }
+}
+
+const LEAN = [...Object.keys(hypervisorAmounts({ vcpus: 0, vcpusUsed: 0, ramMb: 0, ramMbUsed: 0, diskGb: 0, diskGbUsed: 0, claims: 0 })), 'cpu_info']
+
+const DETAIL: readonly Shape<HostBody>[] = [
+  { change: 'hypervisor.cpu-info', add: () => ({ cpu_info: {} }) },
+  // No driver tells for how long its host has been running.
+  { change: 'hypervisor.lean', drop: LEAN, add: () => ({ uptime: null }) },
+]
+
+/** The IP address of a host is its own affair; clients want one, so it is the one that says nothing. */
+const NO_ADDRESS = '0.0.0.0'
+
+export const hypervisorDetail = (host: HostBody, minor: number, servers?: readonly InstanceBody[]) =>
+  shaped(
+    {
+      ...summary(host, minor),
+      service: { id: serviceId('nova-compute', host.id, minor), host: host.id, disabled_reason: host.disabledReason },
+      hypervisor_type: host.driver,
+      hypervisor_version: 0,
+      host_ip: NO_ADDRESS,
+      cpu_info: '',
+      ...hypervisorAmounts(host),
+      ...serversOf(servers, minor),
+    },
+    host,
+    minor,
+    DETAIL,
+  )
+
+const serviceId = (binary: string, host: string, minor: number): string | number => idOf(binary, host, minor)
 
 /** The services of Nova whose work a conductor does. */
 const CONDUCTOR_SERVICES = ['nova-conductor', 'nova-scheduler']
 const NODE_UP = new Set(['up', 'alive', 'ready', 'draining'])
 
-interface Service {
-  readonly id: string
+export interface Service {
+  readonly id: string | number
   readonly binary: string
   readonly host: string
   readonly zone: string
@@ -57,14 +110,14 @@ interface Service {
   readonly forced_down?: boolean
 }
 
-/** All services: two for each conductor, one for each compute host. `forced_down` came with 2.11. */
+/** All services: two for each conductor, one for each compute host. */
 export function services(nodes: readonly NodeBody[], hosts: readonly HostBody[], minor: number, zoneOf: (host: string) => string): Service[] {
-  const later = minor >= 11 ? { forced_down: false } : {}
+  const later = (forced: boolean) => (has(minor, 'service.forced-down') ? { forced_down: forced } : {})
   const ofConductors = nodes
     .filter(({ role }) => role === 'conductor')
     .flatMap(node =>
       CONDUCTOR_SERVICES.map(binary => ({
-        id: serviceId(binary, node.id),
+        id: serviceId(binary, node.id, minor),
         binary,
         host: node.id,
         zone: 'internal',
@@ -72,11 +125,11 @@ export function services(nodes: readonly NodeBody[], hosts: readonly HostBody[],
         state: upDown(NODE_UP.has(node.state)),
         updated_at: null,
         disabled_reason: node.state === 'draining' ? 'draining' : null,
-        ...later,
+        ...later(false),
       })),
     )
   const ofHosts = hosts.map(host => ({
-    id: serviceId('nova-compute', host.id),
+    id: serviceId('nova-compute', host.id, minor),
     binary: 'nova-compute',
     host: host.id,
     zone: zoneOf(host.id),
@@ -84,7 +137,7 @@ export function services(nodes: readonly NodeBody[], hosts: readonly HostBody[],
     state: upDown(UP.has(host.state)),
     updated_at: isoMicros(host.stateSince),
     disabled_reason: host.disabledReason,
-    ...(minor >= 11 ? { forced_down: host.state === 'fenced' } : {}),
+    ...later(host.state === 'fenced'),
   }))
   return [...ofConductors, ...ofHosts]
 }

@@ -1,5 +1,6 @@
 /** An operation in Nova's words: an instance action, and its steps as events. */
 import type { OperationBody, StepRecord } from '../../../actors/api.ts'
+import { type Shape, shaped } from '../changes.ts'
 import { PROJECT, USER } from '../context.ts'
 import { isoMicros, isoMicrosOrNull } from './time.ts'
 
@@ -14,25 +15,53 @@ const ACTION_NAMES: Readonly<Record<string, string>> = {
 
 const RESULTS: Readonly<Record<StepRecord['state'], string | null>> = { running: null, done: 'Success', failed: 'Error' }
 
-const eventOf = (kind: string, step: StepRecord) => ({
-  event: step.direction === 'undo' ? `${kind}_undo_${step.name}` : `${kind}_${step.name}`,
-  start_time: isoMicros(step.startedAt),
-  finish_time: isoMicrosOrNull(step.endedAt),
-  result: RESULTS[step.state],
-  traceback: null,
-})
+/** When anything of an operation changed last. */
+export const operationUpdatedAt = ({ startedAt, endedAt, steps }: OperationBody): number =>
+  Math.max(startedAt, endedAt ?? 0, ...steps.map(step => step.endedAt ?? step.startedAt))
 
-export const actionSummary = (operation: OperationBody) => ({
-  action: ACTION_NAMES[operation.kind] ?? operation.kind,
-  instance_uuid: operation.subject,
-  request_id: operation.requestId,
-  user_id: USER,
-  project_id: PROJECT,
-  start_time: isoMicros(operation.startedAt),
-  message: operation.fault === null ? null : 'Error',
-})
+const ACTION: readonly Shape<OperationBody>[] = [
+  { change: 'actions.paging', add: operation => ({ updated_at: isoMicros(operationUpdatedAt(operation)) }) },
+]
 
-export const actionDetail = (operation: OperationBody) => {
-  const summary = actionSummary(operation)
-  return { ...summary, events: operation.steps.map(step => eventOf(summary.action, step)) }
-}
+const EVENT: readonly Shape<StepRecord>[] = [
+  // A step is of its operation, which may have to do with several hosts.
+  { change: 'actions.host', add: () => ({ host: null, hostId: '' }) },
+  { change: 'actions.details', add: ({ fault }) => ({ details: fault?.message ?? null }) },
+]
+
+const eventOf = (kind: string, step: StepRecord, minor: number) =>
+  shaped(
+    {
+      event: step.direction === 'undo' ? `${kind}_undo_${step.name}` : `${kind}_${step.name}`,
+      start_time: isoMicros(step.startedAt),
+      finish_time: isoMicrosOrNull(step.endedAt),
+      result: RESULTS[step.state],
+      traceback: null,
+    },
+    step,
+    minor,
+    EVENT,
+  )
+
+const nameOf = (kind: string): string => ACTION_NAMES[kind] ?? kind
+
+export const actionSummary = (operation: OperationBody, minor: number) =>
+  shaped(
+    {
+      action: nameOf(operation.kind),
+      instance_uuid: operation.subject,
+      request_id: operation.requestId,
+      user_id: USER,
+      project_id: PROJECT,
+      start_time: isoMicros(operation.startedAt),
+      message: operation.fault === null ? null : 'Error',
+    },
+    operation,
+    minor,
+    ACTION,
+  )
+
+export const actionDetail = (operation: OperationBody, minor: number) => ({
+  ...actionSummary(operation, minor),
+  events: operation.steps.map(step => eventOf(nameOf(operation.kind), step, minor)),
+})

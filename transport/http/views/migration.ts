@@ -2,8 +2,12 @@
  * Operations that move an instance, in Nova's words. There is no other record of a migration than its operation. Nova numbers migrations; ours
  * are named `<instance>.<number>`, so the number Nova's clients see is made of both, and found again among the instance's own.
  */
+
 import type { OperationBody, Progress } from '../../../actors/api.ts'
 import { hash32 } from '../../../actors/kernel/address.ts'
+import { type Shape, shaped } from '../changes.ts'
+import { PROJECT, USER } from '../context.ts'
+import { nameUuid } from '../tokens.ts'
 import { links } from './links.ts'
 import { isoMicros, isoMicrosOrNull } from './time.ts'
 
@@ -55,22 +59,46 @@ const common = (operation: OperationBody) => ({
   updated_at: isoMicrosOrNull(operation.endedAt ?? operation.steps.at(-1)?.startedAt ?? null),
 })
 
-/** A row of os-migrations. Type and, of a live migration under way, links came with 2.23. */
-export const migrationRow = (operation: OperationBody, minor: number, origin: string) => ({
-  ...common(operation),
-  instance_uuid: operation.subject,
-  old_instance_type_id: operation.move?.oldFlavor ?? null,
-  new_instance_type_id: operation.move?.newFlavor ?? null,
-  ...(minor >= 23 ? { migration_type: MIGRATION_TYPES[operation.kind] ?? operation.kind } : {}),
-  ...(minor >= 23 && operation.kind === 'live-migrate' && operation.endedAt === null
-    ? { links: links(origin, `servers/${operation.subject}/migrations/${migrationId(operation)}`) }
-    : {}),
-})
+interface Seen {
+  readonly operation: OperationBody
+  readonly origin: string
+}
+
+/** An operation has no UUID of its own; this one follows from its id. */
+export const migrationUuid = ({ id }: OperationBody): string => nameUuid(`migration ${id}`)
+
+const LATER: readonly Shape<OperationBody>[] = [
+  { change: 'migrations.paging', add: operation => ({ uuid: migrationUuid(operation) }) },
+  { change: 'migrations.user', add: () => ({ user_id: USER, project_id: PROJECT }) },
+]
+
+const ROW: readonly Shape<Seen>[] = [
+  {
+    change: 'migrations.of-server',
+    add: ({ operation, origin }) => ({
+      migration_type: MIGRATION_TYPES[operation.kind] ?? operation.kind,
+      ...(operation.kind === 'live-migrate' && operation.endedAt === null
+        ? { links: links(origin, `servers/${operation.subject}/migrations/${migrationId(operation)}`) }
+        : {}),
+    }),
+  },
+]
+
+/** A row of os-migrations. */
+export function migrationRow(operation: OperationBody, minor: number, origin: string) {
+  const fields = {
+    ...common(operation),
+    instance_uuid: operation.subject,
+    old_instance_type_id: operation.move?.oldFlavor ?? null,
+    new_instance_type_id: operation.move?.newFlavor ?? null,
+  }
+  return shaped(shaped(fields, { operation, origin }, minor, ROW), operation, minor, LATER)
+}
 
 /** A live migration under way, with its bytes; null before they are known. */
-export function serverMigration(operation: OperationBody) {
+export function serverMigration(operation: OperationBody, minor: number) {
   const progress: Progress = operation.steps.findLast(step => step.progress)?.progress ?? {}
-  return {
+  const fields = {
     ...common(operation),
     server_uuid: operation.subject,
     memory_total_bytes: progress.memoryTotalBytes ?? null,
@@ -80,4 +108,5 @@ export function serverMigration(operation: OperationBody) {
     disk_processed_bytes: progress.diskProcessedBytes ?? null,
     disk_remaining_bytes: progress.diskRemainingBytes ?? null,
   }
+  return shaped(fields, operation, minor, LATER)
 }

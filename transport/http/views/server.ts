@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { InstanceBody, VmState } from '../../../actors/api.ts'
 import type { PowerState } from '../../../actors/hypervisor/driver.ts'
 import { ERRORS } from '../../../actors/kernel/errors.ts'
+import { type Shape, shaped } from '../changes.ts'
 import { USER } from '../context.ts'
 import { bookmark, links } from './links.ts'
 import { serverStatus } from './server-status.ts'
@@ -15,30 +16,67 @@ const NO_POWER_STATE = 0
 const WITH_PROGRESS: ReadonlySet<VmState> = new Set(['building', 'active'])
 const WITH_FAULT: ReadonlySet<VmState> = new Set(['error', 'deleted'])
 
-const ATTACHMENTS_SAY_MORE_SINCE = 3
+/** What a view of a server needs beside the instance. */
+export interface ServerSight {
+  readonly origin: string
+  /** N of microversion 2.N. */
+  readonly minor: number
+  /** The zone of a host, '' for none; and Nova's word for how it is. */
+  zoneOf(host: string | null): string
+  statusOf(host: string | null): string
+}
 
-/** Fields that came with a microversion 2.`since`. */
-const LATER_FIELDS: readonly { readonly since: number; fields(instance: InstanceBody): object }[] = [
+interface Seen {
+  readonly instance: InstanceBody
+  readonly sight: ServerSight
+}
+
+const SHAPES: readonly Shape<Seen>[] = [
   {
-    since: 3,
-    fields: instance => ({
-      'OS-EXT-SRV-ATTR:hostname': hostnameOf(instance.name),
+    change: 'server.host-attributes',
+    add: ({ instance }) => ({
+      'OS-EXT-SRV-ATTR:hostname': hostnameOf(instance),
       'OS-EXT-SRV-ATTR:reservation_id': instance.reservation,
       'OS-EXT-SRV-ATTR:launch_index': 0,
       'OS-EXT-SRV-ATTR:kernel_id': '',
       'OS-EXT-SRV-ATTR:ramdisk_id': '',
-      'OS-EXT-SRV-ATTR:root_device_name': null,
-      'OS-EXT-SRV-ATTR:user_data': null,
+      'OS-EXT-SRV-ATTR:root_device_name': ROOT_DEVICE,
+      'OS-EXT-SRV-ATTR:user_data': instance.about?.userData ?? null,
+      'os-extended-volumes:volumes_attached': instance.devices.disks.map(({ id }) => ({ id, delete_on_termination: false })),
     }),
   },
-  { since: 9, fields: ({ locked }) => ({ locked: locked !== null }) },
-  { since: 19, fields: () => ({ description: null }) },
-  { since: 26, fields: ({ tags }) => ({ tags }) },
-  { since: 73, fields: ({ locked }) => ({ locked_reason: locked?.reason ?? null }) },
+  { change: 'server.locked', add: ({ instance }) => ({ locked: instance.locked !== null }) },
+  { change: 'server.host-status', add: ({ instance, sight }) => ({ host_status: sight.statusOf(instance.host) }) },
+  { change: 'server.description', add: ({ instance }) => ({ description: instance.about?.description ?? null }) },
+  { change: 'server.tags', add: ({ instance }) => ({ tags: instance.tags }) },
+  { change: 'server.flavor-embedded', add: ({ instance }) => ({ flavor: embedded(instance.flavor) }) },
+  { change: 'server.trusted-certificates', add: () => ({ trusted_image_certificates: null }) },
+  { change: 'server.locked-reason', add: ({ instance }) => ({ locked_reason: instance.locked?.reason ?? null }) },
 ]
 
+/** Fields of one server that is shown alone; lists do not have them. */
+const ALONE: readonly Shape<InstanceBody>[] = [
+  { change: 'server.groups', add: ({ placement }) => ({ server_groups: placement?.group === undefined ? [] : [placement.group] }) },
+]
+
+const ROOT_DEVICE = '/dev/vda'
+
+/** A flavor as it was when the instance was made of it. The extra specs are those of then, too. */
+const embedded = (flavor: InstanceBody['flavor']) => ({
+  vcpus: flavor.vcpus,
+  ram: flavor.ramMb,
+  disk: flavor.diskGb,
+  ephemeral: 0,
+  swap: 0,
+  original_name: flavor.name,
+  extra_specs: flavor.extraSpecs ?? {},
+})
+
+/** What it was given, or what its name makes. */
+export const hostnameOf = ({ about, name, id }: InstanceBody): string => about?.hostname ?? (hostnameFrom(name) || `Server-${id}`)
+
 /** Nova's rule: lower case, what a host name may not have becomes a dash or goes. */
-const hostnameOf = (name: string): string =>
+const hostnameFrom = (name: string): string =>
   name
     .toLowerCase()
     .replace(/[ _]/g, '-')
@@ -64,9 +102,15 @@ export const serverSummary = (instance: InstanceBody, origin: string) => ({
   links: links(origin, `servers/${instance.id}`),
 })
 
-/** One server of GET /servers/detail and GET /servers/:id, in the words of microversion 2.`minor`. `zone` is that of its host, '' without one. */
-export function serverDetail(instance: InstanceBody, origin: string, minor: number, zone: string) {
-  const { fault, host, vmState } = instance
+/** One server of GET /servers/detail. */
+export function serverDetail(instance: InstanceBody, sight: ServerSight) {
+  const { fault, host, vmState, about } = instance
+  const { origin, minor } = sight
+  const progress = WITH_PROGRESS.has(vmState) ? { progress: 0 } : {}
+  const shown =
+    fault !== null && WITH_FAULT.has(vmState)
+      ? { fault: { code: ERRORS[fault.code].http, message: fault.message, created: isoSeconds(fault.at) } }
+      : {}
   const base = {
     ...serverSummary(instance, origin),
     status: serverStatus(instance),
@@ -82,9 +126,9 @@ export function serverDetail(instance: InstanceBody, origin: string, minor: numb
     accessIPv4: '',
     accessIPv6: '',
     'OS-DCF:diskConfig': DISK_CONFIG,
-    'OS-EXT-AZ:availability_zone': zone,
-    config_drive: '',
-    key_name: null,
+    'OS-EXT-AZ:availability_zone': sight.zoneOf(host),
+    config_drive: about?.configDrive ? 'True' : '',
+    key_name: about?.keyPair?.name ?? null,
     'OS-SRV-USG:launched_at': isoMicrosOrNull(instance.launchedAt),
     'OS-SRV-USG:terminated_at': isoMicrosOrNull(instance.deletedAt),
     'OS-EXT-SRV-ATTR:host': host,
@@ -93,17 +137,14 @@ export function serverDetail(instance: InstanceBody, origin: string, minor: numb
     'OS-EXT-STS:task_state': instance.taskState,
     'OS-EXT-STS:vm_state': vmState,
     'OS-EXT-STS:power_state': instance.powerState === null ? NO_POWER_STATE : POWER_STATE[instance.powerState],
-    'os-extended-volumes:volumes_attached': instance.devices.disks.map(({ id }) =>
-      minor >= ATTACHMENTS_SAY_MORE_SINCE ? { id, delete_on_termination: false } : { id },
-    ),
+    'os-extended-volumes:volumes_attached': instance.devices.disks.map(({ id }) => ({ id })),
     security_groups: SECURITY_GROUPS,
     'baton:ha_policy': instance.ha ?? 'none',
+    ...progress,
+    ...shown,
   }
-  const later = LATER_FIELDS.filter(({ since }) => minor >= since).map(({ fields }) => fields(instance))
-  const progress = WITH_PROGRESS.has(vmState) ? { progress: 0 } : {}
-  const shown =
-    fault !== null && WITH_FAULT.has(vmState)
-      ? { fault: { code: ERRORS[fault.code].http, message: fault.message, created: isoSeconds(fault.at) } }
-      : {}
-  return Object.assign(base, progress, shown, ...later)
+  return shaped(base, { instance, sight }, minor, SHAPES)
 }
+
+/** GET /servers/:id, and from the change `strict` on also what a PUT or a rebuild answers with. */
+export const serverAlone = (instance: InstanceBody, sight: ServerSight) => shaped(serverDetail(instance, sight), instance, sight.minor, ALONE)

@@ -1,0 +1,120 @@
+/**
+ * The paths of Nova's API reference and what became of each here; `docs/nova-api.md` is made of it. A test compares what is called done
+ * with the routes there are.
+ */
+export type Standing = 'done' | 'partly' | 'missing' | 'not applicable'
+
+export interface ReferenceRow {
+  readonly path: string
+  readonly methods: string
+  readonly standing: Standing
+  /** Why, or what is left out. */
+  readonly why?: string
+}
+
+const rows = (standing: Standing, why: string, list: Readonly<Record<string, string>>): ReferenceRow[] =>
+  Object.entries(list).map(([path, methods]) => ({ path, methods, standing, ...(why ? { why } : {}) }))
+
+const NETWORK = 'proxies of a network service; Nova answers 404 after 2.36, Baton always'
+const VOLUME = 'proxies of a volume service; Nova answers 404 after 2.36, Baton always'
+const IMAGE = 'proxies of the image service; Nova answers 404 after 2.36, Baton always. Use /image/v2'
+const GONE = 'removed from Nova itself'
+
+export const API_REFERENCE: readonly ReferenceRow[] = [
+  ...rows('done', '', {
+    '/': 'GET',
+    '/flavors': 'GET POST',
+    '/flavors/detail': 'GET',
+    '/flavors/:id': 'GET PUT DELETE',
+    '/flavors/:id/action': 'POST',
+    '/flavors/:id/os-extra_specs': 'GET POST',
+    '/flavors/:id/os-extra_specs/:key': 'GET PUT DELETE',
+    '/flavors/:id/os-flavor-access': 'GET',
+    '/limits': 'GET',
+    '/os-aggregates': 'GET POST',
+    '/os-aggregates/:id': 'GET PUT DELETE',
+    '/os-aggregates/:id/action': 'POST',
+    '/os-availability-zone': 'GET',
+    '/os-availability-zone/detail': 'GET',
+    '/os-hypervisors': 'GET',
+    '/os-hypervisors/detail': 'GET',
+    '/os-hypervisors/:id': 'GET',
+    '/os-hypervisors/statistics': 'GET',
+    '/os-hypervisors/:id/search': 'GET',
+    '/os-hypervisors/:id/servers': 'GET',
+    '/os-keypairs': 'GET POST',
+    '/os-keypairs/:name': 'GET DELETE',
+    '/os-quota-sets/:id': 'GET PUT DELETE',
+    '/os-quota-sets/:id/detail': 'GET',
+    '/os-quota-sets/:id/defaults': 'GET',
+    '/os-server-groups': 'GET POST',
+    '/os-server-groups/:id': 'GET DELETE',
+    '/os-services': 'GET',
+    '/os-services/:id': 'PUT DELETE',
+    '/servers/detail': 'GET',
+    '/servers/:id': 'GET PUT DELETE',
+    '/servers/:id/metadata': 'GET POST PUT',
+    '/servers/:id/metadata/:key': 'GET PUT DELETE',
+    '/servers/:id/tags': 'GET PUT DELETE',
+    '/servers/:id/tags/:tag': 'GET PUT DELETE',
+    '/servers/:id/migrations': 'GET',
+    '/servers/:id/migrations/:migration': 'GET DELETE',
+    '/servers/:id/migrations/:migration/action': 'POST',
+    '/servers/:id/os-instance-actions/:requestId': 'GET',
+  }),
+  ...rows('partly', 'a server has no networks but none and auto, no volumes, no personality, no access addresses', { '/servers': 'GET POST' }),
+  ...rows('partly', 'no driver tells it: 400 for each host, as Nova answers for such a driver', { '/os-hypervisors/:id/uptime': 'GET' }),
+  ...rows('partly', 'the default class can be read; it is set in the configuration of the conductors', { '/os-quota-class-sets/:id': 'GET PUT' }),
+  ...rows('partly', 'lists have no pages by changes-since yet', { '/servers/:id/os-instance-actions': 'GET', '/os-migrations': 'GET' }),
+  ...rows('partly', 'actions on addresses, security groups, crash dumps and os-getVNCConsole are missing', { '/servers/:id/action': 'POST' }),
+  ...rows('partly', 'disks are local to their host; tags and delete_on_termination are missing, and so is the form since 2.89', {
+    '/servers/:id/os-volume_attachments': 'GET POST',
+    '/servers/:id/os-volume_attachments/:device': 'GET DELETE',
+  }),
+  ...rows('partly', 'no addresses, since there is no network service', {
+    '/servers/:id/os-interface': 'GET POST',
+    '/servers/:id/os-interface/:device': 'GET DELETE',
+  }),
+  ...rows('missing', 'not begun', {
+    '/extensions': 'GET',
+    '/os-instance_usage_audit_log': 'GET',
+    '/os-server-external-events': 'POST',
+    '/os-simple-tenant-usage': 'GET',
+    '/os-simple-tenant-usage/:id': 'GET',
+    '/os-aggregates/:id/images': 'POST',
+    '/os-assisted-volume-snapshots': 'POST DELETE',
+    '/servers/:id/diagnostics': 'GET',
+    '/servers/:id/ips': 'GET',
+    '/servers/:id/os-security-groups': 'GET',
+    '/servers/:id/os-server-password': 'GET DELETE',
+    '/servers/:id/remote-consoles': 'POST',
+    '/servers/:id/topology': 'GET',
+    '/os-console-auth-tokens/:id': 'GET',
+  }),
+  ...rows('not applicable', NETWORK, {
+    '/os-networks': 'all',
+    '/os-tenant-networks': 'all',
+    '/os-floating-ips': 'all',
+    '/os-floating-ip-pools': 'all',
+    '/os-floating-ip-dns': 'all',
+    '/os-floating-ips-bulk': 'all',
+    '/os-fixed-ips': 'all',
+    '/os-security-groups': 'all',
+    '/os-security-group-rules': 'all',
+    '/os-security-group-default-rules': 'all',
+    '/os-fping': 'all',
+    '/servers/:id/os-virtual-interfaces': 'all',
+  }),
+  ...rows('not applicable', VOLUME, { '/os-volumes': 'all', '/os-snapshots': 'all', '/os-volumes_boot': 'all' }),
+  ...rows('not applicable', IMAGE, { '/images': 'all', '/images/:id/metadata': 'all' }),
+  ...rows('not applicable', 'bare metal is not managed', { '/os-baremetal-nodes': 'all' }),
+  ...rows('not applicable', 'shares need a file system service, and came after 2.90', { '/servers/:id/shares': 'all' }),
+  ...rows('not applicable', GONE, {
+    '/os-agents': 'all',
+    '/os-cells': 'all',
+    '/os-certificates': 'all',
+    '/os-cloudpipe': 'all',
+    '/servers/:id/consoles': 'all',
+    '/os-hosts': 'all',
+  }),
+]

@@ -1,0 +1,84 @@
+/**
+ * What changed in which microversion: the one place that knows. Routes, schemas and views name a change; that it came with 2.`since` is
+ * written here and nowhere else. The numbers are those of Nova's version history; what is not in this table did not change for what
+ * Baton has. `docs/nova-api.md` shows it to people.
+ */
+export interface Change {
+  /** N of the first microversion 2.N that has it. */
+  readonly since: number
+  /** For people: what is different from then on. */
+  readonly what: string
+}
+
+export const CHANGES = {
+  'keypair.type': { since: 2, what: 'key pairs have a type, ssh or x509; their create answers 201 and their delete 204' },
+  'server.host-attributes': { since: 3, what: 'servers show host name, reservation, launch index, root device and user data; volumes more' },
+  'server.locked': { since: 9, what: 'servers show whether they are locked' },
+  'keypair.user': { since: 10, what: 'key pairs of other users, by user_id' },
+  'service.forced-down': { since: 11, what: 'services show forced_down; PUT /os-services/force-down' },
+  'group.project': { since: 13, what: 'server groups show project and user' },
+  'group.soft': { since: 15, what: 'soft-affinity and soft-anti-affinity' },
+  'server.host-status': { since: 16, what: 'servers show the status of their host' },
+  'server.description': { since: 19, what: 'servers have a description' },
+  'migrations.force': { since: 22, what: 'a live migration under way can be forced to complete' },
+  'migrations.of-server': { since: 23, what: '/servers/{id}/migrations; migrations show their type, and links' },
+  'migrations.abort': { since: 24, what: 'a live migration under way can be aborted' },
+  'live-migrate.auto': { since: 25, what: "os-migrateLive takes block_migration 'auto' and no disk_over_commit" },
+  'server.tags': { since: 26, what: 'servers have tags: shown, set at /servers/{id}/tags, listed by' },
+  'hypervisor.cpu-info': { since: 28, what: 'cpu_info of a hypervisor is an object instead of JSON in text' },
+  'hypervisor.paging': { since: 33, what: 'hypervisors come in pages' },
+  'keypair.paging': { since: 35, what: 'key pairs come in pages' },
+  'server.networks': { since: 37, what: "a create must say networks: 'none', 'auto' or a list" },
+  'aggregate.uuid': { since: 41, what: 'aggregates show their UUID' },
+  'image.id-in-body': { since: 45, what: 'createImage and createBackup answer with image_id in the body instead of a Location header' },
+  'server.flavor-embedded': { since: 47, what: 'servers show their flavor as it was, without link or id' },
+  'server.tags-at-create': { since: 52, what: 'a create takes tags' },
+  'host.uuid': { since: 53, what: 'hypervisors and services have UUIDs as ids; search and servers become parameters of the list' },
+  'flavor.description': { since: 55, what: 'flavors have a description: PUT /flavors/{id}' },
+  'personality.gone': { since: 57, what: 'a create takes no personality; quotas of injected files are gone' },
+  'actions.paging': { since: 58, what: 'instance actions come in pages, by changes-since, and show updated_at' },
+  'migrations.paging': { since: 59, what: 'migrations come in pages, by changes-since, and show their UUID' },
+  'flavor.extra-specs': { since: 61, what: 'flavors show their extra specs' },
+  'actions.host': { since: 62, what: 'events of instance actions show host and hostId' },
+  'server.trusted-certificates': { since: 63, what: 'servers show trusted_image_certificates' },
+  'group.rules': { since: 64, what: 'a server group has one policy with rules instead of a list of policies and metadata' },
+  'changes-before': { since: 66, what: 'servers, instance actions and migrations can be listed by changes-before' },
+  'server.groups': { since: 71, what: 'a server shows its server groups' },
+  'server.locked-reason': { since: 73, what: 'servers show why they are locked, and can be listed by locked' },
+  'server.on-host': { since: 74, what: 'a create takes host and hypervisor_hostname' },
+  strict: { since: 75, what: 'unknown parameters of lists are 400; swap of a flavor is a number; updates answer like a show' },
+  'migrations.user': { since: 80, what: 'migrations show user and project, and can be listed by them' },
+  'actions.details': { since: 84, what: 'events of instance actions show details' },
+  'hypervisor.lean': { since: 88, what: 'hypervisors show no amounts and no cpu_info, but uptime; /statistics, /uptime of one answer 404' },
+  'server.hostname': { since: 90, what: 'the host name of a server can be set' },
+} as const satisfies Readonly<Record<string, Change>>
+
+export type ChangeName = keyof typeof CHANGES
+
+/** Whether microversion 2.`minor` has that change. */
+export const has = (minor: number, change: ChangeName): boolean => minor >= CHANGES[change].since
+
+/**
+ * Marks a part of a request schema as coming with a change, or as going away with one (`until`). What does not belong to the version asked
+ * for is refused in bodies and ignored in queries (`schema-versions.ts`). Readers of the OpenAPI document see the marks too.
+ */
+export const since = <S extends object>(change: ChangeName, schema: S): S => ({ ...schema, 'x-since': CHANGES[change].since })
+export const until = <S extends object>(change: ChangeName, schema: S): S => ({ ...schema, 'x-until': CHANGES[change].since })
+
+/** The fields of an answer that come or go with a change. Rows are applied in order. */
+export interface Shape<T> {
+  readonly change: ChangeName
+  add?(item: T): object
+  readonly drop?: readonly string[]
+}
+
+/** `base` as it is in microversion 2.`minor`. */
+export function shaped<T>(base: object, item: T, minor: number, shapes: readonly Shape<T>[]): Record<string, unknown> {
+  const fields: Record<string, unknown> = { ...base }
+  for (const { change, add, drop = [] } of shapes) {
+    if (!has(minor, change)) continue
+    for (const name of drop) delete fields[name]
+    Object.assign(fields, add?.(item))
+  }
+  return fields
+}
