@@ -7,9 +7,11 @@
 import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
-import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
+import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
 import type { ListInstances } from './instance/list.ts'
+import type { TaskState, VmState } from './instance/words.ts'
 import type { Fault } from './kernel/errors.ts'
+import type { Requester } from './kernel/requester.ts'
 import type { KeyPairApi } from './key-pairs/body.ts'
 import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
@@ -17,6 +19,7 @@ import type { Placement, PlacementApi } from './placement/bodies.ts'
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export * from './instance/list.ts'
+export { type TaskState, VM_STATES, type VmState } from './instance/words.ts'
 export type { KeyPairApi, KeyPairBody } from './key-pairs/body.ts'
 export type { Move, OperationBody, OperationStatus, Progress, StepRecord } from './operation/body.ts'
 export type { HostPlacement, Ratios } from './placement/amounts.ts'
@@ -24,44 +27,6 @@ export * from './placement/bodies.ts'
 export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
 
 import type { Amounts, QuotaBody, QuotaDifference } from './kernel/quota.ts'
-
-/** Nova's vm states, in the order of a life. */
-export const VM_STATES = [
-  ...(['building', 'active', 'stopped', 'paused', 'suspended', 'rescued'] as const),
-  ...(['resized', 'shelved', 'shelved_offloaded', 'soft-delete', 'error', 'deleted'] as const),
-] as const
-export type VmState = (typeof VM_STATES)[number]
-/** Nova's task states, null when nothing is under way. */
-export type TaskState =
-  | 'scheduling'
-  | 'spawning'
-  | 'powering-on'
-  | 'powering-off'
-  | 'rebooting'
-  | 'rebooting_hard'
-  | 'pausing'
-  | 'unpausing'
-  | 'suspending'
-  | 'resuming'
-  | 'rescuing'
-  | 'unrescuing'
-  | 'rebuilding'
-  | 'resize_prep'
-  | 'resize_confirming'
-  | 'resize_reverting'
-  | 'migrating'
-  | 'shelving'
-  | 'shelving_offloading'
-  | 'unshelving'
-  | 'image_snapshot'
-  | 'image_backup'
-  // Nova has no task state for these; here a device changes in an operation like any other.
-  | 'attaching'
-  | 'detaching'
-  | 'soft-deleting'
-  | 'restoring'
-  | 'deleting'
-  | null
 
 export interface FlavorBody {
   readonly id: string
@@ -129,6 +94,8 @@ export interface InstanceAbout {
   readonly userData?: string
   readonly hostname?: string
   readonly configDrive?: boolean
+  /** The administrator's password as the guest has left it, encrypted with the public key of its key pair: base64. */
+  readonly password?: string
   /** The key pair it was created with, as it was then. */
   readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
 }
@@ -138,6 +105,8 @@ export interface InstanceBody {
   readonly id: string
   readonly name: string
   readonly project: string
+  /** Who created it; absent where there are no identities. */
+  readonly user?: string
   readonly flavor: Omit<FlavorBody, 'createdAt'>
   readonly image: string
   readonly metadata: Readonly<Record<string, string>>
@@ -246,6 +215,7 @@ export interface ActOnInstance {
   /** Of a live-migrate: whether the disk is copied too; `auto`: when the hosts do not share it, and the default. */
   readonly blockMigration?: BlockMigration
   readonly requestId: string
+  readonly by?: Requester
 }
 
 export interface Accepted {
@@ -270,7 +240,7 @@ export interface UpdateInstance {
   readonly addTags?: readonly string[]
   readonly removeTags?: readonly string[]
   /** Only the parts given are replaced; null takes one away. */
-  readonly about?: { readonly description?: string | null; readonly hostname?: string }
+  readonly about?: { readonly description?: string | null; readonly hostname?: string; readonly password?: string | null }
 }
 
 export interface CreateInstances {
@@ -286,6 +256,7 @@ export interface CreateInstances {
   /** Default: what the metadata item `ha_policy` says, else `none`. */
   readonly ha?: HaPolicy
   readonly requestId: string
+  readonly by?: Requester
   readonly placement?: Placement
   readonly about?: InstanceAbout
   readonly tags?: readonly string[]
@@ -319,7 +290,7 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   /** Rejects `Conflict` when the state does not allow it, naming the states that would. */
   actOnInstance(args: ActOnInstance): Promise<Accepted>
   /** Softly when the cluster keeps deleted instances for a while, unless `force`; see `instances.reclaimMs`. */
-  deleteInstance(args: { id: string; force?: boolean; requestId: string }): Promise<{ operation: string }>
+  deleteInstance(args: { id: string; force?: boolean; requestId: string; by?: Requester }): Promise<{ operation: string }>
   updateInstance(args: UpdateInstance): Promise<InstanceBody>
   lockInstance(args: { id: string; reason?: string }): Promise<InstanceBody>
   unlockInstance(args: { id: string }): Promise<InstanceBody>
@@ -329,6 +300,10 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   /** Never written down: it goes straight to the host. Rejects `DriverUnsupported` where the driver cannot. */
   changePassword(args: { id: string; password: string }): Promise<Record<string, never>>
   consoleLog(args: { id: string; maxBytes: number }): Promise<{ output: string }>
+  /** What its guest uses, from the driver of its host. Rejects `Conflict` when nothing runs, `DriverUnsupported` where the driver cannot tell. */
+  instanceDiagnostics(args: { id: string }): Promise<Diagnostics & { readonly driver: string }>
+  /** Has the guest's system write a dump of itself, as far as it is set up to. Rejects `DriverUnsupported` where the driver cannot. */
+  triggerCrashDump(args: { id: string }): Promise<Record<string, never>>
 
   listFlavors(args: Page): Promise<FlavorBody[]>
   getFlavor(args: { id: string }): Promise<FlavorBody>

@@ -4,9 +4,11 @@ import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
 import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../actors/kernel/quota.ts'
+import { checkRequester } from '../actors/kernel/requester.ts'
 
 const id = text(256)
 const requestId = text(128)
+const by = optional(checkRequester)
 const page = { limit: optional(integer(1, 10_000)), marker: optional(id) }
 const byId = checkObject({ id })
 const doctorScope = checkObject({ instance: optional(id), host: optional(id) })
@@ -49,6 +51,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     reservation: text(64),
     ha: optional(anyOf(...HA_POLICIES)),
     requestId,
+    by,
     placement: optional(placement),
     about: optional(checkAbout),
     tags: optional(listOf(text(60), 50)),
@@ -85,8 +88,9 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     interface: optional(checkInterface),
     blockMigration: optional(value => (value === 'auto' ? null : flag(value))),
     requestId,
+    by,
   }),
-  deleteInstance: checkObject({ id, force: optional(flag), requestId }),
+  deleteInstance: checkObject({ id, force: optional(flag), requestId, by }),
   updateInstance: checkObject({
     requestId,
     id,
@@ -105,6 +109,8 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   resetInstance: checkObject({ id, state: anyOf('active', 'error') }),
   changePassword: checkObject({ id, password: text(1024) }),
   fenceHost: byId,
+  instanceDiagnostics: byId,
+  triggerCrashDump: byId,
   consoleLog: checkObject({ id, maxBytes: integer(1, 4 * 1024 * 1024) }),
   listFlavors: checkObject(page),
   getFlavor: byId,

@@ -58,6 +58,16 @@ export interface Inventory {
   readonly traits?: readonly string[]
 }
 
+/** What a guest uses. Null: the driver does not know. */
+export interface Diagnostics {
+  readonly state: PowerState
+  /** Since it was booted. */
+  readonly uptimeS: number | null
+  /** Time of all its processors together. */
+  readonly cpuTimeNs: number | null
+  readonly memoryUsedMb: number | null
+}
+
 export interface HypervisorDriver {
   readonly name: string
   /** What the machine has to give, and what the driver says of itself. */
@@ -99,6 +109,9 @@ export interface HypervisorDriver {
   lapsed?(instance: string): Promise<void>
   /** How guests are carried to another host while they run. */
   readonly migration?: MigrationDriver
+  diagnostics?(instance: string): Promise<Diagnostics>
+  /** Makes the guest's system panic, so that it writes down what it has in memory. */
+  crashDump?(instance: string): Promise<void>
   setPassword?(instance: string, password: string): Promise<void>
   /** The last `maxBytes` of the console as text. */
   consoleLog(instance: string, maxBytes: number): Promise<string>

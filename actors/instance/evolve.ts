@@ -92,7 +92,7 @@ const over = (state: InstanceState, at: number): InstanceState => ({
 function promised({ next }: InstanceState, vmState: InstanceState['vmState'], host: string | null): Task | null {
   if (next?.kind !== 'soft-delete') return next
   const softly = host !== null && INSTANCE_OPERATIONS['soft-delete'].from.includes(vmState)
-  return softly ? next : { operation: next.operation, kind: 'delete', requestId: next.requestId, mode: null }
+  return softly ? next : { operation: next.operation, kind: 'delete', requestId: next.requestId, ...(next.by ? { by: next.by } : {}), mode: null }
 }
 
 function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceState {

@@ -15,6 +15,7 @@ import { POWER_STATES } from '../hypervisor/driver.ts'
 import { address, addressKey } from '../kernel/address.ts'
 import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
+import { checkRequester } from '../kernel/requester.ts'
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
 import { HOLDS, settledBy, settleWork } from '../project/holding.ts'
 import { checkDisk, checkInterface } from './devices.ts'
@@ -179,7 +180,7 @@ function work(state: InstanceState, id: string): Work[] {
     key: startKey(state, task),
     to: address('operation', task.operation),
     method: 'start',
-    args: { kind: task.kind, subject: id, requestId: task.requestId, args: argsOf(state, spec, task) },
+    args: { kind: task.kind, subject: id, requestId: task.requestId, ...(task.by ? { by: task.by } : {}), args: argsOf(state, spec, task) },
     ...(state.startAt > 0 ? { notBefore: state.startAt } : {}),
   }
   const report = groupReport(state, id)
@@ -193,6 +194,7 @@ function work(state: InstanceState, id: string): Work[] {
 }
 
 const requestId = text(128)
+const by = optional(checkRequester)
 const ha = optional(anyOf(...HA_POLICIES))
 const quota = optional(integer(1, Number.MAX_SAFE_INTEGER))
 const INTEGER_MS = integer(0, Number.MAX_SAFE_INTEGER)
@@ -208,6 +210,8 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         image: text(64),
         reservation: text(64),
         requestId,
+        by,
+        user: optional(text(64)),
         flavor: record,
         metadata: record,
         placement: optional(record),
@@ -230,12 +234,13 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         // `followUp` is made by conductors, from their settings.
         followUp: optional(record),
         requestId,
+        by,
         quota,
       }),
     },
     abandon: { check: checkObject({ requestId, quota: integer(1, Number.MAX_SAFE_INTEGER) }) },
     holds: HOLDS,
-    delete: { check: checkObject({ requestId, reclaimMs: optional(INTEGER_MS) }) },
+    delete: { check: checkObject({ requestId, by, reclaimMs: optional(INTEGER_MS) }) },
     lock: { check: checkObject({ reason: optional(text(255)) }) },
     unlock: {},
     update: {

@@ -242,9 +242,13 @@ export function createFakeApi(): FakeApi {
     },
     updateInstance: async ({ id, about, addTags = [], removeTags = [], ...parts }) => {
       const before = found(instances, 'Instance', id)
-      const { description, ...said } = { ...before.about, ...about }
+      const { description, password, ...said } = { ...before.about, ...about }
       const tags = [...(parts.tags ?? before.tags), ...addTags].filter(tag => !removeTags.includes(tag))
-      return changed(id, { ...parts, tags, ...(about ? { about: { ...said, ...(description ? { description } : {}) } } : {}) })
+      return changed(id, {
+        ...parts,
+        tags,
+        ...(about ? { about: { ...said, ...(description ? { description } : {}), ...(password ? { password } : {}) } } : {}),
+      })
     },
     lockInstance: async ({ id, reason }) => changed(id, { locked: { reason: reason ?? null } }),
     unlockInstance: async ({ id }) => changed(id, { locked: null }),
@@ -258,6 +262,14 @@ export function createFakeApi(): FakeApi {
       const host = { ...found(hosts, 'Host', id), state: 'fenced' as const }
       hosts.set(id, host)
       return host
+    },
+    instanceDiagnostics: async ({ id }) => {
+      found(instances, 'Instance', id)
+      return { driver: 'fake', state: 'running', uptimeS: 60, cpuTimeNs: 2_000_000_000, memoryUsedMb: 12 }
+    },
+    triggerCrashDump: async ({ id }) => {
+      found(instances, 'Instance', id)
+      return {}
     },
     consoleLog: async ({ id }) => {
       found(instances, 'Instance', id)

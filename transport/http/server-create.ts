@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import type { InstanceAbout, InstanceBody } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import type { Requester } from '../../actors/kernel/requester.ts'
 import { CHANGES, has, since, until } from './changes.ts'
 import type { HttpContext } from './context.ts'
 import { badRequest } from './errors.ts'
@@ -176,9 +177,9 @@ async function find(context: HttpContext, id: string): Promise<InstanceBody | nu
 export async function createServers(
   context: HttpContext,
   { server, 'os:scheduler_hints': hints }: CreateServer,
-  from: { readonly project: string; readonly user: string; readonly token: string | undefined; readonly requestId: string },
+  from: { readonly project: string; readonly user: string; readonly token: string | undefined; readonly requestId: string; readonly by?: Requester },
 ): Promise<readonly InstanceBody[]> {
-  const { project, token, requestId } = from
+  const { project, token, requestId, by } = from
   const count = countOf(server, context.limits.maxInstancesPerRequest)
   const placement = placementOf(zoneAndHost(server), hints)
   const about = await aboutOf(context, server, from.user)
@@ -199,7 +200,7 @@ export async function createServers(
     const existing = await find(context, first)
     if (existing && existing.reservation !== reservation) throw otherRequest()
   }
-  const asked = { ids, ...wanted, project, reservation, requestId, repeatable: token !== undefined }
+  const asked = { ids, ...wanted, project, reservation, requestId, ...(by ? { by } : {}), repeatable: token !== undefined }
   const created = await context.api.createInstances(asked).catch(unknownReference)
   if (created.some(instance => instance.reservation !== reservation)) throw otherRequest()
   return created

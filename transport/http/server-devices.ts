@@ -10,7 +10,7 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { BATON, COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound } from './errors.ts'
 import { pageOf } from './paging.ts'
-import { instanceId, originOf, plainId } from './request.ts'
+import { beginning, instanceId, originOf, plainId } from './request.ts'
 import { Id, type IdParams, integer, pageFields } from './schemas.ts'
 import { livingInstance } from './servers.ts'
 import { nextLinks } from './views/links.ts'
@@ -88,7 +88,7 @@ export function serverDeviceRoutes(app: FastifyInstance, context: HttpContext): 
     const id = instanceId(request.params.id)
     const named = device === undefined || device === null || device === 'auto' ? {} : { device }
     const asked = { id: volumeId, ...named, ...(size === undefined ? {} : { sizeGb: size }) }
-    const { disk } = await api.actOnInstance({ id, action: 'attach-disk', disk: asked, requestId: request.id })
+    const { disk } = await api.actOnInstance({ id, action: 'attach-disk', disk: asked, ...beginning(request) })
     if (!disk) throw new BatonError('Internal', 'an attach was accepted without a disk')
     return { volumeAttachment: attachment(id, disk) }
   })
@@ -99,7 +99,7 @@ export function serverDeviceRoutes(app: FastifyInstance, context: HttpContext): 
       id: instanceId(raw),
       action: 'detach-disk',
       disk: { id: plainId('Volume attachment', device) },
-      requestId: request.id,
+      ...beginning(request),
     })
     return reply.code(202).send()
   })
@@ -121,7 +121,7 @@ export function serverDeviceRoutes(app: FastifyInstance, context: HttpContext): 
     if (net_id !== undefined && port_id !== undefined) throw badRequest('Invalid input for interfaceAttachment: give net_id or port_id, not both.')
     const id = instanceId(request.params.id)
     const asked = { id: port_id ?? randomUUID(), ...(net_id === undefined ? {} : { network: net_id }) }
-    const begun = await api.actOnInstance({ id, action: 'attach-interface', interface: asked, requestId: request.id })
+    const begun = await api.actOnInstance({ id, action: 'attach-interface', interface: asked, ...beginning(request) })
     if (!begun.interface) throw new BatonError('Internal', 'an attach was accepted without an interface')
     return { interfaceAttachment: portView(begun.interface, 'BUILD') }
   })
@@ -132,7 +132,7 @@ export function serverDeviceRoutes(app: FastifyInstance, context: HttpContext): 
       id: instanceId(raw),
       action: 'detach-interface',
       interface: { id: plainId('Interface', device) },
-      requestId: request.id,
+      ...beginning(request),
     })
     return reply.code(202).send()
   })

@@ -5,7 +5,7 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { has } from './changes.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { notFound } from './errors.ts'
-import { checkFlavor, instanceId, originOf, projectOf, userOf } from './request.ts'
+import { beginning, checkFlavor, instanceId, originOf, projectOf, userOf } from './request.ts'
 import type { IdParams } from './schemas.ts'
 import { CreateServer, checkNetworks, createServers, idOf, tokenOf, unknownReference } from './server-create.ts'
 import { findServers, ServersQuery } from './server-list.ts'
@@ -34,7 +34,7 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
     checkNetworks(body, request.novaMinor)
     const token = tokenOf(request.headers['x-client-token'], body.server.client_token)
     if (request.claims) await checkFlavor(request, api, idOf('server.flavorRef', body.server.flavorRef)).catch(unknownReference)
-    const [first] = await createServers(context, body, { project: projectOf(request), user: userOf(request), token, requestId: request.id })
+    const [first] = await createServers(context, body, { project: projectOf(request), user: userOf(request), token, ...beginning(request) })
     if (!first) throw new BatonError('Internal', 'createInstances resolved with nothing')
     reply.code(202)
     if (body.server.return_reservation_id) return { reservation_id: first.reservation }
@@ -70,7 +70,7 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
   })
 
   app.delete<{ Params: IdParams }>(`${COMPUTE}/servers/:id`, async (request, reply) => {
-    await api.deleteInstance({ id: instanceId(request.params.id), requestId: request.id })
+    await api.deleteInstance({ id: instanceId(request.params.id), ...beginning(request) })
     return reply.code(204).send()
   })
 }

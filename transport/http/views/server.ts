@@ -115,7 +115,7 @@ export function serverDetail(instance: InstanceBody, sight: ServerSight) {
     ...serverSummary(instance, origin),
     status: serverStatus(instance),
     tenant_id: instance.project,
-    user_id: USER,
+    user_id: instance.user ?? USER,
     metadata: instance.metadata,
     hostId: hostIdOf(instance),
     image: { id: instance.image, links: [bookmark(origin, `images/${instance.image}`)] },

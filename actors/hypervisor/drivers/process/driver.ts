@@ -175,6 +175,12 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
       if (!(await ledger.guests()).has(instance)) throw noGuest(instance)
       return runs.console(instance, maxBytes)
     },
+    async diagnostics(instance) {
+      checkInstanceId(instance)
+      const guest = (await ledger.guests()).get(instance)
+      if (!guest) throw noGuest(instance)
+      return runs.diagnostics(guest)
+    },
     // Guests are watched by looking, not by holding on to them.
     async close() {},
   }

@@ -9,14 +9,14 @@ import { mkdir, readFile, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
-import type { PowerState } from '../../driver.ts'
+import type { Diagnostics, PowerState } from '../../driver.ts'
 import { tailOf } from '../folder-store.ts'
 import { limiter } from '../queue.ts'
 import type { ProcessGuest } from '../records.ts'
 import type { DriverMethod } from '../rules.ts'
 import type { Capabilities } from './capabilities.ts'
 import { launch, markerEntry } from './launch.ts'
-import { catches, isAlive, type ProcessId, pidsWithEnvironment, readBootId, signal } from './proc.ts'
+import { ageS, catches, isAlive, type ProcessId, pidsWithEnvironment, readBootId, signal, usedBy } from './proc.ts'
 import { until } from './wait.ts'
 
 const SIGTERM = 15
@@ -53,6 +53,7 @@ export interface Runs {
   kill(guest: ProcessGuest): Promise<void>
   freeze(guest: ProcessGuest, frozen: boolean): Promise<void>
   console(instance: string, maxBytes: number): Promise<string>
+  diagnostics(guest: ProcessGuest): Promise<Diagnostics>
   /** Removes files and control groups. */
   erase(instance: string): Promise<void>
 }
@@ -192,6 +193,12 @@ export async function openRuns(env: Env, can: Capabilities, folder: string): Pro
       const current = await tailOf(join(folderOf(instance), 'console'), maxBytes)
       const leftBytes = maxBytes - Buffer.byteLength(current)
       return (leftBytes > 0 ? await tailOf(join(folderOf(instance), 'console.old'), leftBytes) : '') + current
+    },
+    async diagnostics(guest) {
+      const [state, pids, init] = await Promise.all([power(guest), membersOf(guest.spec.instance), livingInit(guest)])
+      if (!init) return { state, uptimeS: null, cpuTimeNs: null, memoryUsedMb: null }
+      const { cpuTimeNs, memoryBytes } = await usedBy(pids)
+      return { state, uptimeS: await ageS(init), cpuTimeNs, memoryUsedMb: Math.round(memoryBytes / 1024 ** 2) }
     },
     async erase(instance) {
       await rm(folderOf(instance), { recursive: true, force: true })
