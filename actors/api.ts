@@ -76,6 +76,8 @@ export interface DiskBody {
   readonly status: 'attached' | 'available' | 'deleted'
   /** The instance it is attached to, or is just being attached to or detached from. */
   readonly instance: string | null
+  /** Of the instance it was made for; absent of disks of before. */
+  readonly project?: string
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -187,11 +189,15 @@ export interface DiskRequest {
   readonly sizeGb?: number
   /** Its name in the guest, `/dev/vdb` …; default: the first that is free. */
   readonly device?: string
+  readonly tag?: string
+  /** Whether it goes with the instance; default: it stays. */
+  readonly deleteOnTermination?: boolean
 }
 
 export interface InterfaceRequest {
   readonly id: string
   readonly network?: string
+  readonly tag?: string
 }
 
 export type BlockMigration = boolean | 'auto'
@@ -239,6 +245,8 @@ export interface UpdateInstance {
   /** To those there are, or from them; more than 50 together are refused. */
   readonly addTags?: readonly string[]
   readonly removeTags?: readonly string[]
+  /** Whether an attached disk goes with it. Rejects `NotFound` when it is not attached. */
+  readonly disk?: { readonly id: string; readonly deleteOnTermination: boolean }
   /** Only the parts given are replaced; null takes one away. */
   readonly about?: { readonly description?: string | null; readonly hostname?: string; readonly password?: string | null }
 }

@@ -102,6 +102,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     addTags: optional(listOf(text(60), 50)),
     removeTags: optional(listOf(text(60), 50)),
     about: optional(record),
+    disk: optional(checkObject({ id: text(64), deleteOnTermination: flag })),
   }),
   lockInstance: checkObject({ id, reason: optional(text(255)) }),
   unlockInstance: byId,

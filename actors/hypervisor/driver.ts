@@ -15,6 +15,10 @@ export interface AttachedDisk {
   readonly sizeGb: number
   /** Its name in the guest: `/dev/vdb` … */
   readonly device: string
+  /** By which the guest knows what it is for. */
+  readonly tag?: string
+  /** Whether it goes with the instance; absent: it stays. */
+  readonly deleteOnTermination?: boolean
 }
 
 export interface Interface {
@@ -22,6 +26,7 @@ export interface Interface {
   /** A network of the host. */
   readonly network: string
   readonly mac: string
+  readonly tag?: string
 }
 
 export interface Devices {

@@ -60,6 +60,7 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
         ...state,
         spec: state.spec && { ...state.spec, ...event.spec },
         tags: event.tags ?? state.tags,
+        devices: event.devices ?? state.devices,
         due: event.spec.ha === 'none' ? wantedByPeople(state) : state.due,
         updates: event.requestId === undefined ? (state.updates ?? []) : [...(state.updates ?? []), event.requestId].slice(-UPDATES_KNOWN),
         updatedAt: at,

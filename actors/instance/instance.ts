@@ -254,6 +254,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         addTags: optional(listOf(text(60), 50)),
         removeTags: optional(listOf(text(60), 50)),
         about: optional(record),
+        disk: optional(checkObject({ id: text(64), deleteOnTermination: flag })),
       }),
     },
     reset: { check: checkObject({ state: anyOf('active', 'error') }) },

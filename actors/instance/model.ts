@@ -133,6 +133,7 @@ export type InstanceEvent =
       readonly type: 'updated'
       readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata' | 'ha' | 'about'>>
       readonly tags?: readonly string[]
+      readonly devices?: Devices
       /** Absent in older events. */
       readonly requestId?: string
     }

@@ -5,7 +5,7 @@ import { accept, type DecideContext, type Decision, refuse } from '../kernel/def
 import { amountsOf } from '../kernel/quota.ts'
 import type { Requester } from '../kernel/requester.ts'
 import { asked as askedAbout, isPast, taking } from '../project/holding.ts'
-import { attachedBy, deviceChange } from './devices.ts'
+import { attachedBy, deviceChange, kept } from './devices.ts'
 import { bodyOf, type Change, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, type InstanceOperation, type OperationRow, rowOf } from './states.ts'
 
@@ -212,9 +212,12 @@ export function decideUpdate(state: InstanceState, args: UpdateArgs, id: string)
   // As in Nova, a lock holds metadata, but neither name nor tags.
   const metadata = metadataAfter(state.spec?.metadata ?? {}, args)
   if (metadata && state.locked) return lockedBy(state, 'change the metadata of', id)
+  const devices = args.disk && kept(state.devices ?? NO_DEVICES, args.disk)
+  if (devices === null) return refuse('NotFound', `disk ${args.disk?.id} is not attached to instance ${id}`)
+  if (devices && state.task) return refuse('Conflict', `cannot change a disk of instance ${id} while operation ${state.task.operation} is under way`)
   const about = args.about && aboutAfter(state.spec?.about ?? {}, args.about)
   const spec = { ...(name === undefined ? {} : { name }), ...(metadata ? { metadata } : {}), ...(about ? { about } : {}) }
-  return accept([{ type: 'updated', spec, requestId, ...(tags ? { tags } : {}) }], s => bodyOf(s, id))
+  return accept([{ type: 'updated', spec, requestId, ...(tags ? { tags } : {}), ...(devices ? { devices } : {}) }], s => bodyOf(s, id))
 }
 
 const MAX_TAGS = 50

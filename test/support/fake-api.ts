@@ -240,7 +240,7 @@ export function createFakeApi(): FakeApi {
       if (instance.taskState === 'deleting') throw new BatonError('Conflict', `Instance ${id} is being deleted already.`)
       return begin(id, 'delete', requestId, 'deleting')
     },
-    updateInstance: async ({ id, about, addTags = [], removeTags = [], ...parts }) => {
+    updateInstance: async ({ id, about, disk: _disk, addTags = [], removeTags = [], ...parts }) => {
       const before = found(instances, 'Instance', id)
       const { description, password, ...said } = { ...before.about, ...about }
       const tags = [...(parts.tags ?? before.tags), ...addTags].filter(tag => !removeTags.includes(tag))

@@ -78,8 +78,14 @@ async function questions({ face, as }: World): Promise<Question[]> {
   ]
 }
 
+const NEWER: readonly (readonly [string, number])[] = [
+  ['PUT /compute/v2.1/flavors/:id', 55],
+  ['/topology', 78],
+  ['/os-aggregates/:id/images', 81],
+]
+
 /** A version in which there is such a path. */
-const versionFor = (name: string) => ({ 'openstack-api-version': `compute 2.${name === 'PUT /compute/v2.1/flavors/:id' ? 55 : 52}` })
+const versionFor = (name: string) => ({ 'openstack-api-version': `compute 2.${NEWER.find(([path]) => name.endsWith(path))?.[1] ?? 52}` })
 
 /** One line for each question: what everybody gets. */
 async function matrix(rules: readonly string[] = []): Promise<string[]> {

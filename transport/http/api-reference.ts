@@ -62,34 +62,47 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/servers/:id/migrations/:migration/action': 'POST',
     '/servers/:id/os-instance-actions/:requestId': 'GET',
   }),
-  ...rows('partly', 'a server has no networks but none and auto, no volumes, no personality, no access addresses', { '/servers': 'GET POST' }),
-  ...rows('partly', 'no driver tells it: 400 for each host, as Nova answers for such a driver', { '/os-hypervisors/:id/uptime': 'GET' }),
-  ...rows('partly', 'the default class can be read; it is set in the configuration of the conductors', { '/os-quota-class-sets/:id': 'GET PUT' }),
-  ...rows('partly', 'lists have no pages by changes-since yet', { '/servers/:id/os-instance-actions': 'GET', '/os-migrations': 'GET' }),
-  ...rows('partly', 'actions on addresses, security groups, crash dumps and os-getVNCConsole are missing', { '/servers/:id/action': 'POST' }),
-  ...rows('partly', 'disks are local to their host; tags and delete_on_termination are missing, and so is the form since 2.89', {
-    '/servers/:id/os-volume_attachments': 'GET POST',
-    '/servers/:id/os-volume_attachments/:device': 'GET DELETE',
+  ...rows('done', 'a server has no networks but none and auto, and no volumes; hints that Baton does not know are ignored', {
+    '/servers': 'GET POST',
   }),
-  ...rows('partly', 'no addresses, since there is no network service', {
-    '/servers/:id/os-interface': 'GET POST',
-    '/servers/:id/os-interface/:device': 'GET DELETE',
-  }),
-  ...rows('missing', 'not begun', {
-    '/extensions': 'GET',
-    '/os-instance_usage_audit_log': 'GET',
-    '/os-server-external-events': 'POST',
+  ...rows('done', 'told from the instances there are and were, as long as those that are gone are kept', {
     '/os-simple-tenant-usage': 'GET',
     '/os-simple-tenant-usage/:id': 'GET',
-    '/os-aggregates/:id/images': 'POST',
-    '/os-assisted-volume-snapshots': 'POST DELETE',
-    '/servers/:id/diagnostics': 'GET',
+  }),
+  ...rows('done', 'no host has ever run such an audit, as in Nova by default: what is used is told by /os-simple-tenant-usage', {
+    '/os-instance_usage_audit_log': 'GET',
+    '/os-instance_usage_audit_log/:before': 'GET',
+  }),
+  ...rows('done', 'those that Baton has', { '/extensions': 'GET', '/extensions/:alias': 'GET' }),
+  ...rows('done', 'noted in the log: nothing waits for them', { '/os-server-external-events': 'POST' }),
+  ...rows('done', 'refused, as in Nova for what is no volume of a server: there is no volume service', {
+    '/os-assisted-volume-snapshots': 'POST',
+    '/os-assisted-volume-snapshots/:id': 'DELETE',
+  }),
+  ...rows('done', 'checked and accepted; a host fetches an image when it needs it', { '/os-aggregates/:id/images': 'POST' }),
+  ...rows('done', 'what the driver knows; the rest is null', { '/servers/:id/diagnostics': 'GET' }),
+  ...rows('done', 'always empty, as for a server without networks', {
     '/servers/:id/ips': 'GET',
+    '/servers/:id/ips/:network': 'GET',
     '/servers/:id/os-security-groups': 'GET',
-    '/servers/:id/os-server-password': 'GET DELETE',
+  }),
+  ...rows('done', 'as guests have left it', { '/servers/:id/os-server-password': 'GET DELETE' }),
+  ...rows('done', 'no driver lays guests out over memory nodes', { '/servers/:id/topology': 'GET' }),
+  ...rows('partly', 'no driver has a console that can be connected to yet: 400 for each kind; output is read with os-getConsoleOutput', {
     '/servers/:id/remote-consoles': 'POST',
-    '/servers/:id/topology': 'GET',
     '/os-console-auth-tokens/:id': 'GET',
+  }),
+  ...rows('done', 'no driver tells it: 400 for each host, as Nova answers for such a driver', { '/os-hypervisors/:id/uptime': 'GET' }),
+  ...rows('partly', 'the default class can be read; it is set in the configuration of the conductors', { '/os-quota-class-sets/:id': 'GET PUT' }),
+  ...rows('partly', 'lists have no pages by changes-since yet', { '/servers/:id/os-instance-actions': 'GET', '/os-migrations': 'GET' }),
+  ...rows('done', 'addresses and security groups are refused, as in Nova for a server without networks', { '/servers/:id/action': 'POST' }),
+  ...rows('done', 'disks are local to their host; one cannot be put in the place of another', {
+    '/servers/:id/os-volume_attachments': 'GET POST',
+    '/servers/:id/os-volume_attachments/:device': 'GET PUT DELETE',
+  }),
+  ...rows('done', 'no addresses, since there is no network service', {
+    '/servers/:id/os-interface': 'GET POST',
+    '/servers/:id/os-interface/:device': 'GET DELETE',
   }),
   ...rows('not applicable', NETWORK, {
     '/os-networks': 'all',

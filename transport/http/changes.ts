@@ -30,7 +30,6 @@ export const CHANGES = {
   'server.tags': { since: 26, what: 'servers have tags: shown, set at /servers/{id}/tags, listed by' },
   'hypervisor.cpu-info': { since: 28, what: 'cpu_info of a hypervisor is an object instead of JSON in text' },
   'consoles.tokens': { since: 31, what: 'os-console-auth-tokens is for consoles of all kinds' },
-  'device.tags': { since: 32, what: 'disks and networks of a create take tags' },
   'hypervisor.paging': { since: 33, what: 'hypervisors come in pages' },
   'keypair.paging': { since: 35, what: 'key pairs come in pages' },
   'server.networks': { since: 37, what: "a create must say networks: 'none', 'auto' or a list" },

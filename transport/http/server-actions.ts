@@ -7,8 +7,10 @@ import { has } from './changes.ts'
 import { COMPUTE, type HttpContext, IMAGE } from './context.ts'
 import { badRequest, printable } from './errors.ts'
 import { actOnGuest, GUEST_ACTIONS } from './guest-actions.ts'
+import { checkImage } from './policy/references.ts'
 import { beginning, checkFlavor, instanceId, originOf } from './request.ts'
 import { Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
+import { unknownReference } from './server-create.ts'
 
 const RebootType = Type.String({ pattern: '^(SOFT|Soft|soft|HARD|Hard|hard)$', description: "it must be 'SOFT' or 'HARD'" })
 
@@ -167,8 +169,10 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
       return reply.code(202).send()
     }
     const action = OPERATIONS.get(name)
+    const details = detailsOf(body)
     if (body.resize && request.claims) await checkFlavor(request, api, body.resize.flavorRef)
-    if (action !== undefined) await api.actOnInstance({ id, action, ...detailsOf(body), ...beginning(request) })
+    if (details.image !== undefined) await checkImage(request, api, details.image).catch(unknownReference)
+    if (action !== undefined) await api.actOnInstance({ id, action, ...details, ...beginning(request) })
     else if ('forceDelete' in body) await api.deleteInstance({ id, force: true, ...beginning(request) })
     else throw badRequest(`There is no such action: ${printable(name)}`)
     return reply.code(202).send()

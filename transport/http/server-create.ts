@@ -1,6 +1,6 @@
 /** What a create of servers asks for, and how it is put to the cluster. */
 import { type Static, Type } from 'typebox'
-import type { InstanceAbout, InstanceBody } from '../../actors/api.ts'
+import type { InstanceAbout, InstanceBody, Placement } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Requester } from '../../actors/kernel/requester.ts'
 import { CHANGES, has, since, until } from './changes.ts'
@@ -177,16 +177,26 @@ async function find(context: HttpContext, id: string): Promise<InstanceBody | nu
 export async function createServers(
   context: HttpContext,
   { server, 'os:scheduler_hints': hints }: CreateServer,
-  from: { readonly project: string; readonly user: string; readonly token: string | undefined; readonly requestId: string; readonly by?: Requester },
+  from: {
+    readonly project: string
+    readonly user: string
+    readonly token: string | undefined
+    readonly requestId: string
+    readonly by?: Requester
+    /** Rejects `NotFound` when who asks may not know of this image, or of what the placement names. */
+    check(image: string, placement: Placement): Promise<void>
+  },
 ): Promise<readonly InstanceBody[]> {
   const { project, token, requestId, by } = from
   const count = countOf(server, context.limits.maxInstancesPerRequest)
   const placement = placementOf(zoneAndHost(server), hints)
+  const image = idOf('server.imageRef', imageOf(server))
+  await from.check(image, placement ?? {}).catch(unknownReference)
   const about = await aboutOf(context, server, from.user)
   const wanted = {
     name: server.name,
     flavor: idOf('server.flavorRef', server.flavorRef),
-    image: idOf('server.imageRef', imageOf(server)),
+    image,
     metadata: server.metadata ?? {},
     ...(placement ? { placement } : {}),
     ...(server.tags ? { tags: server.tags } : {}),

@@ -77,6 +77,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`GET ${COMPUTE}/servers/:id/os-volume_attachments`]: nova('os-volumes-attachments:index', instance),
   [`POST ${COMPUTE}/servers/:id/os-volume_attachments`]: nova('os-volumes-attachments:create', instance),
   [`GET ${COMPUTE}/servers/:id/os-volume_attachments/:device`]: nova('os-volumes-attachments:show', instance),
+  [`PUT ${COMPUTE}/servers/:id/os-volume_attachments/:device`]: nova('os-volumes-attachments:update', instance),
   [`DELETE ${COMPUTE}/servers/:id/os-volume_attachments/:device`]: nova('os-volumes-attachments:delete', instance),
   [`GET ${COMPUTE}/servers/:id/os-interface`]: nova('os-attach-interfaces:list', instance),
   [`POST ${COMPUTE}/servers/:id/os-interface`]: nova('os-attach-interfaces:create', instance),

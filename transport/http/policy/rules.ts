@@ -25,7 +25,7 @@ export const RULES: Readonly<Record<string, string>> = {
   ...nova(MEMBER, 'os-server-tags:update_all', 'os-server-tags:delete_all', 'os-pause-server:pause', 'os-pause-server:unpause'),
   ...nova(MEMBER, 'os-suspend-server:suspend', 'os-suspend-server:resume', 'os-rescue', 'os-unrescue', 'os-shelve:shelve', 'os-shelve:unshelve'),
   ...nova(MEMBER, 'os-lock-server:lock', 'os-lock-server:unlock', 'os-admin-password', 'os-console-output', 'os-deferred-delete:restore'),
-  ...nova(MEMBER, 'os-deferred-delete:force', 'os-volumes-attachments:create', 'os-volumes-attachments:delete'),
+  ...nova(MEMBER, 'os-deferred-delete:force', 'os-volumes-attachments:create', 'os-volumes-attachments:delete', 'os-volumes-attachments:update'),
   ...nova(MEMBER, 'os-attach-interfaces:create', 'os-attach-interfaces:delete'),
   ...nova(ADMIN, 'os-services:update', 'os-services:delete', 'os-migrations:index', 'os-migrate-server:migrate_live'),
   ...nova(ADMIN, ...['index', 'show', 'delete', 'force_complete'].map(name => `servers:migrations:${name}`)),

@@ -42,7 +42,10 @@ const SHAPES: readonly Shape<Seen>[] = [
       'OS-EXT-SRV-ATTR:ramdisk_id': '',
       'OS-EXT-SRV-ATTR:root_device_name': ROOT_DEVICE,
       'OS-EXT-SRV-ATTR:user_data': instance.about?.userData ?? null,
-      'os-extended-volumes:volumes_attached': instance.devices.disks.map(({ id }) => ({ id, delete_on_termination: false })),
+      'os-extended-volumes:volumes_attached': instance.devices.disks.map(({ id, deleteOnTermination = false }) => ({
+        id,
+        delete_on_termination: deleteOnTermination,
+      })),
     }),
   },
   { change: 'server.locked', add: ({ instance }) => ({ locked: instance.locked !== null }) },
