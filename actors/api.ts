@@ -18,6 +18,7 @@ import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
+export { hostnameOf } from './instance/hostname.ts'
 export * from './instance/list.ts'
 export { type TaskState, VM_STATES, type VmState } from './instance/words.ts'
 export type { KeyPairApi, KeyPairBody } from './key-pairs/body.ts'
@@ -89,6 +90,12 @@ export interface DiskBody {
 export const HA_POLICIES = ['none', 'restart-in-place', 'evacuate'] as const
 export type HaPolicy = (typeof HA_POLICIES)[number]
 
+/** A file for the guest to put in its place, in base64. */
+export interface GuestFile {
+  readonly path: string
+  readonly contents: string
+}
+
 /** What its owner says of an instance and gives to its guest. What is absent was not given. */
 export interface InstanceAbout {
   readonly description?: string
@@ -96,6 +103,7 @@ export interface InstanceAbout {
   readonly userData?: string
   readonly hostname?: string
   readonly configDrive?: boolean
+  readonly files?: readonly GuestFile[]
   /** The administrator's password as the guest has left it, encrypted with the public key of its key pair: base64. */
   readonly password?: string
   /** The key pair it was created with, as it was then. */

@@ -33,6 +33,7 @@ const checkAbout = checkObject({
   userData: optional(text(65_535)),
   hostname: optional(text(255)),
   configDrive: optional(flag),
+  files: optional(listOf(checkObject({ path: text(255), contents: text(16_384, 0) }), 100)),
   keyPair: optional(checkObject({ name: text(255), type: text(8), publicKey: text(65_535) })),
 })
 const time = integer(0, Number.MAX_SAFE_INTEGER)

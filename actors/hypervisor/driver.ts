@@ -36,6 +36,21 @@ export interface Devices {
 
 export const NO_DEVICES: Devices = { disks: [], interfaces: [] }
 
+/** What a guest may know of itself beside its name and size. */
+export interface GuestAbout {
+  readonly project: string
+  readonly reservation: string
+  /** Name of its flavor. */
+  readonly flavor: string
+  readonly hostname: string
+  /** Base64. */
+  readonly userData?: string
+  readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
+  readonly configDrive?: boolean
+  /** Files it is to put in their places, contents in base64. */
+  readonly files?: readonly { readonly path: string; readonly contents: string }[]
+}
+
 export interface GuestSpec {
   readonly instance: string
   readonly name: string
@@ -46,6 +61,8 @@ export interface GuestSpec {
   readonly metadata: Readonly<Record<string, string>>
   /** Absent: none. */
   readonly devices?: Devices
+  /** Absent: of a conductor of before. */
+  readonly about?: GuestAbout
 }
 
 export interface Guest {
@@ -61,6 +78,19 @@ export interface Inventory {
   readonly diskGb: number
   /** What instances may require or avoid: `HW_CPU_X86_AVX2`, `CUSTOM_…`. */
   readonly traits?: readonly string[]
+}
+
+/** Who answers a guest that asks about itself. */
+export interface MetadataGuest {
+  /** What is at a path, null for nothing. */
+  read(path: string): Uint8Array | null
+  /** Takes its password, encrypted. Resolves to the HTTP status of the answer. */
+  leavePassword(password: string): Promise<number>
+}
+
+/** Opens a metadata service on a Unix socket. */
+export interface MetadataDoor {
+  open(path: string, guest: MetadataGuest): Promise<{ close(): Promise<void> }>
 }
 
 /** What a guest uses. Null: the driver does not know. */

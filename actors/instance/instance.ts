@@ -35,6 +35,7 @@ import {
   decideDue,
   decideHolds,
   decideLock,
+  decidePassword,
   decideReset,
   decideUnlock,
   decideUpdate,
@@ -61,6 +62,8 @@ type InstanceCommand =
   | { readonly method: 'lock'; readonly args: { readonly reason?: string } }
   | { readonly method: 'unlock'; readonly args: unknown }
   | { readonly method: 'update'; readonly args: UpdateArgs }
+  /** Its guest leaves its password, encrypted: said by the host it is on. */
+  | { readonly method: 'leavePassword'; readonly args: { readonly password: string } }
   | { readonly method: 'reset'; readonly args: { readonly state: 'active' | 'error' } }
   /** An operation reports its end. Reported until taken, so it may come twice. */
   | { readonly method: 'ended'; readonly args: OperationEnded }
@@ -103,6 +106,8 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
       return decideUnlock(state, id)
     case 'update':
       return decideUpdate(state, command.args, id)
+    case 'leavePassword':
+      return decidePassword(state, command.args.password, context)
     case 'reset':
       return decideReset(state, command.args.state, id)
     case 'ended':
@@ -257,6 +262,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         disk: optional(checkObject({ id: text(64), deleteOnTermination: flag })),
       }),
     },
+    leavePassword: { check: checkObject({ password: text(1024) }), from: ['compute'] },
     reset: { check: checkObject({ state: anyOf('active', 'error') }) },
     ended: { check: checkObject({ operation: text(256), outcome: anyOf('done', 'undone', 'failed') }) },
     guestSeen: {

@@ -220,6 +220,15 @@ export function decideUpdate(state: InstanceState, args: UpdateArgs, id: string)
   return accept([{ type: 'updated', spec, requestId, ...(tags ? { tags } : {}), ...(devices ? { devices } : {}) }], s => bodyOf(s, id))
 }
 
+/** As in Nova, a guest leaves its password once; its owner clears it before it can leave another. */
+export function decidePassword(state: InstanceState, password: string, { id, from }: DecideContext): D {
+  if (!state.spec || state.vmState === 'deleted' || state.host !== from.node) return refuse('NotFound', `instance ${id} is not on host ${from.node}`)
+  const { about = {} } = state.spec
+  if (about.password === password) return accept([])
+  if (about.password !== undefined) return refuse('Conflict', `instance ${id} has left its password already`)
+  return accept([{ type: 'updated', spec: { about: { ...about, password } } }])
+}
+
 const MAX_TAGS = 50
 
 /** Each tag once, or null when nothing was asked about them. */

@@ -43,6 +43,7 @@ export interface FakeApi {
   finish(instanceId: string, fault?: OperationBody['fault']): void
   readonly findings: FindingBody[] // until they are repaired
   setInstance(id: string, change: Partial<InstanceBody>): void
+  setImage(id: string, change: Partial<ImageBody>): void
   setOperation(id: string, change: Partial<OperationBody>): void
 }
 
@@ -157,6 +158,7 @@ export function createFakeApi(): FakeApi {
         id,
         name,
         project: args.project,
+        ...(args.by?.user === undefined ? {} : { user: args.by.user }),
         flavor: size,
         image: args.image,
         metadata: args.metadata,
@@ -402,6 +404,7 @@ export function createFakeApi(): FakeApi {
     },
     findings,
     setInstance: (id, change) => instances.set(id, { ...found(instances, 'Instance', id), ...change }),
+    setImage: (id, change) => images.set(id, { ...found(images, 'Image', id), ...change }),
     setOperation: (id, change) => operations.set(id, { ...found(operations, 'Operation', id), ...change }),
     api: recorded(real),
   }

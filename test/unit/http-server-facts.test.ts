@@ -116,4 +116,15 @@ test('a request that begins an operation brings its trace along; one that is no 
   assert.equal(by('actOnInstance'), [undefined])
 })
 
+test('files for a guest, until 2.56: kept with what is said of it, and brought by a config drive', async () => {
+  const { ask, fake, newServer } = createFace()
+  const personality = [{ path: '/etc/motd', contents: 'aGVsbG8=' }]
+  await newServer({ personality, adminPass: 'never kept' })
+  const [asked] = fake.calls.flatMap(({ method, args }) => (method === 'createInstances' ? [(args as { about?: object }).about] : []))
+  assert.equal(asked, { configDrive: true, files: personality })
+  assert.not.match(JSON.stringify(fake.calls), 'never kept')
+  const server = { name: 'vm', flavorRef: 'tiny', imageRef: 'fake', networks: 'none', personality }
+  assert.match((await ask('POST', SERVERS, { server }, at(57))).body.badRequest.message, '2.57')
+})
+
 test.run()

@@ -3,7 +3,7 @@
  * are checked here, page after page. Such a search stops after `SCAN_PAGES`, and its next link goes on where it stopped.
  */
 import { type Static, Type } from 'typebox'
-import { type ClusterApi, type InstanceBody, type InstanceSort, type ListInstances, VM_STATES } from '../../actors/api.ts'
+import { type ClusterApi, hostnameOf, type InstanceBody, type InstanceSort, type ListInstances, VM_STATES } from '../../actors/api.ts'
 import { since } from './changes.ts'
 import { USER } from './context.ts'
 import { badRequest, printable } from './errors.ts'
@@ -11,7 +11,7 @@ import { exactName, nameTest } from './name-pattern.ts'
 import { limitOf, type PageOf, pageOf } from './paging.ts'
 import { changedIn } from './query-time.ts'
 import { Id, isOn, pageFields, Switch } from './schemas.ts'
-import { hostnameOf, POWER_STATE } from './views/server.ts'
+import { POWER_STATE } from './views/server.ts'
 import { statusFilter } from './views/server-status.ts'
 
 const several = <S extends typeof Id>(one: S) => Type.Optional(Type.Union([one, Type.Array(one, { maxItems: 8 })]))

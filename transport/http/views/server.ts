@@ -1,6 +1,6 @@
 /** An instance in Nova's words. */
 import { createHash } from 'node:crypto'
-import type { InstanceBody, VmState } from '../../../actors/api.ts'
+import { hostnameOf, type InstanceBody, type VmState } from '../../../actors/api.ts'
 import type { PowerState } from '../../../actors/hypervisor/driver.ts'
 import { ERRORS } from '../../../actors/kernel/errors.ts'
 import { type Shape, shaped } from '../changes.ts'
@@ -74,18 +74,6 @@ const embedded = (flavor: InstanceBody['flavor']) => ({
   original_name: flavor.name,
   extra_specs: flavor.extraSpecs ?? {},
 })
-
-/** What it was given, or what its name makes. */
-export const hostnameOf = ({ about, name, id }: InstanceBody): string => about?.hostname ?? (hostnameFrom(name) || `Server-${id}`)
-
-/** Nova's rule: lower case, what a host name may not have becomes a dash or goes. */
-const hostnameFrom = (name: string): string =>
-  name
-    .toLowerCase()
-    .replace(/[ _]/g, '-')
-    .replace(/[^\w.-]+/g, '')
-    .replace(/^[.-]+|[.-]+$/g, '')
-    .slice(0, 63)
 
 /** The same for all servers of a project on a host, and tells nothing about the host. */
 const hostIdOf = (instance: InstanceBody): string =>
