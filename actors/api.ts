@@ -288,6 +288,15 @@ export interface Page {
   readonly marker?: string
 }
 
+export interface ListOperations extends Page {
+  readonly subject?: string
+  readonly open?: boolean
+  readonly requestId?: string
+  readonly kinds?: readonly string[]
+  /** Changed within, cluster time in ms, both ends included. */
+  readonly changed?: { readonly from?: number; readonly to?: number }
+}
+
 export interface EmptyHost {
   readonly id: string
   /** Instances moved at a time; default 2. */
@@ -346,7 +355,7 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   /** Compares what is entered for a project with what its instances hold; there should never be a difference that stays. */
   checkQuota(args: { id: string }): Promise<{ holders: number; differences: readonly QuotaDifference[] }>
 
-  listOperations(args: Page & { subject?: string; open?: boolean; requestId?: string; kinds?: readonly string[] }): Promise<OperationBody[]>
+  listOperations(args: ListOperations): Promise<OperationBody[]>
   getOperation(args: { id: string }): Promise<OperationBody>
   cancelOperation(args: { id: string }): Promise<OperationBody>
   /** Wants what takes long over at any price: a live migration pauses its guest. Rejects `Conflict` when there is no such step under way. */

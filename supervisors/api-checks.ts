@@ -156,6 +156,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     open: optional(flag),
     requestId: optional(requestId),
     kinds: optional(listOf(text(64), 20)),
+    changed: optional(checkObject({ from: optional(time), to: optional(time) })),
   }),
   getOperation: byId,
   cancelOperation: byId,

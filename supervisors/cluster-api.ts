@@ -172,13 +172,13 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       await call('flavor', id, 'delete', {})
       return {}
     },
-    listOperations({ subject, open, requestId, kinds, ...page }) {
+    listOperations({ subject, open, requestId, kinds, changed, ...page }) {
       const where: Record<string, string | boolean | readonly string[]> = {}
       if (kinds !== undefined) where.kind = kinds
       if (subject !== undefined) where.subject = subject
       if (open !== undefined) where.open = open
       if (requestId !== undefined) where.request_id = requestId
-      return list('operation', where, page)
+      return list('operation', where, page, changed ? { changed } : {})
     },
     getOperation: ({ id }) => get<OperationBody>('operation', id, 'operation'),
     listHosts: page => list('host', { state: KNOWN_HOSTS }, page),

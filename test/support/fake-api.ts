@@ -23,6 +23,7 @@ import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakeFlavors } from './fake-flavors.ts'
+import { fakeGuests } from './fake-guests.ts'
 import { fakeKeyPairs } from './fake-key-pairs.ts'
 import { sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
@@ -256,27 +257,12 @@ export function createFakeApi(): FakeApi {
     unlockInstance: async ({ id }) => changed(id, { locked: null }),
     setInstanceHa: async ({ id, policy }) => changed(id, { ha: policy }),
     resetInstance: async ({ id, state }) => changed(id, { vmState: state, taskState: null }),
-    changePassword: async ({ id }) => {
-      found(instances, 'Instance', id)
-      throw new BatonError('DriverUnsupported', 'the fake driver cannot set a password of a guest')
-    },
     fenceHost: async ({ id }) => {
       const host = { ...found(hosts, 'Host', id), state: 'fenced' as const }
       hosts.set(id, host)
       return host
     },
-    instanceDiagnostics: async ({ id }) => {
-      found(instances, 'Instance', id)
-      return { driver: 'fake', state: 'running', uptimeS: 60, cpuTimeNs: 2_000_000_000, memoryUsedMb: 12 }
-    },
-    triggerCrashDump: async ({ id }) => {
-      found(instances, 'Instance', id)
-      return {}
-    },
-    consoleLog: async ({ id }) => {
-      found(instances, 'Instance', id)
-      return { output: 'one\ntwo\nthree\n' }
-    },
+    ...fakeGuests(id => found(instances, 'Instance', id)),
     ...fakeFlavors(flavors, () => now, page),
     listImages: async args => page([...images.values()], args),
     getImage: async ({ id }) => found(images, 'Image', id),
@@ -298,12 +284,14 @@ export function createFakeApi(): FakeApi {
     },
     ...fakeQuotas(),
     ...fakeKeyPairs(() => now),
-    listOperations: async ({ subject, open, requestId, kinds, ...rest }) =>
+    listOperations: async ({ subject, open, requestId, kinds, changed, ...rest }) =>
       page(
         newest(operations).filter(
           row =>
             (subject === undefined || row.subject === subject) &&
             (requestId === undefined || row.requestId === requestId) &&
+            (row.endedAt ?? row.startedAt) >= (changed?.from ?? 0) &&
+            (row.endedAt ?? row.startedAt) <= (changed?.to ?? Number.MAX_SAFE_INTEGER) &&
             (kinds === undefined || kinds.includes(row.kind)) &&
             (open === undefined || (row.endedAt === null) === open),
         ),

@@ -61,6 +61,8 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/servers/:id/migrations/:migration': 'GET DELETE',
     '/servers/:id/migrations/:migration/action': 'POST',
     '/servers/:id/os-instance-actions/:requestId': 'GET',
+    '/servers/:id/os-instance-actions': 'GET',
+    '/os-migrations': 'GET',
   }),
   ...rows('done', 'a server has no networks but none and auto, and no volumes; hints that Baton does not know are ignored', {
     '/servers': 'GET POST',
@@ -94,7 +96,6 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
   }),
   ...rows('done', 'no driver tells it: 400 for each host, as Nova answers for such a driver', { '/os-hypervisors/:id/uptime': 'GET' }),
   ...rows('partly', 'the default class can be read; it is set in the configuration of the conductors', { '/os-quota-class-sets/:id': 'GET PUT' }),
-  ...rows('partly', 'lists have no pages by changes-since yet', { '/servers/:id/os-instance-actions': 'GET', '/os-migrations': 'GET' }),
   ...rows('done', 'addresses and security groups are refused, as in Nova for a server without networks', { '/servers/:id/action': 'POST' }),
   ...rows('done', 'disks are local to their host; one cannot be put in the place of another', {
     '/servers/:id/os-volume_attachments': 'GET POST',

@@ -14,6 +14,8 @@ const MAX_SOCKET_PATH = 107
 export interface GuestDoors {
   /** Opens the service of a guest and writes its config drive anew; `environment` is what the guest is told of them. */
   open(spec: GuestSpec, home: string): Promise<Readonly<Record<string, string>>>
+  /** Opens the service of a guest that an earlier agent has launched; one that cannot be opened is said in the log. */
+  reopen(spec: GuestSpec, home: string): Promise<void>
   close(instance: string): Promise<void>
   closeAll(): Promise<void>
 }
@@ -55,11 +57,19 @@ export function createGuestDoors({ env, door, leavePassword }: DoorsOptions): Gu
   return {
     async open(spec, home) {
       await mkdir(home, { recursive: true, mode: 0o700 })
-      const socket = join(home, 'metadata.sock')
+      const socket = socketIn(home)
       const drive = join(home, 'config-drive')
       const served = await serve(spec, socket)
       if (spec.about?.configDrive) await writeDrive(drive, spec)
       return { ...(served ? { BATON_METADATA_SOCKET: socket } : {}), ...(spec.about?.configDrive ? { BATON_CONFIG_DRIVE: drive } : {}) }
+    },
+    async reopen(spec, home) {
+      try {
+        await mkdir(home, { recursive: true, mode: 0o700 })
+        await serve(spec, socketIn(home))
+      } catch (error) {
+        env.log.warn({ instance: spec.instance, error }, 'the metadata service of a guest could not be opened again')
+      }
     },
     close,
     async closeAll() {
@@ -67,6 +77,8 @@ export function createGuestDoors({ env, door, leavePassword }: DoorsOptions): Gu
     },
   }
 }
+
+const socketIn = (home: string): string => join(home, 'metadata.sock')
 
 async function writeDrive(folder: string, spec: GuestSpec): Promise<void> {
   await rm(folder, { recursive: true, force: true })

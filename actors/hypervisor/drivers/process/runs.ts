@@ -204,9 +204,7 @@ export async function openRuns(env: Env, can: Capabilities, folder: string, door
       const { cpuTimeNs, memoryBytes } = await usedBy(pids)
       return { state, uptimeS: await ageS(init), cpuTimeNs, memoryUsedMb: Math.round(memoryBytes / 1024 ** 2) }
     },
-    async reopen({ spec }) {
-      await doors.open(spec, folderOf(spec.instance))
-    },
+    reopen: ({ spec }) => doors.reopen(spec, folderOf(spec.instance)),
     async erase(instance) {
       await doors.close(instance)
       await rm(folderOf(instance), { recursive: true, force: true })
