@@ -64,9 +64,13 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/servers/:id/os-instance-actions': 'GET',
     '/os-migrations': 'GET',
   }),
-  ...rows('done', 'a server has no networks but none and auto, and no volumes; hints that Baton does not know are ignored', {
-    '/servers': 'GET POST',
-  }),
+  ...rows(
+    'done',
+    'a server is created without networks, and with the disk of its image alone: others are attached later. Unknown hints mean nothing',
+    {
+      '/servers': 'GET POST',
+    },
+  ),
   ...rows('done', 'told from the instances there are and were, as long as those that are gone are kept', {
     '/os-simple-tenant-usage': 'GET',
     '/os-simple-tenant-usage/:id': 'GET',
