@@ -26,7 +26,8 @@ test('begin and end, each once, with who asked; the end also where the begin was
   assert.equal(lines, [
     'an operation is under way {"operation":"i1.1","kind":"build","requestId":"req-1","user":"ann","trace":"t"}',
     'an operation has ended {"operation":"i1.1","kind":"build","requestId":"req-1","user":"ann","trace":"t","status":"done"}',
-    'an operation has ended {"operation":"i2.1","kind":"build","requestId":"req-1","user":"ann","trace":"t","status":"failed","fault":{"code":"DriverFault","message":"m"}}',
+    'an operation has ended {"operation":"i2.1","kind":"build","requestId":"req-1","user":"ann","trace":"t",' +
+      '"status":"failed","fault":{"code":"DriverFault","message":"m"}}',
   ])
 })
 
