@@ -19,8 +19,9 @@ export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/bo
 export * from './instance/list.ts'
 export type { KeyPairApi, KeyPairBody } from './key-pairs/body.ts'
 export type { Move, OperationBody, OperationStatus, Progress, StepRecord } from './operation/body.ts'
-export type { HostPlacement, Ratios } from './placement/amounts.ts'
+export type { HostPlacement, Ratios, Resources } from './placement/amounts.ts'
 export * from './placement/bodies.ts'
+export type { NameKind, PlacementNames } from './placement/names.ts'
 export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
 
 import type { Amounts, QuotaBody, QuotaDifference } from './kernel/quota.ts'

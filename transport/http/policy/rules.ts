@@ -10,8 +10,11 @@ const MEMBER = 'rule:project_member_api or rule:context_is_admin'
 const READER = 'rule:project_reader_api or rule:context_is_admin'
 const OWNER = 'rule:owner or rule:context_is_admin'
 const ANYONE = '@'
+/** Who looks after hosts, and the services that ask Placement. */
+const SERVICE = 'rule:context_is_admin or role:service'
 
 const all = (rule: string, ...names: readonly string[]): Record<string, string> => Object.fromEntries(names.map(name => [name, rule]))
+const placement = (rule: string, ...names: readonly string[]) => all(rule, ...names.map(name => `placement:${name}`))
 const nova = (rule: string, ...names: readonly string[]) => all(rule, ...names.map(name => `os_compute_api:${name}`))
 
 export const RULES: Readonly<Record<string, string>> = {
@@ -45,6 +48,16 @@ export const RULES: Readonly<Record<string, string>> = {
   ...nova(READER, 'os-quota-sets:show', 'os-quota-sets:detail'),
   ...nova(ANYONE, 'os-quota-sets:defaults'),
   ...nova(ADMIN, 'os-quota-class-sets:show', 'os-quota-class-sets:update', 'limits:other_project'),
+  ...placement(SERVICE, 'resource_providers:list', 'resource_providers:create', 'resource_providers:show', 'resource_providers:update'),
+  ...placement(SERVICE, 'resource_providers:delete', 'resource_providers:usages', 'resource_providers:allocations:list'),
+  ...placement(SERVICE, ...['list', 'create', 'show', 'update', 'delete'].map(name => `resource_providers:inventories:${name}`)),
+  ...placement(SERVICE, ...['list', 'create', 'show', 'update', 'delete'].map(name => `resource_classes:${name}`)),
+  ...placement(SERVICE, ...['list', 'update'].map(name => `resource_providers:aggregates:${name}`)),
+  ...placement(SERVICE, ...['list', 'update', 'delete'].map(name => `resource_providers:traits:${name}`)),
+  ...placement(SERVICE, ...['list', 'show', 'update', 'delete'].map(name => `traits:${name}`)),
+  ...placement(SERVICE, ...['list', 'update', 'delete', 'manage'].map(name => `allocations:${name}`)),
+  ...placement(SERVICE, 'allocation_candidates:list', 'reshaper:reshape'),
+  ...placement('rule:project_reader_api or rule:context_is_admin or role:service', 'usages'),
   ...all(READER, 'get_image', 'get_images'),
   ...all(MEMBER, 'delete_image'),
   ...all(ADMIN, 'baton:cluster', 'baton:hosts', 'baton:doctor', 'baton:schedule', 'baton:disks:all', 'baton:operations:all', 'baton:quotas:check'),
