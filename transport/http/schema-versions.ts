@@ -18,6 +18,8 @@ declare module 'fastify' {
     readonly strictQuery?: boolean
     /** N of the microversion 1.N with which a route of Placement came. */
     readonly placementSince?: number
+    /** JSON Schema of a body that the route itself reads, for the OpenAPI document alone. */
+    readonly describedBody?: object
   }
 }
 
