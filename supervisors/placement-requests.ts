@@ -22,6 +22,7 @@ import { resourcesOf } from '../actors/placement/specs.ts'
 import { zoneOfHost, zonesOf } from '../actors/placement/zones.ts'
 import type { PlacementService } from './placement.ts'
 import type { Quotas } from './quotas.ts'
+import { resourceRequests } from './resource-requests.ts'
 
 export interface PlacementRequestsOptions {
   readonly views: Views
@@ -107,6 +108,7 @@ export function placementRequests({ views, call, explain, bootable, get, list, q
 
   return {
     checkPlacement,
+    ...resourceRequests({ call, get, list }),
     listAggregates: aggregates,
     async getAggregate({ id }) {
       const found = (await aggregates()).find(a => a.id === id)

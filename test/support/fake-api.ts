@@ -196,7 +196,7 @@ export function createFakeApi(): FakeApi {
   const healthy: DoctorBody = { at: now, tookMs: 3, findings: [], leftOff: 0, unseen: [], looked: NOTHING_SEEN, repairs: [] }
 
   const real: ClusterApi = {
-    ...fakePlacement({ flavors, hosts, now: () => now }),
+    ...fakePlacement({ flavors, hosts, instances, now: () => now }),
     createInstances: async args => create(args),
     getInstance: async ({ id }) => found(instances, 'Instance', id),
     listInstances: async ({ name, vmState, host, project, changed, sort, deleted = false, ...rest }) =>

@@ -30,4 +30,7 @@ export const USER = 'default'
 
 export const COMPUTE = '/compute/v2.1'
 export const IMAGE = '/image/v2'
+export const PLACEMENT = '/placement'
+/** Whether a URL's path, or the pattern of a route, is Placement's. */
+export const isPlacement = (path: string): boolean => /^\/placement(?:[/?]|$)/.test(path)
 export const BATON = '/baton/v1'

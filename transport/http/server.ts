@@ -13,7 +13,7 @@ import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { aggregateRoutes } from './aggregates.ts'
 import { batonRoutes } from './baton.ts'
-import { COMPUTE, type HttpContext, type Readiness } from './context.ts'
+import { COMPUTE, type HttpContext, isPlacement, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
 import { doctorRoutes } from './doctor.ts'
 import { faultBody, HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
@@ -31,10 +31,11 @@ import { imageRoutes } from './images.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { keyPairRoutes } from './key-pairs.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
-import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
+import { COMPUTE_API, MIN_MINOR, minorOf, nameMicroversion, PLACEMENT_API } from './microversion.ts'
 import { migrationRoutes } from './migrations.ts'
 import { watchRoutes } from './not-found.ts'
 import { placementRoutes } from './placement.ts'
+import { placementApiRoutes } from './placement-api/index.ts'
 import { quotaRoutes } from './quotas.ts'
 import { watchVersions } from './schema-versions.ts'
 import { serverActionRoutes } from './server-actions.ts'
@@ -102,6 +103,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   })
   app.server.maxConnections = limits.maxConnections
   app.decorateRequest('novaMinor', MIN_MINOR)
+  app.decorateRequest('placementMinor', PLACEMENT_API.minMinor)
   app.addHook('preClose', async () => {
     closing = true
     // From here on Node times nobody out, so a client that neither sends nor reads would hold us for ever.
@@ -124,9 +126,13 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     if (request.url.length > limits.urlBytes) throw new HttpRefusal(414, `The URL is longer than ${limits.urlBytes} bytes.`)
     refuseOtherSites(request)
     inFlight(reply.raw)
-    if (!route.startsWith(COMPUTE)) return
-    request.novaMinor = minorOf(request)
-    nameMicroversion(reply, request.novaMinor)
+    if (route.startsWith(COMPUTE)) {
+      request.novaMinor = minorOf(request, COMPUTE_API)
+      nameMicroversion(reply, COMPUTE_API, request.novaMinor)
+    } else if (isPlacement(route)) {
+      request.placementMinor = minorOf(request, PLACEMENT_API)
+      nameMicroversion(reply, PLACEMENT_API, request.placementMinor)
+    }
   })
 
   if (options.identity) withIdentity(app, api, options.identity)
@@ -148,6 +154,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   aggregateRoutes(app, context)
   groupRoutes(app, context)
   placementRoutes(app, context)
+  placementApiRoutes(app, context)
   hypervisorRoutes(app, context)
   serviceRoutes(app, context)
   migrationRoutes(app, context)
