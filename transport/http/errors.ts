@@ -72,8 +72,9 @@ export const notFound = (what: string, id: string): BatonError => new BatonError
 /** Text of a client as it may stand in a message: short and on one line. */
 export const printable = (text: string): string => JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text).slice(1, -1)
 
-export const faultBody = (status: number, message: string): Record<string, { code: number; message: string }> => ({
-  [FAULT_NAMES[status] ?? 'computeFault']: { code: status, message },
+/** `retryAfter`, in seconds, is in the body where a limit is to be waited for, as Nova's Fault has it. */
+export const faultBody = (status: number, message: string, retryAfter?: string): object => ({
+  [FAULT_NAMES[status] ?? 'computeFault']: { code: status, message, ...(status === 429 && retryAfter !== undefined ? { retryAfter } : {}) },
 })
 
 const isIdentity = (url: string): boolean => /^\/identity(?:[/?]|$)/.test(url)
@@ -136,7 +137,11 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     .code(problem.status)
     .headers({ ...problem.headers, ...requestIdHeaders(request.id), 'x-baton-error': problem.code })
     .type('application/json; charset=utf-8')
-    .send(isIdentity(request.url) ? keystoneFault(problem.status, problem.message) : faultBody(problem.status, problem.message))
+    .send(
+      isIdentity(request.url)
+        ? keystoneFault(problem.status, problem.message)
+        : faultBody(problem.status, problem.message, problem.headers['retry-after']),
+    )
 }
 
 export const requestIdHeaders = (id: string): Record<string, string> => ({ 'x-openstack-request-id': id, 'x-compute-request-id': id })
