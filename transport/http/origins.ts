@@ -26,9 +26,13 @@ const isPreflight = ({ method, headers }: FastifyRequest): boolean => method ===
 
 /** `console`: an origin such as `https://console.example.org`, or null when the console comes from here. */
 export function guardOrigins(app: FastifyInstance, console: string | null): void {
-  app.addHook('onRequest', async (request, reply) => {
+  if (console !== null) {
     // What is answered depends on it, and a cache must know.
-    if (console !== null) reply.header('vary', 'Origin')
+    app.addHook('onSend', async (_request, reply) => {
+      reply.header('vary', [reply.getHeader('vary'), 'Origin'].filter(name => name !== undefined).join(', '))
+    })
+  }
+  app.addHook('onRequest', async (request, reply) => {
     const { origin } = request.headers
     if (origin === undefined) return
     if (origin !== console) {
