@@ -47,12 +47,19 @@ async function fromFile(endpoint: string, env: Variables): Promise<Cloud | null>
   }
 }
 
-let trusted = false
+let trusted: Promise<void> | null = null
 
-/** Makes this process trust the authority that OS_CACERT or `clouds.yaml` names for an https endpoint. Throws `BadRequest` when it cannot be read. */
-export async function trustAuthority(endpoint: string, env: Variables = process.env): Promise<void> {
-  if (trusted || !endpoint.startsWith('https:')) return
-  trusted = true
+/**
+ * Makes this process trust the authority that OS_CACERT or `clouds.yaml` names for an https endpoint, once; all requests wait for that. Rejects
+ * `BadRequest` when it cannot be read.
+ */
+export function trustAuthority(endpoint: string, env: Variables = process.env): Promise<void> {
+  if (!endpoint.startsWith('https:')) return Promise.resolve()
+  trusted ??= trust(endpoint, env)
+  return trusted
+}
+
+async function trust(endpoint: string, env: Variables): Promise<void> {
   const file = env.OS_CACERT || (await fromFile(endpoint, env))?.cacert
   if (!file) return
   try {

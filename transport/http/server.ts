@@ -1,8 +1,8 @@
 /**
  * The HTTP face: Nova's and Glance's paths, Baton's own, and health. It knows the cluster only as a `ClusterApi`.
  *
- * The way of a request: limits and guards (`onRequest`; those of the socket are in `listener.ts`), JSON, schema (`validation.ts`), route, and on any error
- * `errors.ts`. Every answer carries the request id, under which operations and logs can be found.
+ * The way of a request: the socket's limits (`listener.ts`), limits and guards (`onRequest`), JSON, schema (`validation.ts`), route, and on
+ * any error `errors.ts`. Every answer carries the request id, under which operations and logs can be found.
  */
 import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance } from 'fastify'
