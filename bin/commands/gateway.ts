@@ -55,7 +55,7 @@ export async function run(options: Options): Promise<void> {
     consoleOrigin: config.http.consoleOrigin,
     trustedProxies: config.http.trustedProxies,
     isReady() {
-      const reasons = [...(gateway.ready() ? [] : ['no conductor can be reached']), ...(leaving ? ['this node is shutting down'] : [])]
+      const reasons = [...gateway.lacks(), ...(leaving ? ['this node is shutting down'] : [])]
       return { ready: reasons.length === 0, reasons, leaving }
     },
     metrics: () => metrics.text(),
