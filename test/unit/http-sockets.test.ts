@@ -87,6 +87,15 @@ test('a body in chunks without an end is cut off, however busily it trickles, an
     await healthy(port)
   }))
 
+test('who was refused cannot go on sending for ever either', () =>
+  serving({ requestTimeoutMs: 300 }, async (_face, port) => {
+    const client = await dial(port, 'POST /nope HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n')
+    const trickle = setInterval(() => client.socket.write('1\r\n \r\n'), 20)
+    await client.ended
+    clearInterval(trickle)
+    await healthy(port)
+  }))
+
 test('a client that leaves in the middle of its body is no defect', () =>
   serving({}, async (face, port) => {
     const client = await dial(port, `POST ${SERVERS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"ser`)

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
+import type { FastifyRequest } from 'fastify'
 import { faultBody, requestIdHeaders } from './errors.ts'
 import type { HttpLimits } from './limits.ts'
 import { TLS_MIN, type TlsPair } from './tls.ts'
@@ -21,7 +22,8 @@ export function createListener(limits: HttpLimits, tls: TlsPair | null, handler:
   const options = {
     maxHeaderSize: limits.headerBytes,
     headersTimeout,
-    requestTimeout: limits.requestTimeoutMs,
+    // Node's would be for all requests alike, and there are some whose body may take hours; `limitBody` is asked for each.
+    requestTimeout: 0,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(LOOK_MS, headersTimeout),
   }
@@ -31,6 +33,16 @@ export function createListener(limits: HttpLimits, tls: TlsPair | null, handler:
   server.setTimeout(limits.idleTimeoutMs)
   server.maxConnections = limits.maxConnections
   return server
+}
+
+/** Refuses a request that has not arrived in full within so long. */
+export function limitBody({ raw }: FastifyRequest, timeoutMs: number): void {
+  if (raw.complete) return
+  const late = setTimeout(() => {
+    if (!raw.complete) refuseConnection(Object.assign(new Error('the request is late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), raw.socket)
+  }, timeoutMs)
+  late.unref()
+  for (const event of ['end', 'close']) raw.once(event, () => clearTimeout(late))
 }
 
 /** What Node's parser refuses, before there is a request. */

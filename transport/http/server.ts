@@ -27,7 +27,7 @@ import { imageRoutes } from './images.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { keyPairRoutes } from './key-pairs.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
-import { createListener, refuseConnection } from './listener.ts'
+import { createListener, limitBody, refuseConnection } from './listener.ts'
 import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
 import { migrationRoutes } from './migrations.ts'
 import { watchRoutes } from './not-found.ts'
@@ -116,7 +116,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const rates = options.rates ?? NO_RATE_LIMITS
   const nowMs = (): number => performance.now()
 
-  app.addHook('onRequest', async (request, reply) => void reply.headers(requestIdHeaders(request.id)))
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(requestIdHeaders(request.id))
+    // Before anything refuses it: what is left of a refused body may be sent just as slowly.
+    limitBody(request, limits.requestTimeoutMs)
+  })
   guardOrigins(app, options.consoleOrigin ?? null)
   limitAddresses(app, rates, nowMs)
   const inFlight = inFlightGuard(limits.maxInFlight)
