@@ -25,7 +25,7 @@ from instance, lateral (
   select gen_random_uuid()::text as id, 'copy-' || n as name, case when n % $1 = 0 then 'small' else 'project-' || n % 50 end as project,
     'nowhere-' || n % 200 as host, created_at - n as at
   from generate_series(1, $2) n
-) c where id = $3`
+) c where instance.id = $3`
 
 interface Page {
   readonly tookMs: number
