@@ -115,8 +115,8 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     // Chosen once, so that a gateway that is started again is where clients knew it.
     const port = config.http.port === 0 ? await freePort() : config.http.port
     const { certFile, caFile } = config.http.tls
-    const url_ = `${certFile === null ? 'http' : 'https'}://${reachable(config.http.host)}:${port}`
-    const admin = config.auth.mode === 'token' ? await prepareCredentials(folder, url_, caFile) : null
+    const reached = `${certFile === null ? 'http' : 'https'}://${reachable(config.http.host)}:${port}`
+    const admin = config.auth.mode === 'token' ? await prepareCredentials(folder, reached, caFile) : null
     const specs = specsOf(options, folder, url, seeds, port, admin?.password)
     const endpoint = await startAll(specs)
     const file: ClusterFile = { endpoint, pid: process.pid, conductors: seeds }

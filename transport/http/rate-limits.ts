@@ -68,10 +68,12 @@ const ROUNDING_MS = 1e-6
 /** Whoever has one IPv6 address usually has its whole /64. */
 export function addressKey(ip: string): string {
   if (!isIPv6(ip) || ip.includes('.')) return ip
-  const [head = '', tail] = ip.split('::')
-  const [front, back] = [head, tail ?? ''].map(part => part.split(':').filter(group => group !== '')) as [string[], string[]]
-  const gap = tail === undefined ? [] : Array.from({ length: 8 - front.length - back.length }, () => '0')
-  return `${[...front, ...gap, ...back].slice(0, 4).join(':')}::/64`
+  const groupsOf = (part = ''): string[] => part.split(':').filter(group => group !== '')
+  const [front, back] = ip.split('::')
+  const [before, after] = [groupsOf(front), groupsOf(back)]
+  // What `::` stands for; nothing in an address that is written out.
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0')
+  return `${[...before, ...zeros, ...after].slice(0, 4).join(':')}::/64`
 }
 
 const refusal = (whose: string, perSecond: number, waitMs: number): BatonError =>
