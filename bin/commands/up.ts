@@ -51,7 +51,8 @@ export async function run(options: Options): Promise<void> {
 
 /** Starts the same command in the background, and waits until it says that it is ready or has ended. */
 async function detach(options: Options): Promise<void> {
-  const folder = await openDataFolder(settingsOf(options).data.folder)
+  const config = settingsOf(options)
+  const folder = await openDataFolder(config.data.folder)
   mkdirSync(join(folder, 'logs'), { recursive: true, mode: 0o700 })
   const logFile = join(folder, 'logs', 'up.log')
   const log = openSync(logFile, 'w', 0o600)
@@ -69,4 +70,5 @@ async function detach(options: Options): Promise<void> {
   child.disconnect()
   child.unref()
   console.log(`Baton is ready at ${ready.endpoint} after ${ready.note} s (pid ${child.pid}); \`baton down\` stops it`)
+  if (config.auth.mode === 'token') console.log(`The password of admin is in ${join(folder, 'clouds.yaml')} and ${join(folder, 'openrc')}`)
 }
