@@ -16,6 +16,8 @@ export const BATON = fileURLToPath(new URL('../../bin/baton', import.meta.url))
 export const SERVERS = '/compute/v2.1/servers'
 export const FAKE_IMAGE = '00000000-0000-4000-8000-0000000000fa'
 
+/** Nobody is asked who they are: most tests are not about that, and a password costs a tenth of a second of CPU. */
+const ENV = { ...process.env, NO_COLOR: '1', BATON_AUTH_MODE: 'none' }
 const READY_MS = 90_000
 const STOP_MS = 40_000
 const LOOK_MS = 50
@@ -84,7 +86,7 @@ export interface RunOptions {
 /** Runs `baton` with these arguments to its end. */
 export async function baton(args: readonly string[], { env = {}, cwd, boundMs = 60_000 }: RunOptions = {}): Promise<Ended> {
   const child = spawn(BATON, args, {
-    env: { ...process.env, NO_COLOR: '1', ...env },
+    env: { ...ENV, ...env },
     ...(cwd === undefined ? {} : { cwd }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -125,7 +127,7 @@ export interface Started {
 export function startBaton(args: readonly string[], { env = {}, cwd, inside = [] }: RunOptions = {}): Started {
   const [program = BATON, ...words] = [...inside, BATON, ...args]
   const child = spawn(program, words, {
-    env: { ...process.env, NO_COLOR: '1', ...env },
+    env: { ...ENV, ...env },
     ...(cwd === undefined ? {} : { cwd }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -8,6 +8,8 @@ export interface Readiness {
   readonly ready: boolean
   /** Why not, for people; empty when ready. */
   readonly reasons: readonly string[]
+  /** This node is about to end: it still answers, and wants no new clients. */
+  readonly leaving?: boolean
 }
 
 export interface HttpContext {

@@ -74,8 +74,9 @@ export const notFound = (what: string, id: string): BatonError => new BatonError
 /** Text of a client as it may stand in a message: short and on one line. */
 export const printable = (text: string): string => JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text).slice(1, -1)
 
-export const faultBody = (status: number, message: string): Record<string, { code: number; message: string }> => ({
-  [FAULT_NAMES[status] ?? 'computeFault']: { code: status, message },
+/** `retryAfter`, in seconds, is in the body where a limit is to be waited for, as Nova's Fault has it. */
+export const faultBody = (status: number, message: string, retryAfter?: string): object => ({
+  [FAULT_NAMES[status] ?? 'computeFault']: { code: status, message, ...(status === 429 && retryAfter !== undefined ? { retryAfter } : {}) },
 })
 
 const isIdentity = (url: string): boolean => /^\/identity(?:[/?]|$)/.test(url)
@@ -102,7 +103,8 @@ const ERROR_CODE_MINOR = 23
 /** The error body of the service that a request went to. */
 function bodyOf(problem: Problem, error: unknown, request: FastifyRequest): object {
   if (isPlacement(request.url)) return placementFault(problem, error, request)
-  return (isIdentity(request.url) ? keystoneFault : faultBody)(problem.status, problem.message)
+  if (isIdentity(request.url)) return keystoneFault(problem.status, problem.message)
+  return faultBody(problem.status, problem.message, problem.headers['retry-after'])
 }
 
 const plain = (status: number, code: ErrorCode, message: string): Problem => ({ status, code, message, headers: {}, hidden: false })
