@@ -6,7 +6,8 @@ import type { Note } from './clients.ts'
 import type { Fault } from './faults/fault.ts'
 import { RULE_NAMES } from './judge.ts'
 import type { Deed } from './nemesis.ts'
-import type { ChaosResult, TakeOver } from './run.ts'
+import type { ChaosResult } from './run.ts'
+import { type Evacuation, evacuationFigures, type TakeOver, takeOverFigures } from './times.ts'
 
 const WIDTH = 1120
 const LEFT = 210
@@ -53,7 +54,7 @@ ${verdict}
 ${timeline(run)}
 <h2>Take-overs and evacuations</h2>
 ${takeOverLine(run.takeOvers)}
-<p>${run.evacuated} evacuations of instances whose host was lost.</p>
+${evacuationLine(run.evacuations)}
 <div class="beside"><section>
 <h2>Operations, and how they ended</h2>
 ${operationsTable(run.notes)}
@@ -136,17 +137,9 @@ function takeOverLine(takeOvers: readonly TakeOver[]): string {
   return `<p>From kill -9 to the first step that another conductor resumed: ${takeOverFigures(takeOvers)}.</p>`
 }
 
-export function takeOverFigures(takeOvers: readonly TakeOver[]): string {
-  const figures = (times: readonly number[]): string =>
-    times.length === 0 ? 'none' : `${times.length}, p50 ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`
-  const alone = takeOvers.filter(t => t.alone).map(t => t.ms)
-  return `${figures(takeOvers.map(t => t.ms))}; while nothing else was wrong ${figures(alone)}`
-}
-
-/** The smallest of the values that is not below this share of them. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0
+function evacuationLine(evacuations: readonly Evacuation[]): string {
+  if (evacuations.length === 0) return '<p class="dim">No host was lost with an instance on it that is to be evacuated.</p>'
+  return `<p>Instances made anew elsewhere because their host was lost: ${evacuationFigures(evacuations)}.</p>`
 }
 
 /** How often each kind was asked for and how it ended. */

@@ -2,9 +2,10 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { DriverMethod } from '../../actors/hypervisor/drivers/rules.ts'
 import { HIGHLY_AVAILABLE, type Note } from '../../bin/chaos/clients.ts'
-import { type Evidence, evacuations, judge, RULE_NAMES } from '../../bin/chaos/judge.ts'
-import { percentile, reportOf, tally } from '../../bin/chaos/report.ts'
-import { chanceOf, takeOverTimes } from '../../bin/chaos/run.ts'
+import { type Evidence, judge, RULE_NAMES } from '../../bin/chaos/judge.ts'
+import { reportOf, tally } from '../../bin/chaos/report.ts'
+import { chanceOf } from '../../bin/chaos/run.ts'
+import { evacuationTimes, percentile, takeOverTimes } from '../../bin/chaos/times.ts'
 
 const note = (what: Note['what'], instance: string, outcome: Note['outcome'] = 'acknowledged', detail = ''): Note => ({
   askedAt: 0,
@@ -83,7 +84,6 @@ test('a guest that its watchdog stopped may run elsewhere from then on', () => {
   const moved = { ...GOOD, effects, guests, instances: [{ id: 'a', status: 'ACTIVE', host: 'h3' }], notes: [...GOOD.notes, HA] }
   const inTime = { ...moved, lapses: [{ host: 'h1', instance: 'a', at: 70 }] }
   assert.equal(judge(inTime), [])
-  assert.is(evacuations(inTime), 1)
   assert.equal(rulesBroken({ ...moved, lapses: [{ host: 'h1', instance: 'a', at: 90 }] }), ['an instance runs in one place'])
 })
 
@@ -132,13 +132,13 @@ test('the report shows the verdict, and names as text', () => {
     notes: GOOD.notes,
     violations: [],
     takeOvers,
-    evacuated: 3,
+    evacuations: [{ instance: 'a', from: 'h1', to: 'h2', outageMs: 4000, sinceFaultMs: null }],
     leftOut: [],
     kept: null,
   }
   const page = reportOf(run, [fault])
   assert.match(page, /No violation/)
-  assert.match(page, /3 evacuations/)
+  assert.match(page, /1, p50 4000 ms, p99 4000 ms without a running guest; since their host was cut off none/)
   assert.match(page, /2, p50 500 ms, p99 700 ms; while nothing else was wrong 1, p50 500 ms/)
   assert.match(page, /&#60;conductor-1&#62;/)
   assert.not.match(page, /<conductor-1>/)
@@ -152,6 +152,26 @@ test('a take-over is measured from its kill to the first resumed step before the
   assert.equal(takeOverTimes(deeds, [9000, 10_800, 11_000, 35_000, 70_000]), [
     { ms: 800, alone: true },
     { ms: 5000, alone: false },
+  ])
+})
+
+test('an evacuation is measured from the last lapse of its instance before it, and from the fault that lasted at that host', () => {
+  const deed = (fault: string, victim: string, beganAt: number, healedAt: number) => ({ fault, victim, beganAt, healedAt })
+  const deeds = [deed('kill-agent', 'h1', 500, 500), deed('lose-host', 'h1', 1000, 20_000), deed('lose-host', 'h2', 1000, 8000)]
+  const lapses = [
+    { host: 'h1', instance: 'a', at: 9000 },
+    { host: 'h1', instance: 'a', at: 400 },
+    { host: 'h2', instance: 'b', at: 9500 },
+    { host: 'h1', instance: 'c', at: 9000 },
+  ]
+  const arrived = [effect(14_000, 'b', 'receive', 2), effect(13_000, 'a', 'receive', 2), effect(300, 'a', 'receive', 1)]
+  const effects = new Map([
+    ['h3', arrived],
+    ['h1', [effect(30_000, 'c', 'receive', 2)]],
+  ])
+  assert.equal(evacuationTimes(deeds, { effects, lapses }), [
+    { instance: 'a', from: 'h1', to: 'h3', outageMs: 4000, sinceFaultMs: 12_000 },
+    { instance: 'b', from: 'h2', to: 'h3', outageMs: 4500, sinceFaultMs: null },
   ])
 })
 
