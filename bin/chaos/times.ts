@@ -3,6 +3,8 @@ import type { Evidence } from './judge.ts'
 import type { Deed } from './nemesis.ts'
 
 export interface TakeOver {
+  /** When that conductor was killed, ms since 1970. */
+  readonly at: number
   /** From kill -9 to the first step that another conductor resumed. */
   readonly ms: number
   /** Nothing else was wrong meanwhile: another fault, such as a database that is away, would be in this time too. */
@@ -12,6 +14,8 @@ export interface TakeOver {
 /** An instance was made anew on another host after its watchdog had stopped it. */
 export interface Evacuation {
   readonly instance: string
+  /** When it ran again, ms since 1970. */
+  readonly at: number
   readonly from: string
   readonly to: string
   /** From the end of the guest on its host to its beginning on the other, when nothing of it ran. */
@@ -34,7 +38,7 @@ export function takeOverTimes(deeds: readonly Deed[], resumed: readonly number[]
     const first = resumed.find(at => at >= kill.beganAt && at < end)
     if (first === undefined) return []
     const alone = deeds.every(d => d === kill || d.beganAt > first || d.healedAt + AFTERMATH_MS < kill.beganAt)
-    return [{ ms: first - kill.beganAt, alone }]
+    return [{ at: kill.beganAt, ms: first - kill.beganAt, alone }]
   })
 }
 
@@ -47,7 +51,7 @@ export function evacuationTimes(deeds: readonly Deed[], { effects, lapses }: Pic
       const lapse = lapses.filter(l => l.instance === instance && l.at <= at).toSorted((a, b) => b.at - a.at)[0]
       if (!lapse || lapse.host === host) return []
       const fault = deeds.find(d => d.victim === lapse.host && d.beganAt <= lapse.at && d.healedAt > lapse.at)
-      return [{ instance, from: lapse.host, to: host, outageMs: at - lapse.at, sinceFaultMs: fault ? at - fault.beganAt : null }]
+      return [{ instance, at, from: lapse.host, to: host, outageMs: at - lapse.at, sinceFaultMs: fault ? at - fault.beganAt : null }]
     })
 }
 

@@ -4,7 +4,8 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Call, given, integer, text } from '../call.ts'
 import type { Fault } from '../chaos/faults/fault.ts'
 import { FAULTS } from '../chaos/faults/index.ts'
-import { reportOf, tally, wentWell } from '../chaos/report.ts'
+import { wentWell } from '../chaos/pictures.ts'
+import { acceptedOf, reportOf, tally } from '../chaos/report.ts'
 import { type ChaosResult, runChaos } from '../chaos/run.ts'
 import { evacuationFigures, takeOverFigures } from '../chaos/times.ts'
 
@@ -79,9 +80,8 @@ function summary({ seed, deeds, notes, violations, takeOvers, evacuations, leftO
   if (takeOvers.length > 0) console.log(`take-overs: ${takeOverFigures(takeOvers)}`)
   if (evacuations.length > 0) console.log(`evacuations: ${evacuationFigures(evacuations)}`)
   for (const { rule, what } of violations) console.log(`VIOLATION  ${rule}: ${what}`)
-  const accepted = notes.filter(n => n.outcome === 'acknowledged').length
   console.log(
-    `seed ${seed}: ${deeds.length} faults, ${accepted} accepted, ${notes.filter(wentWell).length} ended well, ${violations.length} violations`,
+    `seed ${seed}: ${deeds.length} faults, ${acceptedOf(notes)} accepted, ${notes.filter(wentWell).length} ended well, ${violations.length} violations`,
   )
   if (file !== undefined) console.log(`report: ${file}`)
   if (kept !== null) console.log(`kept: ${kept}`)

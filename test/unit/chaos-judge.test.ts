@@ -121,8 +121,8 @@ test('the report shows the verdict, and names as text', () => {
   const deed = { fault: 'kill-conductor', victim: '<conductor-1>', beganAt: 1000, healedAt: 2000 }
   const fault = { name: 'kill-conductor', about: 'a & b', network: false, lastsMs: [0, 0] as const, inject: async () => null }
   const takeOvers = [
-    { ms: 500, alone: true },
-    { ms: 700, alone: false },
+    { at: 1000, ms: 500, alone: true },
+    { at: 1000, ms: 700, alone: false },
   ]
   const run = {
     seed: 7,
@@ -132,7 +132,7 @@ test('the report shows the verdict, and names as text', () => {
     notes: GOOD.notes,
     violations: [],
     takeOvers,
-    evacuations: [{ instance: 'a', from: 'h1', to: 'h2', outageMs: 4000, sinceFaultMs: null }],
+    evacuations: [{ instance: 'a', at: 9000, from: 'h1', to: 'h2', outageMs: 4000, sinceFaultMs: null }],
     leftOut: [],
     kept: null,
   }
@@ -150,8 +150,8 @@ test('a take-over is measured from its kill to the first resumed step before the
   const kills = [deed('kill-conductor', 10_000, 10_000), deed('kill-conductor', 30_000, 30_000), deed('kill-conductor', 50_000, 50_000)]
   const deeds = [...kills, deed('database-away', 25_000, 31_000)]
   assert.equal(takeOverTimes(deeds, [9000, 10_800, 11_000, 35_000, 70_000]), [
-    { ms: 800, alone: true },
-    { ms: 5000, alone: false },
+    { at: 10_000, ms: 800, alone: true },
+    { at: 30_000, ms: 5000, alone: false },
   ])
 })
 
@@ -170,8 +170,8 @@ test('an evacuation is measured from the last lapse of its instance before it, a
     ['h1', [effect(30_000, 'c', 'receive', 2)]],
   ])
   assert.equal(evacuationTimes(deeds, { effects, lapses }), [
-    { instance: 'a', from: 'h1', to: 'h3', outageMs: 4000, sinceFaultMs: 12_000 },
-    { instance: 'b', from: 'h2', to: 'h3', outageMs: 4500, sinceFaultMs: null },
+    { instance: 'a', at: 13_000, from: 'h1', to: 'h3', outageMs: 4000, sinceFaultMs: 12_000 },
+    { instance: 'b', at: 14_000, from: 'h2', to: 'h3', outageMs: 4500, sinceFaultMs: null },
   ])
 })
 
