@@ -102,7 +102,7 @@ function strip(name: string, dots: readonly Dot[], goalsMs: readonly number[], x
   )
   const circles = dots.map(({ at, ms, title, faint }) => {
     const fill = faint ? 'var(--paper)' : 'var(--flow)'
-    return `<circle cx="${x(at)}" cy="${yOf(ms)}" r="3.5" fill="${fill}" stroke="var(--flow)" stroke-width="1.5"><title>${safe(title)}</title></circle>`
+    return `<circle class="dot" cx="${x(at)}" cy="${yOf(ms)}" r="3.5" fill="${fill}"><title>${safe(title)}</title></circle>`
   })
   const scale = goalsMs.length > 0 ? '' : (most / 1100).toFixed(1)
   return { tall: STRIP, draw: top => `${heading(top, name, scale)}<g transform="translate(0 ${top})">${goals.join('')}${circles.join('')}</g>` }

@@ -30,6 +30,7 @@ h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem
 .figures b { display: block; font-size: 1.5rem; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums }
 svg { width: 100%; height: auto; display: block }
 text { fill: var(--dim); font-size: 11px; font-family: system-ui, sans-serif } text.name { fill: var(--ink) }
+.dot { stroke: var(--flow); stroke-width: 1.5 }
 .goal { stroke: var(--good); stroke-width: .8; stroke-dasharray: 4 4 }
 table { border-collapse: collapse }
 td, th { padding: .15rem 1rem .15rem 0; text-align: left; border-bottom: 1px solid var(--line) } th { font-weight: 400 }
