@@ -80,9 +80,8 @@ function summary({ seed, deeds, notes, violations, takeOvers, evacuations, leftO
   if (takeOvers.length > 0) console.log(`take-overs: ${takeOverFigures(takeOvers)}`)
   if (evacuations.length > 0) console.log(`evacuations: ${evacuationFigures(evacuations)}`)
   for (const { rule, what } of violations) console.log(`VIOLATION  ${rule}: ${what}`)
-  console.log(
-    `seed ${seed}: ${deeds.length} faults, ${acceptedOf(notes)} accepted, ${notes.filter(wentWell).length} ended well, ${violations.length} violations`,
-  )
+  const counts = [`${deeds.length} faults`, `${acceptedOf(notes)} accepted`, `${notes.filter(wentWell).length} ended well`]
+  console.log(`seed ${seed}: ${counts.join(', ')}, ${violations.length} violations`)
   if (file !== undefined) console.log(`report: ${file}`)
   if (kept !== null) console.log(`kept: ${kept}`)
 }
