@@ -65,7 +65,10 @@ ${panels.map((panel, i) => panel.draw(tops[i] ?? 0)).join('\n')}
 }
 
 function panelsOf({ beganAt, endedAt, notes, takeOvers, evacuations }: ChaosResult, x: Across): Panel[] {
-  const kills = takeOvers.map(({ at, ms, alone }) => ({ at, ms, title: `take-over, ${ms} ms${alone ? '' : ', amid other faults'}`, faint: !alone }))
+  const kills = takeOvers.map(({ at, ms, amid }) => {
+    const title = `take-over, ${ms} ms${amid.length === 0 ? '' : `, amid ${amid.join(', ')}`}`
+    return { at, ms, title, faint: amid.length > 0 }
+  })
   const moves = evacuations.map(({ at, outageMs, from, to }) => ({ at, ms: outageMs, title: `${from} to ${to}, ${outageMs} ms`, faint: false }))
   return [
     flow(wellPerSecond(notes, beganAt, Math.max(1, Math.ceil((endedAt - beganAt) / 1000))), second => x(beganAt + second * 1000)),

@@ -7,8 +7,8 @@ export interface TakeOver {
   readonly at: number
   /** From kill -9 to the first step that another conductor resumed. */
   readonly ms: number
-  /** Nothing else was wrong meanwhile: another fault, such as a database that is away, would be in this time too. */
-  readonly alone: boolean
+  /** Other faults meanwhile, or just before: a database that is away is in this time, too. */
+  readonly amid: readonly string[]
 }
 
 /** An instance was made anew on another host after its watchdog had stopped it. */
@@ -37,8 +37,8 @@ export function takeOverTimes(deeds: readonly Deed[], resumed: readonly number[]
     const end = Math.min(kill.beganAt + TAKE_OVER_MS, kills[i + 1]?.beganAt ?? Number.POSITIVE_INFINITY)
     const first = resumed.find(at => at >= kill.beganAt && at < end)
     if (first === undefined) return []
-    const alone = deeds.every(d => d === kill || d.beganAt > first || d.healedAt + AFTERMATH_MS < kill.beganAt)
-    return [{ at: kill.beganAt, ms: first - kill.beganAt, alone }]
+    const amid = deeds.filter(d => d !== kill && d.beganAt <= first && d.healedAt + AFTERMATH_MS >= kill.beganAt)
+    return [{ at: kill.beganAt, ms: first - kill.beganAt, amid: [...new Set(amid.map(d => d.fault))] }]
   })
 }
 
@@ -56,7 +56,7 @@ export function evacuationTimes(deeds: readonly Deed[], { effects, lapses }: Pic
 }
 
 export function takeOverFigures(takeOvers: readonly TakeOver[]): string {
-  const alone = takeOvers.filter(t => t.alone).map(t => t.ms)
+  const alone = takeOvers.filter(t => t.amid.length === 0).map(t => t.ms)
   return `${figures(takeOvers.map(t => t.ms))}; while nothing else was wrong ${figures(alone)}`
 }
 

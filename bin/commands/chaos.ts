@@ -78,6 +78,7 @@ function summary({ seed, deeds, notes, violations, takeOvers, evacuations, leftO
   for (const [what, count] of tally(notes)) console.log(`${String(count).padStart(7)}  ${what}`)
   if (leftOut.length > 0) console.log(`left out, because nodes have no network of their own here: ${leftOut.join(' ')}`)
   if (takeOvers.length > 0) console.log(`take-overs: ${takeOverFigures(takeOvers)}`)
+  for (const { ms, amid } of takeOvers) if (amid.length > 0) console.log(`${String(ms).padStart(7)} ms  amid ${amid.join(', ')}`)
   if (evacuations.length > 0) console.log(`evacuations: ${evacuationFigures(evacuations)}`)
   for (const { rule, what } of violations) console.log(`VIOLATION  ${rule}: ${what}`)
   const counts = [`${deeds.length} faults`, `${acceptedOf(notes)} accepted`, `${notes.filter(wentWell).length} ended well`]

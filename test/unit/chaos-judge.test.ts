@@ -121,8 +121,8 @@ test('the report shows the verdict, and names as text', () => {
   const deed = { fault: 'kill-conductor', victim: '<conductor-1>', beganAt: 1000, healedAt: 2000 }
   const fault = { name: 'kill-conductor', about: 'a & b', network: false, lastsMs: [0, 0] as const, inject: async () => null }
   const takeOvers = [
-    { at: 1000, ms: 500, alone: true },
-    { at: 1000, ms: 700, alone: false },
+    { at: 1000, ms: 500, amid: [] },
+    { at: 1000, ms: 700, amid: ['loss'] },
   ]
   const run = {
     seed: 7,
@@ -140,6 +140,7 @@ test('the report shows the verdict, and names as text', () => {
   assert.match(page, /No violation/)
   assert.match(page, /1, p50 4000 ms, p99 4000 ms without a running guest; since their host was cut off none/)
   assert.match(page, /2, p50 500 ms, p99 700 ms; while nothing else was wrong 1, p50 500 ms/)
+  assert.match(page, /take-over, 700 ms, amid loss/)
   assert.match(page, /&#60;conductor-1&#62;/)
   assert.not.match(page, /<conductor-1>/)
   assert.match(reportOf({ ...run, violations: [{ rule: 'every operation ends', what: 'build x is open' }] }, [fault]), /1 violation</)
@@ -150,8 +151,8 @@ test('a take-over is measured from its kill to the first resumed step before the
   const kills = [deed('kill-conductor', 10_000, 10_000), deed('kill-conductor', 30_000, 30_000), deed('kill-conductor', 50_000, 50_000)]
   const deeds = [...kills, deed('database-away', 25_000, 31_000)]
   assert.equal(takeOverTimes(deeds, [9000, 10_800, 11_000, 35_000, 70_000]), [
-    { at: 10_000, ms: 800, alone: true },
-    { at: 30_000, ms: 5000, alone: false },
+    { at: 10_000, ms: 800, amid: [] },
+    { at: 30_000, ms: 5000, amid: ['database-away'] },
   ])
 })
 
