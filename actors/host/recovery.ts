@@ -7,9 +7,10 @@
  * (`policy.ts`) is then proved not to run, and may be evacuated; the rest of its guests may still run, and stay.
  * When it is fenced, by the command or by an operator's word, nothing runs there at all.
  *
- * At most `parallel` instances of one host are on their way at a time. Each instance is asked to evacuate, and asked again until it says
- * that it has gone or does not want to: every 2 s while it is on its way, less and less often while it cannot. A host that comes back ends all that; evacuations
- * under way go on, for their guests were stopped. A host that is lost again and again is given more time to come back each time.
+ * At most `parallel` instances of one host are on their way at a time. Each instance is asked to evacuate, and asked again until it
+ * says that it has gone or does not want to: every 2 s while it is on its way, less and less often while it cannot. A host that comes
+ * back ends all that; evacuations under way go on, for their guests were stopped. A host that is lost again and again is given more
+ * time to come back each time.
  */
 import type { HostState } from '../api.ts'
 import { address } from '../kernel/address.ts'
