@@ -35,8 +35,13 @@ interface Dot {
 /** Milliseconds since 1970 to a place from left to right. */
 type Across = (at: number) => number
 
+/** When the last thing happened that can be drawn: the judge may look for minutes at what does not come to rest. */
+const lastOf = ({ beganAt, deeds, notes, evacuations }: ChaosResult): number =>
+  [...deeds.map(d => d.healedAt), ...notes.map(n => n.at), ...evacuations.map(e => e.at)].reduce((a, b) => Math.max(a, b), beganAt)
+
 export function timeline(run: ChaosResult, faults: readonly Fault[]): string {
-  const { beganAt, endedAt, deeds } = run
+  const { beganAt, deeds } = run
+  const endedAt = lastOf(run)
   const lanes = faults.map(f => f.name).filter(name => deeds.some(d => d.fault === name))
   const spanMs = Math.max(1, endedAt - beganAt)
   const x: Across = at => Math.round((LEFT + ((at - beganAt) / spanMs) * (WIDTH - LEFT - RIGHT)) * 10) / 10
@@ -64,14 +69,15 @@ ${panels.map((panel, i) => panel.draw(tops[i] ?? 0)).join('\n')}
 </svg>`
 }
 
-function panelsOf({ beganAt, endedAt, notes, takeOvers, evacuations }: ChaosResult, x: Across): Panel[] {
+function panelsOf(run: ChaosResult, x: Across): Panel[] {
+  const { beganAt, notes, takeOvers, evacuations } = run
   const kills = takeOvers.map(({ at, ms, amid }) => {
     const title = `take-over, ${ms} ms${amid.length === 0 ? '' : `, amid ${amid.join(', ')}`}`
     return { at, ms, title, faint: amid.length > 0 }
   })
   const moves = evacuations.map(({ at, outageMs, from, to }) => ({ at, ms: outageMs, title: `${from} to ${to}, ${outageMs} ms`, faint: false }))
   return [
-    flow(wellPerSecond(notes, beganAt, Math.max(1, Math.ceil((endedAt - beganAt) / 1000))), second => x(beganAt + second * 1000)),
+    flow(wellPerSecond(notes, beganAt, Math.max(1, Math.ceil((lastOf(run) - beganAt) / 1000))), second => x(beganAt + second * 1000)),
     ...(kills.length > 0 ? [strip('take-overs, s', kills, TAKE_OVER_GOALS_MS, x)] : []),
     ...(moves.length > 0 ? [strip('evacuations: no guest ran, s', moves, [], x)] : []),
   ]
