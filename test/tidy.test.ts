@@ -12,7 +12,7 @@ import { stateDocument } from '../bin/state-diagram.ts'
 import { CONFIG_KEYS } from '../supervisors/config-table.ts'
 import { databaseFreeNodes, deadFiles, wayTo } from './tidy/imports.ts'
 import { layers, timeAndChance } from './tidy/layers.ts'
-import { undocumented, unknownErrors, unusedErrors, unusedKeys } from './tidy/registers.ts'
+import { namedInVain, undocumented, unknownErrors, unusedErrors, unusedKeys } from './tidy/registers.ts'
 import { longFiles, longLines, onlyTests, printing, silentHooks, unfinished } from './tidy/style.ts'
 import { readTree, type Violation } from './tidy/tree.ts'
 
@@ -66,6 +66,14 @@ test('every error, command and key stands in the README', () =>
     ),
     ...undocumented(readme, 'configuration key', keys),
   ]))
+
+test('every file that the documents name is there', () =>
+  none(
+    namedInVain(
+      files.filter(f => /^(?:[A-Z]+|docs\/.*)\.md$/.test(f.path)),
+      files,
+    ),
+  ))
 
 test('the tables of the README are those of the code (`npm run docs`)', () => assert.is(readme, withReference(readme)))
 

@@ -186,10 +186,13 @@ function countsOf({ active, queue, failed, moved }: HostOperationState) {
 
 function bodyOf(state: HostOperationState, id: string): OperationBody | null {
   if (state.phase === 'new') return null
-  const { kind, host, requestId, startedAt, endedAt, deadlineAt, cancelRequested, fault, outcome } = state
+  const { kind, host, requestId, startedAt, deadlineAt, cancelRequested, fault, outcome, phase } = state
   const stepState = outcome === null ? 'running' : outcome === 'done' ? 'done' : 'failed'
-  const move: StepRecord = { name: 'move', direction: 'do', state: stepState, attempt: 1, startedAt, endedAt, fault, progress: countsOf(state) }
-  const status = outcome ?? 'running'
+  const progress = countsOf(state)
+  const move: StepRecord = { name: 'move', direction: 'do', state: stepState, attempt: 1, startedAt, endedAt: state.endedAt, fault, progress }
+  // As of every operation: its end is seen when its subject knows.
+  const endedAt = phase === 'ended' ? state.endedAt : null
+  const status = phase === 'ended' && outcome ? outcome : 'running'
   return { id, kind, subject: host, requestId, status, steps: [move], plan: ['move'], startedAt, endedAt, deadlineAt, cancelRequested, fault }
 }
 

@@ -14,6 +14,8 @@ import { descendantsOf, environmentOf, isAlive, kill, signal, workingFolderOf } 
 
 export const BATON = fileURLToPath(new URL('../../bin/baton', import.meta.url))
 export const SERVERS = '/compute/v2.1/servers'
+/** Where code failed, in plain text or within JSON: what no refusal may show. */
+export const STACK = /\n\s+at |\\n\s+at |node:internal|\.[jt]s:\d+/
 export const FAKE_IMAGE = '00000000-0000-4000-8000-0000000000fa'
 
 /** Nobody is asked who they are: most tests are not about that, and a password costs a tenth of a second of CPU. */
@@ -197,6 +199,13 @@ export interface TestCluster {
   baton(args: readonly string[]): Promise<Ended>
   stop(): Promise<void>
 }
+
+/** Which processes are its nodes: whatever is told of them stays the same as long as none of them has died. */
+export const nodesAndPids = (cluster: TestCluster): string[] =>
+  cluster
+    .processes()
+    .map(p => `${p.id} ${p.pid}`)
+    .toSorted()
 
 export interface ClusterOptions {
   readonly args?: readonly string[]

@@ -28,6 +28,7 @@ import { fakeKeyPairs } from './fake-key-pairs.ts'
 import { sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
 import { fakeQuotas } from './fake-quotas.ts'
+import { host as hostOf } from './placement.ts'
 
 type Method = keyof ClusterApi
 
@@ -83,26 +84,8 @@ export function createFakeApi(): FakeApi {
     [image.id, image],
     ['other', { ...image, id: 'other', name: 'other' }],
   ])
-  const host: HostBody = {
-    id: 'c1',
-    state: 'up',
-    enabled: true,
-    disabledReason: null,
-    mode: 'enabled',
-    operation: null,
-    driver: 'fake',
-    vcpus: 8,
-    ramMb: 8192,
-    diskGb: 100,
-    vcpusUsed: 2,
-    ramMbUsed: 128,
-    diskGbUsed: 2,
-    claims: 2,
-    pid: 41,
-    version: '0.1.0',
-    createdAt: now,
-    stateSince: now,
-  }
+  const room = { vcpus: 8, ramMb: 8192, diskGb: 100, vcpusUsed: 2, ramMbUsed: 128, diskGbUsed: 2 }
+  const host = hostOf('c1', { ...room, claims: 2, pid: 41, version: '0.1.0', createdAt: now, stateSince: now })
   const hosts = new Map<string, HostBody>([
     ['c1', host],
     ['c2', { ...host, id: 'c2', state: 'down', enabled: false, mode: 'disabled', disabledReason: 'disk' }],

@@ -7,6 +7,7 @@ import { claims } from './claims.ts'
 import { deadlines } from './deadlines.ts'
 import { devices } from './devices.ts'
 import { durable } from './durable.ts'
+import { endsKnown } from './ends-known.ts'
 import { groups } from './groups.ts'
 import { images } from './images.ts'
 import { memory } from './memory.ts'
@@ -19,6 +20,6 @@ import { reads } from './reads.ts'
 import { register } from './register.ts'
 
 export const CHECKERS: readonly Checker[] = [
-  ...[onePlace, oneWriter, durable, operationsEnd, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
+  ...[onePlace, oneWriter, durable, operationsEnd, endsKnown, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
   ...[deadlines, reads, register],
 ]
