@@ -14,6 +14,9 @@ export const STRAY = 'stray'
 const OPERATOR_EVERY_MS = 700
 /** The operator goes on longer than the clients. */
 const OPERATOR_MORE_MS = 25_000
+/** How long room may take to leak, and how old a claim is that `baton doctor` looks at. */
+const LEAK_MS = 5000
+const SETTLED_MS = 5000
 
 export interface Bystanders {
   readonly loop: Loop
@@ -65,11 +68,17 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
     const own = random.fork()
     if (!repairs) return
     const { env } = createProcess('repairer', loop, own, world.log)
+    /** Whether a repair has been through that nothing can have been leaked after. */
+    let tidy = false
     const loopOn = (): void => {
       env.setTimer(own.int(200, 6000), () => {
-        if (loop.nowMs() >= untilMs + OPERATOR_MORE_MS) return
+        if (loop.nowMs() >= untilMs + OPERATOR_MORE_MS && tidy) return
+        const leavesNothing = loop.nowMs() >= untilMs + LEAK_MS + SETTLED_MS
         // A gateway that dies answers nothing.
-        Promise.race([repair(), new Promise<void>(resolve => env.setTimer(CLIENT_PATIENCE_MS, resolve))])
+        Promise.race([repair(), new Promise<never>((_, reject) => env.setTimer(CLIENT_PATIENCE_MS, () => reject(new Error('no answer'))))])
+          .then(() => {
+            tidy = leavesNothing
+          })
           .catch(() => {})
           .finally(loopOn)
       })
@@ -79,7 +88,7 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
     const leak = async (): Promise<void> => {
       const conductor = own.pick(world.conductors).running
       const args = { claim: `${STRAY}.${++strays}`, instance: STRAY, order: 1_000_000, vcpus: 1, ramMb: 16, diskGb: 1 }
-      await conductor?.messenger.call(address('host', own.pick(world.computes).name), 'claim', args, { timeoutMs: 5000 })
+      await conductor?.messenger.call(address('host', own.pick(world.computes).name), 'claim', args, { timeoutMs: LEAK_MS })
     }
     const repair = async (): Promise<void> => {
       if (loop.nowMs() < untilMs) await leak().catch(() => {})

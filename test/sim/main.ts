@@ -4,7 +4,8 @@
  *     npm run sim -- --seed 7 [--trace] [--shrink]       one seed; its trace; the shortest schedule that still fails
  *     npm run sim -- --seeds 500 --from 1 [--jobs 2]     many, on all cores; the first that fails is shrunk
  *     npm run sim -- --seeds 200 --coverage              what they have reached, and what not
- *     npm run sim -- --planted [NAME ...]                every planted bug must be found
+ *     npm run sim -- --planted [NAME ...] [--write]      every planted bug must be found, in 1,000 seeds or as many as --seeds says;
+ *                                                        with --write docs/planted-bugs.md tells
  */
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
@@ -12,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { createReached, startCoverage, type Unreached } from './coverage.ts'
 import { describePlan, drawPlan } from './plan.ts'
 import { runPool } from './pool.ts'
-import { prove } from './prove.ts'
+import { MOST_SEEDS, type Proof, prove, writeProofs } from './prove.ts'
 import { runPlan, runSeed, type SimResult } from './run.ts'
 import { shrink } from './shrink.ts'
 
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
     shrink: { type: 'boolean', default: false },
     coverage: { type: 'boolean', default: false },
     planted: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     worker: { type: 'boolean', default: false },
   },
 })
@@ -61,6 +63,8 @@ async function one(seed: number): Promise<boolean> {
 }
 
 async function worker(): Promise<void> {
+  // Refusals are thrown by the thousand, and nobody reads where: the seed that fails is run again by itself.
+  Error.stackTraceLimit = 0
   const unreached = values.coverage ? await startCoverage() : null
   for await (const line of process.stdin.setEncoding('utf8')) {
     for (const seed of String(line).trim().split('\n')) process.send?.({ result: await runSeed(Number(seed)), coverage: await unreached?.() })
@@ -80,7 +84,7 @@ async function many(first: number, count: number): Promise<boolean> {
     count,
     jobs: Number(values.jobs),
     coverage,
-    onResult(result, lines) {
+    async onResult(result, lines) {
       report(result)
       done++
       simulatedMs += result.simulatedMs
@@ -103,10 +107,20 @@ async function many(first: number, count: number): Promise<boolean> {
 
 async function planted(): Promise<boolean> {
   console.log('bug | found by | seeds | seconds | what goes wrong')
-  return prove(positionals, Number(values.jobs), ({ bug, checker, seeds, seconds, what, violation }) => {
-    console.log(`${bug} | ${checker ?? 'NOBODY'} | ${seeds} | ${seconds.toFixed(1)} | ${what}`)
-    if (values.trace) console.log(`    ${violation}`)
+  const proofs: Proof[] = []
+  const allFound = await prove({
+    names: positionals,
+    jobs: Number(values.jobs),
+    mostSeeds: Number(values.seeds ?? MOST_SEEDS),
+    report(proof) {
+      const { bug, checker, seeds, seconds, what, violation } = proof
+      console.log(`${bug} | ${checker ?? 'NOBODY'} | ${seeds} | ${seconds.toFixed(1)} | ${what}`)
+      if (values.trace) console.log(`    ${violation}`)
+      proofs.push(proof)
+      if (values.write) writeProofs(proofs)
+    },
   })
+  return allFound
 }
 
 if (values.worker) await worker()

@@ -2,7 +2,7 @@
  * A simulated cluster: the production code of conductors, agents and gateways, on simulated time, network, database and
  * processes. Faults are methods here; who calls them when is the business of `faults.ts`.
  */
-import type { ClusterApi } from '../../actors/api.ts'
+import type { ClusterApi, InstanceBody } from '../../actors/api.ts'
 import { type MemoryBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
 import { createFakeDriver, type FakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
 import { withoutPower } from '../../actors/hypervisor/drivers/fake-transfer.ts'
@@ -27,6 +27,7 @@ import { courier, type NetworkFaults, newNetworkFaults, speaking } from './netwo
 import { type Probes, probed } from './probes.ts'
 import { createProcess, SIM_EPOCH_MS, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
+import { bodyOf } from './rows.ts'
 
 export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 'quotas'>> = {
   membership: { leaseMs: 6000, renewMs: 1000, pingMs: 150, suspectMs: 900 },
@@ -121,7 +122,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const links = createMemoryNetwork({
     schedule: (delayMs, fn) => loop.schedule(delayMs, fn),
     deliver: courier(network, random.fork()),
-    onFault: (node, error) => log(`${node} FAULT in a message handler: ${error instanceof Error ? error.stack : error}`),
+    onFault: (node, error) => log(`${node} FAULT in a message handler: ${error}`),
   })
   const db = random.fork()
   const clocks: World['clocks'] = { databaseMs: 0, wallMs: new Map() }
@@ -135,7 +136,11 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       if (owner !== incarnation) trespasses.push(`${actor} was written by ${incarnation} while ${owner} owned its shard`)
       const [kind, id = ''] = actor.split('/')
       const row = kind === 'instance' ? database.tables.views.instance.get(id) : undefined
-      if (row) versions.set(id, [...(versions.get(id) ?? []), printOf(JSON.parse(row.body))])
+      if (row) {
+        const prints = versions.get(id) ?? []
+        prints.push(printOf(bodyOf(row) as InstanceBody))
+        versions.set(id, prints)
+      }
       probes.appended?.(actor)
     },
   })
