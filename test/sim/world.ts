@@ -21,6 +21,7 @@ import type { Link } from '../../transport/link.ts'
 import { createMemoryNetwork } from '../../transport/memory-link.ts'
 import { type DatabaseFaults, lineTo, newDatabaseFaults } from './database-line.ts'
 import { printOf } from './history.ts'
+import { createLateness } from './lateness.ts'
 import type { Loop } from './loop.ts'
 import { createMachine, type Machine } from './machine.ts'
 import { courier, type NetworkFaults, newNetworkFaults, speaking } from './network.ts'
@@ -67,6 +68,8 @@ export interface World {
   readonly commits: { readonly incarnation: Incarnation; readonly entry: Append; readonly ok: boolean }[]
   /** Events written by a conductor that did not own their shard. */
   readonly trespasses: readonly string[]
+  /** Answers to calls that came after their deadline. */
+  readonly lateAnswers: readonly string[]
   /** What tells the versions of each instance apart, in the order in which they were committed; see `printOf`. */
   readonly versions: ReadonlyMap<string, readonly string[]>
   kill(node: string): void
@@ -119,9 +122,14 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const { settings = SIM_SETTINGS, probes = {}, failure = FAILURE } = size
   const network = newNetworkFaults()
   const databaseFaults = newDatabaseFaults()
+  const lateness = createLateness(loop.nowMs)
+  const carry = courier(network, random.fork())
   const links = createMemoryNetwork({
     schedule: (delayMs, fn) => loop.schedule(delayMs, fn),
-    deliver: courier(network, random.fork()),
+    deliver(from, to, message) {
+      lateness.sent(message)
+      return carry(from, to, message)
+    },
     onFault: (node, error) => log(`${node} FAULT in a message handler: ${error}`),
   })
   const db = random.fork()
@@ -158,7 +166,8 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     createProcess(name, loop, random.fork(), log, { wrongMs: () => wallMs(name), rate: machines.get(name)?.rate ?? rates.get(name) ?? 1 })
   const linkOf = (name: string): Link => {
     const versions = size.speaks?.[name]
-    return versions ? speaking(links.link(name), versions) : links.link(name)
+    const link = lateness.watch(name, links.link(name))
+    return versions ? speaking(link, versions) : link
   }
   const idle = <T>(name: string): Node<T> => ({
     name,
@@ -347,6 +356,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     clocks,
     commits,
     trespasses,
+    lateAnswers: lateness.answers,
     versions,
     kill,
     powerOff,
