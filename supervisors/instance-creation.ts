@@ -13,7 +13,7 @@ import { keptByInstances } from '../actors/flavor/flavor.ts'
 import { address } from '../actors/kernel/address.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import { amountsOf } from '../actors/kernel/quota.ts'
-import type { Quotas } from './quotas.ts'
+import { askedAgain, type Quotas } from './quotas.ts'
 
 export interface InstanceCreationOptions {
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
@@ -62,7 +62,7 @@ export function instanceCreation({ call, bootable, checkPlacement, quotas }: Ins
         await Promise.allSettled(args.ids.map(id => call('instance', id, 'abandon', back)))
       }
       taken.doubt()
-      throw error instanceof BatonError && error.code === 'StaleCommand' ? again(error.message) : error
+      throw askedAgain(error)
     }
   }
 }
