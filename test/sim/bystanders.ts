@@ -1,4 +1,5 @@
 /** Who is there beside the clients: the operator, somebody who repairs, and instances that nobody touches. */
+import { HA_POLICIES } from '../../actors/api.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { address } from '../../actors/kernel/address.ts'
 import type { History } from './history.ts'
@@ -29,9 +30,11 @@ export interface Bystanders {
   readonly repairs: boolean
   /** Whether somebody empties hosts now and then. */
   readonly maintains: boolean
+  /** Whether somebody decides about the instances of others. */
+  readonly decides: boolean
 }
 
-export function startBystanders({ loop, random, world, history, untilMs, pets: count, repairs, maintains }: Bystanders): void {
+export function startBystanders({ loop, random, world, history, untilMs, pets: count, repairs, maintains, decides }: Bystanders): void {
   /** Looks after silent hosts: sees which have no power, says so, and has their instances made anew elsewhere. */
   function operator(): void {
     const own = random.fork()
@@ -128,6 +131,34 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
     loopOn()
   }
 
+  /** Changes its mind about instances of others: their HA policy, and whether anybody may act on them. */
+  function officer(): void {
+    const own = random.fork()
+    const { env } = createProcess('officer', loop, own, world.log)
+    const round = async (): Promise<void> => {
+      const api = world.api()
+      const instances = await api.listInstances({})
+      if (instances.length === 0) return
+      const { id } = own.pick(instances)
+      if (own.chance(0.5)) await api.setInstanceHa({ id, policy: own.pick(HA_POLICIES) })
+      else {
+        await api.lockInstance({ id, reason: 'an inventory' })
+        await new Promise<void>(resolve => env.setTimer(own.int(100, 1500), resolve))
+        await world.api().unlockInstance({ id })
+      }
+    }
+    // Whatever is refused or lost is let be; who stays locked is only not acted on.
+    const loopOn = (): void => {
+      env.setTimer(own.int(300, 4000), () => {
+        if (loop.nowMs() >= untilMs) return
+        Promise.race([round(), new Promise<void>(resolve => env.setTimer(CLIENT_PATIENCE_MS, resolve))])
+          .catch(() => {})
+          .finally(loopOn)
+      })
+    }
+    loopOn()
+  }
+
   /** Instances that are left alone for the whole run, under the strictest policy: whatever happens to their hosts, they run in the end. */
   function pets(): void {
     const own = random.fork()
@@ -147,4 +178,5 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
   operator()
   repairer()
   if (maintains) maintainer()
+  if (decides) officer()
 }

@@ -33,6 +33,9 @@ const { values, positionals } = parseArgs({
   },
 })
 
+/** How often a long run says how far it is, seeds. */
+const TELL_EVERY = 500
+
 /** Lines of the timeline that say what was done to the cluster, and what its nodes said of it. */
 const TELLING = /FAULT|thaw|faults end|rejoins|database back| warn: | error: /
 
@@ -92,6 +95,7 @@ async function many(first: number, count: number): Promise<boolean> {
       reached.add(result)
       if (lines) reached.addLines(lines as Unreached)
       if (result.violations.length > 0) failed.push(result)
+      if (done % TELL_EVERY === 0) console.log(`${done} of ${count} seeds, ${failed.length} with violations`)
       return undefined
     },
   })

@@ -4,7 +4,7 @@
  */
 import type { ClusterApi, InstanceBody } from '../../actors/api.ts'
 import { type MemoryBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
-import { createFakeDriver, type FakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
+import { createFakeDriver, type FakeDriver } from '../../actors/hypervisor/drivers/fake.ts'
 import { withoutPower } from '../../actors/hypervisor/drivers/fake-transfer.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
@@ -20,6 +20,7 @@ import { createGuard } from '../../supervisors/watchdog/guard.ts'
 import type { Link } from '../../transport/link.ts'
 import { createMemoryNetwork } from '../../transport/memory-link.ts'
 import { type DatabaseFaults, lineTo, newDatabaseFaults } from './database-line.ts'
+import { type Failures, failures, latencies } from './drivers.ts'
 import { printOf } from './history.ts'
 import { createLateness } from './lateness.ts'
 import type { Loop } from './loop.ts'
@@ -91,18 +92,7 @@ export interface World {
   log(line: string): void
 }
 
-const LATENCY_MS: FakeOptions['latencyMs'] = {
-  ...{ spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
-  ...{ snapshot: [5, 800], setDevices: [1, 200] },
-  ...{ prepareIncoming: [5, 300], migrateOut: [1, 50], handOver: [1, 100], finishIncoming: [1, 100] },
-}
 const CAPACITY = { vcpus: 4, ramMb: 1024, diskGb: 100 }
-/** How often a driver fails at what. */
-const FAILURE = {
-  ...{ spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 },
-  ...{ prepareIncoming: 0.05, migrateOut: 0.03, handOver: 0.05, finishIncoming: 0.05 },
-}
-
 export interface WorldSize {
   readonly conductors: number
   readonly computes: number
@@ -111,7 +101,10 @@ export interface WorldSize {
   /** Of each compute host. */
   readonly capacity?: typeof CAPACITY
   /** By default drivers fail now and then by themselves. */
-  readonly failure?: Partial<typeof FAILURE>
+  readonly failure?: Failures
+  /** How many times as long drivers take, and how many times as often they fail; 1 by default. */
+  readonly pace?: number
+  readonly flaky?: number
   /** By how much clocks of conductors and gateways run fast or slow, as a share; none by default. Hosts' clocks always do. */
   readonly drift?: number
   /** Versions of the protocol that nodes of other releases speak. */
@@ -119,7 +112,7 @@ export interface WorldSize {
 }
 
 export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
-  const { settings = SIM_SETTINGS, probes = {}, failure = FAILURE } = size
+  const { settings = SIM_SETTINGS, probes = {}, pace = 1, flaky = 1, failure = failures(flaky) } = size
   const network = newNetworkFaults()
   const databaseFaults = newDatabaseFaults()
   const lateness = createLateness(loop.nowMs)
@@ -258,7 +251,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       capacity: size.capacity ?? CAPACITY,
       blobs: kept,
       lease: guard.lease,
-      latencyMs: LATENCY_MS,
+      latencyMs: latencies(pace),
       failure,
       // A tiny guest takes half a second and a small one four; so there is time for something to go wrong.
       guestMs: () => SIM_EPOCH_MS + loop.nowMs(),
