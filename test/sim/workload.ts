@@ -150,9 +150,10 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
     async function regret(id: string): Promise<void> {
       await pause(own.int(10, 2500))
       const requestId = `req-${env.uuid()}`
+      // From here on either may be: a copy of the request that went to another conductor may be carried out after this one was refused.
+      history.deleted.delete(id)
       const back = await insist('restore', () => world.api().actOnInstance({ id, action: 'restore', requestId }))
       if (back instanceof BatonError) return
-      history.deleted.delete(id)
       history.acted.set(requestId, { instance: id, operation: back.operation })
     }
 
