@@ -37,7 +37,7 @@ const { values, positionals } = parseArgs({
 const TELL_EVERY = 500
 
 /** Lines of the timeline that say what was done to the cluster, and what its nodes said of it. */
-const TELLING = /FAULT|thaw|faults end|rejoins|database back| warn: | error: /
+const TELLING = /FAULT|thaw|faults end|rejoins|database back| warn: | error: |^[\d.]+ operation /
 
 function report({ seed, violations }: SimResult): void {
   for (const violation of violations) console.log(`seed ${seed}: ${violation}`)

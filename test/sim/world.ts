@@ -21,7 +21,7 @@ import type { Link } from '../../transport/link.ts'
 import { createMemoryNetwork } from '../../transport/memory-link.ts'
 import { type DatabaseFaults, lineTo, newDatabaseFaults } from './database-line.ts'
 import { type Failures, failures, latencies } from './drivers.ts'
-import { printOf } from './history.ts'
+import { printOf, turnsOf } from './history.ts'
 import { createLateness } from './lateness.ts'
 import type { Loop } from './loop.ts'
 import { createMachine, type Machine } from './machine.ts'
@@ -216,7 +216,10 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
               if (!process.alive()) return new Promise(() => {})
               return process.guard(
                 journal.append(entry).then(
-                  () => void commits.push({ incarnation, entry, ok: true }),
+                  () => {
+                    commits.push({ incarnation, entry, ok: true })
+                    for (const line of turnsOf(entry)) log(line)
+                  },
                   error => {
                     commits.push({ incarnation, entry, ok: false })
                     throw error
