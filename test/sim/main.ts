@@ -101,7 +101,8 @@ async function many(first: number, count: number): Promise<boolean> {
   })
   const seconds = (performance.now() - started) / 1000
   if (coverage) for (const line of reached.tables()) console.log(line)
-  const speed = `${seconds.toFixed(1)} s, ${(simulatedMs / 1000 / seconds).toFixed(0)}x real time, ${((done / seconds) * 60).toFixed(0)} seeds a minute`
+  const perMinute = ((done / seconds) * 60).toFixed(0)
+  const speed = `${seconds.toFixed(1)} s, ${(simulatedMs / 1000 / seconds).toFixed(0)}x real time, ${perMinute} seeds a minute`
   console.log(`${done} seeds from ${first}: ${failed.length} with violations, ${speed}; ${overQuota} requests over a quota`)
   const shortest = failed.toSorted((a, b) => a.commits - b.commits)[0]
   if (shortest && values.shrink) await explain(shortest.seed, shortest.violations)

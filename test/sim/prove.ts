@@ -89,8 +89,8 @@ function isClean(seed: number): Promise<boolean> {
 const HEAD = `# Planted bugs
 
 Who finds nothing must show that it could have. Each bug below is planted into the running code on its way from the disk into the process
-(\`test/sim/planted/\`; production code knows nothing of it), and the simulator must find it within ${MOST_SEEDS} seeds. A seed is a proof only when it
-is clean without the bug. Written by \`npm run sim -- --planted --write\`, which replaces the rows of the bugs that it was asked about.
+(\`test/sim/planted/\`; production code knows nothing of it), and the simulator must find it within ${MOST_SEEDS} seeds. A seed is a proof only
+when it is clean without the bug. Written by \`npm run sim -- --planted --write\`, which replaces the rows of the bugs that it was asked about.
 
 | bug | what goes wrong | found by | seeds | seconds |
 |---|---|---|---|---|
