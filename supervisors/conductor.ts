@@ -333,7 +333,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const doors = createDoors({
-    ...{ nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence: options.fence, identity: identityService },
+    ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, summaries, api },
+    ...{ fence: options.fence, identity: identityService },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })

@@ -14,7 +14,7 @@ import { address } from '../kernel/address.ts'
 import { anyOf, checkObject, flag, integer, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
-import type { HostOperationArgs, HostOperationEnded } from './contract.ts'
+import { HOST_OPERATION_KINDS, type HostOperationArgs, type HostOperationEnded } from './contract.ts'
 import { again, type Item, judge, type Verdict } from './items.ts'
 import { evolve, type HostOperationEvent, type HostOperationState, INITIAL } from './progress.ts'
 
@@ -202,7 +202,7 @@ export const hostOperationActor = defineActor<HostOperationState, HostOperationC
   methods: {
     start: {
       check: checkObject({
-        kind: anyOf('drain', 'maintenance', 'evacuate-host'),
+        kind: anyOf(...HOST_OPERATION_KINDS),
         host: text(255),
         parallel: integer(1, 100),
         cold: flag,

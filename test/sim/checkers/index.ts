@@ -10,6 +10,7 @@ import { durable } from './durable.ts'
 import { endsKnown } from './ends-known.ts'
 import { groups } from './groups.ts'
 import { images } from './images.ts'
+import { inTime } from './in-time.ts'
 import { memory } from './memory.ts'
 import { once } from './once.ts'
 import { onePlace } from './one-place.ts'
@@ -21,5 +22,5 @@ import { register } from './register.ts'
 
 export const CHECKERS: readonly Checker[] = [
   ...[onePlace, oneWriter, durable, operationsEnd, endsKnown, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
-  ...[deadlines, reads, register],
+  ...[deadlines, inTime, reads, register],
 ]
