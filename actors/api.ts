@@ -10,12 +10,14 @@ import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
 import type { ListInstances } from './instance/list.ts'
 import type { Fault } from './kernel/errors.ts'
+import type { ImageApi } from './image/body.ts'
 import type { KeyPairApi } from './key-pairs/body.ts'
 import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
+export * from './image/body.ts'
 export * from './instance/list.ts'
 export type { KeyPairApi, KeyPairBody } from './key-pairs/body.ts'
 export type { Move, OperationBody, OperationStatus, Progress, StepRecord } from './operation/body.ts'
@@ -77,30 +79,6 @@ export interface FlavorBody {
   readonly isPublic?: boolean
   readonly access?: readonly string[]
   readonly createdAt: number
-}
-
-/** Glance's words for the life of an image. */
-export type ImageStatus = 'queued' | 'active' | 'error' | 'deleted'
-
-export interface ImageBody {
-  readonly id: string
-  readonly name: string
-  readonly driver: string
-  /** 0 while it is not active. */
-  readonly sizeBytes: number
-  readonly status: ImageStatus
-  /** Who made it; null for the images that come with Baton. */
-  readonly project: string | null
-  /** The hosts that have its bytes; null for all of them. */
-  readonly hosts: readonly string[] | null
-  /** What clients read about it beside its name, such as `base_image_ref`; `trait:…` means what it means in a flavor's extra specs. */
-  readonly properties: Readonly<Record<string, string>>
-  /** The instance it is a snapshot of. */
-  readonly instance: string | null
-  readonly backupType: string | null
-  readonly fault: Fault | null
-  readonly createdAt: number
-  readonly updatedAt: number
 }
 
 /** A disk beside the one an instance boots from. It is a file of one host, and outlives the instances it is attached to. */
@@ -308,7 +286,7 @@ export interface EmptyHost {
   readonly requestId: string
 }
 
-export interface ClusterApi extends PlacementApi, KeyPairApi {
+export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
    * host that takes nothing, and `QuotaExceeded` when the project may not have all of them, before anything is created.
@@ -337,10 +315,6 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   /** Rejects `Conflict` for a public flavor, or a project that has access already; `NotFound` when there is none to take away. */
   setFlavorAccess(args: { id: string; project: string; granted: boolean }): Promise<FlavorBody>
   deleteFlavor(args: { id: string }): Promise<Record<string, never>>
-  listImages(args: Page): Promise<ImageBody[]>
-  getImage(args: { id: string }): Promise<ImageBody>
-  /** Instances made from it go on. Rejects `Forbidden` for an image that comes with Baton. */
-  deleteImage(args: { id: string }): Promise<Record<string, never>>
   listDisks(args: Page & { instance?: string }): Promise<DiskBody[]>
   getDisk(args: { id: string }): Promise<DiskBody>
   /** Rejects `Conflict` while it is attached. */

@@ -3,6 +3,7 @@ import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_R
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
+import { IMAGE_CHECKS } from './images/checks.ts'
 import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../actors/kernel/quota.ts'
 
 const id = text(256)
@@ -120,9 +121,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   describeFlavor: checkObject({ id }),
   setFlavorAccess: checkObject({ id, project: projectName, granted: flag }),
   deleteFlavor: byId,
-  listImages: checkObject(page),
-  getImage: byId,
-  deleteImage: byId,
+  ...IMAGE_CHECKS,
   listDisks: checkObject({ ...page, instance: optional(id) }),
   getDisk: byId,
   deleteDisk: byId,

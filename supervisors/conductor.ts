@@ -11,6 +11,7 @@ import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
 import { directoryActor } from '../actors/identity/directory.ts'
 import { keyringActor } from '../actors/identity/keyring.ts'
 import { imageActor } from '../actors/image/image.ts'
+import type { ImageStore } from '../actors/image/store.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import type { AnyActor, Json } from '../actors/kernel/define.ts'
@@ -37,10 +38,12 @@ import { createClusterClock } from './cluster-clock.ts'
 import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
 import { createHostMonitor } from './host-monitor.ts'
+import { createImageBytes } from './images/bytes.ts'
 import { createIdentity } from './identity/service.ts'
 import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createPlacement } from './placement.ts'
+import { createQuotas } from './quotas.ts'
 import { createSelfReport } from './self-report.ts'
 import { createStorage } from './storage.ts'
 import { createSubjectTeller } from './subject-teller.ts'
@@ -68,6 +71,8 @@ export interface ConductorOptions {
   ) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
   readonly views: Views
   readonly images: readonly ImageBody[]
+  /** Where the bytes of other images are; left out, snapshots stay on their hosts and nothing can be uploaded. */
+  readonly imageStore?: ImageStore | undefined
   readonly settings: ConductorSettings
   /** Figures of the process itself (cpu, lag), for the load it reports. */
   gauges?(): Record<string, number>
@@ -136,7 +141,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
     ...[hostActor(defaults.ratios, defaults.reserved, recovery), aggregatesActor, groupActor],
-    ...[flavorActor, imageActor, diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
     ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
   ]
   const actors: ActorHost = createActorHost({
@@ -195,6 +200,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     switch (to.kind) {
       case 'scheduler':
       case 'storage':
+      case 'image-store':
       case 'api':
       case 'fence':
       case 'identity':
@@ -297,9 +303,15 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   })
 
   const storage = createStorage({ views: options.views, call })
+  const quotas = createQuotas({ env, call })
+  const imageBytes = createImageBytes({
+    ...{ env, views: options.views, quotas, call },
+    store: options.imageStore,
+    maxBytes: settings.imageMaxBytes ?? Number.MAX_SAFE_INTEGER,
+  })
 
   const api = createClusterApi({
-    env,
+    quotas,
     views: options.views,
     builtIn: () => usableImages(options.images, scheduler.hosts()),
     call,
@@ -329,7 +341,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const doors = createDoors({
-    ...{ nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence: options.fence, identity: identityService },
+    ...{ nodeId, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api, fence: options.fence, identity: identityService },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })

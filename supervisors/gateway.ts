@@ -9,6 +9,7 @@ import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
 import { createGate, type Gate } from './identity/gate.ts'
 import { identityProxy } from './identity/serve.ts'
+import { createImageStreams, type ImageStreams } from './images/streams.ts'
 import { createDirectory } from './seeds.ts'
 import { apiProxy } from './serve-api.ts'
 
@@ -26,6 +27,7 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly api: ClusterApi
   readonly messenger: Messenger
+  readonly images: ImageStreams
   /** True while some conductor answers and the shards are known. */
   ready(): boolean
   /** Resolves as soon as it is. */
@@ -74,6 +76,7 @@ export function startGateway(options: GatewayOptions): Gateway {
   return {
     api: apiProxy((method, args, affinity) => messenger.call(address('api', affinity ?? ''), method, args, { timeoutMs: options.requestMs })),
     messenger,
+    images: createImageStreams(env, (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })),
     gate,
     ready,
     whenReady: () => (ready() ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),

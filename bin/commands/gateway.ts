@@ -38,6 +38,7 @@ export async function run(options: Options): Promise<void> {
   }))
   const app = createHttpServer({
     api: gateway.api,
+    images: gateway.images,
     log: env.log,
     ...(gateway.gate ? { identity: { gate: gateway.gate, rules: config.policy.rules } } : {}),
     limits: { maxInstancesPerRequest: config.limits.maxInstancesPerRequest },

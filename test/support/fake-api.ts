@@ -23,6 +23,7 @@ import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakeFlavors } from './fake-flavors.ts'
+import { type FakeImages, fakeImages } from './fake-images.ts'
 import { fakeKeyPairs } from './fake-key-pairs.ts'
 import { sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
@@ -32,6 +33,7 @@ type Method = keyof ClusterApi
 
 export interface FakeApi {
   readonly api: ClusterApi
+  readonly images: FakeImages
   /** Every call so far, in order. */
   readonly calls: { readonly method: Method; readonly args: unknown }[]
   /** The next calls of `method` reject with `error`, until `heal`. */
@@ -77,10 +79,7 @@ export function createFakeApi(): FakeApi {
   ])
   const image: ImageBody = { ...FAKE_IMAGE, id: 'fake', name: 'fake', sizeBytes: 4096, createdAt: now, updatedAt: now }
   const disks = new Map<string, DiskBody>()
-  const images = new Map<string, ImageBody>([
-    [image.id, image],
-    ['other', { ...image, id: 'other', name: 'other' }],
-  ])
+  const images = fakeImages({ now: () => tick(), builtIn: [image, { ...image, id: 'other', name: 'other' }] })
   const host: HostBody = {
     id: 'c1',
     state: 'up',
@@ -147,7 +146,6 @@ export function createFakeApi(): FakeApi {
   function create(args: CreateInstances): InstanceBody[] {
     const flavor = flavors.get(args.flavor)
     if (!flavor) throw new BatonError('NotFound', `Flavor ${args.flavor} could not be found.`)
-    found(images, 'Image', args.image)
     const { createdAt: _, ...size } = flavor
     return args.ids.map((id, i) => {
       const existing = instances.get(id)
@@ -194,7 +192,10 @@ export function createFakeApi(): FakeApi {
 
   const real: ClusterApi = {
     ...fakePlacement({ flavors, hosts, now: () => now }),
-    createInstances: async args => create(args),
+    createInstances: async args => {
+      await images.api.getImage({ id: args.image })
+      return create(args)
+    },
     getInstance: async ({ id }) => found(instances, 'Instance', id),
     listInstances: async ({ name, vmState, host, project, changed, sort, deleted = false, ...rest }) =>
       page(
@@ -224,7 +225,7 @@ export function createFakeApi(): FakeApi {
       if ('code' in devices) throw new BatonError(devices.code, devices.message)
       if (snapshot) {
         const about = { project: 'default', hosts: ['c1'], instance: id, backupType: snapshot.backupType ?? null, createdAt: now, updatedAt: now }
-        images.set(snapshot.image, { ...image, id: snapshot.image, name: snapshot.name, properties: snapshot.properties, ...about })
+        images.add({ ...image, id: snapshot.image, name: snapshot.name, properties: snapshot.properties, ...about })
       }
       const change = devices.change?.devices
       if (action === 'attach-disk' && disk) {
@@ -264,13 +265,7 @@ export function createFakeApi(): FakeApi {
       return { output: 'one\ntwo\nthree\n' }
     },
     ...fakeFlavors(flavors, () => now, page),
-    listImages: async args => page([...images.values()], args),
-    getImage: async ({ id }) => found(images, 'Image', id),
-    deleteImage: async ({ id }) => {
-      if (found(images, 'Image', id).project === null) throw new BatonError('Forbidden', `Image ${id} cannot be deleted.`)
-      images.delete(id)
-      return {}
-    },
+    ...images.api,
     listDisks: async ({ instance, ...rest }) =>
       page(
         newest(disks).filter(d => instance === undefined || d.instance === instance),
@@ -364,6 +359,7 @@ export function createFakeApi(): FakeApi {
 
   return {
     calls,
+    images,
     fail: (method, error) => broken.set(method, () => Promise.reject(error)),
     hang: method => broken.set(method, () => new Promise<never>(() => {})),
     heal: method => broken.delete(method),

@@ -10,7 +10,7 @@ const CREATE = {
   ...{ name: 'snap', driver: 'fake', project: 'p', properties: { base_image_ref: 'img' }, instance: 'i1', backupType: null },
   ...{ operation: OPERATION, host: 'h1' },
 }
-const newImage = (): Held => hold(imageActor, 'm1')
+const newImage = (): Held => hold(imageActor(), 'm1')
 const body = (held: Held): ImageBody => held.row()?.body as ImageBody
 
 function created(): Held {

@@ -13,7 +13,7 @@ import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { aggregateRoutes } from './aggregates.ts'
 import { batonRoutes } from './baton.ts'
-import { COMPUTE, type HttpContext, type Readiness } from './context.ts'
+import { COMPUTE, type HttpContext, type ImageStreams, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
 import { doctorRoutes } from './doctor.ts'
 import { faultBody, HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
@@ -24,7 +24,8 @@ import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { hostRoutes } from './hosts.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
 import { withIdentity } from './identity/index.ts'
-import { imageRoutes } from './images.ts'
+import { imageDataRoutes, parseImageTypes } from './images/data.ts'
+import { imageInfoRoutes, imageMemberRoutes, imageRoutes } from './images/records.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { keyPairRoutes } from './key-pairs.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
@@ -39,12 +40,15 @@ import { serverDetailRoutes } from './server-details.ts'
 import { serverDeviceRoutes } from './server-devices.ts'
 import { serverRoutes } from './servers.ts'
 import { serviceRoutes } from './services.ts'
+import { isStreamed } from './streamed.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
 import { createHostStatuses, createZones } from './zones.ts'
 
 export interface HttpServerOptions {
   readonly api: ClusterApi
+  /** The way of the bytes of images. */
+  readonly images: ImageStreams
   /** Who may do what, and rules over the defaults; left out, anybody may do anything. */
   readonly identity?: { readonly gate: IdentityGate; readonly rules: readonly string[] }
   /** Bounds that differ from `HTTP_LIMITS`. */
@@ -66,6 +70,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const api = withDeadlines(options.api, limits.apiTimeoutMs)
   const context: HttpContext = {
     api,
+    images: options.images,
     limits,
     log,
     zones: createZones(api),
@@ -78,7 +83,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     logger: false,
     genReqId: () => `req-${randomUUID()}`,
     bodyLimit: limits.bodyBytes,
-    requestTimeout: limits.requestTimeoutMs,
+    // An image may take hours to arrive; over all other bodies `limitBody` watches.
+    requestTimeout: 0,
     connectionTimeout: limits.idleTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     forceCloseConnections: 'idle',
@@ -119,6 +125,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     if (request.url.length > limits.urlBytes) throw new HttpRefusal(414, `The URL is longer than ${limits.urlBytes} bytes.`)
     refuseOtherSites(request)
     inFlight(reply.raw)
+    if (!isStreamed(request)) limitBody(request, limits.requestTimeoutMs)
     if (!route.startsWith(COMPUTE)) return
     request.novaMinor = minorOf(request)
     nameMicroversion(reply, request.novaMinor)
@@ -127,6 +134,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   if (options.identity) withIdentity(app, api, options.identity)
   watchVersions(app)
   parseJson(app)
+  parseImageTypes(app)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => sendError(unrouted(request), request, reply, log))
 
@@ -145,6 +153,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serviceRoutes(app, context)
   migrationRoutes(app, context)
   imageRoutes(app, context)
+  imageMemberRoutes(app, context)
+  imageInfoRoutes(app, context)
+  imageDataRoutes(app, context)
   keyPairRoutes(app, context)
   quotaRoutes(app, context)
   batonRoutes(app, context)
@@ -175,6 +186,16 @@ function inFlightGuard(limit: number): (answer: { once(event: 'close', listener:
     count++
     answer.once('close', () => count--)
   }
+}
+
+/** Refuses a request whose body has not arrived in full within so long. */
+function limitBody({ raw }: FastifyRequest, timeoutMs: number): void {
+  if (raw.complete) return
+  const late = setTimeout(() => {
+    if (!raw.complete) refuseConnection(Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), raw.socket)
+  }, timeoutMs)
+  late.unref()
+  for (const event of ['end', 'close']) raw.once(event, () => clearTimeout(late))
 }
 
 /** A web page of another site must not steer the cluster through its visitor's browser, which reaches loopback too. */

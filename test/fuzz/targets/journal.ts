@@ -22,7 +22,7 @@ import { mutateJson } from '../mutate.ts'
 import { Finding, field, isRecord, listOf, type Target, textOf } from '../target.ts'
 
 const ACTORS: ReadonlyMap<string, AnyActor> = new Map(
-  [instanceActor, operationActor(catalogue()), hostActor({ vcpu: 4, ram: 1, disk: 1 }), flavorActor, diskActor, imageActor].map((actor: AnyActor) => [
+  [instanceActor, operationActor(catalogue()), hostActor({ vcpu: 4, ram: 1, disk: 1 }), flavorActor, diskActor, imageActor()].map((actor: AnyActor) => [
     actor.kind,
     actor,
   ]),
