@@ -120,6 +120,7 @@ export const CONFIG_KEYS = {
   'driver.fake.vcpus': integer(1024, 'vCPUs', [1, 65_536], 'Size of a host with the fake driver.'),
   'driver.fake.ramMb': integer(1_048_576, 'MiB', [1, 2 ** 31], 'Size of a host with the fake driver.'),
   'driver.fake.diskGb': integer(65_536, 'GiB', [1, 2 ** 31], 'Size of a host with the fake driver.'),
+  'driver.process.uploaded': choice('no', ['no', 'yes'], 'Whether the process driver runs uploaded images: scripts, with the rights of the agent.'),
   'membership.leaseMs': integer(6000, 'ms', [500, HOUR], 'Lease of a conductor, by database time; run out, it may be declared dead.'),
   'membership.renewMs': integer(1000, 'ms', [50, HOUR], 'How often a conductor renews its lease.'),
   'membership.pingMs': integer(150, 'ms', [10, MINUTE], 'How often conductors ping each other.'),

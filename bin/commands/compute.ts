@@ -3,9 +3,12 @@ import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { chooseDriver } from '../../actors/hypervisor/drivers/choose.ts'
+import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
 import type { Config } from '../../supervisors/config.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
+import { openImageCache } from '../../supervisors/images/cache.ts'
 import { nextLife } from '../../supervisors/lives.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
@@ -32,12 +35,26 @@ export async function run(options: Options): Promise<void> {
   const incarnation = await nextLife(folder, env.wallMs())
   let guard: Guard | null = null
   const lease = { permit: (instance: string) => guard?.lease.permit(instance) ?? (() => {}) }
-  const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, { folder, lease, ...fakeOptions(config) })
+  let compute: Compute | null = null
+  let chosen: HypervisorDriver | null = null
+  const images = await openImageCache({
+    env,
+    folder: join(folder, 'images'),
+    limitBytes: config.images.cacheGb * 1024 ** 3,
+    call: (image, method, args, timeoutMs) =>
+      compute?.toStore(image, method, args, timeoutMs) ?? Promise.reject(new BatonError('Unavailable', `${id} is starting`)),
+    inUse: async () => (await chosen?.imagesInUse?.()) ?? [],
+  })
+  const uploadedProcesses = config.driver.process.uploaded === 'yes'
+  const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, {
+    ...{ folder, lease, images, uploadedProcesses },
+    ...fakeOptions(config),
+  })
+  chosen = driver
   const outOfBand = { driver: driver.name === 'process' ? 'process' : 'fake', folder, hierarchies } as const
   const opened = createGuard(watchdogProcess({ folder: join(folder, 'watchdog'), life: incarnation, bootId, outOfBand, log: env.log }), incarnation)
   guard = opened
   const link = createZeromqLink({ identity: id })
-  let compute: Compute | null = null
   const metrics = createMetrics({ id, role: 'compute' }, () => {
     const h = compute?.stats()
     return {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
 import type { HypervisorDriver, Inventory } from '../driver.ts'
+import type { ImageSource } from '../images.ts'
 import type { HostLease } from '../lease.ts'
 import { folderBlobs } from './blobs.ts'
 import { createFakeDriver, type FakeOptions } from './fake.ts'
@@ -23,6 +24,10 @@ export interface ChooseOptions {
   readonly fakeCapacity?: Inventory
   readonly fake?: Omit<FakeOptions, 'capacity'>
   readonly lease?: Pick<HostLease, 'permit'>
+  /** Uploaded images. */
+  readonly images?: ImageSource
+  /** Whether the process driver may run them: each is a script with the rights of the agent. */
+  readonly uploadedProcesses?: boolean
 }
 
 export interface Chosen {
@@ -46,6 +51,7 @@ export async function chooseDriver(choice: DriverChoice, env: Env, options: Choo
       capacity: options.capacity,
       capabilities,
       lease: options.lease,
+      ...(options.uploadedProcesses ? { source: options.images } : {}),
     })
     const because = `process: ${choice === 'auto' ? 'the best that works here' : 'asked for'}, with ${means(capabilities)}`
     return { driver, because, hierarchies: capabilities.cgroups?.hierarchies ?? [] }
@@ -64,6 +70,7 @@ function openFake(env: Env, options: ChooseOptions): HypervisorDriver {
   return createFakeDriver(env, store, {
     blobs: folderBlobs(join(options.folder, 'fake')),
     ...options.fake,
+    images: options.images,
     lease: options.lease,
     capacity: options.capacity ?? options.fakeCapacity ?? FAKE_CAPACITY,
   })
