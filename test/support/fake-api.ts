@@ -193,7 +193,9 @@ export function createFakeApi(): FakeApi {
   const real: ClusterApi = {
     ...fakePlacement({ flavors, hosts, now: () => now }),
     createInstances: async args => {
-      await images.api.getImage({ id: args.image })
+      await images.api.getImage({ id: args.image }).catch(() => {
+        throw new BatonError('NotFound', `Image ${args.image} could not be found.`)
+      })
       return create(args)
     },
     getInstance: async ({ id }) => found(instances, 'Instance', id),
