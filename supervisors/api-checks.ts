@@ -3,8 +3,8 @@ import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_R
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
-import { IMAGE_CHECKS } from './images/checks.ts'
 import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../actors/kernel/quota.ts'
+import { IMAGE_CHECKS } from './images/checks.ts'
 
 const id = text(256)
 const requestId = text(128)

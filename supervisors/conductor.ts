@@ -4,19 +4,19 @@
  */
 import type { HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
 import { diskActor } from '../actors/disk/disk.ts'
-import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
+import { flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
 import { directoryActor } from '../actors/identity/directory.ts'
 import { keyringActor } from '../actors/identity/keyring.ts'
 import { imageActor } from '../actors/image/image.ts'
-import type { ImageStore } from '../actors/image/store.ts'
 import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
+import type { ImageStore } from '../actors/kernel/image-store.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
 import { NO_LIMITS } from '../actors/kernel/quota.ts'
 import { keyPairsActor } from '../actors/key-pairs/key-pairs.ts'
@@ -38,11 +38,13 @@ import { createClusterClock } from './cluster-clock.ts'
 import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
 import { createHostMonitor } from './host-monitor.ts'
-import { createImageBytes } from './images/bytes.ts'
 import { createIdentity } from './identity/service.ts'
+import { createImageBytes } from './images/bytes.ts'
+import { usableImages } from './images/usable.ts'
 import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createPlacement } from './placement.ts'
+import { plantFlavors } from './plant-flavors.ts'
 import { createQuotas } from './quotas.ts'
 import { createSelfReport } from './self-report.ts'
 import { createStorage } from './storage.ts'
@@ -304,11 +306,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const storage = createStorage({ views: options.views, call })
   const quotas = createQuotas({ env, call })
-  const imageBytes = createImageBytes({
-    ...{ env, views: options.views, quotas, call },
-    store: options.imageStore,
-    maxBytes: settings.imageMaxBytes ?? Number.MAX_SAFE_INTEGER,
-  })
+  const { imageMaxBytes = Number.MAX_SAFE_INTEGER } = settings
+  const imageBytes = createImageBytes({ env, views: options.views, quotas, call, store: options.imageStore, maxBytes: imageMaxBytes })
 
   const api = createClusterApi({
     quotas,
@@ -341,7 +340,20 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const doors = createDoors({
-    ...{ nodeId, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api, fence: options.fence, identity: identityService },
+    ...{
+      nodeId,
+      actors,
+      messenger,
+      member,
+      monitor,
+      placement,
+      storage,
+      imageBytes,
+      summaries,
+      api,
+      fence: options.fence,
+      identity: identityService,
+    },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })
@@ -380,24 +392,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     await stop()
     throw error
   }
-  plantFlavors()
+  plantFlavors({ env, call, isOver: () => stopped })
   identityService?.start()
 
-  /** Every new cluster has a few flavors; the actors see to it that a deleted one does not come back. */
-  function plantFlavors(): void {
-    for (const { id, ...flavor } of BUILTIN_FLAVORS) {
-      call('flavor', id, 'create', { ...flavor, builtin: true }).catch(error => {
-        if (!stopped) env.setTimer(1000, () => !stopped && plantFlavors())
-        env.log.debug({ flavor: id, fault: toFault(error) }, 'a built-in flavor is not there yet')
-      })
-    }
-  }
-
   return { incarnation, actors, messenger, member, alerts: monitor.alerts, queues: selfReport.queues, drain, leave, stop }
-}
-
-/** Images that some host here can run; all of them as long as no host has reported. */
-function usableImages(images: readonly ImageBody[], hosts: readonly HostBody[]): readonly ImageBody[] {
-  const drivers = new Set(hosts.map(h => h.driver))
-  return drivers.size === 0 ? images : images.filter(i => drivers.has(i.driver))
 }

@@ -34,6 +34,6 @@ export interface UploadLook {
 }
 
 export interface ImageUploads {
-  /** Begins it, goes on with it after a restart, or waits for it up to `waitMs`. Rejects as the upload has failed; then asked again it is tried again. */
+  /** Begins it, goes on with it after a restart, or waits for it up to `waitMs`. Rejects as it has failed; asked again, it is tried again. */
   look(args: { readonly image: string; readonly upload: string; readonly waitMs: number }): Promise<UploadLook>
 }

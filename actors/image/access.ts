@@ -1,13 +1,5 @@
-/** Who may see which image, and which images a list shows: pure functions over what an image says of itself. */
+/** Which images a list shows, and in which order: pure functions over what an image says of itself. */
 import { aboutOf, type ImageAsker, type ImageBody, type ImageFilter, type ImageSort, type TimeFilter } from './body.ts'
-
-/** Whether a project may know of an image, and build from it: its own, or one that is meant for it. */
-export function isVisible(image: ImageBody, project: string | null): boolean {
-  const { visibility } = aboutOf(image)
-  if (visibility === 'public' || visibility === 'community') return true
-  if (project === null) return false
-  return image.project === project || (visibility === 'shared' && Object.hasOwn(image.members ?? {}, project))
-}
 
 /**
  * Whether a list shows it to who asks. Nobody's list has community images of others, or images that were offered and not accepted, unless

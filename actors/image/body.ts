@@ -175,3 +175,11 @@ export const aboutOf = (image: Partial<ImageAbout> & { readonly project?: string
   diskFormat: image.diskFormat === undefined ? 'raw' : image.diskFormat,
   tags: image.tags ?? [],
 })
+
+/** Whether a project may know of an image, and build from it: its own, or one that is meant for it. */
+export function isVisible(image: ImageBody, project: string | null): boolean {
+  const { visibility } = aboutOf(image)
+  if (visibility === 'public' || visibility === 'community') return true
+  if (project === null) return false
+  return image.project === project || (visibility === 'shared' && Object.hasOwn(image.members ?? {}, project))
+}

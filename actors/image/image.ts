@@ -13,8 +13,8 @@
 import { address, addressKey } from '../kernel/address.ts'
 import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
-import { asked, evolveHolding, HOLDS, isPast, settledBy, settleWork, taking } from '../project/holding.ts'
 import type { OperationBody } from '../operation/body.ts'
+import { asked, evolveHolding, HOLDS, isPast, settledBy, settleWork, taking } from '../project/holding.ts'
 import { aboutOf, type ImageAbout, type ImageBytes, MEMBER_STATUSES, type MemberStatus, VISIBILITIES } from './body.ts'
 import { ABSENT, amountsOf, bodyOf, type Changes, type Definition, evolveImage, type ImageEvent, type ImageState, needsOf } from './model.ts'
 
@@ -152,7 +152,11 @@ function tooMany({ image, about }: ImageState, { setProperties = {}, tags, addTa
   return all > TAGS_MAX ? `an image has at most ${TAGS_MAX} tags, not ${all}` : null
 }
 
-function decideBegin(state: ImageState, { upload, sizeBytes = null, quota }: { upload: string; sizeBytes?: number | null; quota?: number }, id: string): D {
+function decideBegin(
+  state: ImageState,
+  { upload, sizeBytes = null, quota }: { upload: string; sizeBytes?: number | null; quota?: number },
+  id: string,
+): D {
   const { status, image, about } = state
   const reply = (s: ImageState) => bodyOf(s, id)
   const taken = taking(state.holding, quota, amountsOf(sizeBytes ?? 0))

@@ -11,8 +11,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type BlobLook, type Digests, type Finishing, type ImageStore, isBlobName, PIECE_BYTES } from '../../actors/image/store.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { type BlobLook, type Digests, type Finishing, type ImageStore, isBlobName, PIECE_BYTES } from '../../actors/kernel/image-store.ts'
 
 interface Running {
   readonly md5: Hash
@@ -162,7 +162,8 @@ export async function folderImageStore(folder: string): Promise<ImageStore> {
         const { size } = await stat(file)
         if (size === 0) {
           running.set(blob, newRunning())
-          if (running.size > RUNNING_MAX) for (const oldest of running.keys()) if (running.size > RUNNING_MAX) running.delete(oldest)
+          const oldest = running.keys().next().value
+          if (running.size > RUNNING_MAX && oldest !== undefined) running.delete(oldest)
         }
         return { sizeBytes: size }
       }),

@@ -1,7 +1,7 @@
 /** Bytes of images in memory, for tests and the simulator: what `folder-store.ts` does, without a folder. */
 import { createHash } from 'node:crypto'
-import { type BlobLook, type ImageStore, isBlobName } from '../../actors/image/store.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { type BlobLook, type ImageStore, isBlobName } from '../../actors/kernel/image-store.ts'
 
 interface Kept {
   readonly whole: boolean
@@ -45,7 +45,8 @@ export function memoryImageStore(): ImageStore {
     },
     async finish(blob, sizeBytes) {
       const { bytes } = find(blob)
-      if (bytes.length !== sizeBytes) throw new BatonError('Conflict', `upload ${blob} has ${bytes.length} bytes, not the ${sizeBytes} that were sent`)
+      if (bytes.length !== sizeBytes)
+        throw new BatonError('Conflict', `upload ${blob} has ${bytes.length} bytes, not the ${sizeBytes} that were sent`)
       blobs.set(blob, { whole: true, bytes })
       return { state: 'done', sizeBytes, checksum: hex('md5', bytes), hash: hex('sha512', bytes) }
     },

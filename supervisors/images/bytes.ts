@@ -5,14 +5,13 @@
  * A host is the least trusted of all: it is given the bytes of an image only for an instance that has room there, and whose project may
  * use that image; and it uploads only what an operation makes of an instance there.
  */
-import type { ImageBody, InstanceBody } from '../../actors/api.ts'
-import { isVisible } from '../../actors/image/access.ts'
-import { blobOf, type ImageStore, PIECE_BYTES } from '../../actors/image/store.ts'
+import { type ImageBody, type InstanceBody, isVisible } from '../../actors/api.ts'
 import { address } from '../../actors/kernel/address.ts'
 import { type Check, checkObject, integer, optional, text } from '../../actors/kernel/check.ts'
 import type { Sender } from '../../actors/kernel/define.ts'
 import type { Env } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { blobOf, type ImageStore, PIECE_BYTES } from '../../actors/kernel/image-store.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
 import type { Quotas } from '../quotas.ts'
 
@@ -193,7 +192,8 @@ export function createImageBytes({ env, store: configured, views, quotas, maxByt
       case 'describe': {
         await permit(from.node, args.image, args.instance)
         const { bytes, status } = await bodyOf(args.image)
-        if (!bytes || status !== 'active') throw new BatonError('NotFound', `image ${args.image} is ${status}, and there are no bytes of it to be had`)
+        if (!bytes || status !== 'active')
+          throw new BatonError('NotFound', `image ${args.image} is ${status}, and there are no bytes of it to be had`)
         const { upload, sizeBytes, hash } = bytes
         return { upload, sizeBytes, hash } satisfies ImageDescription
       }

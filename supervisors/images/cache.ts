@@ -61,7 +61,8 @@ export async function openImageCache({ env, folder, limitBytes, call, inUse }: I
   }
 
   async function makeRoom(sizeBytes: number): Promise<void> {
-    if (sizeBytes > limitBytes) throw new BatonError('DriverFault', `an image of ${sizeBytes} bytes does not fit: this host keeps ${limitBytes} (images.cacheGb)`)
+    if (sizeBytes > limitBytes)
+      throw new BatonError('DriverFault', `an image of ${sizeBytes} bytes does not fit: this host keeps ${limitBytes} (images.cacheGb)`)
     const needed = new Set(await inUse())
     const total = () => [...entries.values()].reduce((sum, entry) => sum + entry.sizeBytes, coming)
     for (const entry of [...entries.values()]) {
@@ -72,7 +73,10 @@ export async function openImageCache({ env, folder, limitBytes, call, inUse }: I
       env.log.info({ image: entry.image, bytes: entry.sizeBytes }, 'an image that was not used for longest was thrown away')
     }
     if (total() + sizeBytes > limitBytes) {
-      throw new BatonError('DriverFault', `there is no room for an image of ${sizeBytes} bytes: guests use what fills the ${limitBytes} of images.cacheGb`)
+      throw new BatonError(
+        'DriverFault',
+        `there is no room for an image of ${sizeBytes} bytes: guests use what fills the ${limitBytes} of images.cacheGb`,
+      )
     }
   }
 

@@ -1,11 +1,5 @@
 /** What requests about images may say, in the manner of `api-checks.ts`. */
-import {
-  IMAGE_SORT_KEYS,
-  type ImageApi,
-  MEMBER_STATUSES,
-  TIME_OPERATORS,
-  VISIBILITIES,
-} from '../../actors/image/body.ts'
+import { IMAGE_SORT_KEYS, type ImageApi, MEMBER_STATUSES, TIME_OPERATORS, VISIBILITIES } from '../../actors/image/body.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../../actors/kernel/check.ts'
 
 const id = text(256)

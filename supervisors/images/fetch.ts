@@ -33,5 +33,9 @@ export async function fetchBytes(
     await take(bytes)
   }
   const found = sha512.digest('hex')
-  if (found !== hash) throw new BatonError('DriverFault', `image ${image} came with the SHA-512 ${found.slice(0, 16)}… instead of ${hash.slice(0, 16)}…; it is not used`)
+  if (found !== hash)
+    throw new BatonError(
+      'DriverFault',
+      `image ${image} came with the SHA-512 ${found.slice(0, 16)}… instead of ${hash.slice(0, 16)}…; it is not used`,
+    )
 }

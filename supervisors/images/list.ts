@@ -52,7 +52,9 @@ function sourcesOf({ project, admin }: ImageAsker, filter: ImageFilter): { reado
     ...(filter.owner === undefined ? {} : { project: filter.owner }),
   }
   if (admin) return [{ where: columns, keep: () => true }]
-  const others = ['public', 'shared', 'community'].filter(each => filter.visibility === undefined || filter.visibility === 'all' || filter.visibility === each)
+  const others = ['public', 'shared', 'community'].filter(
+    each => filter.visibility === undefined || filter.visibility === 'all' || filter.visibility === each,
+  )
   const foreign = others.map(visibility => ({ where: { ...columns, visibility }, keep: (image: ImageBody) => image.project !== project }))
   const isMine = project !== null && (filter.owner === undefined || filter.owner === project)
   return [...(isMine ? [{ where: { ...columns, project }, keep: () => true }] : []), ...foreign]

@@ -1,5 +1,5 @@
 /** Bytes on their way between a node and the image store: cut into pieces, several under way at once, never more than that in memory. */
-import { PIECE_BYTES } from '../../actors/image/store.ts'
+import { PIECE_BYTES } from '../../actors/kernel/image-store.ts'
 
 /** Pieces of one stream that are under way at once. */
 const WINDOW = 4
@@ -76,7 +76,12 @@ export async function sendPieces(
 /** Bytes `from` to before `to` of a blob, in order, the next few asked for while one is used. */
 export async function* readPieces(
   call: StoreCall,
-  { image, from, to, ...more }: { readonly image: string; readonly upload: string; readonly instance?: string; readonly from: number; readonly to: number },
+  {
+    image,
+    from,
+    to,
+    ...more
+  }: { readonly image: string; readonly upload: string; readonly instance?: string; readonly from: number; readonly to: number },
 ): AsyncGenerator<Uint8Array> {
   const ahead: Promise<unknown>[] = []
   let asked = from

@@ -58,7 +58,8 @@ export function createImageStreams(env: Pick<Env, 'uuid' | 'setTimer'>, call: St
         await call(image, 'begin', { image, upload, ...(sizeBytes === null ? {} : { sizeBytes }) }, PIECE_MS)
         try {
           const end = await sendPieces(call, { image, upload }, body)
-          if (sizeBytes !== null && end !== sizeBytes) throw new BatonError('BadRequest', `${end} bytes came, not the ${sizeBytes} that were announced`)
+          if (sizeBytes !== null && end !== sizeBytes)
+            throw new BatonError('BadRequest', `${end} bytes came, not the ${sizeBytes} that were announced`)
           return await commit({ image, upload, sizeBytes: end, checksum })
         } catch (error) {
           // Lost, this is made good by the image itself, which sees that nothing comes any more.

@@ -2,9 +2,9 @@
 import type { ImageApi, ImageBody } from '../../actors/api.ts'
 import { compareBy, NEWEST_FIRST } from '../../actors/image/access.ts'
 import { imageActor } from '../../actors/image/image.ts'
-import type { ImageStore } from '../../actors/image/store.ts'
 import type { ViewRow } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import type { ImageStore } from '../../actors/kernel/image-store.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
 import { memoryImageStore } from '../../persistence/images/memory-store.ts'
 import { createImageBytes, type ImageBytesService } from '../../supervisors/images/bytes.ts'
@@ -45,7 +45,12 @@ export function fakeImages(options: FakeImagesOptions = {}): FakeImages {
       const row = held.row()
       return row ? [{ table: 'image' as const, id, columns: row.columns as ViewRow['columns'], body: structuredClone(row.body) }] : []
     }),
-    ...[...added].map(([id, body]) => ({ table: 'image' as const, id, columns: { deleted: body.status === 'deleted', project: body.project }, body })),
+    ...[...added].map(([id, body]) => ({
+      table: 'image' as const,
+      id,
+      columns: { deleted: body.status === 'deleted', project: body.project },
+      body,
+    })),
   ]
 
   const views: Views = {
@@ -58,9 +63,12 @@ export function fakeImages(options: FakeImagesOptions = {}): FakeImages {
       const compare = compareBy(sort ? sort.map(({ column, direction }) => ({ column: column as 'id', direction })) : NEWEST_FIRST)
       const has = (row: ViewRow, name: string): unknown => (name === 'id' ? row.id : (row.columns[name] ?? null))
       const found = rowsOf()
-        .filter(row => Object.entries(where).every(([name, value]) => (Array.isArray(value) ? value.includes(has(row, name)) : has(row, name) === value)))
+        .filter(row =>
+          Object.entries(where).every(([name, value]) => (Array.isArray(value) ? value.includes(has(row, name)) : has(row, name) === value)),
+        )
         .sort((a, b) => compare(a.body as ImageBody, b.body as ImageBody))
-      const at = marker === undefined ? 0 : found.findIndex(row => compare(row.body as ImageBody, rowsOf().find(r => r.id === marker)?.body as ImageBody) > 0)
+      const at =
+        marker === undefined ? 0 : found.findIndex(row => compare(row.body as ImageBody, rowsOf().find(r => r.id === marker)?.body as ImageBody) > 0)
       return at < 0 ? [] : found.slice(at, at + limit)
     },
     count: async () => 0,

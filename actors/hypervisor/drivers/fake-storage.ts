@@ -4,9 +4,9 @@
  */
 import { BatonError } from '../../kernel/errors.ts'
 import type { Devices, GuestSpec, HypervisorDriver } from '../driver.ts'
+import type { ImageSource } from '../images.ts'
 import type { BlobStore } from './blobs.ts'
 import { FAKE_IMAGE } from './images.ts'
-import type { ImageSource } from '../images.ts'
 import type { Ledger } from './ledger.ts'
 import type { FakeGuest } from './records.ts'
 import { type DriverMethod, noGuest } from './rules.ts'

@@ -2,9 +2,10 @@
  * Steps that make an image of an instance: say that it is coming, copy the guest's disk on its host, upload the copy, say that it is there. Undone in
  * reverse: the host throws the copy away and does not make it again, then the image is gone. The instance goes on all the while.
  */
+
+import type { UploadLook } from '../../hypervisor/images.ts'
 import { address } from '../../kernel/address.ts'
 import { minutes, seconds } from '../../kernel/env.ts'
-import type { UploadLook } from '../../hypervisor/images.ts'
 import { giveUpWhenRefused, hypervisor, type Request, type StepContext, step } from '../step.ts'
 
 /** Time a look at an upload is held by the host, ms. */

@@ -16,7 +16,8 @@ export type Query = Readonly<Record<string, string | readonly string[] | undefin
 const VALUES_MAX = 100
 
 const last = (value: string | readonly string[] | undefined): string | undefined => (typeof value === 'string' ? value : value?.at(-1))
-const all = (value: string | readonly string[] | undefined): readonly string[] => (value === undefined ? [] : typeof value === 'string' ? [value] : value)
+const all = (value: string | readonly string[] | undefined): readonly string[] =>
+  value === undefined ? [] : typeof value === 'string' ? [value] : value
 
 function oneOf<T extends string>(name: string, value: string | undefined, allowed: readonly T[]): T | undefined {
   if (value === undefined) return undefined
@@ -34,7 +35,8 @@ function flag(name: string, value: string | undefined): boolean | undefined {
 
 function size(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined
-  if (!/^\d{1,15}$/.test(value)) throw badRequest(`Invalid value '${printable(value)}' for '${name}' filter: it must be a whole number of at least 0.`)
+  if (!/^\d{1,15}$/.test(value))
+    throw badRequest(`Invalid value '${printable(value)}' for '${name}' filter: it must be a whole number of at least 0.`)
   return Number(value)
 }
 

@@ -13,7 +13,11 @@ export const WRITABLE = {
   visibility: { type: 'string', enum: [...VISIBILITIES], description: `it must be one of ${VISIBILITIES.join(', ')}` },
   protected: { type: 'boolean', description: 'If true, image will not be deletable.' },
   os_hidden: { type: 'boolean', description: 'If true, image will not appear in default image list response.' },
-  container_format: { type: ['null', 'string'], enum: [null, ...CONTAINER_FORMATS], description: `it must be one of ${CONTAINER_FORMATS.join(', ')}` },
+  container_format: {
+    type: ['null', 'string'],
+    enum: [null, ...CONTAINER_FORMATS],
+    description: `it must be one of ${CONTAINER_FORMATS.join(', ')}`,
+  },
   disk_format: { type: ['null', 'string'], enum: [null, ...DISK_FORMATS], description: `it must be one of ${DISK_FORMATS.join(', ')}` },
   min_disk: { type: 'integer', minimum: 0, maximum: MAX_INT32, description: 'Amount of disk space (in GB) required to boot image.' },
   min_ram: { type: 'integer', minimum: 0, maximum: MAX_INT32, description: 'Amount of ram (in MB) required to boot image.' },
@@ -45,7 +49,16 @@ const READ_ONLY = {
 } as const
 
 /** Names that a property of one's own cannot have. */
-export const RESERVED: ReadonlySet<string> = new Set([...Object.keys(READ_ONLY), 'id', 'direct_url', 'locations', 'stores', 'first', 'next', 'members'])
+export const RESERVED: ReadonlySet<string> = new Set([
+  ...Object.keys(READ_ONLY),
+  'id',
+  'direct_url',
+  'locations',
+  'stores',
+  'first',
+  'next',
+  'members',
+])
 
 export const PROPERTY = {
   type: 'string',

@@ -3,9 +3,8 @@
  * happens before the body is looked at by anybody else. What is of another project is answered as if it did not exist.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { ClusterApi } from '../../../actors/api.ts'
+import { type ClusterApi, isVisible } from '../../../actors/api.ts'
 import type { Claims, IdentityGate } from '../../../actors/identity/api.ts'
-import { isVisible } from '../../../actors/image/access.ts'
 import { BatonError } from '../../../actors/kernel/errors.ts'
 import { COMPUTE, IMAGE } from '../context.ts'
 import { HttpRefusal } from '../errors.ts'

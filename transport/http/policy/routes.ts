@@ -1,7 +1,10 @@
 /** Which rule stands before which path, and whose thing the path is about. */
 import { BATON, COMPUTE, IMAGE } from '../context.ts'
 
-/** Where a request says what it is about. `seen image`: whoever may see it may do this. `instance?` means: in the query, and without it the rule `otherwise` applies. */
+/**
+ * Where a request says what it is about. `seen image`: whoever may see it may do this. `instance?` means: in the query, and without it
+ * the rule `otherwise` applies.
+ */
 export type About = 'instance' | 'operation' | 'group' | 'image' | 'seen image' | 'disk' | 'project' | 'user' | 'subject?' | 'instance?'
 
 export interface RouteRule {
