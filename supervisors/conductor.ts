@@ -2,7 +2,7 @@
  * A conductor: one incarnation of it, put together from its parts. Pure wiring over ports, so that the simulator starts
  * this very function with a simulated world. `bin/` gives it the real one.
  */
-import type { HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
+import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
 import { diskActor } from '../actors/disk/disk.ts'
 import { flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
@@ -43,6 +43,7 @@ import { createImageBytes } from './images/bytes.ts'
 import { usableImages } from './images/usable.ts'
 import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
+import { createOperationLog } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
 import { plantFlavors } from './plant-flavors.ts'
 import { createQuotas } from './quotas.ts'
@@ -146,6 +147,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
     ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
   ]
+  const logOperation = createOperationLog(env.log)
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -158,6 +160,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     restart: settings.restart,
     onCommitted(actor, row) {
       if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
+      if (actor.kind === 'operation' && row) logOperation(row.body as OperationBody)
       if (actor.kind === 'host' && row) {
         const host = row.body as HostBody
         summaries.changed(host)
@@ -340,20 +343,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const doors = createDoors({
-    ...{
-      nodeId,
-      actors,
-      messenger,
-      member,
-      monitor,
-      placement,
-      storage,
-      imageBytes,
-      summaries,
-      api,
-      fence: options.fence,
-      identity: identityService,
-    },
+    ...{ nodeId, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
+    ...{ fence: options.fence, identity: identityService },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })

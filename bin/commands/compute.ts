@@ -18,6 +18,7 @@ import { realEnv } from '../../supervisors/real-env.ts'
 import { createGuard, type Guard } from '../../supervisors/watchdog/guard.ts'
 import { watchdogProcess } from '../../supervisors/watchdog/process.ts'
 import { startHealthServer } from '../../transport/http/health-server.ts'
+import { metadataDoor } from '../../transport/metadata-server.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { type Options, text } from '../call.ts'
 import { seedsOf } from '../seeds.ts'
@@ -34,8 +35,8 @@ export async function run(options: Options): Promise<void> {
   const folder = resolve(config.data.folder, 'hosts', id)
   const incarnation = await nextLife(folder, env.wallMs())
   let guard: Guard | null = null
-  const lease = { permit: (instance: string) => guard?.lease.permit(instance) ?? (() => {}) }
   let compute: Compute | null = null
+  const lease = { permit: (instance: string) => guard?.lease.permit(instance) ?? (() => {}) }
   let chosen: HypervisorDriver | null = null
   const images = await openImageCache({
     env,
@@ -48,6 +49,8 @@ export async function run(options: Options): Promise<void> {
   const uploadedProcesses = config.driver.process.uploaded === 'yes'
   const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, {
     ...{ folder, lease, images, uploadedProcesses },
+    metadata: metadataDoor,
+    leavePassword: (instance, password) => compute?.leavePassword(instance, password) ?? Promise.resolve(503),
     ...fakeOptions(config),
   })
   chosen = driver

@@ -19,6 +19,8 @@ export interface FakeImages {
   readonly store: ImageStore
   /** One that no actor has. */
   add(body: ImageBody): void
+  /** Of one that no actor has. */
+  change(id: string, change: Partial<ImageBody>): void
   held(id: string): Held
   /** Does all that images want done in the store. */
   settle(): Promise<void>
@@ -106,6 +108,11 @@ export function fakeImages(options: FakeImagesOptions = {}): FakeImages {
     bytes,
     store,
     add: body => void added.set(body.id, body),
+    change(id, change) {
+      const body = added.get(id)
+      if (!body) throw new Error(`no image ${id} was added`)
+      added.set(id, { ...body, ...change })
+    },
     held,
     async settle() {
       for (const actor of actors.values()) {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
-import type { HypervisorDriver, Inventory } from '../driver.ts'
+import type { HypervisorDriver, Inventory, MetadataDoor } from '../driver.ts'
 import type { ImageSource } from '../images.ts'
 import type { HostLease } from '../lease.ts'
 import { folderBlobs } from './blobs.ts'
@@ -28,6 +28,9 @@ export interface ChooseOptions {
   readonly images?: ImageSource
   /** Whether the process driver may run them: each is a script with the rights of the agent. */
   readonly uploadedProcesses?: boolean
+  /** Answers guests that ask about themselves, of drivers whose guests can. */
+  readonly metadata?: MetadataDoor
+  readonly leavePassword?: (instance: string, password: string) => Promise<number>
 }
 
 export interface Chosen {
@@ -52,6 +55,8 @@ export async function chooseDriver(choice: DriverChoice, env: Env, options: Choo
       capabilities,
       lease: options.lease,
       ...(options.uploadedProcesses ? { source: options.images } : {}),
+      metadata: options.metadata,
+      leavePassword: options.leavePassword,
     })
     const because = `process: ${choice === 'auto' ? 'the best that works here' : 'asked for'}, with ${means(capabilities)}`
     return { driver, because, hierarchies: capabilities.cgroups?.hierarchies ?? [] }

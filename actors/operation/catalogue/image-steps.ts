@@ -24,6 +24,8 @@ function definition(c: StepContext) {
 const sizeIn = (answer: unknown): number =>
   typeof answer === 'object' && answer !== null && 'sizeBytes' in answer && typeof answer.sizeBytes === 'number' ? answer.sizeBytes : 0
 
+const isLook = (answer: unknown): answer is UploadLook => typeof answer === 'object' && answer !== null && 'done' in answer
+
 export const makeImage = [
   step('image', {
     do: c => told(c, 'create', definition(c)),
@@ -42,10 +44,7 @@ export const makeImage = [
       method: 'uploadImage',
       args: { image: imageOf(c), upload: c.operation, waitMs: UPLOAD_LOOK_MS },
     }),
-    again: (_, answer) => {
-      const { done, sentBytes, totalBytes } = answer as UploadLook
-      return done ? null : { sentBytes, totalBytes }
-    },
+    again: (_, answer) => (isLook(answer) && !answer.done ? { sentBytes: answer.sentBytes, totalBytes: answer.totalBytes } : null),
     // Without an image store, or with an agent that knows of none, the image stays where it was made.
     onFault: (_, fault) => ({ next: fault.code === 'DriverUnsupported' || fault.code === 'UnknownMethod' ? 'skip' : 'retry' }),
     timeoutMs: seconds(20),

@@ -93,6 +93,7 @@ export function guardRoutes(app: FastifyInstance, { api, gate, rules: overrides 
     if (about === 'group') return whose(async () => (await api.getGroup({ id })).project)
     if (about === 'image' || about === 'seen image') return ownerOfImage(id, claims, about === 'seen image')
     const disk = await api.getDisk({ id }).catch(() => null)
+    if (disk?.project !== undefined) return { project: disk.project }
     return disk?.instance ? ownerOfInstance(disk.instance) : { project: null }
   }
 
