@@ -8,6 +8,7 @@ import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
+import type { ImageApi } from './image/body.ts'
 import type { ListInstances } from './instance/list.ts'
 import type { TaskState, VmState } from './instance/words.ts'
 import type { Fault } from './kernel/errors.ts'
@@ -18,6 +19,7 @@ import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
+export * from './image/body.ts'
 export { hostnameOf } from './instance/hostname.ts'
 export * from './instance/list.ts'
 export { type TaskState, VM_STATES, type VmState } from './instance/words.ts'
@@ -44,30 +46,6 @@ export interface FlavorBody {
   readonly isPublic?: boolean
   readonly access?: readonly string[]
   readonly createdAt: number
-}
-
-/** Glance's words for the life of an image. */
-export type ImageStatus = 'queued' | 'active' | 'error' | 'deleted'
-
-export interface ImageBody {
-  readonly id: string
-  readonly name: string
-  readonly driver: string
-  /** 0 while it is not active. */
-  readonly sizeBytes: number
-  readonly status: ImageStatus
-  /** Who made it; null for the images that come with Baton. */
-  readonly project: string | null
-  /** The hosts that have its bytes; null for all of them. */
-  readonly hosts: readonly string[] | null
-  /** What clients read about it beside its name, such as `base_image_ref`; `trait:…` means what it means in a flavor's extra specs. */
-  readonly properties: Readonly<Record<string, string>>
-  /** The instance it is a snapshot of. */
-  readonly instance: string | null
-  readonly backupType: string | null
-  readonly fault: Fault | null
-  readonly createdAt: number
-  readonly updatedAt: number
 }
 
 /** A disk beside the one an instance boots from. It is a file of one host, and outlives the instances it is attached to. */
@@ -305,7 +283,7 @@ export interface EmptyHost {
   readonly requestId: string
 }
 
-export interface ClusterApi extends PlacementApi, KeyPairApi {
+export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
    * host that takes nothing, and `QuotaExceeded` when the project may not have all of them, before anything is created.
@@ -338,10 +316,6 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   /** Rejects `Conflict` for a public flavor, or a project that has access already; `NotFound` when there is none to take away. */
   setFlavorAccess(args: { id: string; project: string; granted: boolean }): Promise<FlavorBody>
   deleteFlavor(args: { id: string }): Promise<Record<string, never>>
-  listImages(args: Page): Promise<ImageBody[]>
-  getImage(args: { id: string }): Promise<ImageBody>
-  /** Instances made from it go on. Rejects `Forbidden` for an image that comes with Baton. */
-  deleteImage(args: { id: string }): Promise<Record<string, never>>
   listDisks(args: Page & { instance?: string }): Promise<DiskBody[]>
   getDisk(args: { id: string }): Promise<DiskBody>
   /** Rejects `Conflict` while it is attached. */

@@ -2,6 +2,8 @@
 import { silentLogger } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import { identityProxy } from '../supervisors/identity/serve.ts'
+import { createImageStreams } from '../supervisors/images/streams.ts'
+import { realEnv } from '../supervisors/real-env.ts'
 import { apiProxy } from '../supervisors/serve-api.ts'
 import { routeInfosOf } from '../transport/http/not-found.ts'
 import { openApiDocument } from '../transport/http/openapi.ts'
@@ -15,7 +17,9 @@ const field = (name: string, value: unknown): string => `${JSON.stringify(name)}
 export function openApiText(): string {
   const gate = { api: identityProxy(nobody), verify: nobody, refresh: nobody }
   const isReady = () => ({ ready: false, reasons: [] })
-  const app = createHttpServer({ api: apiProxy(nobody), identity: { gate, rules: [] }, log: silentLogger, isReady, metrics: () => '' })
+  const api = apiProxy(nobody)
+  const images = createImageStreams(realEnv('docs', 'silent'), nobody)
+  const app = createHttpServer({ api, images, identity: { gate, rules: [] }, log: silentLogger, isReady, metrics: () => '' })
   const { paths, ...rest } = openApiDocument(routeInfosOf(app))
   const block = (items: readonly string[], indent: string): string => `{\n${items.map(item => `${indent}  ${item}`).join(',\n')}\n${indent}}`
   const path = ([url, operations]: [string, object]): string =>

@@ -6,6 +6,7 @@ import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record
 import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../actors/kernel/quota.ts'
 import { checkRequester } from '../actors/kernel/requester.ts'
 import { NAME_KINDS } from '../actors/placement/names.ts'
+import { IMAGE_CHECKS } from './images/checks.ts'
 
 const id = text(256)
 const requestId = text(128)
@@ -129,9 +130,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   describeFlavor: checkObject({ id }),
   setFlavorAccess: checkObject({ id, project: projectName, granted: flag }),
   deleteFlavor: byId,
-  listImages: checkObject(page),
-  getImage: byId,
-  deleteImage: byId,
+  ...IMAGE_CHECKS,
   listDisks: checkObject({ ...page, instance: optional(id) }),
   getDisk: byId,
   deleteDisk: byId,

@@ -10,6 +10,7 @@ import type { Messenger, Received } from '../transport/messenger.ts'
 import type { ActorHost } from './actor-host.ts'
 import { type Beat, checkBeat, type HostMonitor } from './host-monitor.ts'
 import { serveIdentity } from './identity/serve.ts'
+import type { ImageBytesService } from './images/bytes.ts'
 import type { ClusterMember } from './member.ts'
 import type { PlacementService } from './placement.ts'
 import type { SelfReport } from './self-report.ts'
@@ -25,6 +26,7 @@ export interface DoorsOptions {
   readonly monitor: HostMonitor
   readonly placement: PlacementService
   readonly storage: Storage
+  readonly imageBytes: ImageBytesService
   readonly summaries: Summaries
   readonly api: ClusterApi
   /** Undefined when this cluster has no identities. */
@@ -56,7 +58,7 @@ const unknown = (what: string): never => {
 }
 
 export function createDoors(options: DoorsOptions) {
-  const { nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence, identity } = options
+  const { nodeId, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api, fence, identity } = options
 
   const movedWithMap = (shard: number): BatonError =>
     new BatonError('Moved', `shard ${shard} is not served by ${nodeId}`, { details: { map: member.map() } })
@@ -85,6 +87,8 @@ export function createDoors(options: DoorsOptions) {
         case 'storage':
           if (from.role !== 'conductor') return unknown(`storage has no method ${method} for a ${from.role}`)
           return storage(method, args)
+        case 'image-store':
+          return imageBytes(method, args, from)
         case 'fence':
           if (from.role !== 'conductor' || !fence) return unknown(`there is no fence command for a ${from.role}`)
           return fence(String((args as { host: string }).host)).then(() => null)

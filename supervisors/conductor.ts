@@ -4,7 +4,7 @@
  */
 import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
 import { diskActor } from '../actors/disk/disk.ts'
-import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
+import { flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
@@ -16,6 +16,7 @@ import { type Address, address, addressKey, parseAddress, shardOf } from '../act
 import type { AnyActor, Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
+import type { ImageStore } from '../actors/kernel/image-store.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
 import { NO_LIMITS } from '../actors/kernel/quota.ts'
 import { keyPairsActor } from '../actors/key-pairs/key-pairs.ts'
@@ -39,10 +40,14 @@ import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
 import { createHostMonitor } from './host-monitor.ts'
 import { createIdentity } from './identity/service.ts'
+import { createImageBytes } from './images/bytes.ts'
+import { usableImages } from './images/usable.ts'
 import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createOperationLog } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
+import { plantFlavors } from './plant-flavors.ts'
+import { createQuotas } from './quotas.ts'
 import { createSelfReport } from './self-report.ts'
 import { createStorage } from './storage.ts'
 import { createSubjectTeller } from './subject-teller.ts'
@@ -70,6 +75,8 @@ export interface ConductorOptions {
   ) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
   readonly views: Views
   readonly images: readonly ImageBody[]
+  /** Where the bytes of other images are; left out, snapshots stay on their hosts and nothing can be uploaded. */
+  readonly imageStore?: ImageStore | undefined
   readonly settings: ConductorSettings
   /** Figures of the process itself (cpu, lag), for the load it reports. */
   gauges?(): Record<string, number>
@@ -138,7 +145,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
     ...[hostActor(defaults.ratios, defaults.reserved, recovery), aggregatesActor, groupActor, namesActor],
-    ...[flavorActor, imageActor, diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
     ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
   ]
   const logOperation = createOperationLog(env.log)
@@ -199,6 +206,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     switch (to.kind) {
       case 'scheduler':
       case 'storage':
+      case 'image-store':
       case 'api':
       case 'fence':
       case 'identity':
@@ -301,9 +309,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   })
 
   const storage = createStorage({ views: options.views, call })
+  const quotas = createQuotas({ env, call })
+  const { imageMaxBytes = Number.MAX_SAFE_INTEGER } = settings
+  const imageBytes = createImageBytes({ env, views: options.views, quotas, call, store: options.imageStore, maxBytes: imageMaxBytes })
 
   const api = createClusterApi({
-    env,
+    quotas,
     views: options.views,
     builtIn: () => usableImages(options.images, scheduler.hosts()),
     call,
@@ -333,7 +344,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const doors = createDoors({
-    ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, summaries, api },
+    ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
     ...{ fence: options.fence, identity: identityService },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
@@ -373,24 +384,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     await stop()
     throw error
   }
-  plantFlavors()
+  plantFlavors({ env, call, isOver: () => stopped })
   identityService?.start()
 
-  /** Every new cluster has a few flavors; the actors see to it that a deleted one does not come back. */
-  function plantFlavors(): void {
-    for (const { id, ...flavor } of BUILTIN_FLAVORS) {
-      call('flavor', id, 'create', { ...flavor, builtin: true }).catch(error => {
-        if (!stopped) env.setTimer(1000, () => !stopped && plantFlavors())
-        env.log.debug({ flavor: id, fault: toFault(error) }, 'a built-in flavor is not there yet')
-      })
-    }
-  }
-
   return { incarnation, actors, messenger, member, alerts: monitor.alerts, queues: selfReport.queues, drain, leave, stop }
-}
-
-/** Images that some host here can run; all of them as long as no host has reported. */
-function usableImages(images: readonly ImageBody[], hosts: readonly HostBody[]): readonly ImageBody[] {
-  const drivers = new Set(hosts.map(h => h.driver))
-  return drivers.size === 0 ? images : images.filter(i => drivers.has(i.driver))
 }

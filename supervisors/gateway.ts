@@ -9,6 +9,7 @@ import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
 import { createGate, type Gate } from './identity/gate.ts'
 import { identityProxy } from './identity/serve.ts'
+import { createImageStreams, type ImageStreams } from './images/streams.ts'
 import { createDirectory } from './seeds.ts'
 import { apiProxy } from './serve-api.ts'
 
@@ -26,6 +27,7 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly api: ClusterApi
   readonly messenger: Messenger
+  readonly images: ImageStreams
   /** Why requests cannot be served now, for people; empty when they can. */
   lacks(): readonly string[]
   /** Resolves as soon as nothing lacks. */
@@ -80,6 +82,7 @@ export function startGateway(options: GatewayOptions): Gateway {
   return {
     api: apiProxy((method, args, affinity) => messenger.call(address('api', affinity ?? ''), method, args, { timeoutMs: options.requestMs })),
     messenger,
+    images: createImageStreams(env, (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })),
     gate,
     lacks,
     whenReady: () => (lacks().length === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),

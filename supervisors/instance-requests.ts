@@ -74,7 +74,8 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     const { host } = await get<InstanceBody>('instance', instance, 'instance')
     if (host === null) return
     const runs = (await get<HostBody>('host', host, 'host')).driver
-    if (runs !== driver) throw new BatonError('BadRequest', `image ${name} needs the driver ${driver}, but host ${host} runs ${runs}`)
+    if (driver !== '' && runs !== driver)
+      throw new BatonError('BadRequest', `image ${name} needs the driver ${driver}, but host ${host} runs ${runs}`)
     if (hosts && !hosts.includes(host)) {
       throw new BatonError('Conflict', `image ${name} is on ${hosts.join(', ')}, but not on host ${host}, where instance ${instance} is`)
     }

@@ -179,7 +179,8 @@ function specsOf(
   const common = configFile ? ['--config', configFile] : []
   const join_ = ['--join', seeds.join(',')]
   const { BATON_DATABASE_URL: _, BATON_BOOTSTRAP_PASSWORD: __, ...env } = process.env
-  const secrets = { BATON_DATABASE_URL: url, ...(adminPassword === undefined ? {} : { BATON_BOOTSTRAP_PASSWORD: adminPassword }) }
+  const images = { BATON_IMAGES_FOLDER: config.images.folder ?? join(folder, 'images') }
+  const secrets = { ...images, BATON_DATABASE_URL: url, ...(adminPassword === undefined ? {} : { BATON_BOOTSTRAP_PASSWORD: adminPassword }) }
   const spec = (id: string, role: ChildSpec['role'], args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildSpec => ({
     id,
     role,

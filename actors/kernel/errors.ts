@@ -20,6 +20,7 @@ export const ERRORS = {
   Forbidden: { http: 403, retry: false, meaning: 'A limit or a rule forbids it.' },
   QuotaExceeded: { http: 403, retry: false, meaning: 'A quota of the project does not allow it; the message says which, and with what numbers.' },
   TooLarge: { http: 413, retry: false, meaning: 'The message or body exceeds its limit.' },
+  StorageFull: { http: 413, retry: false, meaning: 'The image store has no room left for these bytes.' },
   NoValidHost: { http: 409, retry: false, meaning: 'No host passed every filter; the message counts why.' },
   HostRefused: { http: 409, retry: false, meaning: 'The host has no room for the claim, or takes none now.' },
   DriverFault: { http: 500, retry: false, meaning: 'The hypervisor driver could not do what it was told.' },

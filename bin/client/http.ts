@@ -35,6 +35,10 @@ export interface Client {
   readonly endpoint: string
   /** Rejects with the gateway's refusal, `NotRunning`, `DeadlineExceeded`, or `VersionMismatch` for an answer of another shape. */
   request<T>(method: string, path: string, guard: Guard<T>, options?: RequestOptions): Promise<Answer<T>>
+  /** Sends bytes as they come; once, since they cannot be sent again. Takes as long as it takes. Rejects as `request` does. */
+  upload(path: string, bytes: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<void>
+  /** The body of an answer as it comes, and its length when the answer says so. Rejects as `request` does. */
+  download(path: string): Promise<{ readonly bytes: AsyncIterable<Uint8Array>; readonly sizeBytes: number | null }>
   /** The lines of a stream of JSON, as they come. Rejects as `request` does; ends when the gateway ends it. */
   lines(path: string, signal: AbortSignal): AsyncGenerator<unknown>
 }
@@ -51,6 +55,18 @@ export function httpClient(endpoint: string): Client {
         throw new BatonError('VersionMismatch', `the answer of ${endpoint}${path} has an unknown shape; is the cluster of another version?`)
       const { headers } = response
       return { body, requestId: headers.get('x-openstack-request-id') ?? headers.get('x-compute-request-id'), location: headers.get('location') }
+    },
+    async upload(path, bytes, sizeBytes) {
+      const headers = { 'content-type': 'application/octet-stream', 'content-length': String(sizeBytes) }
+      // A token is got by a request that can be sent again.
+      await this.request('GET', '/image/v2/info/stores', (body): body is unknown => body !== undefined)
+      const stream = { body: ReadableStream.from(bytes), headers }
+      await read(await once(endpoint, 'PUT', path, stream, new AbortController().signal, tokens.get(endpoint)), endpoint)
+    },
+    async download(path) {
+      const response = await patiently(true, () => send(endpoint, 'GET', path, {}, new AbortController().signal))
+      const length = response.headers.get('content-length')
+      return { bytes: response.body ?? ReadableStream.from([]), sizeBytes: length === null ? null : Number(length) }
     },
     async *lines(path, signal) {
       const response = await send(endpoint, 'GET', path, {}, signal)
@@ -94,7 +110,8 @@ async function send(endpoint: string, method: string, path: string, options: Req
 async function once(endpoint: string, method: string, path: string, options: RequestOptions, signal: AbortSignal, token?: string): Promise<Response> {
   const url = new URL(`${endpoint}${path}`)
   for (const [name, value] of Object.entries(options.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value))
-  const body = options.body === undefined ? null : JSON.stringify(options.body)
+  const stream = options.body instanceof ReadableStream ? options.body : null
+  const body = stream ?? (options.body === undefined ? null : JSON.stringify(options.body))
   const headers = {
     accept: 'application/json',
     'openstack-api-version': MICROVERSION,
@@ -105,7 +122,7 @@ async function once(endpoint: string, method: string, path: string, options: Req
   await trustAuthority(endpoint)
   let response: Response
   try {
-    response = await fetch(url, { method, headers, body, signal })
+    response = await fetch(url, { method, headers, body, signal, ...(stream ? { duplex: 'half' as const } : {}) })
   } catch (error) {
     throw connectionFault(error, endpoint)
   }

@@ -47,6 +47,7 @@ export async function run(options: Options): Promise<void> {
   let leaving = false
   const app = createHttpServer({
     api: gateway.api,
+    images: gateway.images,
     log: env.log,
     ...(files ? { tls: readPair(files) } : {}),
     ...(gateway.gate ? { identity: { gate: gateway.gate, rules: config.policy.rules } } : {}),

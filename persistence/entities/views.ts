@@ -84,12 +84,18 @@ export const ImageEntity = defineEntity({
   indexes: [
     { name: 'image_created', properties: ['createdAt', 'id'], where: 'not deleted' },
     { name: 'image_instance', properties: ['instance'], where: 'instance is not null and not deleted' },
+    { name: 'image_project', properties: ['project', 'createdAt', 'id'], where: 'not deleted' },
+    { name: 'image_visibility', properties: ['visibility', 'createdAt', 'id'], where: 'not deleted' },
   ],
   properties: {
     ...shared,
     name: p.text(),
     project: p.text(),
     status: p.text(),
+    visibility: p.text().nullable(),
+    size: p.bigint('number').nullable(),
+    diskFormat: p.text().nullable(),
+    containerFormat: p.text().nullable(),
     instance: p.text().nullable(),
     backupType: p.text().nullable(),
     deleted: p.boolean(),

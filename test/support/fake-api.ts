@@ -24,6 +24,7 @@ import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakeFlavors } from './fake-flavors.ts'
 import { fakeGuests } from './fake-guests.ts'
+import { type FakeImages, fakeImages } from './fake-images.ts'
 import { fakeKeyPairs } from './fake-key-pairs.ts'
 import { sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
@@ -34,6 +35,7 @@ type Method = keyof ClusterApi
 
 export interface FakeApi {
   readonly api: ClusterApi
+  readonly images: FakeImages
   /** Every call so far, in order. */
   readonly calls: { readonly method: Method; readonly args: unknown }[]
   /** The next calls of `method` reject with `error`, until `heal`. */
@@ -80,10 +82,7 @@ export function createFakeApi(): FakeApi {
   ])
   const image: ImageBody = { ...FAKE_IMAGE, id: 'fake', name: 'fake', sizeBytes: 4096, createdAt: now, updatedAt: now }
   const disks = new Map<string, DiskBody>()
-  const images = new Map<string, ImageBody>([
-    [image.id, image],
-    ['other', { ...image, id: 'other', name: 'other' }],
-  ])
+  const images = fakeImages({ now: () => tick(), builtIn: [image, { ...image, id: 'other', name: 'other' }] })
   const room = { vcpus: 8, ramMb: 8192, diskGb: 100, vcpusUsed: 2, ramMbUsed: 128, diskGbUsed: 2 }
   const host = hostOf('c1', { ...room, claims: 2, pid: 41, version: '0.1.0', createdAt: now, stateSince: now })
   const hosts = new Map<string, HostBody>([
@@ -132,7 +131,6 @@ export function createFakeApi(): FakeApi {
   function create(args: CreateInstances): InstanceBody[] {
     const flavor = flavors.get(args.flavor)
     if (!flavor) throw new BatonError('NotFound', `Flavor ${args.flavor} could not be found.`)
-    found(images, 'Image', args.image)
     const { createdAt: _, ...size } = flavor
     return args.ids.map((id, i) => {
       const existing = instances.get(id)
@@ -180,7 +178,12 @@ export function createFakeApi(): FakeApi {
 
   const real: ClusterApi = {
     ...fakePlacement({ flavors, hosts, instances, now: () => now }),
-    createInstances: async args => create(args),
+    createInstances: async args => {
+      await images.api.getImage({ id: args.image }).catch(() => {
+        throw new BatonError('NotFound', `Image ${args.image} could not be found.`)
+      })
+      return create(args)
+    },
     getInstance: async ({ id }) => found(instances, 'Instance', id),
     listInstances: async ({ name, vmState, host, project, changed, sort, deleted = false, ...rest }) =>
       page(
@@ -210,7 +213,7 @@ export function createFakeApi(): FakeApi {
       if ('code' in devices) throw new BatonError(devices.code, devices.message)
       if (snapshot) {
         const about = { project: 'default', hosts: ['c1'], instance: id, backupType: snapshot.backupType ?? null, createdAt: now, updatedAt: now }
-        images.set(snapshot.image, { ...image, id: snapshot.image, name: snapshot.name, properties: snapshot.properties, ...about })
+        images.add({ ...image, id: snapshot.image, name: snapshot.name, properties: snapshot.properties, ...about })
       }
       const change = devices.change?.devices
       if (action === 'attach-disk' && disk) {
@@ -247,13 +250,7 @@ export function createFakeApi(): FakeApi {
     },
     ...fakeGuests(id => found(instances, 'Instance', id)),
     ...fakeFlavors(flavors, () => now, page),
-    listImages: async args => page([...images.values()], args),
-    getImage: async ({ id }) => found(images, 'Image', id),
-    deleteImage: async ({ id }) => {
-      if (found(images, 'Image', id).project === null) throw new BatonError('Forbidden', `Image ${id} cannot be deleted.`)
-      images.delete(id)
-      return {}
-    },
+    ...images.api,
     listDisks: async ({ instance, ...rest }) =>
       page(
         newest(disks).filter(d => instance === undefined || d.instance === instance),
@@ -349,6 +346,7 @@ export function createFakeApi(): FakeApi {
 
   return {
     calls,
+    images,
     fail: (method, error) => broken.set(method, () => Promise.reject(error)),
     hang: method => broken.set(method, () => new Promise<never>(() => {})),
     heal: method => broken.delete(method),
@@ -375,7 +373,7 @@ export function createFakeApi(): FakeApi {
     },
     findings,
     setInstance: (id, change) => instances.set(id, { ...found(instances, 'Instance', id), ...change }),
-    setImage: (id, change) => images.set(id, { ...found(images, 'Image', id), ...change }),
+    setImage: images.change,
     setOperation: (id, change) => operations.set(id, { ...found(operations, 'Operation', id), ...change }),
     api: recorded(real),
   }

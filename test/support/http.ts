@@ -49,7 +49,7 @@ export function createFace(
   const level = (name: keyof Logger) => (fields: object, message: string) => void lines.push({ level: name, fields, message })
   const log: Logger = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') }
   const metrics = () => 'baton_up 1\n'
-  const app = createHttpServer({ api: fake.api, limits, log, isReady: () => face.readiness, metrics, ...more })
+  const app = createHttpServer({ api: fake.api, images: fake.images.streams, limits, log, isReady: () => face.readiness, metrics, ...more })
   const face: TestFace = {
     app,
     fake,

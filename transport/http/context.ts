@@ -1,5 +1,5 @@
 /** What every route is given. */
-import type { ClusterApi } from '../../actors/api.ts'
+import type { ClusterApi, ImageBody } from '../../actors/api.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HostStatuses, Zones } from './zones.ts'
@@ -12,7 +12,17 @@ export interface Readiness {
   readonly leaving?: boolean
 }
 
+/** The way of the bytes of images through this node; `supervisors/images/streams.ts` says how. */
+export interface ImageStreams {
+  upload(
+    upload: { readonly image: string; readonly sizeBytes: number | null; readonly checksum: string | null },
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<ImageBody>
+  download(image: ImageBody, range: { readonly from: number; readonly to: number }): AsyncIterable<Uint8Array>
+}
+
 export interface HttpContext {
+  readonly images: ImageStreams
   /** Every call of it ends within `limits.apiTimeoutMs`. */
   readonly api: ClusterApi
   readonly limits: HttpLimits

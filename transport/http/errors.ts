@@ -10,6 +10,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError, ERRORS, type ErrorCode } from '../../actors/kernel/errors.ts'
 import { isPlacement } from './context.ts'
+import { isStreamed } from './streamed.ts'
 import { traceOf } from './trace.ts'
 
 /** Nova's names (nova/api/openstack/wsgi.py, Fault); every other status is a `computeFault`. */
@@ -164,7 +165,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     else log.error(fields, 'a request failed unexpectedly')
   }
   // What was left unread of a refused body would be taken for the next request.
-  if (problem.status === 413) reply.header('connection', 'close')
+  if (problem.status === 413 || (raw.complete === false && isStreamed(request))) reply.header('connection', 'close')
   return reply
     .code(problem.status)
     .headers({ ...problem.headers, ...requestIdHeaders(request.id), 'x-baton-error': problem.code })

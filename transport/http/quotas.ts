@@ -41,11 +41,14 @@ type LimitsQuery = Static<typeof LimitsQuery>
 /** Items of metadata that an instance may have: a rule of the API's schemas, the same for all. */
 const METADATA_ITEMS = 128
 
-const quotaSet = (limits: Limits) => ({ ...limits, metadata_items: METADATA_ITEMS })
+/** Glance's quotas are set here like the others, but Nova's clients know nothing of them: they are shown under /image/v2/info/usage. */
+const NOVAS = RESOURCES.filter(resource => !resource.startsWith('image_'))
+
+const quotaSet = (limits: Limits) => ({ ...Object.fromEntries(NOVAS.map(resource => [resource, limits[resource]])), metadata_items: METADATA_ITEMS })
 
 /** What is reserved counts as used, as it does in Nova. */
 function detailOf({ id, limits, used }: QuotaBody) {
-  const resources = RESOURCES.map(resource => [resource, { limit: limits[resource], in_use: used[resource], reserved: 0 }] as const)
+  const resources = NOVAS.map(resource => [resource, { limit: limits[resource], in_use: used[resource], reserved: 0 }] as const)
   return { id, ...Object.fromEntries(resources), metadata_items: { limit: METADATA_ITEMS, in_use: 0, reserved: 0 } }
 }
 

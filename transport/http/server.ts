@@ -12,7 +12,7 @@ import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { aggregateRoutes } from './aggregates.ts'
 import { batonRoutes } from './baton.ts'
-import { COMPUTE, type HttpContext, isPlacement, type Readiness } from './context.ts'
+import { COMPUTE, type HttpContext, type ImageStreams, isPlacement, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
 import { doctorRoutes } from './doctor.ts'
 import { HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
@@ -26,7 +26,8 @@ import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { hostRoutes } from './hosts.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
 import { withIdentity } from './identity/index.ts'
-import { imageRoutes } from './images.ts'
+import { imageDataRoutes, parseImageTypes } from './images/data.ts'
+import { imageInfoRoutes, imageMemberRoutes, imageRoutes } from './images/records.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { keyPairRoutes } from './key-pairs.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
@@ -46,6 +47,7 @@ import { serverDeviceRoutes } from './server-devices.ts'
 import { serverFactRoutes } from './server-facts.ts'
 import { serverRoutes } from './servers.ts'
 import { serviceRoutes } from './services.ts'
+import { isStreamed } from './streamed.ts'
 import type { TlsPair } from './tls.ts'
 import { usageRoutes } from './usage.ts'
 import { describeValidation } from './validation.ts'
@@ -54,6 +56,8 @@ import { createHostStatuses, createZones } from './zones.ts'
 
 export interface HttpServerOptions {
   readonly api: ClusterApi
+  /** The way of the bytes of images. */
+  readonly images: ImageStreams
   /** Who may do what, and rules over the defaults; left out, anybody may do anything. */
   readonly identity?: { readonly gate: IdentityGate; readonly rules: readonly string[] }
   /** Bounds that differ from `HTTP_LIMITS`. */
@@ -84,6 +88,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const api = withDeadlines(options.api, limits.apiTimeoutMs)
   const context: HttpContext = {
     api,
+    images: options.images,
     limits,
     log,
     zones: createZones(api),
@@ -126,7 +131,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(requestIdHeaders(request.id))
     // Before anything refuses it: what is left of a refused body may be sent just as slowly.
-    limitBody(request, limits.requestTimeoutMs)
+    if (!isStreamed(request)) limitBody(request, limits.requestTimeoutMs)
   })
   guardOrigins(app, options.consoleOrigin ?? null)
   limitAddresses(app, rates, nowMs)
@@ -153,6 +158,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   }
   watchVersions(app)
   parseJson(app)
+  parseImageTypes(app)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => sendError(unrouted(request), request, reply, log))
 
@@ -174,6 +180,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serviceRoutes(app, context)
   migrationRoutes(app, context)
   imageRoutes(app, context)
+  imageMemberRoutes(app, context)
+  imageInfoRoutes(app, context)
+  imageDataRoutes(app, context)
   keyPairRoutes(app, context)
   quotaRoutes(app, context)
   usageRoutes(app, context)

@@ -17,7 +17,13 @@ const computeVersion = (origin: string) => ({
 
 const MEDIA_TYPES = [{ base: 'application/json', type: 'application/vnd.openstack.compute+json;version=2.1' }]
 
-const imageVersion = (origin: string) => ({ id: 'v2.0', status: 'CURRENT', links: [{ rel: 'self', href: `${origin}${IMAGE}/` }] })
+/** Clients look here for what there is: 2.5 brought shared images' visibility, 2.7 hidden ones. */
+const imageVersions = (origin: string) =>
+  ['v2.9', 'v2.7', 'v2.6', 'v2.5', 'v2.4', 'v2.3', 'v2.2', 'v2.1', 'v2.0'].map((id, i) => ({
+    id,
+    status: i === 0 ? 'CURRENT' : 'SUPPORTED',
+    links: [{ rel: 'self', href: `${origin}${IMAGE}/` }],
+  }))
 
 export function versionRoutes(app: FastifyInstance): void {
   let document: string | undefined
@@ -29,5 +35,5 @@ export function versionRoutes(app: FastifyInstance): void {
 
   for (const path of ['/', '/compute']) app.get(path, async request => ({ versions: [computeVersion(originOf(request))] }))
   app.get(COMPUTE, async request => ({ version: { ...computeVersion(originOf(request)), 'media-types': MEDIA_TYPES } }))
-  for (const path of ['/image', '/image/versions']) app.get(path, async request => ({ versions: [imageVersion(originOf(request))] }))
+  for (const path of ['/image', '/image/versions']) app.get(path, async request => ({ versions: imageVersions(originOf(request)) }))
 }

@@ -1,8 +1,13 @@
 /** Which rule stands before which path, and whose thing the path is about. */
 import { BATON, COMPUTE, IMAGE, PLACEMENT } from '../context.ts'
 
-/** Where a request says what it is about. With `?` it means: in the query, and without it the rule `otherwise` applies. */
-export type About = 'instance' | 'operation' | 'group' | 'image' | 'disk' | 'project' | 'user' | 'subject?' | 'instance?' | 'project_id?'
+/**
+ * Where a request says what it is about. `seen image`: whoever may see it may do this. With `?` it means: in the query, and without it
+ * the rule `otherwise` applies.
+ */
+export type About =
+  | ('instance' | 'operation' | 'group' | 'image' | 'seen image' | 'disk' | 'project' | 'user')
+  | ('subject?' | 'instance?' | 'project_id?')
 
 export interface RouteRule {
   readonly rule: string
@@ -18,6 +23,8 @@ export const PUBLIC = 'public'
 const nova = (name: string, more: Omit<RouteRule, 'rule'> = {}): RouteRule => ({ rule: `os_compute_api:${name}`, ...more })
 const rule = (name: string, more: Omit<RouteRule, 'rule'> = {}): RouteRule => ({ rule: name, ...more })
 const instance = { about: 'instance' } as const
+const image = { about: 'image' } as const
+const seenImage = { about: 'seen image' } as const
 const open = rule(PUBLIC)
 
 const V3 = '/identity/v3'
@@ -189,8 +196,26 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`GET ${PLACEMENT}/usages`]: rule('placement:usages', { about: 'project_id?' }),
 
   [`GET ${IMAGE}/images`]: rule('get_images'),
-  [`GET ${IMAGE}/images/:id`]: rule('get_image', { about: 'image' }),
-  [`DELETE ${IMAGE}/images/:id`]: rule('delete_image', { about: 'image' }),
+  [`POST ${IMAGE}/images`]: rule('add_image'),
+  [`GET ${IMAGE}/images/:id`]: rule('get_image', seenImage),
+  [`PATCH ${IMAGE}/images/:id`]: rule('modify_image', image),
+  [`DELETE ${IMAGE}/images/:id`]: rule('delete_image', image),
+  [`GET ${IMAGE}/images/:id/file`]: rule('download_image', seenImage),
+  [`PUT ${IMAGE}/images/:id/file`]: rule('upload_image', image),
+  [`PUT ${IMAGE}/images/:id/stage`]: rule('upload_image', image),
+  [`POST ${IMAGE}/images/:id/import`]: rule('upload_image', image),
+  [`PUT ${IMAGE}/images/:id/tags/:tag`]: rule('modify_image', image),
+  [`DELETE ${IMAGE}/images/:id/tags/:tag`]: rule('modify_image', image),
+  [`POST ${IMAGE}/images/:id/actions/deactivate`]: rule('deactivate', image),
+  [`POST ${IMAGE}/images/:id/actions/reactivate`]: rule('reactivate', image),
+  [`GET ${IMAGE}/images/:id/members`]: rule('get_members', seenImage),
+  [`POST ${IMAGE}/images/:id/members`]: rule('add_member', image),
+  [`GET ${IMAGE}/images/:id/members/:member`]: rule('get_member', seenImage),
+  // By the member, who does not have the image: the route looks who it is.
+  [`PUT ${IMAGE}/images/:id/members/:member`]: rule('modify_member', seenImage),
+  [`DELETE ${IMAGE}/images/:id/members/:member`]: rule('delete_member', image),
+  ...Object.fromEntries(['schemas/:name', 'info/import', 'info/stores'].map(path => [`GET ${IMAGE}/${path}`, rule('baton:images:info')])),
+  [`GET ${IMAGE}/info/usage`]: rule('get_image'),
 
   ...Object.fromEntries(['status', 'nodes', 'queues'].map(path => [`GET ${BATON}/${path}`, rule('baton:cluster')])),
   [`POST ${BATON}/nodes/:id/drain`]: rule('baton:cluster'),
