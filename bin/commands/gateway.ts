@@ -9,6 +9,7 @@ import { createMetrics } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { type Ending, runNode } from '../../supervisors/node-process.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
+import { collectAfterStreams } from '../../supervisors/stream-garbage.ts'
 import { HTTP_LIMITS, type HttpLimits } from '../../transport/http/limits.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
 import { readPair, type TlsFiles, type TlsServer, watchPair } from '../../transport/http/tls.ts'
@@ -37,7 +38,8 @@ export async function run(options: Options): Promise<void> {
   const gauges = processGauges()
   const link = createZeromqLink({ identity: id })
   const self = { node: id, inc: Date.now(), role: 'gateway', pid: process.pid, ver: VERSION, eng: process.version } as const
-  const gateway = startGateway({ env, self, link, seeds: seedsOf(options), requestMs: REQUEST_MS, identity: needsToken })
+  const onPassed = collectAfterStreams()
+  const gateway = startGateway({ env, self, link, seeds: seedsOf(options), requestMs: REQUEST_MS, identity: needsToken, onPassed })
   const metrics = createMetrics({ id, role: 'gateway' }, () => ({
     ...messengerMetrics(gateway.messenger.stats()),
     ...linkMetrics(link.stats()),
