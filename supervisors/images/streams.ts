@@ -32,11 +32,7 @@ const STREAMS_MAX = 32
 const COMMIT_LOOK_MS = 250
 
 /** `onPassed` hears how many bytes have gone through. */
-export function createImageStreams(
-  env: Pick<Env, 'uuid' | 'setTimer'>,
-  call: StoreCall,
-  onPassed: (bytes: number) => void = () => {},
-): ImageStreams {
+export function createImageStreams(env: Pick<Env, 'uuid' | 'setTimer'>, call: StoreCall, onPassed: (bytes: number) => void = () => {}): ImageStreams {
   let streams = 0
 
   function enter(): () => void {
