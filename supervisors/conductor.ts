@@ -36,6 +36,7 @@ import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
 import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
+import { createFeed } from './feed.ts'
 import { createHostMonitor } from './host-monitor.ts'
 import { createIdentity } from './identity/service.ts'
 import { join } from './join.ts'
@@ -149,7 +150,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     call: (to, method, args, timeoutMs) => messenger.call(to, method, args, { timeoutMs }),
     limits: settings.actors,
     restart: settings.restart,
-    onCommitted(actor, row) {
+    onCommitted(actor, row, events) {
+      feed.committed(actor, row, events)
       if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
       if (actor.kind === 'host' && row) {
         const host = row.body as HostBody
@@ -166,6 +168,16 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onPoisoned(actor, reason) {
       env.log.error({ actor: addressKey(actor), reason }, 'an actor was set aside')
       tellSubject(actor, reason)
+    },
+  })
+
+  const feed = createFeed({
+    env,
+    incarnation,
+    now: clock.now,
+    send(node, batch) {
+      const session = messenger.sessions.to(node)
+      if (session) messenger.castTo(session, address('node', node), 'feed', batch)
     },
   })
 
@@ -329,7 +341,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const doors = createDoors({
-    ...{ nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence: options.fence, identity: identityService },
+    ...{ nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence: options.fence, identity: identityService, feed },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })
@@ -353,6 +365,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     member.stop()
     monitor.stop()
     summaries.stop()
+    feed.stop()
     identityService?.stop()
     placement.stop()
     actors.stop()

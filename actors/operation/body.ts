@@ -48,4 +48,8 @@ export interface OperationBody {
   readonly fault: Fault | null
   /** Of an operation that moves its instance to another host. */
   readonly move?: Move
+  /** Of the instance; absent for operations on hosts. */
+  readonly project?: string
+  /** Number of events behind this row: the newer of two copies has the larger. Absent in rows of before there was any. */
+  readonly rev?: number
 }

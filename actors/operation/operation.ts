@@ -285,7 +285,9 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     const move = spec?.move?.(state)
     const oldFlavor = state.args.spec.flavor.id
     const flavors = { oldFlavor, newFlavor: state.args.change?.flavor?.id ?? oldFlavor }
-    const body: OperationBody = { id, kind, subject, requestId, status, steps, plan, startedAt, endedAt, deadlineAt, cancelRequested, fault }
+    const times = { startedAt, endedAt, deadlineAt }
+    const { project } = state.args.spec
+    const body: OperationBody = { id, kind, subject, project, requestId, status, steps, plan, ...times, cancelRequested, fault }
     return move ? { ...body, move: { ...move, ...flavors } } : body
   }
 }

@@ -4,9 +4,10 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { startGateway } from '../../supervisors/gateway.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
-import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
+import { consoleMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
+import { createConsoleServer } from '../../transport/console/server.ts'
 import { HTTP_LIMITS } from '../../transport/http/limits.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
@@ -30,21 +31,37 @@ export async function run(options: Options): Promise<void> {
   const gauges = processGauges()
   const link = createZeromqLink({ identity: id })
   const self = { node: id, inc: Date.now(), role: 'gateway', pid: process.pid, ver: VERSION, eng: process.version } as const
-  const gateway = startGateway({ env, self, link, seeds: seedsOf(options), requestMs: REQUEST_MS, identity: needsToken })
+  const gateway = startGateway({
+    env,
+    self,
+    link,
+    seeds: seedsOf(options),
+    requestMs: REQUEST_MS,
+    identity: needsToken,
+    onSilent: nodes => watched.silent(nodes),
+  })
+  const identity = gateway.gate ? { gate: gateway.gate, rules: config.policy.rules } : null
+  const watched = createConsoleServer({
+    ...{ env, hub: gateway.hub, api: gateway.api, about: { gateway: id, version: VERSION } },
+    ...(identity ? { identity } : {}),
+  })
   const metrics = createMetrics({ id, role: 'gateway' }, () => ({
     ...messengerMetrics(gateway.messenger.stats()),
     ...linkMetrics(link.stats()),
     ...processMetrics(gauges.read()),
+    ...consoleMetrics(watched.stats(), gateway.hub.stats()),
   }))
   const app = createHttpServer({
     api: gateway.api,
     log: env.log,
-    ...(gateway.gate ? { identity: { gate: gateway.gate, rules: config.policy.rules } } : {}),
+    ...(identity ? { identity } : {}),
     limits: { maxInstancesPerRequest: config.limits.maxInstancesPerRequest },
     isReady: () => ({ ready: gateway.ready(), reasons: gateway.ready() ? [] : ['no conductor can be reached'] }),
     metrics: () => metrics.text(),
   })
+  watched.attach(app.server)
   const node = runNode(env.log, async () => {
+    watched.close()
     await app.close()
     gateway.stop()
     await link.close()
