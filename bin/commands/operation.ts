@@ -3,9 +3,11 @@ import type { OperationBody, StepRecord } from '../../actors/api.ts'
 import { argument, type Call, given, integer, text } from '../call.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { httpClient } from '../client/http.ts'
-import { cancelOperation, getOperation, listOperations } from '../client/operations.ts'
+import { watchOperation } from '../client/live.ts'
+import { cancelOperation, getOperation, hasEnded, listOperations } from '../client/operations.ts'
 import { findInstance } from '../client/resolve.ts'
 import { failUnlessDone, watchAll } from '../client/wait.ts'
+import { progress } from '../output/progress.ts'
 import { type Column, card, duration, print, printList, table, timeText } from '../output/table.ts'
 
 const took = (o: { readonly startedAt: number; readonly endedAt: number | null }): string | null =>
@@ -58,9 +60,12 @@ export async function show(call: Call): Promise<void> {
 }
 
 export async function watch(call: Call): Promise<void> {
-  const client = httpClient(endpointOf(call.options))
-  const operation = await getOperation(client, argument(call, 0))
-  const [ended = operation] = await watchAll(client, [{ label: operation.id, operation }])
+  const endpoint = endpointOf(call.options)
+  const operation = await getOperation(httpClient(endpoint), argument(call, 0))
+  const shown = progress()
+  shown.update(operation.id, operation)
+  const ended = hasEnded(operation) ? operation : await watchOperation(endpoint, operation.id, now => shown.update(operation.id, now))
+  shown.end()
   print(given(call.options, 'json'), ended, () => describe(ended))
   failUnlessDone([ended])
 }
