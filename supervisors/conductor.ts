@@ -39,6 +39,7 @@ import type { ConductorSettings } from './conductor-settings.ts'
 import { createFeed } from './feed.ts'
 import { createHostMonitor } from './host-monitor.ts'
 import { createIdentity } from './identity/service.ts'
+import { usableImages } from './image-requests.ts'
 import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createPlacement } from './placement.ts'
@@ -395,10 +396,4 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   return { incarnation, actors, messenger, member, alerts: monitor.alerts, queues: selfReport.queues, drain, leave, stop }
-}
-
-/** Images that some host here can run; all of them as long as no host has reported. */
-function usableImages(images: readonly ImageBody[], hosts: readonly HostBody[]): readonly ImageBody[] {
-  const drivers = new Set(hosts.map(h => h.driver))
-  return drivers.size === 0 ? images : images.filter(i => drivers.has(i.driver))
 }

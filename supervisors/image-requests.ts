@@ -2,7 +2,7 @@
  * Images as the cluster shows them: those made here, newest first, then those that come with Baton, which stand in no database. A
  * deleted one is kept for the instances made from it, and shown to nobody.
  */
-import type { ClusterApi, ImageBody } from '../actors/api.ts'
+import type { ClusterApi, HostBody, ImageBody } from '../actors/api.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
 
@@ -54,4 +54,10 @@ export function createImages({ views, builtIn, call }: ImageRequestsOptions): Im
       },
     },
   }
+}
+
+/** Images that some host here can run; all of them as long as no host has reported. */
+export function usableImages(images: readonly ImageBody[], hosts: readonly HostBody[]): readonly ImageBody[] {
+  const drivers = new Set(hosts.map(h => h.driver))
+  return drivers.size === 0 ? images : images.filter(i => drivers.has(i.driver))
 }

@@ -1,8 +1,10 @@
 /** The repository, read by its own rules. Each rule is a pure function in test/tidy/, tested with planted violations. */
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERRORS } from '../actors/kernel/errors.ts'
+import { asyncApiDocument } from '../bin/async-api.ts'
 import { COMMANDS } from '../bin/commands.ts'
 import { novaDocument } from '../bin/nova-document.ts'
 import { withReference } from '../bin/reference.ts'
@@ -67,6 +69,9 @@ test('every error, command and key stands in the README', () =>
 test('the tables of the README are those of the code (`npm run docs`)', () => assert.is(readme, withReference(readme)))
 
 test('docs/nova-api.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/nova-api.md')?.text, novaDocument()))
+
+test('docs/asyncapi.yaml is that of the code (`npm run docs`)', () =>
+  assert.is(readFileSync(resolve(import.meta.dirname, '../docs/asyncapi.yaml'), 'utf8'), asyncApiDocument()))
 
 test('docs/states.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/states.md')?.text, stateDocument()))
 

@@ -85,7 +85,8 @@ function watchAll({ client }: Live): Watched {
 
 function json(data: Data, view: ViewName | null): string {
   const views = view ? [view] : VIEW_NAMES
-  return `${JSON.stringify(Object.fromEntries([['cluster', data.cluster.get('cluster') ?? null], ...views.map(name => [name, [...data[name].values()]])]), null, 2)}\n`
+  const rows = views.map(name => [name, [...data[name].values()]])
+  return `${JSON.stringify({ cluster: data.cluster.get('cluster') ?? null, ...Object.fromEntries(rows) }, null, 2)}\n`
 }
 
 /** Draws until `q` or Ctrl-C. The terminal is left as it was found, whatever happens. */

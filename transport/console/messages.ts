@@ -4,6 +4,7 @@
  */
 import { type Static, type TSchema, Type } from 'typebox'
 
+export const CONSOLE_PATH = '/console'
 export const PROTOCOL = 'baton.console.v1'
 /** In the list of sub-protocols, before the token. It is never chosen, so it stands in no answer. */
 export const TOKEN_PREFIX = 'baton.token.'

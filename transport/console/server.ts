@@ -10,10 +10,8 @@ import type { IdentityGate } from '../../actors/identity/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { createAccess } from './access.ts'
 import type { Hub } from './hub.ts'
-import { CLOSE, PROTOCOL, TOKEN_PREFIX } from './messages.ts'
+import { CLOSE, CONSOLE_PATH, PROTOCOL, TOKEN_PREFIX } from './messages.ts'
 import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from './session.ts'
-
-export const CONSOLE_PATH = '/console'
 
 export interface ConsoleLimits extends SessionLimits {
   readonly clients: number
@@ -179,7 +177,6 @@ function tokenIn({ headers }: IncomingMessage): string | null {
 function refuse(socket: Duplex, status: number, why: string): void {
   const body = `${why}\n`
   socket.on('error', () => {})
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, 'connection: close', 'content-type: text/plain; charset=utf-8']
+  socket.end([...head, `content-length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'))
 }
