@@ -52,9 +52,20 @@ export function openLive(endpoint: string, onState: (state: ConnectionState) => 
   }
 }
 
-/** Follows an operation until it has ended, calling `onChange` with every state seen. Rejects as the subscription is refused. */
-export async function watchOperation(endpoint: string, id: string, onChange: (operation: OperationBody) => void): Promise<OperationBody> {
-  const live = openLive(endpoint)
+/**
+ * Follows an operation until it has ended, calling `onChange` with every state seen; null when no WebSocket comes about here, as with a
+ * proxy in between that knows none. Rejects as the subscription is refused.
+ */
+export async function watchOperation(endpoint: string, id: string, onChange: (operation: OperationBody) => void): Promise<OperationBody | null> {
+  let none: () => void = () => {}
+  const neverLive = new Promise<null>(resolve => {
+    none = () => resolve(null)
+  })
+  let wasLive = false
+  const live = openLive(endpoint, ({ state }) => {
+    wasLive ||= state === 'live'
+    if (state === 'waiting' && !wasLive) none()
+  })
   try {
     const ended = new Promise<OperationBody>((resolve, reject) => {
       live.client.watch(
@@ -72,7 +83,7 @@ export async function watchOperation(endpoint: string, id: string, onChange: (op
         },
       )
     })
-    return await Promise.race([ended, live.failed])
+    return await Promise.race([ended, live.failed, neverLive])
   } finally {
     live.close()
   }

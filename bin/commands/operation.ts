@@ -4,7 +4,7 @@ import { argument, type Call, given, integer, text } from '../call.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { httpClient } from '../client/http.ts'
 import { watchOperation } from '../client/live.ts'
-import { cancelOperation, getOperation, hasEnded, listOperations } from '../client/operations.ts'
+import { cancelOperation, follow, getOperation, hasEnded, listOperations } from '../client/operations.ts'
 import { findInstance } from '../client/resolve.ts'
 import { failUnlessDone, watchAll } from '../client/wait.ts'
 import { progress } from '../output/progress.ts'
@@ -61,10 +61,13 @@ export async function show(call: Call): Promise<void> {
 
 export async function watch(call: Call): Promise<void> {
   const endpoint = endpointOf(call.options)
-  const operation = await getOperation(httpClient(endpoint), argument(call, 0))
+  const client = httpClient(endpoint)
+  const operation = await getOperation(client, argument(call, 0))
   const shown = progress()
-  shown.update(operation.id, operation)
-  const ended = hasEnded(operation) ? operation : await watchOperation(endpoint, operation.id, now => shown.update(operation.id, now))
+  const show = (now: OperationBody): void => shown.update(operation.id, now)
+  show(operation)
+  const live = hasEnded(operation) ? operation : await watchOperation(endpoint, operation.id, show)
+  const ended = live ?? (await follow(client, operation.id, show))
   shown.end()
   print(given(call.options, 'json'), ended, () => describe(ended))
   failUnlessDone([ended])
