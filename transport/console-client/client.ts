@@ -95,6 +95,7 @@ interface Subscribed {
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 const isRow = (value: unknown): value is Row => isRecord(value) && typeof value.id === 'string'
+const revOf = (row: object): number => Number(Reflect.get(row, 'rev') ?? 0)
 const rowsIn = (value: unknown): Row[] => (Array.isArray(value) ? value.filter(isRow) : [])
 const textsIn = (value: unknown): string[] => (Array.isArray(value) ? value.filter(text => typeof text === 'string') : [])
 
@@ -246,10 +247,13 @@ export function connectConsole(options: ConnectOptions): ConsoleClient {
       // Only what is different is news: a row that came before a connection was lost comes again after it.
       const fresh = set.filter(row => {
         const text = JSON.stringify(row)
-        const isSame = texts.get(row.id) === text
+        const before = rows.get(row.id)
+        // A number of events tells it best: the same row may come with its keys in another order, from another gateway.
+        const isSame = before !== undefined && revOf(row) > 0 ? revOf(row) <= revOf(before) : texts.get(row.id) === text
+        if (isSame) return false
         texts.set(row.id, text)
         rows.set(row.id, row)
-        return !isSame
+        return true
       })
       const left = gone.filter(row => texts.delete(row) && rows.delete(row))
       if (isFirst || fresh.length > 0 || left.length > 0) onRows(fresh, left)

@@ -111,7 +111,8 @@ export function createWindow({ fits, compare, limit }: WindowSpec): Window {
     isFull = false
     for (const row of read) {
       // A copy that was told before the read began may be newer than one that a lagging reader found.
-      const copies = [row, known?.get(row.id), told.get(row.id)].filter(copy => copy !== undefined)
+      // At the same number the known one stays: the database gives the same row with its keys in another order.
+      const copies = [known?.get(row.id), told.get(row.id), row].filter(copy => copy !== undefined)
       const newest = copies.reduce((a, b) => (b.rev > a.rev ? b : a))
       if (fits(newest.body)) put(newest)
     }
