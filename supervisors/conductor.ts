@@ -2,7 +2,7 @@
  * A conductor: one incarnation of it, put together from its parts. Pure wiring over ports, so that the simulator starts
  * this very function with a simulated world. `bin/` gives it the real one.
  */
-import type { HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
+import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
 import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
@@ -42,6 +42,7 @@ import { createIdentity } from './identity/service.ts'
 import { usableImages } from './image-requests.ts'
 import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
+import { createOperationLog } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
 import { createSelfReport } from './self-report.ts'
 import { createStorage } from './storage.ts'
@@ -141,6 +142,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     ...[flavorActor, imageActor, diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
     ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
   ]
+  const logOperation = createOperationLog(env.log)
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -154,6 +156,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onCommitted(actor, row, events) {
       feed.committed(actor, row, events)
       if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
+      if (actor.kind === 'operation' && row) logOperation(row.body as OperationBody)
       if (actor.kind === 'host' && row) {
         const host = row.body as HostBody
         summaries.changed(host)
@@ -176,10 +179,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     env,
     incarnation,
     now: clock.now,
-    send(node, batch) {
-      const session = messenger.sessions.to(node)
-      if (session) messenger.castTo(session, address('node', node), 'feed', batch)
-    },
+    send: (node, batch) => messenger.cast(address('node', node), 'feed', batch),
   })
 
   const tellSubject = createSubjectTeller({
