@@ -126,6 +126,8 @@ export interface InstanceBody {
   /** Where it was asked to be; absent when it may be anywhere. */
   readonly placement?: Placement
   readonly about?: InstanceAbout
+  /** Number of events behind this row: the newer of two copies has the larger. Absent in rows of before there was any. */
+  readonly rev?: number
 }
 
 export type InstanceAction =

@@ -66,9 +66,21 @@ function grants(place: string): Record<string, RouteRule> {
 
 export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   ...Object.fromEntries(
-    ['/', '/compute', COMPUTE, '/image', '/image/versions', PLACEMENT, '/openapi.json', '/identity', V3, '/healthz', '/readyz', '/metrics'].map(
-      path => [`GET ${path}`, open],
-    ),
+    [
+      '/',
+      '/compute',
+      COMPUTE,
+      '/image',
+      '/image/versions',
+      PLACEMENT,
+      '/openapi.json',
+      '/identity',
+      V3,
+      '/healthz',
+      '/readyz',
+      '/metrics',
+      '/console',
+    ].map(path => [`GET ${path}`, open]),
   ),
 
   [`GET ${COMPUTE}/servers`]: nova('servers:index', { list: { all: 'os_compute_api:servers:index:get_all_tenants' } }),
