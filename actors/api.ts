@@ -69,6 +69,10 @@ export interface FlavorBody {
   readonly vcpus: number
   readonly ramMb: number
   readonly diskGb: number
+  /** Disks beside the root disk, and the factor for networks of old. Absent: 0, 0 and 1. What no driver makes no instance is built of. */
+  readonly ephemeralGb?: number
+  readonly swapMb?: number
+  readonly rxtxFactor?: number
   /** Nova's extra specs: custom resources, traits, aggregate metadata and whatever else. Absent when there never were any. */
   readonly extraSpecs?: Readonly<Record<string, string>>
   /** Absent: null. */
@@ -123,12 +127,28 @@ export const HA_POLICIES = ['none', 'restart-in-place', 'evacuate'] as const
 export type HaPolicy = (typeof HA_POLICIES)[number]
 
 /** What its owner says of an instance and gives to its guest. What is absent was not given. */
+export type DiskConfig = 'AUTO' | 'MANUAL'
+
+/** What of it may be changed later; null takes it away. */
+export interface AboutChange {
+  readonly description?: string | null
+  readonly hostname?: string
+  readonly accessIPv4?: string | null
+  readonly accessIPv6?: string | null
+  readonly diskConfig?: DiskConfig
+}
+
 export interface InstanceAbout {
   readonly description?: string
   /** Base64, as it was given. */
   readonly userData?: string
   readonly hostname?: string
   readonly configDrive?: boolean
+  /** Under which addresses its owner says it is reached; Baton shows them and nothing more. */
+  readonly accessIPv4?: string
+  readonly accessIPv6?: string
+  /** Who partitions the root disk; for Baton's drivers the same. Absent: MANUAL. */
+  readonly diskConfig?: DiskConfig
   /** The key pair it was created with, as it was then. */
   readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
 }
@@ -270,7 +290,7 @@ export interface UpdateInstance {
   readonly addTags?: readonly string[]
   readonly removeTags?: readonly string[]
   /** Only the parts given are replaced; null takes one away. */
-  readonly about?: { readonly description?: string | null; readonly hostname?: string }
+  readonly about?: AboutChange
 }
 
 export interface CreateInstances {

@@ -30,6 +30,9 @@ const checkAbout = checkObject({
   description: optional(text(255)),
   userData: optional(text(65_535)),
   hostname: optional(text(255)),
+  accessIPv4: optional(text(15)),
+  accessIPv6: optional(text(64)),
+  diskConfig: optional(anyOf('AUTO', 'MANUAL')),
   configDrive: optional(flag),
   keyPair: optional(checkObject({ name: text(255), type: text(8), publicKey: text(65_535) })),
 })
@@ -114,6 +117,8 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     vcpus: size,
     ramMb: size,
     diskGb: size,
+    ephemeralGb: optional(size),
+    swapMb: optional(size),
     description: optional(text(65_535)),
     isPublic: optional(flag),
   }),

@@ -1,5 +1,5 @@
 /** What people may ask of an instance. The table of `states.ts` says when. */
-import type { Accepted, BlockMigration, DiskRequest, InstanceAbout, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
+import type { AboutChange, Accepted, BlockMigration, DiskRequest, InstanceAbout, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
 import { amountsOf } from '../kernel/quota.ts'
@@ -219,10 +219,19 @@ function tagsAfter(before: readonly string[], { tags, addTags, removeTags }: Upd
   return [...new Set([...(tags ?? before), ...(addTags ?? [])])].filter(tag => !removeTags?.includes(tag))
 }
 
-function aboutAfter(before: InstanceAbout, { description, hostname }: NonNullable<UpdateArgs['about']>): InstanceAbout {
-  const { description: old, ...rest } = before
-  const described = description === undefined ? old : (description ?? undefined)
-  return { ...rest, ...(described === undefined ? {} : { description: described }), ...(hostname === undefined ? {} : { hostname }) }
+export function aboutAfter(before: InstanceAbout, { description, accessIPv4, accessIPv6, hostname, diskConfig }: AboutChange): InstanceAbout {
+  const { description: oldDescription, accessIPv4: oldV4, accessIPv6: oldV6, ...rest } = before
+  const removable = [
+    ['description', description === undefined ? oldDescription : description],
+    ['accessIPv4', accessIPv4 === undefined ? oldV4 : accessIPv4],
+    ['accessIPv6', accessIPv6 === undefined ? oldV6 : accessIPv6],
+  ] as const
+  return {
+    ...rest,
+    ...Object.fromEntries(removable.filter(([, value]) => value !== undefined && value !== null)),
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(diskConfig === undefined ? {} : { diskConfig }),
+  }
 }
 
 /** Null when nothing was asked about it. */

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
+import { MAX_MINOR } from '../../transport/http/microversion.ts'
 
 export interface AdminCredentials {
   readonly password: string
@@ -22,9 +23,11 @@ export async function prepareCredentials(folder: string, endpoint: string): Prom
   const password = known ?? randomBytes(18).toString('base64url')
   const login = { auth_url: `${endpoint}/identity/v3`, username: 'admin', password, project_name: 'admin' }
   const auth = { ...login, user_domain_name: 'Default', project_domain_name: 'Default' }
-  const clouds = { clouds: { baton: { auth, region_name: 'RegionOne', identity_api_version: 3 } } }
+  // Else the openstack client speaks 2.1, and knows no `--nic none`.
+  const compute_api_version = `2.${MAX_MINOR}`
+  const clouds = { clouds: { baton: { auth, region_name: 'RegionOne', identity_api_version: 3, compute_api_version } } }
   await writePrivate(join(folder, CLOUDS), stringify(clouds))
-  const exported = Object.entries({ ...auth, region_name: 'RegionOne', identity_api_version: '3' })
+  const exported = Object.entries({ ...auth, region_name: 'RegionOne', identity_api_version: '3', compute_api_version })
   await writePrivate(join(folder, 'openrc'), exported.map(([name, value]) => `export OS_${name.toUpperCase()}='${value}'\n`).join(''))
   return { password, isNew: known === null }
 }

@@ -41,7 +41,14 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
     const origin = originOf(request)
     reply.header('location', `${origin}${COMPUTE}/servers/${first.id}`)
     const path = `servers/${first.id}`
-    return { server: { id: first.id, links: links(origin, path), 'OS-DCF:diskConfig': DISK_CONFIG, security_groups: SECURITY_GROUPS } }
+    return {
+      server: {
+        id: first.id,
+        links: links(origin, path),
+        'OS-DCF:diskConfig': first.about?.diskConfig ?? DISK_CONFIG,
+        security_groups: SECURITY_GROUPS,
+      },
+    }
   })
 
   app.get<{ Querystring: ServersQuery }>(
