@@ -1,6 +1,6 @@
 /**
  * The test runner: `node test/run.ts [PATH...]`, where a path is a file, a folder or part of a name. Each file runs in its own
- * process; two at a time, but those in test/cluster and test/chaos alone. The last line is always
+ * process; two at a time, but those in test/chaos alone. The last line is always
  * `N passed, N failed, N skipped`, and the exit code 1 when anything failed or nothing was run.
  */
 import { readFileSync } from 'node:fs'

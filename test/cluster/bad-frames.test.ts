@@ -5,7 +5,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Envelope } from '../../transport/protocol.ts'
-import { ask, startCluster, type TestCluster, telling } from '../support/cluster.ts'
+import { ask, startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
 import { active, create } from '../support/history.ts'
 import { shown } from '../support/hooks.ts'
 import { dialAsStranger, frame, type Stranger, shout, ZMTP_HANDSHAKE } from '../support/stranger.ts'
@@ -31,9 +31,13 @@ test.before(
   shown(async () => {
     cluster = await startCluster({ args: ['--conductors', '1', '--computes', '1'] })
     pids = pidsNow()
-    const node = (await cluster.whole()).find(n => n.role === 'conductor')
-    conductor = node?.endpoint ?? ''
-    metricsPort = node?.load.metricsPort ?? 0
+    await cluster.whole()
+    // A node tells its port with its first renewal, not when it joins.
+    const node = await until('the port of its metrics', 20_000, async () =>
+      (await cluster.nodes()).find(n => n.role === 'conductor' && (n.load.metricsPort ?? 0) > 0),
+    )
+    conductor = node.endpoint ?? ''
+    metricsPort = node.load.metricsPort ?? 0
   }),
 )
 test.after(shown(() => cluster?.stop()))
