@@ -8,6 +8,7 @@ import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
+import type { AboutChange, InstanceAbout } from './instance/about.ts'
 import type { ListInstances } from './instance/list.ts'
 import type { Fault } from './kernel/errors.ts'
 import type { KeyPairApi } from './key-pairs/body.ts'
@@ -16,6 +17,7 @@ import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
+export type { AboutChange, DiskConfig, InstanceAbout } from './instance/about.ts'
 export * from './instance/list.ts'
 export type { KeyPairApi, KeyPairBody } from './key-pairs/body.ts'
 export type { Move, OperationBody, OperationStatus, Progress, StepRecord } from './operation/body.ts'
@@ -125,33 +127,6 @@ export interface DiskBody {
  */
 export const HA_POLICIES = ['none', 'restart-in-place', 'evacuate'] as const
 export type HaPolicy = (typeof HA_POLICIES)[number]
-
-/** What its owner says of an instance and gives to its guest. What is absent was not given. */
-export type DiskConfig = 'AUTO' | 'MANUAL'
-
-/** What of it may be changed later; null takes it away. */
-export interface AboutChange {
-  readonly description?: string | null
-  readonly hostname?: string
-  readonly accessIPv4?: string | null
-  readonly accessIPv6?: string | null
-  readonly diskConfig?: DiskConfig
-}
-
-export interface InstanceAbout {
-  readonly description?: string
-  /** Base64, as it was given. */
-  readonly userData?: string
-  readonly hostname?: string
-  readonly configDrive?: boolean
-  /** Under which addresses its owner says it is reached; Baton shows them and nothing more. */
-  readonly accessIPv4?: string
-  readonly accessIPv6?: string
-  /** Who partitions the root disk; for Baton's drivers the same. Absent: MANUAL. */
-  readonly diskConfig?: DiskConfig
-  /** The key pair it was created with, as it was then. */
-  readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
-}
 
 /** Times are cluster time in ms since 1970. */
 export interface InstanceBody {

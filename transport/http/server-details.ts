@@ -19,7 +19,7 @@ const PutServer = Type.Object(
         hostname: Type.Optional(since('server.hostname', Hostname)),
         ...ACCESS_FIELDS,
       },
-      { ...only, minProperties: 1 },
+      only,
     ),
   },
   only,
