@@ -40,10 +40,10 @@ test('what is written down is expected again, reasons by hand stay, and every di
   assert.is(text.split('\n').slice(1).join('\n'), 'pass a.A.one\nskip a.A.two  # put better by hand\nfail b.B.one  # BadRequest: no\n')
   assert.equal(compare(parseExpected(text), outcomes), [])
   assert.equal(compare(parseExpected('pass a.A.two\nskip b.B.one  # no\n'), outcomes), [
-    'a.A.one passed, and is in no list',
     'a.A.two skipped, expected: pass',
     'b.B.one failed, expected: skip (no)',
   ])
+  assert.equal(compare(parseExpected(''), outcomes), ['b.B.one failed, and is in no list'])
   assert.throws(() => parseExpected('skip a.A.two'), /no reason/)
   assert.throws(() => parseExpected('passed a.A.two'), /not a line/)
 })

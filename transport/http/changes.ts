@@ -30,6 +30,7 @@ export const CHANGES = {
   'keypair.paging': { since: 35, what: 'key pairs come in pages' },
   'network.proxies-gone': { since: 36, what: 'no quotas and limits of networks, which Baton shows as unlimited before' },
   'server.networks': { since: 37, what: "a create must say networks: 'none', 'auto' or a list" },
+  'server.status-checked': { since: 38, what: 'servers by a status that is none: 400 instead of an empty list' },
   'image.meta-limit-gone': { since: 39, what: 'no limit of metadata of images' },
   'aggregate.uuid': { since: 41, what: 'aggregates show their UUID' },
   'image.id-in-body': { since: 45, what: 'createImage and createBackup answer with image_id in the body instead of a Location header' },

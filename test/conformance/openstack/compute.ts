@@ -22,23 +22,24 @@ export async function flavors({ shows, does, refuses }: Client): Promise<void> {
 }
 
 export async function keyPairs({ shows, does, refuses }: Client): Promise<void> {
-  const made = await shows('keypair create --type x509 certificate', pair => has(pair, { name: 'certificate', type: 'x509' }))
-  await shows('keypair list', rows => hasRow(rows, { Name: 'certificate', Type: 'x509' }))
-  await shows('keypair show certificate', pair => has(pair, { name: 'certificate', fingerprint: made?.fingerprint }))
   await does('keypair create mine')
+  await shows('keypair show mine', pair => has(pair, { name: 'mine', type: 'ssh' }))
   await shows('keypair list', rows => hasRow(rows, { Name: 'mine', Type: 'ssh' }))
   await refuses('keypair create mine', /409/)
-  await does('keypair delete certificate mine')
+  await does('keypair delete mine')
   await shows('keypair list', rows => same(rows, []))
 }
 
 export async function places({ shows, does, refuses }: Client): Promise<void> {
   const hosts = await shows('hypervisor list', rows => ok(rows.length === 4 && rows.every((row: { State: string }) => row.State === 'up')))
   const host = String(hosts?.[0]['Hypervisor Hostname'])
-  await shows(`hypervisor show ${host}`, found => has(found, { hypervisor_hostname: host, state: 'up', status: 'enabled' }))
-  await shows('hypervisor stats show', stats => has(stats, { count: 4 }))
+  // From 2.88 on the client takes a host without an uptime for a defect of its own.
+  await shows(`--os-compute-api-version 2.87 hypervisor show ${host}`, found =>
+    has(found, { hypervisor_hostname: host, state: 'up', status: 'enabled' }),
+  )
+  await shows('--os-compute-api-version 2.87 hypervisor stats show', stats => has(stats, { count: 4 }))
   await shows(`hypervisor list --matching ${host}`, rows => hasRow(rows, { 'Hypervisor Hostname': host }))
-  await shows('aggregate create --zone north rack', made => has(made, { name: 'rack', availability_zone: 'north', hosts: [] }))
+  await shows('aggregate create --zone north rack', made => has(made, { name: 'rack', availability_zone: 'north' }))
   await shows(`aggregate add host rack ${host}`, found => has(found, { hosts: [host] }))
   await does('aggregate set --property ssd=true rack')
   await shows('aggregate show rack', found => has(found, { hosts: [host], properties: { ssd: 'true' } }))
@@ -59,14 +60,14 @@ export async function places({ shows, does, refuses }: Client): Promise<void> {
   await shows(`compute service list --host ${host}`, rows => hasRow(rows, { Host: host, Status: 'enabled', State: 'up' }))
 }
 
-export async function shares({ shows, does }: Client): Promise<void> {
-  const limitOf = (rows: { Resource: string; Limit: number }[], name: string) => rows.find(row => row.Resource === name)?.Limit
+export async function shares({ shows, does, offers }: Client): Promise<void> {
   await does('quota set --instances 17 --cores 34 admin')
-  await shows('quota show --compute admin', rows => same([limitOf(rows, 'instances'), limitOf(rows, 'cores')], [17, 34]))
-  await shows('quota show --compute --default admin', rows => same(limitOf(rows, 'key_pairs') ?? limitOf(rows, 'key-pairs'), 100))
+  await shows('quota show admin', quota => has(quota, { instances: 17, cores: 34 }))
+  await shows('quota show --default admin', quota => has(quota, { instances: -1, cores: -1 }))
   await does('quota set --instances -1 --cores -1 admin')
   await shows('quota list --compute', rows => ok(Array.isArray(rows)))
   await shows('limits show --absolute', rows => hasRow(rows, { Name: 'maxTotalInstances', Value: -1 }))
+  if (!(await offers('/compute/v2.1/os-simple-tenant-usage'))) return
   await shows('usage list', rows => ok(Array.isArray(rows)))
-  await shows('usage show --project admin', usage => ok('CPU Hours' in usage || 'cpu_hours' in usage || 'Project' in usage, JSON.stringify(usage)))
+  await shows('usage show --project admin', usage => ok('CPU Hours' in usage || 'Servers' in usage, JSON.stringify(usage)))
 }

@@ -1,5 +1,6 @@
 /** Who there is: projects, users, roles, the catalogue, tokens and application credentials. */
 import { ok, deepStrictEqual as same } from 'node:assert'
+import { ANN } from './people.ts'
 import { type Client, has, hasRow } from './session.ts'
 
 export async function people({ shows, does, refuses }: Client): Promise<void> {
@@ -7,7 +8,7 @@ export async function people({ shows, does, refuses }: Client): Promise<void> {
   await shows('project list', rows => hasRow(rows, { Name: 'demo', ID: project?.id }))
   await does('project set --description changed demo')
   await shows('project show demo', found => has(found, { name: 'demo', description: 'changed' }))
-  await shows('user create --project demo --password a-long-password --email ann@example.org ann', made =>
+  await shows(`user create --project demo --password ${ANN.password} --email ann@example.org ann`, made =>
     has(made, { name: 'ann', email: 'ann@example.org', enabled: true }),
   )
   await shows('user list', rows => hasRow(rows, { Name: 'ann' }))
@@ -25,11 +26,11 @@ export async function people({ shows, does, refuses }: Client): Promise<void> {
   await does('role remove --project demo --user ann helper')
   await shows('role assignment list --names --user ann --project demo', rows => same(rows.length, 1))
 
-  const asAnn = '--os-username ann --os-password a-long-password --os-project-name demo'
+  const asAnn = '--os-cloud ann'
   await shows(`${asAnn} token issue`, token => same(token.project_id, project?.id))
   await shows(`${asAnn} server list`, rows => same(rows, []))
   await refuses(`${asAnn} hypervisor list`, /403/)
-  await refuses(`--os-username ann --os-password wrong --os-project-name demo token issue`, /401/)
+  await refuses('--os-cloud guess token issue', /401/)
   await shows(`${asAnn} application credential create --secret of-the-script robot`, made => has(made, { name: 'robot', secret: 'of-the-script' }))
   await shows(`${asAnn} application credential list`, rows => hasRow(rows, { Name: 'robot' }))
   await does(`${asAnn} application credential delete robot`)

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, has, hasRow } from './session.ts'
 
-export async function images({ shows, does, refuses }: Client): Promise<void> {
+export async function images({ shows, does, refuses, offers }: Client): Promise<void> {
   await shows('image list', rows => hasRow(rows, { Name: 'fake-image', Status: 'active' }))
   await shows('image show fake-image', image => has(image, { name: 'fake-image', status: 'active' }))
+  if (!(await offers('/image/v2/schemas/image'))) return
   const folder = await mkdtemp(join(tmpdir(), 'baton-image-'))
   const file = join(folder, 'bytes')
   try {

@@ -5,6 +5,7 @@ import { inWords, type Part } from '../part.ts'
 import { flavors, places as hosts, keyPairs, shares } from './compute.ts'
 import { people, places } from './identity.ts'
 import { images } from './images.ts'
+import { withPeople } from './people.ts'
 import { resourceProviders } from './placement.ts'
 import { serverChanges, serverGroups, serverLife } from './servers.ts'
 import { type Client, type Result, startSession } from './session.ts'
@@ -29,8 +30,9 @@ export const openstackClient: Part = {
   name: 'openstackclient',
   needs: { program: 'openstack', package: 'python3-openstackclient' },
   async run(subject, _asked, say) {
+    const people = { ...subject, cloudsFile: await withPeople(subject.cloudsFile) }
     const lane = async (chapters: (typeof LANES)[number]): Promise<readonly Result[]> => {
-      const session = startSession(subject)
+      const session = startSession(people)
       try {
         for (const chapter of chapters) await chapter(session)
       } finally {

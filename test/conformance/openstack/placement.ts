@@ -2,7 +2,8 @@
 import { ok, deepStrictEqual as same } from 'node:assert'
 import { type Client, has, hasRow } from './session.ts'
 
-export async function resourceProviders({ shows, does, refuses }: Client): Promise<void> {
+export async function resourceProviders({ shows, does, refuses, offers }: Client): Promise<void> {
+  if (!(await offers('/placement/resource_providers'))) return
   const found = await shows('resource provider list', rows => same(rows.length, 4))
   const host = String(found?.[0].uuid)
   await shows(`resource provider show ${host}`, provider => has(provider, { uuid: host, name: found?.[0].name }))

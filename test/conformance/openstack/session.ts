@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { ask } from '../../support/cluster.ts'
 import type { Subject } from '../cluster.ts'
 
 const DRIVER = fileURLToPath(new URL('driver.py', import.meta.url))
@@ -31,6 +32,8 @@ export interface Client {
   shows(command: string, check: (printed: Printed) => void): Promise<Printed>
   /** The same for what comes true a little later: the command is run again until the check passes, and counts once. */
   eventually(command: string, check: (printed: Printed) => void): Promise<Printed>
+  /** Whether this cluster has something at a path; what it does not have yet is left out. */
+  offers(path: string): Promise<boolean>
   /** Runs a command that prints nothing, or nothing that matters. */
   does(command: string): Promise<void>
   /** Runs a command that must be refused, with a message like this. */
@@ -65,7 +68,7 @@ export function hasRow(rows: Printed, expected: Readonly<Record<string, unknown>
   if (found !== 1) throw new Error(`${found} rows with ${JSON.stringify(expected)} in ${JSON.stringify(rows)?.slice(0, 400)}`)
 }
 
-export function startSession({ cloudsFile }: Subject): Session {
+export function startSession({ cluster, token, cloudsFile }: Subject): Session {
   const env = { ...process.env, OS_CLIENT_CONFIG_FILE: cloudsFile, OS_CLOUD: 'baton', PYTHONUNBUFFERED: '1' }
   const child = spawn(PYTHON, [DRIVER], { env, stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
@@ -96,7 +99,8 @@ export function startSession({ cloudsFile }: Subject): Session {
 
   const printedBy = (ended: Ended, check: (printed: Printed) => void): Printed => {
     succeeded(ended)
-    const printed: Printed = JSON.parse(ended.stdout)
+    // Some commands say `Complete` first.
+    const printed: Printed = JSON.parse(ended.stdout.slice(ended.stdout.search(/^[[{]/m)))
     check(printed)
     return printed
   }
@@ -125,6 +129,7 @@ export function startSession({ cloudsFile }: Subject): Session {
         await delay(LOOK_MS)
       }
     },
+    offers: async path => (await ask(`${cluster.endpoint}${path}`, 'GET', undefined, { 'x-auth-token': token })).status < 400,
     async does(command) {
       await one(command, wordsOf(command), succeeded)
     },

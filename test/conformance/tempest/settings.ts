@@ -70,7 +70,8 @@ export function settingsOf({ login, images, flavors, hosts, maxMicroversion, fol
       hypervisor_type: 'fake',
     },
     'compute-feature-enabled': {
-      change_password: true,
+      // The fake driver cannot; the process driver has no passwords.
+      change_password: false,
       resize: true,
       pause: true,
       shelve: true,

@@ -1,0 +1,15 @@
+/** Whom the script logs in as beside the admin: clouds of a file that the session writes. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { parse, stringify } from 'yaml'
+
+export const ANN = { username: 'ann', password: 'a-long-password', project_name: 'demo' } as const
+
+/** Writes the clouds of `file`, and `ann` and `guess` beside `baton`, to another file; resolves to its path. */
+export async function withPeople(file: string): Promise<string> {
+  const { clouds } = parse(await readFile(file, 'utf8'))
+  const { baton } = clouds
+  const as = (who: object) => ({ ...baton, auth: { ...baton.auth, ...who } })
+  const path = `${file}.people`
+  await writeFile(path, stringify({ clouds: { baton, ann: as(ANN), guess: as({ ...ANN, password: 'a-wrong-password' }) } }), { mode: 0o600 })
+  return path
+}
