@@ -7,18 +7,22 @@
 import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
-import type { AttachedDisk, Devices, Interface, PowerState } from './hypervisor/driver.ts'
+import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
 import type { AboutChange, InstanceAbout } from './instance/about.ts'
 import type { ListInstances } from './instance/list.ts'
+import type { TaskState, VmState } from './instance/words.ts'
 import type { Fault } from './kernel/errors.ts'
+import type { Requester } from './kernel/requester.ts'
 import type { KeyPairApi } from './key-pairs/body.ts'
 import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
-export type { AboutChange, DiskConfig, InstanceAbout } from './instance/about.ts'
+export type { AboutChange, DiskConfig, GuestFile, InstanceAbout } from './instance/about.ts'
+export { hostnameOf } from './instance/hostname.ts'
 export * from './instance/list.ts'
+export { type TaskState, VM_STATES, type VmState } from './instance/words.ts'
 export type { KeyPairApi, KeyPairBody } from './key-pairs/body.ts'
 export type { Move, OperationBody, OperationStatus, Progress, StepRecord } from './operation/body.ts'
 export type { HostPlacement, Ratios } from './placement/amounts.ts'
@@ -26,44 +30,6 @@ export * from './placement/bodies.ts'
 export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
 
 import type { Amounts, QuotaBody, QuotaDifference } from './kernel/quota.ts'
-
-/** Nova's vm states, in the order of a life. */
-export const VM_STATES = [
-  ...(['building', 'active', 'stopped', 'paused', 'suspended', 'rescued'] as const),
-  ...(['resized', 'shelved', 'shelved_offloaded', 'soft-delete', 'error', 'deleted'] as const),
-] as const
-export type VmState = (typeof VM_STATES)[number]
-/** Nova's task states, null when nothing is under way. */
-export type TaskState =
-  | 'scheduling'
-  | 'spawning'
-  | 'powering-on'
-  | 'powering-off'
-  | 'rebooting'
-  | 'rebooting_hard'
-  | 'pausing'
-  | 'unpausing'
-  | 'suspending'
-  | 'resuming'
-  | 'rescuing'
-  | 'unrescuing'
-  | 'rebuilding'
-  | 'resize_prep'
-  | 'resize_confirming'
-  | 'resize_reverting'
-  | 'migrating'
-  | 'shelving'
-  | 'shelving_offloading'
-  | 'unshelving'
-  | 'image_snapshot'
-  | 'image_backup'
-  // Nova has no task state for these; here a device changes in an operation like any other.
-  | 'attaching'
-  | 'detaching'
-  | 'soft-deleting'
-  | 'restoring'
-  | 'deleting'
-  | null
 
 export interface FlavorBody {
   readonly id: string
@@ -117,6 +83,8 @@ export interface DiskBody {
   readonly status: 'attached' | 'available' | 'deleted'
   /** The instance it is attached to, or is just being attached to or detached from. */
   readonly instance: string | null
+  /** Of the instance it was made for; absent of disks of before. */
+  readonly project?: string
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -133,6 +101,8 @@ export interface InstanceBody {
   readonly id: string
   readonly name: string
   readonly project: string
+  /** Who created it; absent where there are no identities. */
+  readonly user?: string
   readonly flavor: Omit<FlavorBody, 'createdAt'>
   readonly image: string
   readonly metadata: Readonly<Record<string, string>>
@@ -213,11 +183,15 @@ export interface DiskRequest {
   readonly sizeGb?: number
   /** Its name in the guest, `/dev/vdb` …; default: the first that is free. */
   readonly device?: string
+  readonly tag?: string
+  /** Whether it goes with the instance; default: it stays. */
+  readonly deleteOnTermination?: boolean
 }
 
 export interface InterfaceRequest {
   readonly id: string
   readonly network?: string
+  readonly tag?: string
 }
 
 export type BlockMigration = boolean | 'auto'
@@ -241,6 +215,7 @@ export interface ActOnInstance {
   /** Of a live-migrate: whether the disk is copied too; `auto`: when the hosts do not share it, and the default. */
   readonly blockMigration?: BlockMigration
   readonly requestId: string
+  readonly by?: Requester
 }
 
 export interface Accepted {
@@ -264,6 +239,8 @@ export interface UpdateInstance {
   /** To those there are, or from them; more than 50 together are refused. */
   readonly addTags?: readonly string[]
   readonly removeTags?: readonly string[]
+  /** Whether an attached disk goes with it. Rejects `NotFound` when it is not attached. */
+  readonly disk?: { readonly id: string; readonly deleteOnTermination: boolean }
   /** Only the parts given are replaced; null takes one away. */
   readonly about?: AboutChange
 }
@@ -281,6 +258,7 @@ export interface CreateInstances {
   /** Default: what the metadata item `ha_policy` says, else `none`. */
   readonly ha?: HaPolicy
   readonly requestId: string
+  readonly by?: Requester
   readonly placement?: Placement
   readonly about?: InstanceAbout
   readonly tags?: readonly string[]
@@ -294,6 +272,15 @@ export interface CreateInstances {
 export interface Page {
   readonly limit?: number
   readonly marker?: string
+}
+
+export interface ListOperations extends Page {
+  readonly subject?: string
+  readonly open?: boolean
+  readonly requestId?: string
+  readonly kinds?: readonly string[]
+  /** Changed within, cluster time in ms, both ends included. */
+  readonly changed?: { readonly from?: number; readonly to?: number }
 }
 
 export interface EmptyHost {
@@ -314,7 +301,7 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   /** Rejects `Conflict` when the state does not allow it, naming the states that would. */
   actOnInstance(args: ActOnInstance): Promise<Accepted>
   /** Softly when the cluster keeps deleted instances for a while, unless `force`; see `instances.reclaimMs`. */
-  deleteInstance(args: { id: string; force?: boolean; requestId: string }): Promise<{ operation: string }>
+  deleteInstance(args: { id: string; force?: boolean; requestId: string; by?: Requester }): Promise<{ operation: string }>
   updateInstance(args: UpdateInstance): Promise<InstanceBody>
   lockInstance(args: { id: string; reason?: string }): Promise<InstanceBody>
   unlockInstance(args: { id: string }): Promise<InstanceBody>
@@ -324,6 +311,10 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   /** Never written down: it goes straight to the host. Rejects `DriverUnsupported` where the driver cannot. */
   changePassword(args: { id: string; password: string }): Promise<Record<string, never>>
   consoleLog(args: { id: string; maxBytes: number }): Promise<{ output: string }>
+  /** What its guest uses, from the driver of its host. Rejects `Conflict` when nothing runs, `DriverUnsupported` where the driver cannot tell. */
+  instanceDiagnostics(args: { id: string }): Promise<Diagnostics & { readonly driver: string }>
+  /** Has the guest's system write a dump of itself, as far as it is set up to. Rejects `DriverUnsupported` where the driver cannot. */
+  triggerCrashDump(args: { id: string }): Promise<Record<string, never>>
 
   listFlavors(args: Page): Promise<FlavorBody[]>
   getFlavor(args: { id: string }): Promise<FlavorBody>
@@ -350,7 +341,7 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   /** Compares what is entered for a project with what its instances hold; there should never be a difference that stays. */
   checkQuota(args: { id: string }): Promise<{ holders: number; differences: readonly QuotaDifference[] }>
 
-  listOperations(args: Page & { subject?: string; open?: boolean; requestId?: string; kinds?: readonly string[] }): Promise<OperationBody[]>
+  listOperations(args: ListOperations): Promise<OperationBody[]>
   getOperation(args: { id: string }): Promise<OperationBody>
   cancelOperation(args: { id: string }): Promise<OperationBody>
   /** Wants what takes long over at any price: a live migration pauses its guest. Rejects `Conflict` when there is no such step under way. */

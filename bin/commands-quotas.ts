@@ -1,4 +1,4 @@
-/** The commands about quotas; a part of the table in `commands.ts`. */
+/** The commands about what may be used, what was, and what is; a part of the table in `commands.ts`. */
 import { CLIENT, type CommandSpec, type OptionSpec, option } from './command-spec.ts'
 
 export const PROJECT = option('--project <name>', 'the project (default: default)')
@@ -30,3 +30,22 @@ const quotaCommand = (verb: keyof typeof QUOTAS): CommandSpec => ({
 })
 
 export const QUOTA_COMMANDS: readonly CommandSpec[] = (['show', 'set', 'reset', 'check'] as const).map(quotaCommand)
+
+export const USAGE_COMMAND: CommandSpec = {
+  path: 'usage',
+  about: 'what projects have used',
+  options: [
+    option('--since <time>', 'from then on, as 2026-01-31 or 2026-01-31T12:00:00Z (default: 28 days ago)'),
+    option('--until <time>', 'until then (default: now)'),
+    ...CLIENT,
+  ],
+  load: async () => (await import('./commands/usage.ts')).usage,
+}
+
+export const DIAGNOSTICS_COMMAND: CommandSpec = {
+  path: 'instance diagnostics',
+  args: '<instance>',
+  about: 'what a guest uses, as its driver knows it',
+  options: CLIENT,
+  load: async () => (await import('./commands/usage.ts')).diagnostics,
+}

@@ -7,7 +7,7 @@ import { CLIENT, CONFIG, type CommandSpec, DATA, DATABASE, DRIVER, ID, JSON_OUT,
 import { DEVICE_COMMANDS } from './commands-devices.ts'
 import { HOST_COMMANDS } from './commands-host.ts'
 import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
-import { PROJECT, QUOTA_COMMANDS } from './commands-quotas.ts'
+import { DIAGNOSTICS_COMMAND, PROJECT, QUOTA_COMMANDS, USAGE_COMMAND } from './commands-quotas.ts'
 
 /** A command that starts a node or the cluster: its file exports `run(options)`. */
 const server = (load: () => Promise<{ run: (options: Options) => Promise<void> }>) => async (): Promise<Handler> => {
@@ -159,6 +159,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [option('--lines <n>', 'only so many last lines'), ...CLIENT],
     load: async () => (await import('./commands/instance.ts')).log,
   },
+  DIAGNOSTICS_COMMAND,
   instanceAction('delete', 'delete instances', async () => (await import('./commands/instance-action.ts')).remove),
   instanceAction('start', 'start stopped instances', async () => (await import('./commands/instance-action.ts')).start),
   instanceAction('stop', 'stop instances; their disks stay', async () => (await import('./commands/instance-action.ts')).stop),
@@ -296,6 +297,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...DEVICE_COMMANDS,
   ...QUOTA_COMMANDS,
+  USAGE_COMMAND,
   ...HOST_COMMANDS,
   ...PLACEMENT_COMMANDS,
   {

@@ -4,9 +4,11 @@ import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
 import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../actors/kernel/quota.ts'
+import { checkRequester } from '../actors/kernel/requester.ts'
 
 const id = text(256)
 const requestId = text(128)
+const by = optional(checkRequester)
 const page = { limit: optional(integer(1, 10_000)), marker: optional(id) }
 const byId = checkObject({ id })
 const doctorScope = checkObject({ instance: optional(id), host: optional(id) })
@@ -34,6 +36,7 @@ const checkAbout = checkObject({
   accessIPv6: optional(text(64)),
   diskConfig: optional(anyOf('AUTO', 'MANUAL')),
   configDrive: optional(flag),
+  files: optional(listOf(checkObject({ path: text(255), contents: text(16_384, 0) }), 100)),
   keyPair: optional(checkObject({ name: text(255), type: text(8), publicKey: text(65_535) })),
 })
 const time = integer(0, Number.MAX_SAFE_INTEGER)
@@ -52,6 +55,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     reservation: text(64),
     ha: optional(anyOf(...HA_POLICIES)),
     requestId,
+    by,
     placement: optional(placement),
     about: optional(checkAbout),
     tags: optional(listOf(text(60), 50)),
@@ -88,8 +92,9 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     interface: optional(checkInterface),
     blockMigration: optional(value => (value === 'auto' ? null : flag(value))),
     requestId,
+    by,
   }),
-  deleteInstance: checkObject({ id, force: optional(flag), requestId }),
+  deleteInstance: checkObject({ id, force: optional(flag), requestId, by }),
   updateInstance: checkObject({
     requestId,
     id,
@@ -101,6 +106,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     addTags: optional(listOf(text(60), 50)),
     removeTags: optional(listOf(text(60), 50)),
     about: optional(record),
+    disk: optional(checkObject({ id: text(64), deleteOnTermination: flag })),
   }),
   lockInstance: checkObject({ id, reason: optional(text(255)) }),
   unlockInstance: byId,
@@ -108,6 +114,8 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   resetInstance: checkObject({ id, state: anyOf('active', 'error') }),
   changePassword: checkObject({ id, password: text(1024) }),
   fenceHost: byId,
+  instanceDiagnostics: byId,
+  triggerCrashDump: byId,
   consoleLog: checkObject({ id, maxBytes: integer(1, 4 * 1024 * 1024) }),
   listFlavors: checkObject(page),
   getFlavor: byId,
@@ -153,6 +161,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     open: optional(flag),
     requestId: optional(requestId),
     kinds: optional(listOf(text(64), 20)),
+    changed: optional(checkObject({ from: optional(time), to: optional(time) })),
   }),
   getOperation: byId,
   cancelOperation: byId,

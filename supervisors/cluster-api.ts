@@ -25,6 +25,7 @@ import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
 import { diskRequests } from './disk-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
+import { guestRequests } from './guest-requests.ts'
 import { hostRequests, KNOWN_HOSTS } from './host-requests.ts'
 import { createImages } from './image-requests.ts'
 import { instanceCreation } from './instance-creation.ts'
@@ -149,14 +150,9 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     ...diskRequests(options),
     ...createDoctor({ ...options, ...options.doctor, nodes }),
     ...instanceRequests({ ...options, bootable: images.bootable, get, quotas }),
+    ...guestRequests({ call, get }),
     ...quotaRequests(options),
     ...keyPairRequests(options),
-    async consoleLog({ id, maxBytes }) {
-      const body = await get<InstanceBody>('instance', id, 'instance')
-      if (body.vmState === 'deleted') throw new BatonError('NotFound', `instance ${id} is deleted`)
-      if (!body.host) throw new BatonError('Conflict', `instance ${id} is on no host, so it has no console`)
-      return (await call('compute', body.host, 'consoleLog', { instance: id, maxBytes })) as { output: string }
-    },
     listFlavors: page => list('flavor', { deleted: false }, page),
     async getFlavor({ id }) {
       return (await call('flavor', id, 'get', {})) as FlavorBody
@@ -176,13 +172,13 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       await call('flavor', id, 'delete', {})
       return {}
     },
-    listOperations({ subject, open, requestId, kinds, ...page }) {
+    listOperations({ subject, open, requestId, kinds, changed, ...page }) {
       const where: Record<string, string | boolean | readonly string[]> = {}
       if (kinds !== undefined) where.kind = kinds
       if (subject !== undefined) where.subject = subject
       if (open !== undefined) where.open = open
       if (requestId !== undefined) where.request_id = requestId
-      return list('operation', where, page)
+      return list('operation', where, page, changed ? { changed } : {})
     },
     getOperation: ({ id }) => get<OperationBody>('operation', id, 'operation'),
     listHosts: page => list('host', { state: KNOWN_HOSTS }, page),

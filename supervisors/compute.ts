@@ -35,11 +35,16 @@ export interface ComputeOptions {
   onReady?(): void
 }
 
+/** How long a guest waits for its password to be taken, ms. */
+const PASSWORD_MS = 5_000
+
 export interface Compute {
   readonly messenger: Messenger
   ready(): boolean
   queues(): QueueBody[]
   stats(): ReturnType<Hypervisor['stats']> & { guests: number }
+  /** Tells a guest's owner the password the guest leaves, encrypted. Resolves to the HTTP status that says how it went. */
+  leavePassword(instance: string, password: string): Promise<number>
   stop(): Promise<void>
 }
 
@@ -160,6 +165,15 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     ready: () => acknowledged,
     queues,
     stats: () => ({ ...hypervisor.stats(), guests: guestReports.length }),
+    async leavePassword(instance, password) {
+      try {
+        await messenger.call(address('instance', instance), 'leavePassword', { password }, { timeoutMs: PASSWORD_MS })
+        return 200
+      } catch (error) {
+        const { code } = toFault(error)
+        return code === 'Conflict' ? 409 : code === 'NotFound' ? 404 : 503
+      }
+    },
     async stop() {
       stopped = true
       timer?.cancel()

@@ -2,7 +2,7 @@
  * A conductor: one incarnation of it, put together from its parts. Pure wiring over ports, so that the simulator starts
  * this very function with a simulated world. `bin/` gives it the real one.
  */
-import type { HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
+import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
 import { diskActor } from '../actors/disk/disk.ts'
 import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
@@ -40,6 +40,7 @@ import { createHostMonitor } from './host-monitor.ts'
 import { createIdentity } from './identity/service.ts'
 import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
+import { createOperationLog } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
 import { createSelfReport } from './self-report.ts'
 import { createStorage } from './storage.ts'
@@ -139,6 +140,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     ...[flavorActor, imageActor, diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
     ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
   ]
+  const logOperation = createOperationLog(env.log)
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -151,6 +153,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     restart: settings.restart,
     onCommitted(actor, row) {
       if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
+      if (actor.kind === 'operation' && row) logOperation(row.body as OperationBody)
       if (actor.kind === 'host' && row) {
         const host = row.body as HostBody
         summaries.changed(host)

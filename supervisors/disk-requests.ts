@@ -37,6 +37,9 @@ export function diskRequests({ views, call }: { views: Views; call: Call }): Pic
  */
 export async function knownDisk(views: Views, asked: DiskRequest, instance: InstanceBody): Promise<DiskRequest> {
   const disk = await find(views, asked.id)
+  if (disk?.project !== undefined && disk.project !== instance.project) {
+    throw new BatonError('NotFound', `there is no disk ${disk.id}; choose another id to have one made`)
+  }
   // What the instance itself has is for its actor to say: the request may be a repetition.
   if (!disk || disk.instance === instance.id) return disk ? { ...asked, sizeGb: disk.sizeGb } : asked
   if (disk.instance !== null) throw new BatonError('Conflict', `disk ${disk.id} is attached to instance ${disk.instance}; detach it there first`)

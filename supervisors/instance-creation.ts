@@ -13,6 +13,7 @@ import { keptByInstances } from '../actors/flavor/flavor.ts'
 import { address } from '../actors/kernel/address.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import { amountsOf } from '../actors/kernel/quota.ts'
+import { haPolicyOf } from '../actors/placement/specs.ts'
 import type { Quotas } from './quotas.ts'
 
 export interface InstanceCreationOptions {
@@ -26,11 +27,12 @@ export interface InstanceCreationOptions {
 
 export function instanceCreation({ call, bootable, checkPlacement, quotas }: InstanceCreationOptions): ClusterApi['createInstances'] {
   async function createAll(args: CreateInstances, flavor: Omit<FlavorBody, 'createdAt'>, quota: number): Promise<InstanceBody[]> {
-    const { project, metadata, reservation, requestId } = args
-    const ha = args.ha ?? policyOf(metadata)
+    const { project, metadata, reservation, requestId, by } = args
+    const ha = args.ha ?? policyOf(metadata) ?? haPolicyOf(flavor.extraSpecs)
     const given = { ...(args.about ? { about: args.about } : {}), ...(args.tags ? { tags: args.tags } : {}) }
     const optional = { ...(args.placement ? { placement: args.placement } : {}), ...(ha ? { ha } : {}), ...given }
-    const common = { project, metadata, reservation, requestId, flavor, image: args.image, quota, ...optional }
+    const whose = { project, ...(by ? { by } : {}), ...(by?.user === undefined ? {} : { user: by.user }) }
+    const common = { ...whose, metadata, reservation, requestId, flavor, image: args.image, quota, ...optional }
     const several = args.ids.length > 1
     const outcomes = await Promise.allSettled(
       args.ids.map(

@@ -44,7 +44,7 @@ export interface InstanceRequestsOptions {
 
 type Requests = Pick<
   ClusterApi,
-  'actOnInstance' | 'deleteInstance' | 'updateInstance' | 'lockInstance' | 'unlockInstance' | 'resetInstance' | 'changePassword' | 'setInstanceHa'
+  'actOnInstance' | 'deleteInstance' | 'updateInstance' | 'lockInstance' | 'unlockInstance' | 'resetInstance' | 'setInstanceHa'
 >
 
 /** What an action may say beside its name, and which actions say it. What is not optional must be said. */
@@ -119,7 +119,7 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
 
   return {
     async actOnInstance(args) {
-      const { id, action, mode, host, blockMigration, requestId } = args
+      const { id, action, mode, host, blockMigration, requestId, by } = args
       const change = await changeOf(args)
       if (host !== undefined) await get('host', host, 'host')
       const attaches = action === 'attach-disk' && args.disk
@@ -128,6 +128,7 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
       const asked = {
         action,
         requestId,
+        ...(by ? { by } : {}),
         ...(mode ? { mode } : {}),
         ...(change ? { change } : {}),
         ...(host === undefined ? {} : { host }),
@@ -145,9 +146,11 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
         throw error
       }
     },
-    async deleteInstance({ id, force, requestId }) {
+    async deleteInstance({ id, force, requestId, by }) {
       const reclaimMs = force ? 0 : timers.reclaimMs
-      return (await call('instance', id, 'delete', { requestId, ...(reclaimMs > 0 ? { reclaimMs } : {}) })) as { operation: string }
+      return (await call('instance', id, 'delete', { requestId, ...(by ? { by } : {}), ...(reclaimMs > 0 ? { reclaimMs } : {}) })) as {
+        operation: string
+      }
     },
     async updateInstance({ id, ...parts }) {
       return (await call('instance', id, 'update', parts)) as InstanceBody
@@ -163,19 +166,6 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     },
     async resetInstance({ id, state }) {
       return (await call('instance', id, 'reset', { state })) as InstanceBody
-    },
-    async changePassword({ id, password }) {
-      const { vmState, host, locked, operation } = await get<InstanceBody>('instance', id, 'instance')
-      if (vmState === 'deleted') throw new BatonError('NotFound', `instance ${id} is deleted`)
-      if (locked) throw new BatonError('Conflict', `cannot change the password of instance ${id}: it is locked; unlock it first`)
-      if (vmState !== 'active' || operation !== null || host === null) {
-        throw new BatonError(
-          'Conflict',
-          `cannot change the password of instance ${id} while it is ${vmState}; it must be active with no task under way`,
-        )
-      }
-      await call('compute', host, 'setPassword', { instance: id, password })
-      return {}
     },
   }
 }

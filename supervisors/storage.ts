@@ -3,7 +3,7 @@
  * the events behind them. Each request is one that may be repeated: what it would do a second time is done already.
  */
 import type { DiskBody, ImageBody } from '../actors/api.ts'
-import { checkObject, integer, text } from '../actors/kernel/check.ts'
+import { checkObject, integer, listOf, optional, text } from '../actors/kernel/check.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
 
@@ -12,10 +12,16 @@ const LOOK_LIMIT = 10_000
 
 const CHECKS = {
   rotate: checkObject({ instance: text(128), backupType: text(255), keep: integer(0, LOOK_LIMIT) }),
-  releaseDisks: checkObject({ instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER) }),
+  releaseDisks: checkObject({ instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER), remove: optional(listOf(text(64), 100)) }),
 } as const
 
-type Args = { readonly instance: string; readonly backupType: string; readonly keep: number; readonly order: number }
+type Args = {
+  readonly instance: string
+  readonly backupType: string
+  readonly keep: number
+  readonly order: number
+  readonly remove?: readonly string[]
+}
 
 export type Storage = (method: string, args: unknown) => Promise<Record<string, number>>
 
@@ -34,10 +40,12 @@ export function createStorage(options: {
     return { deleted: old.length }
   }
 
-  /** Gives back every disk an instance has. */
-  async function releaseDisks({ instance, order }: Args): Promise<Record<string, number>> {
+  /** Gives back every disk an instance has; those of `remove` are no more. */
+  async function releaseDisks({ instance, order, remove = [] }: Args): Promise<Record<string, number>> {
     const rows = await views.list('disk', { where: { instance }, limit: LOOK_LIMIT })
-    for (const row of rows) await call('disk', (row.body as DiskBody).id, 'release', { instance, order })
+    for (const { id } of rows.map(row => row.body as DiskBody)) {
+      await call('disk', id, 'release', { instance, order, ...(remove.includes(id) ? { remove: true } : {}) })
+    }
     return { released: rows.length }
   }
 

@@ -9,7 +9,7 @@
  */
 import type { DiskBody, InstanceBody } from '../api.ts'
 import { address } from '../kernel/address.ts'
-import { checkObject, integer, optional, text } from '../kernel/check.ts'
+import { checkObject, flag, integer, optional, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 
 /** Pause before the instance is asked whether it has the disk, ms. */
@@ -30,6 +30,8 @@ interface DiskState {
   readonly status: DiskBody['status'] | 'absent'
   readonly sizeGb: number
   readonly host: string
+  /** The project it is of; absent in older states. */
+  readonly project?: string
   readonly instance: string | null
   /** The operation that made it. */
   readonly madeBy: string
@@ -51,19 +53,36 @@ interface AttachArgs {
   readonly instance: string
   readonly host: string
   readonly sizeGb: number
+  /** Of the instance; absent in a request of before. */
+  readonly project?: string
+}
+
+interface ReleaseArgs {
+  readonly instance: string
+  readonly order: number
+  /** The attach that is taken back; a disk that it made is no more. */
+  readonly operation?: string
+  /** Whether the disk goes with the instance that gives it back. */
+  readonly remove?: boolean
 }
 
 type DiskCommand =
   | { readonly method: 'attach'; readonly args: AttachArgs }
-  /** `operation`: the attach that is taken back; a disk that it made is no more. */
-  | { readonly method: 'release'; readonly args: { readonly instance: string; readonly order: number; readonly operation?: string } }
+  | { readonly method: 'release'; readonly args: ReleaseArgs }
   | { readonly method: 'delete' | 'get'; readonly args: unknown }
   | { readonly method: '@result'; readonly args: WorkResult }
   | { readonly method: '@timer'; readonly args: unknown }
 
 type DiskEvent =
-  | { readonly type: 'attached'; readonly instance: string; readonly operation: string; readonly host: string; readonly sizeGb: number }
-  | { readonly type: 'released'; readonly instance: string; readonly order: number; readonly undone: boolean }
+  | {
+      readonly type: 'attached'
+      readonly instance: string
+      readonly operation: string
+      readonly host: string
+      readonly sizeGb: number
+      readonly project?: string
+    }
+  | { readonly type: 'released'; readonly instance: string; readonly order: number; readonly undone: boolean; readonly removed?: boolean }
   | { readonly type: 'lookBegun' }
   /** The instance has it. */
   | { readonly type: 'seen' }
@@ -76,18 +95,19 @@ type DiskEvent =
 type D = Decision<DiskState, DiskEvent>
 
 function decideAttach(state: DiskState, args: AttachArgs, id: string): D {
-  const { instance, operation, host, order } = args
+  const { instance, operation, host, order, project } = args
   const reply = (s: DiskState) => ({ sizeGb: s.sizeGb })
   if (state.status === 'deleted') return refuse('Conflict', `disk ${id} was deleted, or its attach was undone; choose another id`)
   const mark = state.marks.find(m => m.instance === instance)
   if (mark && order <= mark.order) return refuse('StaleCommand', `disk ${id} was given back by ${instance} already; this request came late`)
   if (state.instance === instance) return accept([], reply)
+  if (state.project !== undefined && project !== undefined && state.project !== project) return refuse('NotFound', `there is no disk ${id}`)
   if (state.instance !== null) return refuse('Conflict', `disk ${id} is attached to instance ${state.instance}; detach it there first`)
   if (state.status === 'available' && state.host !== host) {
     return refuse('Conflict', `disk ${id} is a local disk of host ${state.host}, and instance ${instance} is on ${host}`)
   }
   const sizeGb = state.status === 'absent' ? args.sizeGb : state.sizeGb
-  return accept([{ type: 'attached', instance, operation, host, sizeGb }], reply)
+  return accept([{ type: 'attached', instance, operation, host, sizeGb, ...(project === undefined ? {} : { project }) }], reply)
 }
 
 function decide(state: DiskState, command: DiskCommand, { id }: DecideContext): D {
@@ -97,11 +117,12 @@ function decide(state: DiskState, command: DiskCommand, { id }: DecideContext): 
     case 'attach':
       return decideAttach(state, command.args, id)
     case 'release': {
-      const { instance, order, operation } = command.args
+      const { instance, order, operation, remove } = command.args
       if (state.status === 'deleted' || (state.instance !== null && state.instance !== instance)) return accept([])
       // Also when it was never attached: a copy of the attach may still come.
       const undone = operation !== undefined && (state.status === 'absent' || state.madeBy === operation)
-      return accept([{ type: 'released', instance, order, undone }])
+      const removed = remove === true && state.instance === instance
+      return accept([{ type: 'released', instance, order, undone, ...(removed ? { removed } : {}) }])
     }
     case 'delete':
       if (!exists) return gone
@@ -137,14 +158,15 @@ function evolve(state: DiskState, event: DiskEvent, at: number): DiskState {
     case 'attached': {
       const made = state.status === 'absent' ? { sizeGb: event.sizeGb, host: event.host, madeBy: event.operation, createdAt: at } : {}
       const { instance, operation } = event
-      return { ...state, ...made, status: 'attached', instance, unsure: operation, looking: false, lookAt: at + LOOK_MS, updatedAt: at }
+      const whose = state.project === undefined && event.project !== undefined ? { project: event.project } : {}
+      return { ...state, ...made, ...whose, status: 'attached', instance, unsure: operation, looking: false, lookAt: at + LOOK_MS, updatedAt: at }
     }
     case 'released': {
       const others = state.marks.filter(m => m.instance !== event.instance)
       const order = Math.max(event.order, state.marks.find(m => m.instance === event.instance)?.order ?? 0)
       const marks = [...others, { instance: event.instance, order }].slice(-MARKS)
       const free: DiskState = { ...state, instance: null, unsure: null, marks, updatedAt: at }
-      if (event.undone) return ended(free, at)
+      if (event.undone || event.removed) return ended(free, at)
       return state.status === 'absent' ? { ...state, marks } : { ...free, status: 'available' }
     }
     case 'seen':
@@ -183,8 +205,9 @@ function work(state: DiskState, id: string): Work[] {
 }
 
 function bodyOf(state: DiskState, id: string): DiskBody | null {
-  const { status, sizeGb, host, instance, createdAt, updatedAt } = state
-  return status === 'absent' || host === '' ? null : { id, sizeGb, host, status, instance, createdAt, updatedAt }
+  const { status, sizeGb, host, instance, project, createdAt, updatedAt } = state
+  const whose = project === undefined ? {} : { project }
+  return status === 'absent' || host === '' ? null : { id, sizeGb, host, status, instance, ...whose, createdAt, updatedAt }
 }
 
 export const diskActor = defineActor<DiskState, DiskCommand, DiskEvent>({
@@ -198,9 +221,12 @@ export const diskActor = defineActor<DiskState, DiskCommand, DiskEvent>({
         instance: text(128),
         host: text(128),
         sizeGb: integer(1, MAX_DISK_GB),
+        project: optional(text(64)),
       }),
     },
-    release: { check: checkObject({ instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER), operation: optional(text(256)) }) },
+    release: {
+      check: checkObject({ instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER), operation: optional(text(256)), remove: optional(flag) }),
+    },
     delete: {},
     get: {},
   },

@@ -15,6 +15,10 @@ export interface AttachedDisk {
   readonly sizeGb: number
   /** Its name in the guest: `/dev/vdb` … */
   readonly device: string
+  /** By which the guest knows what it is for. */
+  readonly tag?: string
+  /** Whether it goes with the instance; absent: it stays. */
+  readonly deleteOnTermination?: boolean
 }
 
 export interface Interface {
@@ -22,6 +26,7 @@ export interface Interface {
   /** A network of the host. */
   readonly network: string
   readonly mac: string
+  readonly tag?: string
 }
 
 export interface Devices {
@@ -30,6 +35,21 @@ export interface Devices {
 }
 
 export const NO_DEVICES: Devices = { disks: [], interfaces: [] }
+
+/** What a guest may know of itself beside its name and size. */
+export interface GuestAbout {
+  readonly project: string
+  readonly reservation: string
+  /** Name of its flavor. */
+  readonly flavor: string
+  readonly hostname: string
+  /** Base64. */
+  readonly userData?: string
+  readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
+  readonly configDrive?: boolean
+  /** Files it is to put in their places, contents in base64. */
+  readonly files?: readonly { readonly path: string; readonly contents: string }[]
+}
 
 export interface GuestSpec {
   readonly instance: string
@@ -41,6 +61,8 @@ export interface GuestSpec {
   readonly metadata: Readonly<Record<string, string>>
   /** Absent: none. */
   readonly devices?: Devices
+  /** Absent: of a conductor of before. */
+  readonly about?: GuestAbout
 }
 
 export interface Guest {
@@ -56,6 +78,29 @@ export interface Inventory {
   readonly diskGb: number
   /** What instances may require or avoid: `HW_CPU_X86_AVX2`, `CUSTOM_…`. */
   readonly traits?: readonly string[]
+}
+
+/** Who answers a guest that asks about itself. */
+export interface MetadataGuest {
+  /** What is at a path, null for nothing. */
+  read(path: string): Uint8Array | null
+  /** Takes its password, encrypted. Resolves to the HTTP status of the answer. */
+  leavePassword(password: string): Promise<number>
+}
+
+/** Opens a metadata service on a Unix socket. */
+export interface MetadataDoor {
+  open(path: string, guest: MetadataGuest): Promise<{ close(): Promise<void> }>
+}
+
+/** What a guest uses. Null: the driver does not know. */
+export interface Diagnostics {
+  readonly state: PowerState
+  /** Since it was booted. */
+  readonly uptimeS: number | null
+  /** Time of all its processors together. */
+  readonly cpuTimeNs: number | null
+  readonly memoryUsedMb: number | null
 }
 
 export interface HypervisorDriver {
@@ -99,6 +144,9 @@ export interface HypervisorDriver {
   lapsed?(instance: string): Promise<void>
   /** How guests are carried to another host while they run. */
   readonly migration?: MigrationDriver
+  diagnostics?(instance: string): Promise<Diagnostics>
+  /** Makes the guest's system panic, so that it writes down what it has in memory. */
+  crashDump?(instance: string): Promise<void>
   setPassword?(instance: string, password: string): Promise<void>
   /** The last `maxBytes` of the console as text. */
   consoleLog(instance: string, maxBytes: number): Promise<string>

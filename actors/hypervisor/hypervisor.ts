@@ -73,6 +73,8 @@ const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   unpause: checkObject(common),
   ...MIGRATION_CHECKS(common, guestSpec),
   consoleLog: checkObject({ instance: text(128), maxBytes: integer(1, 4 * 1024 * 1024) }),
+  diagnostics: checkObject({ instance: text(128) }),
+  crashDump: checkObject({ instance: text(128) }),
   setPassword: checkObject({ instance: text(128), password: text(255) }),
   setDevices: checkObject({ ...common, devices: checkDevices }),
   snapshot: checkObject({ ...common, image: short }),
@@ -104,6 +106,12 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
     switch (method) {
       case 'consoleLog':
         return driver.consoleLog(String(args.instance), Number(args.maxBytes)).then(output => ({ output }))
+      case 'diagnostics':
+        return driver.diagnostics?.(String(args.instance)).then(seen => ({ ...seen, driver: driver.name })) ?? unsupported('tell what is used by')
+      case 'crashDump':
+        return driver.crashDump
+          ? perGuest(String(args.instance), async () => driver.crashDump?.(String(args.instance)))
+          : unsupported('trigger a crash dump of')
       case 'setPassword':
         return driver.setPassword?.(String(args.instance), String(args.password)) ?? unsupported('set a password of')
       case 'removeImage':

@@ -3,7 +3,7 @@ import type { Accepted, DiskRequest, InstanceAction, InterfaceRequest } from '..
 import { MAX_DISK_GB } from '../disk/disk.ts'
 import type { Devices } from '../hypervisor/driver.ts'
 import { hash32 } from '../kernel/address.ts'
-import { checkObject, integer, optional, text } from '../kernel/check.ts'
+import { checkObject, flag, integer, optional, text } from '../kernel/check.ts'
 import { refuse } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
 import type { Change } from './model.ts'
@@ -14,8 +14,14 @@ const MAX_INTERFACES = 8
 /** Until there is a network service every host has this one, connected to nothing outside it. */
 const LOCAL_NETWORK = 'local'
 
-export const checkDisk = checkObject({ id: text(64), sizeGb: optional(integer(1, MAX_DISK_GB)), device: optional(text(32)) })
-export const checkInterface = checkObject({ id: text(64), network: optional(text(64)) })
+export const checkDisk = checkObject({
+  id: text(64),
+  sizeGb: optional(integer(1, MAX_DISK_GB)),
+  device: optional(text(32)),
+  tag: optional(text(60)),
+  deleteOnTermination: optional(flag),
+})
+export const checkInterface = checkObject({ id: text(64), network: optional(text(64)), tag: optional(text(60)) })
 
 interface Asked {
   readonly disk?: DiskRequest
@@ -39,14 +45,15 @@ export function deviceChange(action: InstanceAction, now: Devices, asked: Asked,
   }
 }
 
-function attachDisk(now: Devices, { id, sizeGb = 1, device }: DiskRequest, instance: string) {
+function attachDisk(now: Devices, { id, sizeGb = 1, device, tag, deleteOnTermination }: DiskRequest, instance: string) {
   if (now.disks.some(d => d.id === id)) return conflict(`disk ${id} is attached to instance ${instance} already`)
   const free = DEVICE_NAMES.filter(name => !now.disks.some(d => d.device === name))
   const name = device ?? free[0]
   if (name === undefined) return forbidden(`instance ${instance} has ${now.disks.length} disks already, which is the most it can have`)
   if (!DEVICE_NAMES.includes(name)) return badRequest(`${name} is no name of a disk; it must be ${DEVICE_NAMES[0]} to ${DEVICE_NAMES.at(-1)}`)
   if (!free.includes(name)) return conflict(`${name} of instance ${instance} is another disk; leave the device out to get the first that is free`)
-  return { change: { disk: { id, sizeGb }, devices: { ...now, disks: [...now.disks, { id, sizeGb, device: name }] } } }
+  const more = { ...(tag === undefined ? {} : { tag }), ...(deleteOnTermination ? { deleteOnTermination } : {}) }
+  return { change: { disk: { id, sizeGb }, devices: { ...now, disks: [...now.disks, { id, sizeGb, device: name, ...more }] } } }
 }
 
 function detachDisk(now: Devices, { id }: DiskRequest, instance: string) {
@@ -55,17 +62,28 @@ function detachDisk(now: Devices, { id }: DiskRequest, instance: string) {
   return { change: { disk: { id, sizeGb: disk.sizeGb }, devices: { ...now, disks: now.disks.filter(d => d !== disk) } } }
 }
 
-function attachInterface(now: Devices, { id, network = LOCAL_NETWORK }: InterfaceRequest, instance: string) {
+function attachInterface(now: Devices, { id, network = LOCAL_NETWORK, tag }: InterfaceRequest, instance: string) {
   if (network !== LOCAL_NETWORK) return badRequest(`there is no network ${network}; the only one is '${LOCAL_NETWORK}'`)
   if (now.interfaces.some(i => i.id === id)) return conflict(`interface ${id} is attached to instance ${instance} already`)
   if (now.interfaces.length >= MAX_INTERFACES)
     return forbidden(`instance ${instance} has ${now.interfaces.length} interfaces already, which is the most it can have`)
-  return { change: { interface: id, devices: { ...now, interfaces: [...now.interfaces, { id, network, mac: macOf(id) }] } } }
+  return {
+    change: {
+      interface: id,
+      devices: { ...now, interfaces: [...now.interfaces, { id, network, mac: macOf(id), ...(tag === undefined ? {} : { tag }) }] },
+    },
+  }
 }
 
 function detachInterface(now: Devices, { id }: InterfaceRequest, instance: string) {
   if (!now.interfaces.some(i => i.id === id)) return notFound(`interface ${id} is not attached to instance ${instance}`)
   return { change: { interface: id, devices: { ...now, interfaces: now.interfaces.filter(i => i.id !== id) } } }
+}
+
+/** The devices when it is changed whether a disk goes with the instance; null when it has no such disk. */
+export function kept(now: Devices, { id, deleteOnTermination }: { readonly id: string; readonly deleteOnTermination: boolean }): Devices | null {
+  if (!now.disks.some(disk => disk.id === id)) return null
+  return { ...now, disks: now.disks.map(disk => (disk.id === id ? { ...disk, deleteOnTermination } : disk)) }
 }
 
 /** The device that an attach brings, as it will be. */

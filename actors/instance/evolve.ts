@@ -60,6 +60,7 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
         ...state,
         spec: state.spec && { ...state.spec, ...event.spec },
         tags: event.tags ?? state.tags,
+        devices: event.devices ?? state.devices,
         due: event.spec.ha === 'none' ? wantedByPeople(state) : state.due,
         updates: event.requestId === undefined ? (state.updates ?? []) : [...(state.updates ?? []), event.requestId].slice(-UPDATES_KNOWN),
         updatedAt: at,
@@ -92,7 +93,7 @@ const over = (state: InstanceState, at: number): InstanceState => ({
 function promised({ next }: InstanceState, vmState: InstanceState['vmState'], host: string | null): Task | null {
   if (next?.kind !== 'soft-delete') return next
   const softly = host !== null && INSTANCE_OPERATIONS['soft-delete'].from.includes(vmState)
-  return softly ? next : { operation: next.operation, kind: 'delete', requestId: next.requestId, mode: null }
+  return softly ? next : { operation: next.operation, kind: 'delete', requestId: next.requestId, ...(next.by ? { by: next.by } : {}), mode: null }
 }
 
 function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceState {

@@ -15,6 +15,7 @@ import { POWER_STATES } from '../hypervisor/driver.ts'
 import { address, addressKey } from '../kernel/address.ts'
 import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
+import { checkRequester } from '../kernel/requester.ts'
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
 import { HOLDS, settledBy, settleWork } from '../project/holding.ts'
 import { checkDisk, checkInterface } from './devices.ts'
@@ -34,6 +35,7 @@ import {
   decideDue,
   decideHolds,
   decideLock,
+  decidePassword,
   decideReset,
   decideUnlock,
   decideUpdate,
@@ -60,6 +62,8 @@ type InstanceCommand =
   | { readonly method: 'lock'; readonly args: { readonly reason?: string } }
   | { readonly method: 'unlock'; readonly args: unknown }
   | { readonly method: 'update'; readonly args: UpdateArgs }
+  /** Its guest leaves its password, encrypted: said by the host it is on. */
+  | { readonly method: 'leavePassword'; readonly args: { readonly password: string } }
   | { readonly method: 'reset'; readonly args: { readonly state: 'active' | 'error' } }
   /** An operation reports its end. Reported until taken, so it may come twice. */
   | { readonly method: 'ended'; readonly args: OperationEnded }
@@ -102,6 +106,8 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
       return decideUnlock(state, id)
     case 'update':
       return decideUpdate(state, command.args, id)
+    case 'leavePassword':
+      return decidePassword(state, command.args.password, context)
     case 'reset':
       return decideReset(state, command.args.state, id)
     case 'ended':
@@ -179,7 +185,7 @@ function work(state: InstanceState, id: string): Work[] {
     key: startKey(state, task),
     to: address('operation', task.operation),
     method: 'start',
-    args: { kind: task.kind, subject: id, requestId: task.requestId, args: argsOf(state, spec, task) },
+    args: { kind: task.kind, subject: id, requestId: task.requestId, ...(task.by ? { by: task.by } : {}), args: argsOf(state, spec, task) },
     ...(state.startAt > 0 ? { notBefore: state.startAt } : {}),
   }
   const report = groupReport(state, id)
@@ -193,6 +199,7 @@ function work(state: InstanceState, id: string): Work[] {
 }
 
 const requestId = text(128)
+const by = optional(checkRequester)
 const ha = optional(anyOf(...HA_POLICIES))
 const quota = optional(integer(1, Number.MAX_SAFE_INTEGER))
 const INTEGER_MS = integer(0, Number.MAX_SAFE_INTEGER)
@@ -208,6 +215,8 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         image: text(64),
         reservation: text(64),
         requestId,
+        by,
+        user: optional(text(64)),
         flavor: record,
         metadata: record,
         placement: optional(record),
@@ -230,12 +239,13 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         // `followUp` is made by conductors, from their settings.
         followUp: optional(record),
         requestId,
+        by,
         quota,
       }),
     },
     abandon: { check: checkObject({ requestId, quota: integer(1, Number.MAX_SAFE_INTEGER) }) },
     holds: HOLDS,
-    delete: { check: checkObject({ requestId, reclaimMs: optional(INTEGER_MS) }) },
+    delete: { check: checkObject({ requestId, by, reclaimMs: optional(INTEGER_MS) }) },
     lock: { check: checkObject({ reason: optional(text(255)) }) },
     unlock: {},
     update: {
@@ -249,8 +259,10 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         addTags: optional(listOf(text(60), 50)),
         removeTags: optional(listOf(text(60), 50)),
         about: optional(record),
+        disk: optional(checkObject({ id: text(64), deleteOnTermination: flag })),
       }),
     },
+    leavePassword: { check: checkObject({ password: text(1024) }), from: ['compute'] },
     reset: { check: checkObject({ state: anyOf('active', 'error') }) },
     ended: { check: checkObject({ operation: text(256), outcome: anyOf('done', 'undone', 'failed') }) },
     guestSeen: {

@@ -3,11 +3,15 @@ import type { BlockMigration, FlavorBody, InstanceBody, SnapshotRequest, TaskSta
 import { type Devices, NO_DEVICES, type PowerState } from '../hypervisor/driver.ts'
 import type { Fault } from '../kernel/errors.ts'
 import { type Amounts, amountsOf, largest } from '../kernel/quota.ts'
+import type { Requester } from '../kernel/requester.ts'
 import type { OperationEnded } from '../operation/contract.ts'
 import type { Holding, HoldingEvent } from '../project/holding.ts'
 import { type InstanceOperation, rowOf, type Standing } from './states.ts'
 
-export type InstanceSpec = Pick<InstanceBody, 'name' | 'project' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement' | 'ha' | 'about'>
+export type InstanceSpec = Pick<
+  InstanceBody,
+  'name' | 'project' | 'user' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement' | 'ha' | 'about'
+>
 
 export type FlavorSize = Omit<FlavorBody, 'createdAt'>
 
@@ -27,6 +31,7 @@ export interface Task {
   readonly operation: string
   readonly kind: InstanceOperation
   readonly requestId: string
+  readonly by?: Requester
   readonly mode: 'soft' | 'hard' | null
   readonly change?: Change
   /** The host somebody asked for. */
@@ -128,6 +133,7 @@ export type InstanceEvent =
       readonly type: 'updated'
       readonly spec: Partial<Pick<InstanceSpec, 'name' | 'metadata' | 'ha' | 'about'>>
       readonly tags?: readonly string[]
+      readonly devices?: Devices
       /** Absent in older events. */
       readonly requestId?: string
     }

@@ -3,8 +3,9 @@ import type { AboutChange, Accepted, BlockMigration, DiskRequest, InstanceAbout,
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
 import { amountsOf } from '../kernel/quota.ts'
+import type { Requester } from '../kernel/requester.ts'
 import { asked as askedAbout, isPast, taking } from '../project/holding.ts'
-import { attachedBy, deviceChange } from './devices.ts'
+import { attachedBy, deviceChange, kept } from './devices.ts'
 import { bodyOf, type Change, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, type InstanceOperation, type OperationRow, rowOf } from './states.ts'
 
@@ -29,12 +30,14 @@ export interface ActArgs {
   /** What is to begin by itself, so long after this is done, ms. */
   readonly followUp?: Task['followUp']
   readonly requestId: string
+  readonly by?: Requester
   /** Of the reservation with its project, when it is to grow. */
   readonly quota?: number
 }
 
 export interface CreateArgs extends InstanceSpec {
   readonly requestId: string
+  readonly by?: Requester
   /** Of the reservation with its project. */
   readonly quota?: number
   readonly tags?: readonly string[]
@@ -42,6 +45,7 @@ export interface CreateArgs extends InstanceSpec {
 
 export interface DeleteArgs {
   readonly requestId: string
+  readonly by?: Requester
   /** For how long it can be restored, ms; absent or 0: not at all. */
   readonly reclaimMs?: number
 }
@@ -55,13 +59,13 @@ const deleted = (id: string): D => refuse('NotFound', `instance ${id} is deleted
 const givenUp = (id: string): D => refuse('StaleCommand', `what was reserved for instance ${id} was given up meanwhile`)
 
 export function decideCreate(state: InstanceState, args: CreateArgs, { id }: DecideContext): D {
-  const { requestId, quota, tags, ...spec } = args
+  const { requestId, by, quota, tags, ...spec } = args
   const { asked, holding } = state
   const reply = (s: InstanceState) => bodyOf(s, id)
   const taken = taking(holding, quota, amountsOf(spec.flavor))
   if (!state.spec) {
     if (quota !== undefined && isPast(holding, quota)) return givenUp(id)
-    const task: Task = { operation: `${id}.1`, kind: 'build', requestId, mode: null }
+    const task: Task = { operation: `${id}.1`, kind: 'build', requestId, ...(by ? { by } : {}), mode: null }
     return accept([...taken, { type: 'created', spec, ...(tags ? { tags: [...new Set(tags)] } : {}), task }], reply)
   }
   const same = asked?.name === spec.name && asked.flavor === spec.flavor.id && asked.image === spec.image && state.spec.project === spec.project
@@ -113,7 +117,7 @@ const lockedBy = ({ locked }: InstanceState, kind: string, id: string): D =>
   refuse('Conflict', `cannot ${kind} instance ${id}: it is locked${locked?.reason ? ` (${locked.reason})` : ''}; unlock it first`)
 
 export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
-  const { action, mode, host, blockMigration, leaving, followUp, requestId, quota } = args
+  const { action, mode, host, blockMigration, leaving, followUp, requestId, by, quota } = args
   const taken = args.change?.flavor ? taking(state.holding, quota, amountsOf(args.change.flavor)) : []
   const repeated = [state.task, state.last].find(t => t?.requestId === requestId)
   if (repeated) return accept(taken, () => acceptedBody(repeated))
@@ -135,6 +139,7 @@ export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
     operation: nextId(state, id),
     kind: action,
     requestId,
+    ...(by ? { by } : {}),
     mode: mode ?? null,
     ...(change ? { change } : {}),
     ...(host === undefined ? {} : { wanted: host }),
@@ -147,7 +152,7 @@ export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
 /** What is answered, the first time and again. */
 const acceptedBody = ({ operation, change }: Task): Accepted => ({ operation, ...attachedBy(change) })
 
-export function decideDelete(state: InstanceState, { requestId, reclaimMs = 0 }: DeleteArgs, id: string): D {
+export function decideDelete(state: InstanceState, { requestId, by, reclaimMs = 0 }: DeleteArgs, id: string): D {
   // First of all, or the soft one of two deletes would be refused for the sake of the other when its answer was lost.
   const repeated = [state.next, state.task, state.last].find(t => t?.requestId === requestId)
   if (repeated) return accept([], () => ({ operation: repeated.operation }))
@@ -168,6 +173,7 @@ export function decideDelete(state: InstanceState, { requestId, reclaimMs = 0 }:
     operation: nextId(state, id),
     kind: softly ? 'soft-delete' : 'delete',
     requestId,
+    ...(by ? { by } : {}),
     mode: null,
     ...(softly ? { followUp: { kind: 'delete', afterMs: reclaimMs } } : {}),
   }
@@ -206,9 +212,21 @@ export function decideUpdate(state: InstanceState, args: UpdateArgs, id: string)
   // As in Nova, a lock holds metadata, but neither name nor tags.
   const metadata = metadataAfter(state.spec?.metadata ?? {}, args)
   if (metadata && state.locked) return lockedBy(state, 'change the metadata of', id)
+  const devices = args.disk && kept(state.devices ?? NO_DEVICES, args.disk)
+  if (devices === null) return refuse('NotFound', `disk ${args.disk?.id} is not attached to instance ${id}`)
+  if (devices && state.task) return refuse('Conflict', `cannot change a disk of instance ${id} while operation ${state.task.operation} is under way`)
   const about = args.about && aboutAfter(state.spec?.about ?? {}, args.about)
   const spec = { ...(name === undefined ? {} : { name }), ...(metadata ? { metadata } : {}), ...(about ? { about } : {}) }
-  return accept([{ type: 'updated', spec, requestId, ...(tags ? { tags } : {}) }], s => bodyOf(s, id))
+  return accept([{ type: 'updated', spec, requestId, ...(tags ? { tags } : {}), ...(devices ? { devices } : {}) }], s => bodyOf(s, id))
+}
+
+/** As in Nova, a guest leaves its password once; its owner clears it before it can leave another. */
+export function decidePassword(state: InstanceState, password: string, { id, from }: DecideContext): D {
+  if (!state.spec || state.vmState === 'deleted' || state.host !== from.node) return refuse('NotFound', `instance ${id} is not on host ${from.node}`)
+  const { about = {} } = state.spec
+  if (about.password === password) return accept([])
+  if (about.password !== undefined) return refuse('Conflict', `instance ${id} has left its password already`)
+  return accept([{ type: 'updated', spec: { about: { ...about, password } } }])
 }
 
 const MAX_TAGS = 50
@@ -219,20 +237,26 @@ function tagsAfter(before: readonly string[], { tags, addTags, removeTags }: Upd
   return [...new Set([...(tags ?? before), ...(addTags ?? [])])].filter(tag => !removeTags?.includes(tag))
 }
 
-export function aboutAfter(before: InstanceAbout, { description, accessIPv4, accessIPv6, hostname, diskConfig }: AboutChange): InstanceAbout {
-  const { description: oldDescription, accessIPv4: oldV4, accessIPv6: oldV6, ...rest } = before
-  const removable = [
-    ['description', description === undefined ? oldDescription : description],
-    ['accessIPv4', accessIPv4 === undefined ? oldV4 : accessIPv4],
-    ['accessIPv6', accessIPv6 === undefined ? oldV6 : accessIPv6],
-  ] as const
+export function aboutAfter(before: InstanceAbout, change: AboutChange): InstanceAbout {
+  const { description, password, accessIPv4, accessIPv6, ...rest } = before
+  const removable = {
+    description: replaced(description, change.description),
+    password: replaced(password, change.password),
+    accessIPv4: replaced(accessIPv4, change.accessIPv4),
+    accessIPv6: replaced(accessIPv6, change.accessIPv6),
+  }
+  const { hostname, diskConfig } = change
   return {
     ...rest,
-    ...Object.fromEntries(removable.filter(([, value]) => value !== undefined && value !== null)),
+    ...Object.fromEntries(Object.entries(removable).filter(([, value]) => value !== undefined)),
     ...(hostname === undefined ? {} : { hostname }),
     ...(diskConfig === undefined ? {} : { diskConfig }),
   }
 }
+
+/** Undefined leaves what was there, null takes it away. */
+const replaced = (before: string | undefined, asked: string | null | undefined): string | undefined =>
+  asked === undefined ? before : (asked ?? undefined)
 
 /** Null when nothing was asked about it. */
 function metadataAfter(before: InstanceSpec['metadata'], { metadata, setMetadata, unsetMetadata }: UpdateArgs): InstanceSpec['metadata'] | null {

@@ -1,5 +1,6 @@
 /** An operation as others see it: what lists and the API read. Times are cluster time in ms since 1970. */
 import type { Fault } from '../kernel/errors.ts'
+import type { Requester } from '../kernel/requester.ts'
 
 export type OperationStatus = 'running' | 'undoing' | 'done' | 'undone' | 'failed'
 
@@ -36,6 +37,9 @@ export interface OperationBody {
   readonly kind: string
   readonly subject: string
   readonly requestId: string
+  readonly by?: Requester
+  /** Of its subject; absent in older rows, and where the subject is of no project. */
+  readonly project?: string
   readonly status: OperationStatus
   /** Steps in the order in which they were begun, undo included; the newest of each is kept, at most 64. */
   readonly steps: readonly StepRecord[]

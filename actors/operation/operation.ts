@@ -10,9 +10,10 @@
 import type { OperationBody } from '../api.ts'
 import { commandOrder } from '../instance/instance.ts'
 import { address } from '../kernel/address.ts'
-import { checkObject, record, text } from '../kernel/check.ts'
+import { checkObject, optional, record, text } from '../kernel/check.ts'
 import { type ActorDefinition, accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
+import { checkRequester, type Requester } from '../kernel/requester.ts'
 import type { OperationArgs, OperationEnded } from './contract.ts'
 import { evolve, INITIAL, type OperationEvent, type OperationState } from './progress.ts'
 import { END, type Found, type OperationSpec, type Step, type StepContext } from './step.ts'
@@ -25,7 +26,13 @@ const RETRY_CAP_MS = 15_000
 type OperationCommand =
   | {
       readonly method: 'start'
-      readonly args: { readonly kind: string; readonly subject: string; readonly requestId: string; readonly args: OperationArgs }
+      readonly args: {
+        readonly kind: string
+        readonly subject: string
+        readonly requestId: string
+        readonly by?: Requester
+        readonly args: OperationArgs
+      }
     }
   | { readonly method: 'cancel'; readonly args: { readonly overtaken?: boolean } }
   /** Somebody wants the step under way over at any price. */
@@ -81,11 +88,11 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     switch (command.method) {
       case 'start': {
         if (state.phase !== 'new') return accept([])
-        const { kind, subject, requestId, args } = command.args
+        const { kind, subject, requestId, by, args } = command.args
         const spec = catalogue.get(kind)
         if (!spec) return refuse('BadRequest', `no operation is called ${kind}`)
         const next = forward(spec, contextOf({ ...state, subject, args }, id), 0)
-        return accept([{ type: 'started', kind, subject, requestId, args, deadlineAt: now + spec.deadlineMs, next }])
+        return accept([{ type: 'started', kind, subject, requestId, ...(by ? { by } : {}), args, deadlineAt: now + spec.deadlineMs, next }])
       }
       case 'get':
         return state.phase === 'new' ? refuse('NotFound', `there is no operation ${id}`) : accept([], reply)
@@ -248,7 +255,7 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     kind: 'operation',
     version: 1,
     methods: {
-      start: { check: checkObject({ kind: text(64), subject: text(128), requestId: text(128), args: operationArgs }) },
+      start: { check: checkObject({ kind: text(64), subject: text(128), requestId: text(128), by: optional(checkRequester), args: operationArgs }) },
       cancel: { check: record },
       force: {},
       get: {},
@@ -278,14 +285,15 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
 
   function bodyOf(state: OperationState, id: string): OperationBody | null {
     if (state.phase === 'new') return null
-    const { kind, subject, requestId, steps, startedAt, endedAt, deadlineAt, cancelRequested, fault } = state
+    const { kind, subject, requestId, by, steps, startedAt, endedAt, deadlineAt, cancelRequested, fault } = state
     const status = state.outcome ?? (state.phase === 'undoing' ? 'undoing' : 'running')
     const spec = catalogue.get(kind)
     const plan = spec?.steps.map(s => s.name) ?? []
     const move = spec?.move?.(state)
     const oldFlavor = state.args.spec.flavor.id
     const flavors = { oldFlavor, newFlavor: state.args.change?.flavor?.id ?? oldFlavor }
-    const body: OperationBody = { id, kind, subject, requestId, status, steps, plan, startedAt, endedAt, deadlineAt, cancelRequested, fault }
+    const whose = { requestId, ...(by ? { by } : {}), project: state.args.spec.project }
+    const body: OperationBody = { id, kind, subject, ...whose, status, steps, plan, startedAt, endedAt, deadlineAt, cancelRequested, fault }
     return move ? { ...body, move: { ...move, ...flavors } } : body
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Progress, StepRecord } from '../api.ts'
 import type { Fault } from '../kernel/errors.ts'
+import type { Requester } from '../kernel/requester.ts'
 import type { OperationArgs, Outcome } from './contract.ts'
 import type { Found } from './step.ts'
 
@@ -16,6 +17,7 @@ export interface OperationState {
   readonly kind: string
   readonly subject: string
   readonly requestId: string
+  readonly by?: Requester
   readonly args: OperationArgs
   readonly found: Found
   /** The step now to be done or undone. */
@@ -44,6 +46,7 @@ export type OperationEvent =
       readonly kind: string
       readonly subject: string
       readonly requestId: string
+      readonly by?: Requester
       readonly args: OperationArgs
       readonly deadlineAt: number
       readonly next: string | null
@@ -145,8 +148,9 @@ function turned(state: OperationState, at: number): OperationState {
 export function evolve(state: OperationState, event: OperationEvent, at: number): OperationState {
   switch (event.type) {
     case 'started': {
-      const { kind, subject, requestId, args, deadlineAt, next } = event
-      const begun: OperationState = { ...state, kind, subject, requestId, args, deadlineAt, startedAt: at, phase: 'doing' }
+      const { kind, subject, requestId, by, args, deadlineAt, next } = event
+      const asked = { kind, subject, requestId, ...(by ? { by } : {}), args, deadlineAt }
+      const begun: OperationState = { ...state, ...asked, startedAt: at, phase: 'doing' }
       return next === null ? conclude(begun, 'done', at) : enter(begun, 'doing', next, at)
     }
     case 'stepDone': {

@@ -4,6 +4,8 @@
  * are asked again after a crash and must answer the same, so they look at nothing but the context.
  */
 import type { Move, Progress } from '../api.ts'
+import type { GuestAbout } from '../hypervisor/driver.ts'
+import { hostnameOf } from '../instance/hostname.ts'
 import { type Address, address } from '../kernel/address.ts'
 import type { Json } from '../kernel/define.ts'
 import { minutes, seconds } from '../kernel/env.ts'
@@ -124,8 +126,24 @@ export const hypervisor = (c: StepContext, host: string, method: string, more: R
 export const STOP_GRACE_MS = seconds(10)
 
 /** The guest as a hypervisor is told of it: with the image and the size this operation gives it. */
-export const guestSpec = ({ args: { spec, change, devices } }: StepContext) => {
-  const { vcpus, ramMb, diskGb } = change?.flavor ?? spec.flavor
+export const guestSpec = ({ subject, args: { spec, change, devices } }: StepContext) => {
+  const flavor = change?.flavor ?? spec.flavor
+  const { vcpus, ramMb, diskGb } = flavor
   const size = { vcpus, ramMb, diskGb }
-  return { name: spec.name, image: change?.image ?? spec.image, metadata: spec.metadata, ...size, ...(devices ? { devices } : {}) }
+  const image = change?.image ?? spec.image
+  return { name: spec.name, image, metadata: spec.metadata, ...size, ...(devices ? { devices } : {}), about: aboutGuest(spec, flavor.name, subject) }
+}
+
+function aboutGuest({ about, project, reservation, name }: StepContext['args']['spec'], flavor: string, id: string): GuestAbout {
+  const { userData, keyPair, configDrive, files } = about ?? {}
+  return {
+    project,
+    reservation,
+    flavor,
+    hostname: hostnameOf({ id, name, ...(about ? { about } : {}) }),
+    ...(userData === undefined ? {} : { userData }),
+    ...(keyPair ? { keyPair } : {}),
+    ...(configDrive ? { configDrive } : {}),
+    ...(files ? { files } : {}),
+  }
 }

@@ -4,11 +4,14 @@
  *     resources:CUSTOM_FPGA = 1                     so much of a custom resource
  *     trait:HW_CPU_X86_AVX2 = required | forbidden  of the host
  *     aggregate_instance_extra_specs:ssd = true     metadata of an aggregate that the host is in
+ *     baton:ha_policy = restart-in-place            the policy of instances that are given none of their own
  */
+import { HA_POLICIES, type HaPolicy } from '../api.ts'
 import type { Amounts } from './amounts.ts'
 
 export type Specs = Readonly<Record<string, string>>
 
+const HA_SPEC = 'baton:ha_policy'
 const CUSTOM_CLASS = /^CUSTOM_[A-Z0-9_]{1,248}$/
 const TRAIT = /^[A-Z][A-Z0-9_]{0,254}$/
 const KEY = /^[a-zA-Z0-9_:. -]{1,255}$/
@@ -51,8 +54,14 @@ function specProblem(key: string, value: unknown): string | null {
     if (wrong) return `extra spec ${key}: ${wrong}`
     if (value !== 'required' && value !== 'forbidden') return `extra spec ${key}: it must be required or forbidden, not ${JSON.stringify(value)}`
   }
+  if (key === HA_SPEC && !HA_POLICIES.some(policy => policy === value)) {
+    return `extra spec ${key}: it must be ${HA_POLICIES.join(', ')}, not ${JSON.stringify(value)}`
+  }
   return null
 }
+
+/** The HA policy that a flavor gives to instances without one of their own. */
+export const haPolicyOf = (specs: Specs = {}): HaPolicy | undefined => HA_POLICIES.find(policy => policy === specs[HA_SPEC])
 
 function splitOnce(key: string): [string, string?] {
   const colon = key.indexOf(':')

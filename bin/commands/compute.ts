@@ -15,6 +15,7 @@ import { realEnv } from '../../supervisors/real-env.ts'
 import { createGuard, type Guard } from '../../supervisors/watchdog/guard.ts'
 import { watchdogProcess } from '../../supervisors/watchdog/process.ts'
 import { startHealthServer } from '../../transport/http/health-server.ts'
+import { metadataDoor } from '../../transport/metadata-server.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { type Options, text } from '../call.ts'
 import { seedsOf } from '../seeds.ts'
@@ -31,13 +32,19 @@ export async function run(options: Options): Promise<void> {
   const folder = resolve(config.data.folder, 'hosts', id)
   const incarnation = await nextLife(folder, env.wallMs())
   let guard: Guard | null = null
+  let compute: Compute | null = null
   const lease = { permit: (instance: string) => guard?.lease.permit(instance) ?? (() => {}) }
-  const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, { folder, lease, ...fakeOptions(config) })
+  const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, {
+    folder,
+    lease,
+    metadata: metadataDoor,
+    leavePassword: (instance, password) => compute?.leavePassword(instance, password) ?? Promise.resolve(503),
+    ...fakeOptions(config),
+  })
   const outOfBand = { driver: driver.name === 'process' ? 'process' : 'fake', folder, hierarchies } as const
   const opened = createGuard(watchdogProcess({ folder: join(folder, 'watchdog'), life: incarnation, bootId, outOfBand, log: env.log }), incarnation)
   guard = opened
   const link = createZeromqLink({ identity: id })
-  let compute: Compute | null = null
   const metrics = createMetrics({ id, role: 'compute' }, () => {
     const h = compute?.stats()
     return {

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { get } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -9,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isAlive, statOf } from '../../actors/hypervisor/drivers/process/proc.ts'
+import { metadataDoor } from '../../transport/metadata-server.ts'
 import { eventually, guestIn, rejects, specOf } from '../support/driver-contract.ts'
 import { canRunProcesses, capabilities, type ProcessBench, processBench } from '../support/driver-process-bench.ts'
 
@@ -42,6 +44,12 @@ async function agentThatSays(line: string, ...args: string[]): Promise<ChildProc
   throw new Error(`the agent ended without saying ${line}`)
 }
 
+async function textOf(answer: AsyncIterable<Buffer>): Promise<string> {
+  let text = ''
+  for await (const chunk of answer) text += chunk
+  return text
+}
+
 async function killAndWait(child: ChildProcess): Promise<void> {
   const exit = once(child, 'exit')
   child.kill('SIGKILL')
@@ -63,6 +71,31 @@ check('a guest outlives the kill -9 of its agent, and the next agent finds the s
   assert.ok(before && (await isAlive(before)))
   await driver.spawn(specOf(A, bench.image), 1)
   assert.is((await statOf(await bench.initPid(A)))?.startTicks, before?.startTicks)
+})
+
+check('a guest reads about itself on its socket, also from the agent that comes next, and says what it uses', async bench => {
+  const about = { project: 'p', reservation: 'r', flavor: 'f', hostname: 'web-1', configDrive: true, userData: btoa('hello') }
+  const script = 'echo "drive says $(cat "$BATON_CONFIG_DRIVE/openstack/latest/user_data")"; while :; do sleep 1; done'
+  const init = join(bench.folder, 'init.sh')
+  await writeFile(init, script)
+  const options = { images: { test: init }, metadata: metadataDoor }
+  const first = await bench.open(options)
+  await first.spawn(specOf(A, 'test', { about }), 1)
+  await eventually('the guest has read its drive', async () => (await first.consoleLog(A, 1000)).includes('drive says hello'))
+  const environment = await readFile(`/proc/${await bench.initPid(A)}/environ`, 'utf8')
+  const socket = /BATON_METADATA_SOCKET=([^\0]+)/.exec(environment)?.[1] ?? ''
+  const hostname = () =>
+    once(get({ socketPath: socket, path: '/latest/meta-data/hostname', agent: false }), 'response').then(([answer]) => textOf(answer))
+  assert.is(await hostname(), 'web-1')
+  const seen = await first.diagnostics?.(A)
+  assert.is(seen?.state, 'running')
+  assert.ok((seen?.memoryUsedMb ?? 0) >= 0 && (seen?.cpuTimeNs ?? -1) >= 0 && (seen?.uptimeS ?? -1) >= 0, JSON.stringify(seen))
+  await first.close()
+  const second = await bench.open(options)
+  assert.is(await hostname(), 'web-1')
+  await second.stop(A, 2, 0)
+  assert.equal(await second.diagnostics?.(A), { state: 'shutdown', uptimeS: null, cpuTimeNs: null, memoryUsedMb: null })
+  await second.close()
 })
 
 check('a spawn or reboot cut short by kill -9 at any moment is done exactly once when told again', async bench => {

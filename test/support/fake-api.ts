@@ -25,6 +25,7 @@ import { aboutAfter } from '../../actors/instance/requests.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakeFlavors } from './fake-flavors.ts'
+import { fakeGuests } from './fake-guests.ts'
 import { fakeKeyPairs } from './fake-key-pairs.ts'
 import { sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
@@ -45,6 +46,7 @@ export interface FakeApi {
   finish(instanceId: string, fault?: OperationBody['fault']): void
   readonly findings: FindingBody[] // until they are repaired
   setInstance(id: string, change: Partial<InstanceBody>): void
+  setImage(id: string, change: Partial<ImageBody>): void
   setOperation(id: string, change: Partial<OperationBody>): void
 }
 
@@ -159,6 +161,7 @@ export function createFakeApi(): FakeApi {
         id,
         name,
         project: args.project,
+        ...(args.by?.user === undefined ? {} : { user: args.by.user }),
         flavor: size,
         image: args.image,
         metadata: args.metadata,
@@ -242,7 +245,7 @@ export function createFakeApi(): FakeApi {
       if (instance.taskState === 'deleting') throw new BatonError('Conflict', `Instance ${id} is being deleted already.`)
       return begin(id, 'delete', requestId, 'deleting')
     },
-    updateInstance: async ({ id, about, addTags = [], removeTags = [], ...parts }) => {
+    updateInstance: async ({ id, about, disk: _disk, addTags = [], removeTags = [], ...parts }) => {
       const before = found(instances, 'Instance', id)
       const tags = [...(parts.tags ?? before.tags), ...addTags].filter(tag => !removeTags.includes(tag))
       return changed(id, { ...parts, tags, ...(about ? { about: aboutAfter(before.about ?? {}, about) } : {}) })
@@ -251,19 +254,12 @@ export function createFakeApi(): FakeApi {
     unlockInstance: async ({ id }) => changed(id, { locked: null }),
     setInstanceHa: async ({ id, policy }) => changed(id, { ha: policy }),
     resetInstance: async ({ id, state }) => changed(id, { vmState: state, taskState: null }),
-    changePassword: async ({ id }) => {
-      found(instances, 'Instance', id)
-      throw new BatonError('DriverUnsupported', 'the fake driver cannot set a password of a guest')
-    },
     fenceHost: async ({ id }) => {
       const host = { ...found(hosts, 'Host', id), state: 'fenced' as const }
       hosts.set(id, host)
       return host
     },
-    consoleLog: async ({ id }) => {
-      found(instances, 'Instance', id)
-      return { output: 'one\ntwo\nthree\n' }
-    },
+    ...fakeGuests(id => found(instances, 'Instance', id)),
     ...fakeFlavors(flavors, () => now, page),
     listImages: async args => page([...images.values()], args),
     getImage: async ({ id }) => found(images, 'Image', id),
@@ -285,12 +281,14 @@ export function createFakeApi(): FakeApi {
     },
     ...fakeQuotas(),
     ...fakeKeyPairs(() => now),
-    listOperations: async ({ subject, open, requestId, kinds, ...rest }) =>
+    listOperations: async ({ subject, open, requestId, kinds, changed, ...rest }) =>
       page(
         newest(operations).filter(
           row =>
             (subject === undefined || row.subject === subject) &&
             (requestId === undefined || row.requestId === requestId) &&
+            (row.endedAt ?? row.startedAt) >= (changed?.from ?? 0) &&
+            (row.endedAt ?? row.startedAt) <= (changed?.to ?? Number.MAX_SAFE_INTEGER) &&
             (kinds === undefined || kinds.includes(row.kind)) &&
             (open === undefined || (row.endedAt === null) === open),
         ),
@@ -391,6 +389,7 @@ export function createFakeApi(): FakeApi {
     },
     findings,
     setInstance: (id, change) => instances.set(id, { ...found(instances, 'Instance', id), ...change }),
+    setImage: (id, change) => images.set(id, { ...found(images, 'Image', id), ...change }),
     setOperation: (id, change) => operations.set(id, { ...found(operations, 'Operation', id), ...change }),
     api: recorded(real),
   }

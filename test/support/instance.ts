@@ -33,7 +33,8 @@ export interface Fixture {
   state(): InstanceState
   nowMs(): number
   elapse(ms: number): void
-  send(method: string, args: unknown): Answer
+  /** `host`: said by that compute host instead of a conductor. */
+  send(method: string, args: unknown, host?: string): Answer
   /** The operation under way reports its end. */
   end(outcome: 'done' | 'undone' | 'failed', left?: Left): void
   body(): InstanceBody | null
@@ -61,10 +62,11 @@ export function newInstance(): Fixture {
     elapse(ms) {
       now += ms
     },
-    send(method, args) {
+    send(method, args, host) {
+      const from = host === undefined ? ({ role: 'conductor', node: 'c1' } as const) : ({ role: 'compute', node: host } as const)
       const wrong = instanceActor.methods[method]?.check?.(args)
       if (wrong && fixture.state().spec) return { fault: { code: 'BadRequest', message: wrong } }
-      const decision = instanceActor.decide(state, { method, args } as Command, { id: ID, now, from: { role: 'conductor', node: 'c1' } })
+      const decision = instanceActor.decide(state, { method, args } as Command, { id: ID, now, from })
       if (!decision.ok) return { fault: decision.fault }
       for (const event of decision.events) {
         past.push({ event, at: now })

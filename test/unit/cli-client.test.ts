@@ -364,4 +364,16 @@ test('bad quotas are usage errors', async () => {
   }
 })
 
+test('usage of projects and diagnostics of a guest, for people and programs', async () => {
+  const id = await face.newServer()
+  face.fake.finish(id)
+  const used = await baton('usage --since 2026-01-01 --until 2026-02-02 --json')
+  assert.is(used.code, 0, used.err)
+  assert.is(JSON.parse(used.out)[0].tenant_id, 'default')
+  assert.is((await baton('usage --since soon')).code, 2)
+  const seen = await baton(`instance diagnostics ${id}`)
+  assert.is(seen.code, 0, seen.err)
+  assert.match(seen.out, /CPU TIME s +2\.00/)
+})
+
 test.run()

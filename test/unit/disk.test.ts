@@ -115,4 +115,26 @@ test('after an attach the instance is asked: while its operation runs it waits, 
   }
 })
 
+test('a disk is of a project: no other attaches it, also when it is free', () => {
+  const held = newDisk()
+  held.send('attach', attach('i1', 2, { project: 'p' }))
+  held.send('release', { instance: 'i1', order: 3 })
+  assert.is(body(held).project, 'p')
+  assert.is(held.code('attach', attach('i2', 1, { project: 'q' })), 'NotFound')
+  held.send('attach', attach('i3', 1, { project: 'p' }))
+  assert.is(body(held).instance, 'i3')
+})
+
+test('a disk that goes with its instance is removed from its host; a stranger cannot have it removed', () => {
+  const held = attached()
+  held.send('release', { instance: 'i2', order: 9, remove: true })
+  assert.is(body(held).status, 'attached')
+  held.send('release', { instance: 'i1', order: 3, remove: true })
+  assert.is(body(held).status, 'deleted')
+  assert.ok(held.work().some(w => w.type === 'call' && w.method === 'removeDisk'))
+  const free = available()
+  free.send('release', { instance: 'i1', order: 4, remove: true })
+  assert.is(body(free).status, 'available', 'what it gave back before is not its to remove')
+})
+
 test.run()

@@ -2,6 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BUILTIN_FLAVORS, flavorActor } from '../../actors/flavor/flavor.ts'
 import type { Fault } from '../../actors/kernel/errors.ts'
+import { haPolicyOf, specsProblem } from '../../actors/placement/specs.ts'
 
 const TINY = { name: 'tiny', vcpus: 1, ramMb: 64, diskGb: 1 }
 
@@ -73,6 +74,12 @@ test('the built-in flavors pass the check at the door; nonsense does not', () =>
   ] as const) {
     assert.match(check?.({ ...TINY, [field]: value }) ?? '', new RegExp(`^${field} `))
   }
+})
+
+test('a flavor may say the HA policy of its instances; nothing that is none', () => {
+  assert.is(specsProblem({ 'baton:ha_policy': 'evacuate' }), null)
+  assert.match(specsProblem({ 'baton:ha_policy': 'always' }) ?? '', 'it must be none, restart-in-place, evacuate')
+  assert.equal([haPolicyOf({ 'baton:ha_policy': 'restart-in-place' }), haPolicyOf({}), haPolicyOf()], ['restart-in-place', undefined, undefined])
 })
 
 test.run()

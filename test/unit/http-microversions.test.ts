@@ -112,6 +112,7 @@ test('paths that go: 404 from their version on, and that come', async () => {
     ['/os-hypervisors/c/search', 53, false],
     ['/os-hypervisors/c/servers', 53, false],
     [`/servers/${id}/tags`, 26, true],
+    [`/servers/${id}/topology`, 78, true],
   ]
   for (const [path, minor, comes] of paths) {
     const found = async (version: number) => (await ask('GET', `${V21}${path}`, undefined, at(version))).status !== 404

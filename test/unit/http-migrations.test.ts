@@ -180,4 +180,45 @@ test('hosts: drain, evacuate, maintenance and undrain are passed on; bad input i
   assert.is((await ask('POST', '/baton/v1/operations/nothing.1/force-complete')).status, 404)
 })
 
+test('migrations and instance actions come in pages, and by times of change', async () => {
+  const { ask, fake, newServer } = createFace()
+  const id = await newServer()
+  fake.finish(id)
+  for (const _ of [1, 2, 3]) {
+    await ask('POST', `${SERVERS}/${id}/action`, { evacuate: {} })
+    fake.finish(id)
+    fake.setInstance(id, { vmState: 'active' })
+  }
+  const at = (minor: number) => ({ 'openstack-api-version': `compute 2.${minor}` })
+  const walk = async (path: string, minor: number, items: string, links: string, key: string): Promise<string[]> => {
+    const seen: string[] = []
+    for (let next: string | undefined = `${path}?limit=2`; next; ) {
+      const { body } = await ask('GET', next, undefined, at(minor))
+      seen.push(...body[items].map((item: Record<string, string>) => item[key]))
+      next = body[links]?.[0]?.href.replace(/^http:..[^/]+/, '')
+    }
+    return seen
+  }
+  const migrations = '/compute/v2.1/os-migrations'
+  const actions = `${SERVERS}/${id}/os-instance-actions`
+  const [all, done] = [
+    await walk(migrations, 59, 'migrations', 'migrations_links', 'uuid'),
+    await walk(actions, 58, 'instanceActions', 'links', 'request_id'),
+  ]
+  assert.equal([all.length, new Set(all).size, done.length, new Set(done).size], [3, 3, 4, 4])
+  assert.is((await ask('GET', `${migrations}?limit=1`, undefined, at(58))).body.migrations.length, 3, 'no pages before 2.59')
+  assert.is((await ask('GET', `${actions}?limit=1`, undefined, at(57))).body.instanceActions.length, 4, 'no pages before 2.58')
+  for (const [path, minor, items] of [
+    [migrations, 66, 'migrations'],
+    [actions, 66, 'instanceActions'],
+  ] as const) {
+    assert.equal((await ask('GET', `${path}?changes-since=2027-01-01T00:00:00`, undefined, at(minor))).body[items], [])
+    assert.equal((await ask('GET', `${path}?changes-before=2025-01-01T00:00:00`, undefined, at(minor))).body[items], [])
+    assert.is((await ask('GET', `${path}?marker=nobody`, undefined, at(minor))).status, 400, path)
+    assert.is((await ask('GET', `${path}?changes-since=soon`, undefined, at(minor))).status, 400, path)
+  }
+  const of = async (query: string) => (await ask('GET', `${migrations}?${query}`, undefined, at(80))).body.migrations.length
+  assert.equal([await of('project_id=default'), await of('project_id=other'), await of('user_id=other')], [3, 0, 0])
+})
+
 test.run()

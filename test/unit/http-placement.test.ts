@@ -160,7 +160,9 @@ test('a server says where it is to be: zone, forced host, hints', async () => {
     differentHost: ['j', 'k'],
   })
   for (const zone of ['a:b:c', 'a:', ':', '', 7]) assert.is((await ask('POST', SERVERS, tiny({ availability_zone: zone }))).status, 400, String(zone))
-  for (const hints of [{ nearby: 'x' }, { same_host: [] }, { group: '' }])
+  assert.is(await placementAfter({}, { nearby: 'x' }), undefined, 'a hint that no filter knows')
+  assert.equal(await placementAfter({}, { group: ['g'], query: '["="]' }), { group: 'g' })
+  for (const hints of [{ same_host: [] }, { group: '' }, { group: ['g', 'h'] }])
     assert.is((await ask('POST', SERVERS, { ...tiny(), 'os:scheduler_hints': hints })).status, 400, JSON.stringify(hints))
 })
 

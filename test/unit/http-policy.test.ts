@@ -78,8 +78,14 @@ async function questions({ face, as }: World): Promise<Question[]> {
   ]
 }
 
+const NEWER: readonly (readonly [string, number])[] = [
+  ['PUT /compute/v2.1/flavors/:id', 55],
+  ['/topology', 78],
+  ['/os-aggregates/:id/images', 81],
+]
+
 /** A version in which there is such a path. */
-const versionFor = (name: string) => ({ 'openstack-api-version': `compute 2.${name === 'PUT /compute/v2.1/flavors/:id' ? 55 : 52}` })
+const versionFor = (name: string) => ({ 'openstack-api-version': `compute 2.${NEWER.find(([path]) => name.endsWith(path))?.[1] ?? 52}` })
 
 /** One line for each question: what everybody gets. */
 async function matrix(rules: readonly string[] = []): Promise<string[]> {
@@ -169,6 +175,53 @@ test('a flavor that is not public is there for the projects it is shared with, a
   const id = await face.newServer({}, as('other'))
   face.fake.finish(id)
   assert.is((await face.ask('POST', `${SERVERS}/${id}/action`, { resize: { flavorRef: 'p' } }, as('other'))).status, 404)
+})
+
+test('what a body names must be of the project: images, groups, instances and disks', async () => {
+  const { face, as } = await world()
+  const id = await face.newServer({}, as('member'))
+  face.fake.finish(id)
+  const made = await face.ask(
+    'POST',
+    `${SERVERS}/${id}/action`,
+    { createImage: { name: 'secret' } },
+    { ...as('member'), 'openstack-api-version': 'compute 2.45' },
+  )
+  face.fake.finish(id)
+  const group = (await face.ask('POST', '/baton/v1/groups', { name: 'g', policy: 'affinity' }, as('member'))).body.group.id
+  const image = made.body.image_id
+  face.fake.setImage(image, { project: 'demo-id' })
+  const create = (subject: 'member' | 'other' | 'admin', more: object, hints: object = {}) =>
+    face.ask('POST', SERVERS, { ...tiny(more), 'os:scheduler_hints': hints }, as(subject))
+  const theirs = await face.newServer({}, as('other'))
+  face.fake.finish(theirs)
+  for (const [subject, status] of [
+    ['member', 202],
+    ['other', 400],
+    ['admin', 202],
+  ] as const) {
+    assert.is((await create(subject, { imageRef: image })).status, status, subject)
+    assert.is((await create(subject, {}, { group })).status, status, subject)
+    assert.is((await create(subject, {}, { same_host: id })).status, status, subject)
+    assert.is((await create(subject, {}, { different_host: [id] })).status, status, subject)
+  }
+  const rebuilt = await face.ask('POST', `${SERVERS}/${theirs}/action`, { rebuild: { imageRef: image } }, as('other'))
+  assert.is(rebuilt.status, 400)
+  assert.match(rebuilt.body.badRequest.message, `Image ${image} could not be found`)
+})
+
+test('a server and its actions say whose they are', async () => {
+  const { face, as } = await world()
+  const id = await face.newServer({}, as('member'))
+  const { server } = (await face.ask('GET', `${SERVERS}/${id}`, undefined, as('member'))).body
+  assert.equal([server.user_id, server.tenant_id], ['ann-id', 'demo-id'])
+  const [asked] = face.fake.calls.flatMap(({ method, args }) => (method === 'createInstances' ? [(args as { by?: object }).by] : []))
+  assert.equal(asked, { user: 'ann-id' })
+  face.fake.setOperation(`${id}.1`, { by: { user: 'ann-id' }, project: 'demo-id' })
+  const [action] = (await face.ask('GET', `${SERVERS}/${id}/os-instance-actions`, undefined, as('member'))).body.instanceActions
+  assert.equal([action.user_id, action.project_id], ['ann-id', 'demo-id'])
+  const named = async (user: string) => (await face.ask('GET', `${SERVERS}?user_id=${user}`, undefined, as('member'))).body.servers.length
+  assert.equal([await named('ann-id'), await named('eve-id')], [1, 0])
 })
 
 test('key pairs are those of who asks; of others only for an admin', async () => {

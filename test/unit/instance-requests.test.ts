@@ -1,7 +1,7 @@
 /** What people may ask of an instance beside its operations, and what it begins by itself. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Fixture, instanceIn, SPEC } from '../support/instance.ts'
+import { type Fixture, instanceIn, newInstance, SPEC } from '../support/instance.ts'
 
 const BIG = { id: 'big', name: 'big', vcpus: 4, ramMb: 256, diskGb: 9 }
 const timers = (instance: Fixture) => instance.work().filter(w => w.type === 'timer')
@@ -168,6 +168,40 @@ test('a copy of an update that comes late changes nothing a second time', () => 
   instance.send('update', { requestId: 'r2', name: 'second' })
   assert.ok(instance.send('update', { requestId: 'r1', name: 'first' }).ok)
   assert.is(instance.body()?.name, 'second')
+})
+
+test('whether a disk goes with the instance is changed at once; not one it does not have, nor while a task is under way', () => {
+  const instance = instanceIn('active')
+  instance.send('act', { action: 'attach-disk', disk: { id: 'd1', tag: 'db' }, requestId: 'req-a' })
+  const change = { requestId: 'req-u', disk: { id: 'd1', deleteOnTermination: true } }
+  assert.is(instance.send('update', change).fault?.code, 'NotFound')
+  instance.end('done')
+  instance.send('update', change)
+  assert.equal(instance.body()?.devices.disks, [{ id: 'd1', sizeGb: 1, device: '/dev/vdb', tag: 'db', deleteOnTermination: true }])
+  instance.send('act', { action: 'stop', requestId: 'req-s' })
+  const during = instance.send('update', { requestId: 'req-v', disk: { id: 'd1', deleteOnTermination: false } })
+  assert.is(during.fault?.code, 'Conflict')
+})
+
+test('who asked goes with the operation, and is remembered of the instance', () => {
+  const instance = newInstance()
+  instance.send('create', { ...SPEC, user: 'ann', requestId: 'req-1', by: { user: 'ann', trace: 't' } })
+  assert.is(instance.body()?.user, 'ann')
+  const [start] = instance.work()
+  assert.equal(start?.type === 'call' && (start.args as { by?: object }).by, { user: 'ann', trace: 't' })
+})
+
+test('a guest leaves its password once, by the host it is on; its owner clears it', () => {
+  const instance = instanceIn('active')
+  const leave = (password: string, host: string) => instance.send('leavePassword', { password }, host).fault?.code
+  assert.is(leave('abc=', 'h2'), 'NotFound')
+  assert.is(leave('abc=', 'h1'), undefined)
+  assert.is(leave('abc=', 'h1'), undefined, 'told twice')
+  assert.is(leave('abd=', 'h1'), 'Conflict')
+  assert.is(instance.body()?.about?.password, 'abc=')
+  instance.send('update', { requestId: 'req-c', about: { password: null } })
+  assert.is(instance.body()?.about?.password, undefined)
+  assert.is(leave('abd=', 'h1'), undefined)
 })
 
 test.run()

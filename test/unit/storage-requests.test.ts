@@ -203,4 +203,19 @@ test('disks are listed, shown and deleted', async () => {
   assert.equal(calls, ['disk/b delete {}'])
 })
 
+test('disks that go with their instance are removed with it, the others are given back', async () => {
+  const { storage, calls } = cluster({ disk: [diskRow('d1', { instance: 'i1' }), diskRow('d2', { instance: 'i1' })] })
+  assert.equal(await storage('releaseDisks', { instance: 'i1', order: 7, remove: ['d2'] }), { released: 2 })
+  assert.equal(calls, ['disk/d1 release {"instance":"i1","order":7}', 'disk/d2 release {"instance":"i1","order":7,"remove":true}'])
+})
+
+test('a disk of another project is not there for an attach', async () => {
+  const { requests } = cluster({
+    disk: [diskRow('d1', { project: 'q' })],
+    instance: [{ id: 'i1', body: instanceIn('active').body() ?? {} }],
+  })
+  const attach = requests.actOnInstance({ id: 'i1', action: 'attach-disk', disk: { id: 'd1' }, requestId: 'req-1' })
+  await rejectsWith('NotFound', attach)
+})
+
 test.run()

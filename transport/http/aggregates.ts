@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { COMPUTE, type HttpContext } from './context.ts'
-import { notFound } from './errors.ts'
+import { badRequest, notFound } from './errors.ts'
 import { allHosts } from './hypervisors.ts'
 import { Id, type IdParams, Name } from './schemas.ts'
+import { unknownReference } from './server-create.ts'
 import { aggregateView, zoneDetail, zoneList } from './views/aggregate.ts'
 
 const only = { additionalProperties: false } as const
@@ -47,6 +48,11 @@ function aggregateId(text: string): number {
   return Number(text)
 }
 
+const CacheImages = Type.Object(
+  { cache: Type.Array(Type.Object({ id: Id }, only), { minItems: 1, maxItems: 100, description: 'it must be 1 to 100 images' }) },
+  only,
+)
+
 export function aggregateRoutes(app: FastifyInstance, { api, limits }: HttpContext): void {
   const path = `${COMPUTE}/os-aggregates`
 
@@ -74,6 +80,19 @@ export function aggregateRoutes(app: FastifyInstance, { api, limits }: HttpConte
     await api.deleteAggregate({ id: aggregateId(request.params.id) })
     return reply.code(200).send()
   })
+
+  // Hosts have the images that come with Baton, and fetch others when an instance is built of them; so all there is to do is to look.
+  app.post<{ Params: IdParams; Body: Static<typeof CacheImages> }>(
+    `${path}/:id/images`,
+    { schema: { body: CacheImages }, config: { since: 'aggregate.images' } },
+    async (request, reply) => {
+      const ids = request.body.cache.map(({ id }) => id)
+      if (new Set(ids).size < ids.length) throw badRequest('Duplicate images in request')
+      await api.getAggregate({ id: aggregateId(request.params.id) })
+      for (const id of ids) await api.getImage({ id }).catch(unknownReference)
+      return reply.code(202).send()
+    },
+  )
 
   app.post<{ Params: IdParams; Body: AggregateAction }>(`${path}/:id/action`, { schema: { body: AggregateAction } }, async request => {
     const id = aggregateId(request.params.id)

@@ -39,6 +39,8 @@ export function withDeadlines(api: ClusterApi, timeoutMs: number): ClusterApi {
     unlockInstance: bound(args => api.unlockInstance(args)),
     resetInstance: bound(args => api.resetInstance(args)),
     changePassword: bound(args => api.changePassword(args)),
+    instanceDiagnostics: bound(args => api.instanceDiagnostics(args)),
+    triggerCrashDump: bound(args => api.triggerCrashDump(args)),
     consoleLog: bound(args => api.consoleLog(args)),
     listFlavors: bound(args => api.listFlavors(args)),
     getFlavor: bound(args => api.getFlavor(args)),

@@ -9,6 +9,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError, ERRORS, type ErrorCode } from '../../actors/kernel/errors.ts'
+import { traceOf } from './trace.ts'
 
 /** Nova's names (nova/api/openstack/wsgi.py, Fault); every other status is a `computeFault`. */
 const FAULT_NAMES: Readonly<Record<number, string>> = {
@@ -126,7 +127,14 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   const left = raw.destroyed && raw.complete === false
   const problem = left ? plain(400, 'BadRequest', 'The connection ended before the request was complete.') : problemOf(error, request.id)
   if (problem.hidden) {
-    const fields = { requestId: request.id, method: request.method, path: request.url.split('?', 1)[0], error }
+    const trace = traceOf(request)
+    const fields = {
+      requestId: request.id,
+      ...(trace === undefined ? {} : { trace }),
+      method: request.method,
+      path: request.url.split('?', 1)[0],
+      error,
+    }
     if (problem.status === 503) log.warn(fields, 'a request could not be served')
     else log.error(fields, 'a request failed unexpectedly')
   }

@@ -2,14 +2,23 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { OperationBody } from '../../actors/api.ts'
-import { COMPUTE, type HttpContext } from './context.ts'
-import { badRequest, notFound } from './errors.ts'
+import { has, since } from './changes.ts'
+import { COMPUTE, type HttpContext, PROJECT, USER } from './context.ts'
+import { badRequest, notFound, printable } from './errors.ts'
+import { limitOf, type PageOf } from './paging.ts'
+import { changedIn } from './query-time.ts'
 import { instanceId, originOf } from './request.ts'
-import { Id, type IdParams } from './schemas.ts'
+import { Id, type IdParams, PageLimit } from './schemas.ts'
 import { livingInstance } from './servers.ts'
-import { MIGRATION_TYPES, migrationId, migrationRow, migrationStatus, serverMigration } from './views/migration.ts'
+import { nextLinks } from './views/links.ts'
+import { MIGRATION_TYPES, migrationId, migrationRow, migrationStatus, migrationUuid, serverMigration } from './views/migration.ts'
 
 const MigrationsQuery = Type.Object({
+  limit: Type.Optional(since('migrations.paging', PageLimit)),
+  /** The UUID of the last migration of the page before. */
+  marker: Type.Optional(since('migrations.paging', Id)),
+  'changes-since': Type.Optional(since('migrations.paging', Id)),
+  'changes-before': Type.Optional(since('changes-before', Id)),
   host: Type.Optional(Id),
   source_compute: Type.Optional(Id),
   instance_uuid: Type.Optional(Id),
@@ -17,7 +26,25 @@ const MigrationsQuery = Type.Object({
   migration_type: Type.Optional(Id),
   hidden: Type.Optional(Id),
   cell_name: Type.Optional(Id),
+  user_id: Type.Optional(since('migrations.user', Id)),
+  project_id: Type.Optional(since('migrations.user', Id)),
 })
+type MigrationsQuery = Static<typeof MigrationsQuery>
+
+/** Pages of operations that one request looks through. */
+const SCAN_PAGES = 20
+
+/** Whether an operation passes the filters that the cluster cannot select by. */
+function isWanted(operation: OperationBody, { host, source_compute: source, status, user_id: user, project_id: project }: MigrationsQuery): boolean {
+  const { move } = operation
+  return (
+    (host === undefined || move?.from === host || move?.to === host) &&
+    (source === undefined || move?.from === source) &&
+    (status === undefined || migrationStatus(operation) === status) &&
+    (user === undefined || (operation.by?.user ?? USER) === user) &&
+    (project === undefined || (operation.project ?? PROJECT) === project)
+  )
+}
 
 const ForceComplete = Type.Object({ force_complete: Type.Null() }, { additionalProperties: false })
 
@@ -30,23 +57,41 @@ interface MigrationParams extends IdParams {
 export function migrationRoutes(app: FastifyInstance, context: HttpContext): void {
   const { api, limits } = context
 
-  // As in Nova of these versions the list has no pages: the newest, as many as a page may have.
-  app.get<{ Querystring: Static<typeof MigrationsQuery> }>(
+  app.get<{ Querystring: MigrationsQuery }>(
     `${COMPUTE}/os-migrations`,
-    { schema: { querystring: MigrationsQuery } },
+    { schema: { querystring: MigrationsQuery }, config: { strictQuery: true } },
     async request => {
-      const { host, source_compute: source, instance_uuid: subject, status, migration_type: type } = request.query
-      const kinds = Object.keys(MIGRATION_TYPES).filter(kind => type === undefined || MIGRATION_TYPES[kind] === type)
-      const operations = await api.listOperations({ kinds, limit: limits.maxPageItems, ...(subject === undefined ? {} : { subject }) })
-      const wanted = operations.filter(
-        o =>
-          (host === undefined || o.move?.from === host || o.move?.to === host) &&
-          (source === undefined || o.move?.from === source) &&
-          (status === undefined || migrationStatus(o) === status),
-      )
-      return { migrations: wanted.map(o => migrationRow(o, request.novaMinor, originOf(request))) }
+      const minor = request.novaMinor
+      const { items, next } = await findMigrations(request.query)
+      const origin = originOf(request)
+      const links = has(minor, 'migrations.paging') ? nextLinks('migrations', origin, request.url, next) : {}
+      return { migrations: items.map(o => migrationRow(o, minor, origin)), ...links }
     },
   )
+
+  /** A page of what the query asks for. The marker is a UUID that follows from an operation's id, so it is looked for along the way. */
+  async function findMigrations(query: MigrationsQuery): Promise<PageOf<OperationBody>> {
+    const { instance_uuid: subject, migration_type: type, marker } = query
+    const kinds = Object.keys(MIGRATION_TYPES).filter(kind => type === undefined || MIGRATION_TYPES[kind] === type)
+    const changed = changedIn(query)
+    const where = { kinds, limit: limits.maxPageItems, ...(subject === undefined ? {} : { subject }), ...(changed ? { changed } : {}) }
+    const limit = limitOf(query, limits.maxPageItems)
+    const items: OperationBody[] = []
+    let isPast = marker === undefined
+    let last: string | undefined
+    for (let page = 0; page < SCAN_PAGES && limit > 0; page++) {
+      const found = await api.listOperations({ ...where, ...(last === undefined ? {} : { marker: last }) })
+      for (const operation of found) {
+        last = operation.id
+        if (isPast && isWanted(operation, query)) items.push(operation)
+        isPast ||= migrationUuid(operation) === marker
+        if (items.length === limit) return { items, next: migrationUuid(operation) }
+      }
+      if (found.length < limits.maxPageItems) break
+    }
+    if (!isPast) throw badRequest(`Invalid input for marker: there is no migration ${printable(marker ?? '')}.`)
+    return { items, next: null }
+  }
 
   async function underWay(id: string): Promise<OperationBody[]> {
     const instance = await livingInstance(context, id)

@@ -14,8 +14,13 @@ const Instances = Type.Union([Id, Type.Array(Id, { minItems: 1, maxItems: 20 })]
 })
 
 export const Hints = Type.Object(
-  { group: Type.Optional(Id), same_host: Type.Optional(Instances), different_host: Type.Optional(Instances) },
-  { ...only, description: 'the hints are group, same_host and different_host' },
+  {
+    group: Type.Optional(Type.Union([Id, Type.Array(Id, { minItems: 1, maxItems: 1 })])),
+    same_host: Type.Optional(Instances),
+    different_host: Type.Optional(Instances),
+  },
+  // As in Nova, hints that no filter knows mean nothing, and are no mistake.
+  { additionalProperties: true, maxProperties: 64 },
 )
 export type Hints = Static<typeof Hints>
 
@@ -37,7 +42,7 @@ export function placementOf(zoneAndHost: string | undefined, hints: Hints = {}):
   const placement: Placement = {
     ...(zone === '' ? {} : { zone }),
     ...(host === '' ? {} : { host }),
-    ...(group === undefined ? {} : { group }),
+    ...(group === undefined ? {} : { group: [group].flat()[0] ?? '' }),
     ...(same === undefined ? {} : { sameHost: listOf(same) }),
     ...(different === undefined ? {} : { differentHost: listOf(different) }),
   }

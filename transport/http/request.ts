@@ -3,9 +3,11 @@ import type { FastifyRequest } from 'fastify'
 import type { ClusterApi, FlavorBody } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { PROJECT_NAME } from '../../actors/kernel/quota.ts'
+import type { Requester } from '../../actors/kernel/requester.ts'
 import { PROJECT, USER } from './context.ts'
 import { badRequest, notFound, printable } from './errors.ts'
 import { isAdmin, projectIn } from './policy/checks.ts'
+import { traceOf } from './trace.ts'
 
 const HOST = /^[a-zA-Z0-9._-]+(:\d{1,5})?$|^\[[0-9a-fA-F:.]+\](:\d{1,5})?$/
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -36,6 +38,13 @@ export function projectOf(request: FastifyRequest): string {
 
 /** Who asks; without identities everybody is the same. */
 export const userOf = ({ claims }: FastifyRequest): string => claims?.user.id ?? USER
+
+/** What goes with a request into the operation it begins: its id, who asks, and the trace it is part of. */
+export function beginning(request: FastifyRequest): { readonly requestId: string; readonly by?: Requester } {
+  const trace = traceOf(request)
+  const by: Requester = { ...(request.claims ? { user: request.claims.user.id } : {}), ...(trace === undefined ? {} : { trace }) }
+  return { requestId: request.id, ...(Object.keys(by).length > 0 ? { by } : {}) }
+}
 
 /** The user whose things a request is about: who asks, or another one if an admin says so. */
 export function checkUser(request: FastifyRequest, named: string | undefined): string {

@@ -6,8 +6,11 @@ import { type ActOnInstance, type ClusterApi, type InstanceAction, type Instance
 import { has, since } from './changes.ts'
 import { COMPUTE, type HttpContext, IMAGE } from './context.ts'
 import { badRequest, printable } from './errors.ts'
-import { checkFlavor, instanceId, originOf } from './request.ts'
+import { actOnGuest, GUEST_ACTIONS } from './guest-actions.ts'
+import { checkImage } from './policy/references.ts'
+import { beginning, checkFlavor, instanceId, originOf } from './request.ts'
 import { ACCESS_FIELDS, AdminPass, checkItems, Description, Hostname, Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
+import { unknownReference } from './server-create.ts'
 import { changeOf } from './server-details.ts'
 import { sightOf } from './servers.ts'
 import { serverChanged } from './views/server.ts'
@@ -81,6 +84,7 @@ export const ServerAction = Type.Object(
     createImage: Type.Optional(Type.Object({ name: Name, metadata: Type.Optional(Metadata) }, only)),
     createBackup: Type.Optional(Type.Object({ name: Name, backup_type: Name, rotation: Rotation, metadata: Type.Optional(Metadata) }, only)),
     'os-getConsoleOutput': Type.Optional(Type.Object({ length: Type.Optional(Lines) }, only)),
+    ...GUEST_ACTIONS,
   },
   { minProperties: 1, maxProperties: 1 },
 )
@@ -178,20 +182,23 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
       return { output: lastLines(output, length === null ? null : Number(length)) }
     }
     checkVersion(body, request.novaMinor)
+    if (await actOnGuest(context, id, body, request.novaMinor)) return reply.code(202).send()
     if (await actAtOnce(api, id, body)) return reply.code(202).send()
     const snapshot = imageAsked(body)
     if (snapshot) {
-      await api.actOnInstance({ id, action: body.createBackup ? 'backup' : 'snapshot', snapshot, requestId: request.id })
+      await api.actOnInstance({ id, action: body.createBackup ? 'backup' : 'snapshot', snapshot, ...beginning(request) })
       // Of a backup that none are kept of there will be nothing to look at.
       if (has(request.novaMinor, 'image.id-in-body')) return reply.code(202).send({ image_id: snapshot.image })
       if (snapshot.rotation !== 0) reply.header('location', `${originOf(request)}${IMAGE}/images/${snapshot.image}`)
       return reply.code(202).send()
     }
     const action = OPERATIONS.get(name)
+    const details = detailsOf(body)
     if (body.resize && request.claims) await checkFlavor(request, api, body.resize.flavorRef)
     checkItems(body.rebuild?.metadata)
-    if (action !== undefined) await api.actOnInstance({ id, action, ...detailsOf(body), requestId: request.id })
-    else if ('forceDelete' in body) await api.deleteInstance({ id, force: true, requestId: request.id })
+    if (details.image !== undefined) await checkImage(request, api, details.image).catch(unknownReference)
+    if (action !== undefined) await api.actOnInstance({ id, action, ...details, ...beginning(request) })
+    else if ('forceDelete' in body) await api.deleteInstance({ id, force: true, ...beginning(request) })
     else throw badRequest(`There is no such action: ${printable(name)}`)
     const changed = await changeWith(api, id, body, request.id)
     if ('rescue' in body) return {}

@@ -1,7 +1,8 @@
 /** What a create of servers asks for, and how it is put to the cluster. */
 import { type Static, Type } from 'typebox'
-import type { AboutChange, InstanceAbout, InstanceBody } from '../../actors/api.ts'
+import type { AboutChange, InstanceAbout, InstanceBody, Placement } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import type { Requester } from '../../actors/kernel/requester.ts'
 import { CHANGES, has, since, until } from './changes.ts'
 import type { HttpContext } from './context.ts'
 import { badRequest } from './errors.ts'
@@ -14,8 +15,27 @@ const Networks = Type.Union([Type.Literal('none'), Type.Literal('auto'), Type.Ar
   description: NO_NETWORK,
 })
 const Reference = Type.Union([Id, Type.Integer({ minimum: 0 })], { description: 'it must be the id of a flavor' })
+const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$'
 const USER_DATA = 'it must be base64 of at most 65535 characters'
-const UserData = Type.String({ maxLength: 65_535, pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$' })
+const UserData = Type.String({ maxLength: 65_535, pattern: BASE64 })
+
+/** Nova's limits of injected files, in bytes of the file. */
+const MAX_FILES = 5
+const MAX_FILE_BYTES = 10_240
+const Personality = Type.Array(
+  Type.Object(
+    {
+      path: Type.String({ minLength: 1, maxLength: 255, pattern: '^[^\\p{Cc}\\p{Cs}]+$' }),
+      contents: Type.String({
+        maxLength: Math.ceil(MAX_FILE_BYTES / 3) * 4,
+        pattern: BASE64,
+        description: `it must be base64 of at most ${MAX_FILE_BYTES} bytes`,
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  { maxItems: MAX_FILES, description: `it must be at most ${MAX_FILES} files, each with a path and contents in base64` },
+)
 
 /** The one mapping there can be: the image, on the local disk. */
 const Mapping = Type.Object(
@@ -25,8 +45,8 @@ const Mapping = Type.Object(
     uuid: Id,
     boot_index: Type.Optional(Type.Union([Type.Literal(0), Type.Literal('0')], { description: 'it must be 0' })),
     delete_on_termination: Type.Optional(Type.Union([Type.Literal(true), Switch], { description: 'it must be true' })),
-    disk_bus: Type.Optional(Type.Null()),
-    device_type: Type.Optional(Type.Null()),
+    disk_bus: Type.Optional(Type.Union([Type.Literal('virtio'), Type.Null()], { description: "it must be 'virtio'" })),
+    device_type: Type.Optional(Type.Union([Type.Literal('disk'), Type.Null()], { description: "it must be 'disk'" })),
   },
   { additionalProperties: false },
 )
@@ -36,9 +56,6 @@ const HARMLESS = {
   // As Nova with enable_instance_password off: taken, and neither used nor answered. changePassword sets one.
   adminPass: AdminPass,
   block_device_mapping_v2: Type.Optional(Type.Array(Mapping, { maxItems: 1 })),
-  personality: Type.Optional(
-    until('personality.gone', Type.Array(Type.Unknown(), { maxItems: 0, description: 'no driver writes files into a guest' })),
-  ),
   trusted_image_certificates: Type.Optional(
     since('server.trusted-certificates', Type.Null({ description: 'images are not checked by certificates' })),
   ),
@@ -70,12 +87,15 @@ export const CreateServer = Type.Object(
         description: Type.Optional(since('server.description', Description)),
         tags: Type.Optional(since('server.tags-at-create', Tags)),
         hostname: Type.Optional(since('server.hostname', Hostname)),
+        personality: Type.Optional(until('personality.gone', Personality)),
         ...ACCESS_FIELDS,
         ...HARMLESS,
       },
       { additionalProperties: false },
     ),
     'os:scheduler_hints': Type.Optional(Hints),
+    /** The older name of the same. */
+    'OS-SCH-HNT:scheduler_hints': Type.Optional(Hints),
   },
   { additionalProperties: false },
 )
@@ -158,13 +178,15 @@ const given = ({ accessIPv4, accessIPv6, diskConfig }: AboutChange): InstanceAbo
 
 /** What the owner says and gives to the guest. Rejects 400 when there is no such key pair. */
 async function aboutOf({ api }: HttpContext, server: CreateServer['server'], user: string): Promise<InstanceAbout | null> {
-  const { description, user_data: userData, hostname, config_drive: drive, key_name: key } = server
+  const { description, user_data: userData, hostname, config_drive: drive, key_name: key, personality: files = [] } = server
   const pair = key ? await api.getKeyPair({ user, name: key }).catch(unknownReference) : null
   const about: InstanceAbout = {
     ...(description ? { description } : {}),
     ...(userData ? { userData } : {}),
     ...(hostname === undefined ? {} : { hostname }),
-    ...(isOn(drive || undefined) ? { configDrive: true } : {}),
+    // Files reach a guest by its config drive alone, so who has some has one.
+    ...(isOn(drive || undefined) || files.length > 0 ? { configDrive: true } : {}),
+    ...(files.length > 0 ? { files } : {}),
     ...given(accessOf(server)),
     ...(pair ? { keyPair: { name: pair.name, type: pair.type, publicKey: pair.publicKey } } : {}),
   }
@@ -183,18 +205,28 @@ async function find(context: HttpContext, id: string): Promise<InstanceBody | nu
 
 export async function createServers(
   context: HttpContext,
-  { server, 'os:scheduler_hints': hints }: CreateServer,
-  from: { readonly project: string; readonly user: string; readonly token: string | undefined; readonly requestId: string },
+  { server, 'os:scheduler_hints': newer, 'OS-SCH-HNT:scheduler_hints': older }: CreateServer,
+  from: {
+    readonly project: string
+    readonly user: string
+    readonly token: string | undefined
+    readonly requestId: string
+    readonly by?: Requester
+    /** Rejects `NotFound` when who asks may not know of this image, or of what the placement names. */
+    check(image: string, placement: Placement): Promise<void>
+  },
 ): Promise<readonly InstanceBody[]> {
-  const { project, token, requestId } = from
+  const { project, token, requestId, by } = from
   const count = countOf(server, context.limits.maxInstancesPerRequest)
   checkItems(server.metadata)
-  const placement = placementOf(zoneAndHost(server), hints)
+  const placement = placementOf(zoneAndHost(server), { ...older, ...newer })
+  const image = idOf('server.imageRef', imageOf(server))
+  await from.check(image, placement ?? {}).catch(unknownReference)
   const about = await aboutOf(context, server, from.user)
   const wanted = {
     name: server.name,
     flavor: idOf('server.flavorRef', server.flavorRef),
-    image: idOf('server.imageRef', imageOf(server)),
+    image,
     metadata: server.metadata ?? {},
     ...(placement ? { placement } : {}),
     ...(server.tags ? { tags: server.tags } : {}),
@@ -208,7 +240,7 @@ export async function createServers(
     const existing = await find(context, first)
     if (existing && existing.reservation !== reservation) throw otherRequest()
   }
-  const asked = { ids, ...wanted, project, reservation, requestId, repeatable: token !== undefined }
+  const asked = { ids, ...wanted, project, reservation, requestId, ...(by ? { by } : {}), repeatable: token !== undefined }
   const created = await context.api.createInstances(asked).catch(unknownReference)
   if (created.some(instance => instance.reservation !== reservation)) throw otherRequest()
   return created

@@ -3,13 +3,15 @@
  * are checked here, page after page. Such a search stops after `SCAN_PAGES`, and its next link goes on where it stopped.
  */
 import { type Static, Type } from 'typebox'
-import { type ClusterApi, type InstanceBody, type InstanceSort, type ListInstances, VM_STATES } from '../../actors/api.ts'
+import { type ClusterApi, hostnameOf, type InstanceBody, type InstanceSort, type ListInstances, VM_STATES } from '../../actors/api.ts'
 import { since } from './changes.ts'
+import { USER } from './context.ts'
 import { badRequest, printable } from './errors.ts'
 import { exactName, nameTest } from './name-pattern.ts'
 import { limitOf, type PageOf, pageOf } from './paging.ts'
+import { changedIn } from './query-time.ts'
 import { Id, isOn, pageFields, Switch } from './schemas.ts'
-import { hostnameOf, POWER_STATE } from './views/server.ts'
+import { POWER_STATE } from './views/server.ts'
 import { statusFilter } from './views/server-status.ts'
 
 const several = <S extends typeof Id>(one: S) => Type.Optional(Type.Union([one, Type.Array(one, { maxItems: 8 })]))
@@ -97,26 +99,6 @@ function sortOf({ sort_key: keys, sort_dir: dirs }: ServersQuery): readonly Inst
   })
 }
 
-const DATE = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?$/
-
-/** Ms since 1970 of an ISO 8601 time, which is UTC unless it says otherwise. */
-function timeOf(field: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const ms = DATE.test(text) ? Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(text) || text.length === 10 ? text : `${text}Z`) : Number.NaN
-  // A + in a query is a space once it is decoded; people forget to write it as %2B.
-  if (!(ms >= 0)) throw badRequest(`Invalid input for ${field}: it must be a time such as 2026-01-31T12:00:00Z, not ${printable(text)}.`)
-  return ms
-}
-
-function changedOf(query: ServersQuery): ListInstances['changed'] | null {
-  const from = timeOf('changes-since', query['changes-since'])
-  const to = timeOf('changes-before', query['changes-before'])
-  if (from !== undefined && to !== undefined && from > to) {
-    throw badRequest('Invalid input for changes-since: it must not be later than changes-before.')
-  }
-  return from === undefined && to === undefined ? null : { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
-}
-
 type Test = (instance: InstanceBody) => boolean
 
 const tagsOf = (list: string): string[] => list.split(',')
@@ -129,7 +111,7 @@ const TESTS: Readonly<Partial<Record<keyof ServersQuery, (wanted: string, zoneOf
   },
   task_state: wanted => instance => instance.taskState === wanted,
   power_state: wanted => instance => String(instance.powerState === null ? 0 : POWER_STATE[instance.powerState]) === wanted,
-  user_id: () => () => true,
+  user_id: wanted => instance => (instance.user ?? USER) === wanted,
   reservation_id: wanted => instance => instance.reservation === wanted,
   uuid: wanted => instance => instance.id === wanted,
   flavor: wanted => instance => instance.flavor.id === wanted,
@@ -160,7 +142,7 @@ function selectionOf(query: ServersQuery, zoneOf: (host: string | null) => strin
   if (query.vm_state !== undefined && !vmState) return null
   const [host, project] = [query.host ?? query.node, query.project_id ?? query.tenant_id]
   const name = query.name === undefined ? null : exactName(query.name)
-  const [changed, sort] = [changedOf(query), sortOf(query)]
+  const [changed, sort] = [changedIn(query), sortOf(query)]
   const where: ListInstances = {
     // What was deleted has changed, too.
     ...(changed?.from === undefined ? {} : { deleted: 'any' as const }),

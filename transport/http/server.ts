@@ -17,9 +17,12 @@ import { COMPUTE, type HttpContext, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
 import { doctorRoutes } from './doctor.ts'
 import { faultBody, HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
+import { extensionRoutes } from './extensions.ts'
+import { externalEventRoutes } from './external-events.ts'
 import { extraSpecRoutes } from './extra-specs.ts'
 import { flavorRoutes } from './flavors.ts'
 import { groupRoutes } from './groups.ts'
+import { consoleRoutes } from './guest-actions.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { hostRoutes } from './hosts.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
@@ -37,8 +40,10 @@ import { watchVersions } from './schema-versions.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
 import { serverDeviceRoutes } from './server-devices.ts'
+import { serverFactRoutes } from './server-facts.ts'
 import { serverRoutes } from './servers.ts'
 import { serviceRoutes } from './services.ts'
+import { usageRoutes } from './usage.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
 import { createHostStatuses, createZones } from './zones.ts'
@@ -135,6 +140,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serverActionRoutes(app, context)
   serverDetailRoutes(app, context)
   serverDeviceRoutes(app, context)
+  serverFactRoutes(app, context)
+  consoleRoutes(app, context)
   instanceActionRoutes(app, context)
   flavorRoutes(app, context)
   extraSpecRoutes(app, context)
@@ -147,6 +154,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   imageRoutes(app, context)
   keyPairRoutes(app, context)
   quotaRoutes(app, context)
+  usageRoutes(app, context)
+  externalEventRoutes(app, context)
+  extensionRoutes(app)
   batonRoutes(app, context)
   doctorRoutes(app, context)
   hostRoutes(app, context)

@@ -1,11 +1,12 @@
 /** /servers: create, list, show, delete. Shapes of Nova's API reference, "Servers (servers)". */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { InstanceBody } from '../../actors/api.ts'
+import type { InstanceBody, Placement } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { has } from './changes.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { notFound } from './errors.ts'
-import { checkFlavor, instanceId, originOf, projectOf, userOf } from './request.ts'
+import { checkImage, checkPlacementIds } from './policy/references.ts'
+import { beginning, checkFlavor, instanceId, originOf, projectOf, userOf } from './request.ts'
 import type { IdParams } from './schemas.ts'
 import { CreateServer, checkNetworks, createServers, idOf, tokenOf, unknownReference } from './server-create.ts'
 import { findServers, ServersQuery } from './server-list.ts'
@@ -35,7 +36,12 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
     checkNetworks(body, request.novaMinor)
     const token = tokenOf(request.headers['x-client-token'], body.server.client_token)
     if (request.claims) await checkFlavor(request, api, idOf('server.flavorRef', body.server.flavorRef)).catch(unknownReference)
-    const [first] = await createServers(context, body, { project: projectOf(request), user: userOf(request), token, requestId: request.id })
+    const check = async (image: string, placement: Placement) => {
+      await checkImage(request, api, image)
+      await checkPlacementIds(request, api, placement)
+    }
+    const whose = { project: projectOf(request), user: userOf(request), ...beginning(request) }
+    const [first] = await createServers(context, body, { ...whose, token, check })
     if (!first) throw new BatonError('Internal', 'createInstances resolved with nothing')
     reply.code(202)
     if (body.server.return_reservation_id) return { reservation_id: first.reservation }
@@ -85,7 +91,7 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
 
   app.delete<{ Params: IdParams }>(`${COMPUTE}/servers/:id`, async (request, reply) => {
     const id = instanceId(request.params.id)
-    await api.deleteInstance({ id, requestId: request.id }).catch(async (error: unknown) => {
+    await api.deleteInstance({ id, ...beginning(request) }).catch(async (error: unknown) => {
       // Asked twice is asked once, as in Nova.
       const isLeaving = error instanceof BatonError && error.code === 'Conflict' && (await api.getInstance({ id })).taskState === 'deleting'
       if (!isLeaving) throw error

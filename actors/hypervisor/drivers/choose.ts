@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
-import type { HypervisorDriver, Inventory } from '../driver.ts'
+import type { HypervisorDriver, Inventory, MetadataDoor } from '../driver.ts'
 import type { HostLease } from '../lease.ts'
 import { folderBlobs } from './blobs.ts'
 import { createFakeDriver, type FakeOptions } from './fake.ts'
@@ -23,6 +23,9 @@ export interface ChooseOptions {
   readonly fakeCapacity?: Inventory
   readonly fake?: Omit<FakeOptions, 'capacity'>
   readonly lease?: Pick<HostLease, 'permit'>
+  /** Answers guests that ask about themselves, of drivers whose guests can. */
+  readonly metadata?: MetadataDoor
+  readonly leavePassword?: (instance: string, password: string) => Promise<number>
 }
 
 export interface Chosen {
@@ -46,6 +49,8 @@ export async function chooseDriver(choice: DriverChoice, env: Env, options: Choo
       capacity: options.capacity,
       capabilities,
       lease: options.lease,
+      metadata: options.metadata,
+      leavePassword: options.leavePassword,
     })
     const because = `process: ${choice === 'auto' ? 'the best that works here' : 'asked for'}, with ${means(capabilities)}`
     return { driver, because, hierarchies: capabilities.cgroups?.hierarchies ?? [] }

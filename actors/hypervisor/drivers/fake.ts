@@ -204,6 +204,20 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       const text = new TextEncoder().encode(guest.console.map(each => `${each}\n`).join(''))
       return new TextDecoder().decode(text.subarray(Math.max(0, text.length - Math.max(0, maxBytes))))
     },
+    // A fake guest uses nothing, so nothing is known but how it is.
+    async diagnostics(instance) {
+      checkInstanceId(instance)
+      const guest = (await ledger.guests()).get(instance)
+      if (!guest) throw noGuest(instance)
+      return { state: guest.power, uptimeS: null, cpuTimeNs: null, memoryUsedMb: null }
+    },
+    async crashDump(instance) {
+      checkInstanceId(instance)
+      const guest = (await ledger.guests()).get(instance)
+      if (!guest) throw noGuest(instance)
+      if (!enlivens(guest)) throw new BatonError('DriverFault', `guest ${instance} is ${guest.power}: it has nothing to dump`)
+      await ledger.save(instance, written(guest, guest.power, 'panic: told to write a crash dump'))
+    },
     async lapsed(instance) {
       const guest = (await ledger.guests()).get(instance)
       if (guest && enlivens(guest)) await ledger.save(instance, lapsedFakeGuest(guest))

@@ -10,6 +10,7 @@ import { BatonError } from '../../kernel/errors.ts'
 import { lapsedFakeGuest } from './fake.ts'
 import { overrule } from './folder-store.ts'
 import { cgroupsOn, type Hierarchy } from './process/cgroup.ts'
+import { createGuestDoors } from './process/guest-doors.ts'
 import { openRuns } from './process/runs.ts'
 import { FakeGuestSchema, ProcessGuestSchema, parseWith } from './records.ts'
 import { checkInstanceId } from './rules.ts'
@@ -30,7 +31,8 @@ export async function openOutOfBand(env: Env, { driver, folder, hierarchies }: O
   if (driver === 'fake') return async instance => overrule(join(folder, 'fake'), instance, lapsed)
   const home = join(folder, 'process')
   const cgroups = hierarchies.length > 0 ? cgroupsOn(env, hierarchies) : null
-  const runs = await openRuns(env, { namespaces: [], ownProc: false, cgroups }, home)
+  // It launches nothing, so it opens no doors either: those of the guests are their agent's.
+  const runs = await openRuns(env, { namespaces: [], ownProc: false, cgroups }, home, createGuestDoors({ env }))
   const parse = parseWith(ProcessGuestSchema)
   return async instance => {
     checkInstanceId(instance)

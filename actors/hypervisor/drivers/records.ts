@@ -19,6 +19,18 @@ const SpecSchema = Type.Object({
   image: Type.String(),
   metadata: Type.Record(Type.String(), Type.String()),
   devices: Type.Optional(DevicesSchema),
+  about: Type.Optional(
+    Type.Object({
+      project: Type.String(),
+      reservation: Type.String(),
+      flavor: Type.String(),
+      hostname: Type.String(),
+      userData: Type.Optional(Type.String()),
+      keyPair: Type.Optional(Type.Object({ name: Type.String(), type: Type.String(), publicKey: Type.String() })),
+      configDrive: Type.Optional(Type.Boolean()),
+      files: Type.Optional(Type.Immutable(Type.Array(Type.Object({ path: Type.String(), contents: Type.String() })))),
+    }),
+  ),
 })
 
 const StandingFields = {

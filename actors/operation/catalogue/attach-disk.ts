@@ -6,7 +6,8 @@ export const attachDisk = operation('attach-disk', {
   cancellable: true,
   steps: [
     step('reserve', {
-      do: c => diskOf(c, 'attach', { operation: c.operation, host: c.args.host, sizeGb: c.args.change?.disk?.sizeGb ?? 1 }),
+      do: c =>
+        diskOf(c, 'attach', { operation: c.operation, host: c.args.host, sizeGb: c.args.change?.disk?.sizeGb ?? 1, project: c.args.spec.project }),
       undo: c => diskOf(c, 'release', { operation: c.operation }),
       onFault: giveUpWhenRefused,
     }),

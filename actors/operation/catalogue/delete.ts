@@ -1,7 +1,8 @@
 /**
  * Delete: destroy the guest, give back its room, on both hosts when there are two. A host that cannot be reached does not keep
  * an instance from being deleted: after a few attempts the guest is left to the reconciler, which has it destroyed when its
- * host comes back. Its disks beside the one it boots from stay, and can be attached to others.
+ * host comes back. Its disks beside the one it boots from stay, and can be attached to others,
+ * but for those that were attached to go with it.
  */
 import { address } from '../../kernel/address.ts'
 import { seconds } from '../../kernel/env.ts'
@@ -27,10 +28,12 @@ export const remove = operation('delete', {
     destroy('destroy', c => c.args.host),
     destroy('destroy-second', c => c.args.origin?.host),
     step('disks', {
-      do: c =>
-        c.args.devices?.disks.length
-          ? { to: address('storage', 'local'), method: 'releaseDisks', args: { instance: c.subject, order: c.order } }
-          : null,
+      do: c => {
+        const disks = c.args.devices?.disks ?? []
+        const remove = disks.filter(disk => disk.deleteOnTermination).map(disk => disk.id)
+        const args = { instance: c.subject, order: c.order, ...(remove.length > 0 ? { remove } : {}) }
+        return disks.length > 0 ? { to: address('storage', 'local'), method: 'releaseDisks', args } : null
+      },
       attempts: 20,
     }),
     step('release', { do: c => releaseOf(c, c.args), attempts: 20 }),

@@ -98,6 +98,7 @@ export function guardRoutes(app: FastifyInstance, { api, gate, rules: overrides 
     if (about === 'group') return whose(async () => (await api.getGroup({ id })).project)
     if (about === 'image') return whose(async () => imageOwner(await api.getImage({ id }), request.method, claims))
     const disk = await api.getDisk({ id }).catch(() => null)
+    if (disk?.project !== undefined) return { project: disk.project }
     return disk?.instance ? ownerOfInstance(disk.instance) : { project: null }
   }
 

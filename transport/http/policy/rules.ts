@@ -9,6 +9,8 @@ const ADMIN = 'rule:context_is_admin'
 const MEMBER = 'rule:project_member_api or rule:context_is_admin'
 const READER = 'rule:project_reader_api or rule:context_is_admin'
 const OWNER = 'rule:owner or rule:context_is_admin'
+/** Nova has let an admin do what services do for as long as it could, and clients count on it. */
+const SERVICE = 'role:service or rule:context_is_admin'
 const ANYONE = '@'
 
 const all = (rule: string, ...names: readonly string[]): Record<string, string> => Object.fromEntries(names.map(name => [name, rule]))
@@ -23,7 +25,7 @@ export const RULES: Readonly<Record<string, string>> = {
   ...nova(MEMBER, 'os-server-tags:update_all', 'os-server-tags:delete_all', 'os-pause-server:pause', 'os-pause-server:unpause'),
   ...nova(MEMBER, 'os-suspend-server:suspend', 'os-suspend-server:resume', 'os-rescue', 'os-unrescue', 'os-shelve:shelve', 'os-shelve:unshelve'),
   ...nova(MEMBER, 'os-lock-server:lock', 'os-lock-server:unlock', 'os-admin-password', 'os-console-output', 'os-deferred-delete:restore'),
-  ...nova(MEMBER, 'os-deferred-delete:force', 'os-volumes-attachments:create', 'os-volumes-attachments:delete'),
+  ...nova(MEMBER, 'os-deferred-delete:force', 'os-volumes-attachments:create', 'os-volumes-attachments:delete', 'os-volumes-attachments:update'),
   ...nova(MEMBER, 'os-attach-interfaces:create', 'os-attach-interfaces:delete'),
   ...nova(ADMIN, 'os-services:update', 'os-services:delete', 'os-migrations:index', 'os-migrate-server:migrate_live'),
   ...nova(ADMIN, ...['index', 'show', 'delete', 'force_complete'].map(name => `servers:migrations:${name}`)),
@@ -45,6 +47,15 @@ export const RULES: Readonly<Record<string, string>> = {
   ...nova(READER, 'os-quota-sets:show', 'os-quota-sets:detail'),
   ...nova(ANYONE, 'os-quota-sets:defaults'),
   ...nova(ADMIN, 'os-quota-class-sets:show', 'os-quota-class-sets:update', 'limits:other_project'),
+  ...nova(ADMIN, 'os-server-diagnostics', 'os-console-auth-tokens', 'os-simple-tenant-usage:list', 'os-instance-usage-audit-log:list'),
+  ...nova(ADMIN, 'os-instance-usage-audit-log:show'),
+  ...all(ADMIN, 'compute:aggregates:images'),
+  ...nova(READER, 'ips:index', 'ips:show', 'os-security-groups:list', 'os-server-password:show', 'os-simple-tenant-usage:show'),
+  ...all(READER, 'compute:server:topology:index'),
+  ...nova(MEMBER, 'os-server-password:clear', 'os-remote-consoles', 'servers:trigger_crash_dump', 'os-multinic:add', 'os-multinic:remove'),
+  ...nova(MEMBER, 'os-floating-ips:add', 'os-floating-ips:remove', 'os-security-groups:add', 'os-security-groups:remove'),
+  ...nova(SERVICE, 'os-server-external-events:create', 'os-assisted-volume-snapshots:create', 'os-assisted-volume-snapshots:delete'),
+  ...nova(ANYONE, 'extensions'),
   ...all(READER, 'get_image', 'get_images'),
   ...all(MEMBER, 'delete_image'),
   ...all(ADMIN, 'baton:cluster', 'baton:hosts', 'baton:doctor', 'baton:schedule', 'baton:disks:all', 'baton:operations:all', 'baton:quotas:check'),

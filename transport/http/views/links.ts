@@ -15,9 +15,13 @@ export const bookmark = (origin: string, path: string): Link => ({ rel: 'bookmar
 
 export const links = (origin: string, path: string): Link[] => [selfLink(origin, path), bookmark(origin, path)]
 
-/** `{ <name>_links: [next] }` when there is a next page, else nothing. `url` is the path and query of this request. */
-export function nextLinks(name: string, origin: string, url: string, next: string | null): Record<string, Link[]> {
-  if (next === null) return {}
+/** The link to the next page in a list, empty when there is none. `url` is the path and query of this request. */
+export function nextPage(origin: string, url: string, next: string | null): Link[] {
+  if (next === null) return []
   const path = url.split('?', 1)[0] ?? ''
-  return { [`${name}_links`]: [{ rel: 'next', href: `${origin}${path}?${nextQuery(url, next)}` }] }
+  return [{ rel: 'next', href: `${origin}${path}?${nextQuery(url, next)}` }]
 }
+
+/** `{ <name>_links: [next] }` when there is a next page, else nothing. */
+export const nextLinks = (name: string, origin: string, url: string, next: string | null): Record<string, Link[]> =>
+  next === null ? {} : { [`${name}_links`]: nextPage(origin, url, next) }

@@ -69,7 +69,7 @@ export const migrationUuid = ({ id }: OperationBody): string => nameUuid(`migrat
 
 const LATER: readonly Shape<OperationBody>[] = [
   { change: 'migrations.paging', add: operation => ({ uuid: migrationUuid(operation) }) },
-  { change: 'migrations.user', add: () => ({ user_id: USER, project_id: PROJECT }) },
+  { change: 'migrations.user', add: ({ by, project }) => ({ user_id: by?.user ?? USER, project_id: project ?? PROJECT }) },
 ]
 
 const ROW: readonly Shape<Seen>[] = [

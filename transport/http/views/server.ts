@@ -1,6 +1,6 @@
 /** An instance in Nova's words. */
 import { createHash } from 'node:crypto'
-import type { DiskConfig, InstanceBody, VmState } from '../../../actors/api.ts'
+import { type DiskConfig, hostnameOf, type InstanceBody, type VmState } from '../../../actors/api.ts'
 import type { PowerState } from '../../../actors/hypervisor/driver.ts'
 import { ERRORS } from '../../../actors/kernel/errors.ts'
 import { has, type Shape, shaped } from '../changes.ts'
@@ -42,7 +42,10 @@ const SHAPES: readonly Shape<Seen>[] = [
       'OS-EXT-SRV-ATTR:ramdisk_id': '',
       'OS-EXT-SRV-ATTR:root_device_name': ROOT_DEVICE,
       'OS-EXT-SRV-ATTR:user_data': instance.about?.userData ?? null,
-      'os-extended-volumes:volumes_attached': instance.devices.disks.map(({ id }) => ({ id, delete_on_termination: false })),
+      'os-extended-volumes:volumes_attached': instance.devices.disks.map(({ id, deleteOnTermination = false }) => ({
+        id,
+        delete_on_termination: deleteOnTermination,
+      })),
     }),
   },
   { change: 'server.locked', add: ({ instance }) => ({ locked: instance.locked !== null }) },
@@ -71,18 +74,6 @@ const embedded = (flavor: InstanceBody['flavor']) => ({
   original_name: flavor.name,
   extra_specs: flavor.extraSpecs ?? {},
 })
-
-/** What it was given, or what its name makes. */
-export const hostnameOf = ({ about, name, id }: InstanceBody): string => about?.hostname ?? (hostnameFrom(name) || `Server-${id}`)
-
-/** Nova's rule: lower case, what a host name may not have becomes a dash or goes. */
-const hostnameFrom = (name: string): string =>
-  name
-    .toLowerCase()
-    .replace(/[ _]/g, '-')
-    .replace(/[^\w.-]+/g, '')
-    .replace(/^[.-]+|[.-]+$/g, '')
-    .slice(0, 63)
 
 /** The same for all servers of a project on a host, and tells nothing about the host. */
 const hostIdOf = (instance: InstanceBody): string =>
@@ -115,7 +106,7 @@ export function serverDetail(instance: InstanceBody, sight: ServerSight) {
     ...serverSummary(instance, origin),
     status: serverStatus(instance),
     tenant_id: instance.project,
-    user_id: USER,
+    user_id: instance.user ?? USER,
     metadata: instance.metadata,
     hostId: hostIdOf(instance),
     image: { id: instance.image, links: [bookmark(origin, `images/${instance.image}`)] },

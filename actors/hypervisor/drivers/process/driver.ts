@@ -7,7 +7,7 @@ import { mkdir, statfs } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
-import type { Guest, GuestSpec, HypervisorDriver, Inventory, PowerState } from '../../driver.ts'
+import type { Guest, GuestSpec, HypervisorDriver, Inventory, MetadataDoor, PowerState } from '../../driver.ts'
 import type { HostLease, Permit } from '../../lease.ts'
 import { folderStore } from '../folder-store.ts'
 import { PROCESS_IMAGE } from '../images.ts'
@@ -16,6 +16,7 @@ import { limiter } from '../queue.ts'
 import { type ProcessGuest, ProcessGuestSchema, parseWith } from '../records.ts'
 import { checkInstanceId, type DriverMethod, noGuest, notRunning } from '../rules.ts'
 import { type Capabilities, probeCapabilities } from './capabilities.ts'
+import { createGuestDoors } from './guest-doors.ts'
 import { BUILT_IN_INIT } from './launch.ts'
 import { type Cause, openRuns, type Unlaunched } from './runs.ts'
 
@@ -33,6 +34,9 @@ export interface ProcessOptions {
   /** Found out by an earlier probe; default: probe now. */
   readonly capabilities?: Capabilities
   readonly lease?: Pick<HostLease, 'permit'> | undefined
+  /** Answers guests that ask about themselves; default: nobody does. */
+  readonly metadata?: MetadataDoor | undefined
+  readonly leavePassword?: ((instance: string, password: string) => Promise<number>) | undefined
 }
 
 const BUILT_IN_IMAGES: Readonly<Record<string, string>> = { [PROCESS_IMAGE.id]: BUILT_IN_INIT }
@@ -44,7 +48,8 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
   await mkdir(options.folder, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
     throw new BatonError('DataFolder', `the process driver cannot use ${options.folder}: ${cause.message}`, { cause })
   })
-  const runs = await openRuns(env, can, options.folder)
+  const doors = createGuestDoors({ env, door: options.metadata, leavePassword: options.leavePassword })
+  const runs = await openRuns(env, can, options.folder, doors)
   const store = folderStore({
     folder: options.folder,
     parse: parseWith(ProcessGuestSchema),
@@ -55,6 +60,7 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
   /** Orders of destroys that wait their turn, by instance: an older stop need not be patient with its guest any more. */
   const doomed = new Map<string, number>()
   const looks = limiter(LOOKS_AT_ONCE)
+  for (const guest of (await ledger.guests()).values()) await runs.reopen(guest)
 
   /** Launches it. The permit is shown when the supervisor waits for its word and the watchdog can find it: whatever was before, it can kill. */
   async function boot(guest: Unlaunched, by: Cause, permit: Permit): Promise<ProcessGuest> {
@@ -175,8 +181,14 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
       if (!(await ledger.guests()).has(instance)) throw noGuest(instance)
       return runs.console(instance, maxBytes)
     },
+    async diagnostics(instance) {
+      checkInstanceId(instance)
+      const guest = (await ledger.guests()).get(instance)
+      if (!guest) throw noGuest(instance)
+      return runs.diagnostics(guest)
+    },
     // Guests are watched by looking, not by holding on to them.
-    async close() {},
+    close: () => doors.closeAll(),
   }
 }
 

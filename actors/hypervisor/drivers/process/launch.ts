@@ -34,6 +34,8 @@ export interface Launch {
   readonly run: number
   readonly init: string
   readonly marker: string
+  /** What the guest is told by its environment. */
+  readonly environment: Readonly<Record<string, string>>
   /** Puts the supervisor under its limits and writes it down. Nothing of the guest runs before it resolves. */
   readonly record: (supervisor: ProcessId) => Promise<void>
 }
@@ -46,7 +48,7 @@ export async function launch(env: Env, can: Capabilities, what: Launch): Promise
   const child = spawn('/bin/sh', launchArguments(can, what), {
     cwd: '/',
     detached: true,
-    env: { ...GUEST_ENVIRONMENT, BATON_GUEST: what.marker },
+    env: { ...GUEST_ENVIRONMENT, ...what.environment, BATON_GUEST: what.marker },
     stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
   })
   // `close` comes after the last word was heard, `exit` may come before.

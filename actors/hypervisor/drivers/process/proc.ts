@@ -67,6 +67,40 @@ export async function pidsWithEnvironment(entry: string): Promise<number[]> {
   return found.flat()
 }
 
+/** Clock ticks in a second, as /proc counts: the same on every Linux that Node runs on. */
+const TICKS_PER_S = 100
+const PAGE_BYTES = 4096
+
+export interface Used {
+  readonly cpuTimeNs: number
+  readonly memoryBytes: number
+}
+
+/** Parses what a process has used from /proc/<pid>/stat: time in user and kernel mode, and pages in memory. */
+export function parseUsed(text: string): Used | null {
+  const fields = text
+    .slice(text.lastIndexOf(')') + 1)
+    .trim()
+    .split(/\s+/)
+  const [user, system, pages] = [fields[11], fields[12], fields[21]].map(Number)
+  if (user === undefined || system === undefined || pages === undefined || !Number.isFinite(user + system + pages)) return null
+  return { cpuTimeNs: ((user + system) * 1e9) / TICKS_PER_S, memoryBytes: Math.max(0, pages) * PAGE_BYTES }
+}
+
+/** What these processes have used together; one that has gone counts no more. */
+export async function usedBy(pids: readonly number[]): Promise<Used> {
+  const slots = limiter(READS_AT_ONCE)
+  const all = await Promise.all(pids.map(pid => slots(() => readFile(`/proc/${pid}/stat`, 'utf8').then(parseUsed, () => null))))
+  const sum = (of: (used: Used) => number): number => all.reduce((total, used) => total + (used ? of(used) : 0), 0)
+  return { cpuTimeNs: sum(used => used.cpuTimeNs), memoryBytes: sum(used => used.memoryBytes) }
+}
+
+/** Since when a process has been there, s. */
+export async function ageS({ startTicks }: ProcessId): Promise<number | null> {
+  const uptimeS = Number.parseFloat(await readFile('/proc/uptime', 'utf8').catch(() => ''))
+  return Number.isFinite(uptimeS) ? Math.max(0, Math.floor(uptimeS - startTicks / TICKS_PER_S)) : null
+}
+
 /** Sends a signal; a process that has gone is fine. */
 export function signal(pid: number, name: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
   try {

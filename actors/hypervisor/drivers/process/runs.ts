@@ -5,18 +5,19 @@
  *     <folder>/run/<instance>/   console, console.old, init.<run> (pid and start time of init), exit.<run> (its status)
  */
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, realpath, rm } from 'node:fs/promises'
+import { readFile, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
-import type { PowerState } from '../../driver.ts'
+import type { Diagnostics, PowerState } from '../../driver.ts'
 import { tailOf } from '../folder-store.ts'
 import { limiter } from '../queue.ts'
 import type { ProcessGuest } from '../records.ts'
 import type { DriverMethod } from '../rules.ts'
 import type { Capabilities } from './capabilities.ts'
+import type { GuestDoors } from './guest-doors.ts'
 import { launch, markerEntry } from './launch.ts'
-import { catches, isAlive, type ProcessId, pidsWithEnvironment, readBootId, signal } from './proc.ts'
+import { ageS, catches, isAlive, type ProcessId, pidsWithEnvironment, readBootId, signal, usedBy } from './proc.ts'
 import { until } from './wait.ts'
 
 const SIGTERM = 15
@@ -53,6 +54,9 @@ export interface Runs {
   kill(guest: ProcessGuest): Promise<void>
   freeze(guest: ProcessGuest, frozen: boolean): Promise<void>
   console(instance: string, maxBytes: number): Promise<string>
+  diagnostics(guest: ProcessGuest): Promise<Diagnostics>
+  /** Answers a guest again that an earlier agent has launched. */
+  reopen(guest: ProcessGuest): Promise<void>
   /** Removes files and control groups. */
   erase(instance: string): Promise<void>
 }
@@ -63,7 +67,7 @@ export async function scopeOf(folder: string): Promise<string> {
   return createHash('sha256').update(path).digest('hex').slice(0, 8)
 }
 
-export async function openRuns(env: Env, can: Capabilities, folder: string): Promise<Runs> {
+export async function openRuns(env: Env, can: Capabilities, folder: string, doors: GuestDoors): Promise<Runs> {
   const bootId = await readBootId()
   const launches = limiter(LAUNCHES_AT_ONCE)
   const scope = await scopeOf(folder)
@@ -146,7 +150,7 @@ export async function openRuns(env: Env, can: Capabilities, folder: string): Pro
         const { spec } = guest
         const number = (guest.run?.number ?? 0) + 1
         const home = folderOf(spec.instance)
-        await mkdir(home, { recursive: true, mode: 0o700 })
+        const environment = await doors.open(spec, home)
         for (const old of ['init', 'exit']) await rm(join(home, `${old}.${number - 1}`), { force: true })
         let launched: ProcessGuest | null = null
         try {
@@ -156,6 +160,7 @@ export async function openRuns(env: Env, can: Capabilities, folder: string): Pro
             run: number,
             init,
             marker: markerOf(spec.instance),
+            environment,
             async record({ pid, startTicks }) {
               const limits = { vcpus: spec.vcpus, ramMb: Math.max(MIN_RAM_MB, spec.ramMb), processes: MAX_PROCESSES }
               await can.cgroups?.create(markerOf(spec.instance), limits)
@@ -193,7 +198,15 @@ export async function openRuns(env: Env, can: Capabilities, folder: string): Pro
       const leftBytes = maxBytes - Buffer.byteLength(current)
       return (leftBytes > 0 ? await tailOf(join(folderOf(instance), 'console.old'), leftBytes) : '') + current
     },
+    async diagnostics(guest) {
+      const [state, pids, init] = await Promise.all([power(guest), membersOf(guest.spec.instance), livingInit(guest)])
+      if (!init) return { state, uptimeS: null, cpuTimeNs: null, memoryUsedMb: null }
+      const { cpuTimeNs, memoryBytes } = await usedBy(pids)
+      return { state, uptimeS: await ageS(init), cpuTimeNs, memoryUsedMb: Math.round(memoryBytes / 1024 ** 2) }
+    },
+    reopen: ({ spec }) => doors.reopen(spec, folderOf(spec.instance)),
     async erase(instance) {
+      await doors.close(instance)
       await rm(folderOf(instance), { recursive: true, force: true })
       await can.cgroups?.remove(markerOf(instance))
     },

@@ -1,0 +1,28 @@
+/** A line in the log when an operation begins and when it has ended, by which its request can be followed from the gateway to here. */
+import type { OperationBody } from '../actors/api.ts'
+import type { Logger } from '../actors/kernel/env.ts'
+
+/** Operations of which it is remembered what was said; of one that is forgotten it is said again. */
+const REMEMBERED = 10_000
+
+/** Given each committed row of an operation, in order. An operation that is taken over begins once more here. */
+export function createOperationLog(log: Logger): (body: OperationBody) => void {
+  const said = new Map<string, 'begun' | 'ended'>()
+
+  /** False when that was said already. */
+  function isNew(id: string, what: 'begun' | 'ended'): boolean {
+    if (said.get(id) === what) return false
+    said.delete(id)
+    said.set(id, what)
+    const [oldest] = said.size > REMEMBERED ? said.keys() : []
+    if (oldest !== undefined) said.delete(oldest)
+    return true
+  }
+
+  return ({ id, kind, requestId, by, status, endedAt, fault }) => {
+    const fields = { operation: id, kind, requestId, ...by }
+    if (endedAt === null) {
+      if (isNew(id, 'begun')) log.info(fields, 'an operation is under way')
+    } else if (isNew(id, 'ended')) log.info({ ...fields, status, ...(fault ? { fault } : {}) }, 'an operation has ended')
+  }
+}
