@@ -33,11 +33,9 @@ export async function keyPairs({ shows, does, refuses }: Client): Promise<void> 
 export async function places({ shows, does, refuses }: Client): Promise<void> {
   const hosts = await shows('hypervisor list', rows => ok(rows.length === 4 && rows.every((row: { State: string }) => row.State === 'up')))
   const host = String(hosts?.[0]['Hypervisor Hostname'])
-  // From 2.88 on the client takes a host without an uptime for a defect of its own.
-  await shows(`--os-compute-api-version 2.87 hypervisor show ${host}`, found =>
-    has(found, { hypervisor_hostname: host, state: 'up', status: 'enabled' }),
-  )
-  await shows('--os-compute-api-version 2.87 hypervisor stats show', stats => has(stats, { count: 4 }))
+  // Up to 2.87: later it stumbles over a host that tells no uptime, and statistics are gone.
+  await shows(`--os-cloud older hypervisor show ${host}`, found => has(found, { hypervisor_hostname: host, state: 'up', status: 'enabled' }))
+  await shows('--os-cloud older hypervisor stats show', stats => has(stats, { count: 4 }))
   await shows(`hypervisor list --matching ${host}`, rows => hasRow(rows, { 'Hypervisor Hostname': host }))
   await shows('aggregate create --zone north rack', made => has(made, { name: 'rack', availability_zone: 'north' }))
   await shows(`aggregate add host rack ${host}`, found => has(found, { hosts: [host] }))

@@ -10,8 +10,20 @@ import sys
 import time
 
 from openstackclient import shell
+from openstackclient.common import clientmanager
+from osc_lib.clientmanager import ClientCache
 
 ANSWERS = sys.stdout
+
+def forget():
+    """Clients of services are kept for the life of the process: the next command may log in as somebody else."""
+    for kind in clientmanager.ClientManager.__mro__:
+        for cached in vars(kind).values():
+            if isinstance(cached, ClientCache):
+                cached._handle = None
+    # Each run of the shell adds handlers that write to the streams of its own command.
+    logging.getLogger().handlers.clear()
+
 
 for line in sys.stdin:
     out, err = io.StringIO(), io.StringIO()
@@ -21,7 +33,6 @@ for line in sys.stdin:
             code = shell.main(json.loads(line))
         except SystemExit as end:
             code = end.code
-    # Each run of the shell adds handlers that write to the streams of its own command.
-    logging.getLogger().handlers.clear()
+    forget()
     answer = {'code': code or 0, 'stdout': out.getvalue(), 'stderr': err.getvalue(), 'seconds': time.monotonic() - begun}
     print(json.dumps(answer), file=ANSWERS, flush=True)

@@ -4,12 +4,14 @@ import { parse, stringify } from 'yaml'
 
 export const ANN = { username: 'ann', password: 'a-long-password', project_name: 'demo' } as const
 
-/** Writes the clouds of `file`, and `ann` and `guess` beside `baton`, to another file; resolves to its path. */
+/** Writes the clouds of `file`, and beside `baton` the admin with an `older` API, `ann`, and a `guess` at her password, to another file; resolves to its path. */
 export async function withPeople(file: string): Promise<string> {
   const { clouds } = parse(await readFile(file, 'utf8'))
   const { baton } = clouds
   const as = (who: object) => ({ ...baton, auth: { ...baton.auth, ...who } })
   const path = `${file}.people`
-  await writeFile(path, stringify({ clouds: { baton, ann: as(ANN), guess: as({ ...ANN, password: 'a-wrong-password' }) } }), { mode: 0o600 })
+  const older = { ...baton, compute_api_version: '2.87' }
+  const people = { baton, older, ann: as(ANN), guess: as({ ...ANN, password: 'a-wrong-password' }) }
+  await writeFile(path, stringify({ clouds: people }), { mode: 0o600 })
   return path
 }

@@ -2,12 +2,13 @@
  * Tempest from Debian, its own tests unmodified, by its own runner. What passes is written down in `tempest/*.txt`, what is skipped
  * or fails with its reason in `tempest/*.reasons.txt`; the run fails where either is not true any more.
  */
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { ask } from '../../support/cluster.ts'
 import type { Subject } from '../cluster.ts'
 import type { Asked, Part, Tally } from '../part.ts'
@@ -64,6 +65,7 @@ async function prepare(subject: Subject, folder: string): Promise<void> {
   const packages = '/usr/lib/python3/dist-packages/tempest'
   // A class is one piece of work: its tests share what it made.
   await writeFile(join(folder, '.stestr.conf'), `[DEFAULT]\ntest_path=${packages}/test_discover\ntop_dir=${packages}\ngroup_regex=([^\\.]*\\.)*\n`)
+  await promisify(execFile)('/usr/bin/stestr', ['init'], { cwd: folder, env: environment(folder) })
 }
 
 const environment = (folder: string) => ({ ...process.env, HOME: folder, PATH: `/usr/bin:${process.env.PATH}`, OS_CLIENT_CONFIG_FILE: '' })
