@@ -4,7 +4,10 @@ import { parse, stringify } from 'yaml'
 
 export const ANN = { username: 'ann', password: 'a-long-password', project_name: 'demo' } as const
 
-/** Writes the clouds of `file`, and beside `baton` the admin with an `older` API, `ann`, and a `guess` at her password, to another file; resolves to its path. */
+/**
+ * Writes the clouds of `file` to another one, and beside `baton` the admin with an `older` API, `ann`, and a `guess` at her password;
+ * resolves to its path.
+ */
 export async function withPeople(file: string): Promise<string> {
   const { clouds } = parse(await readFile(file, 'utf8'))
   const { baton } = clouds
