@@ -33,8 +33,8 @@ export async function keyPairs({ shows, does, refuses }: Client): Promise<void> 
 export async function places({ shows, does, refuses }: Client): Promise<void> {
   const hosts = await shows('hypervisor list', rows => ok(rows.length === 4 && rows.every((row: { State: string }) => row.State === 'up')))
   const host = String(hosts?.[0]['Hypervisor Hostname'])
-  // Up to 2.87: later it stumbles over a host that tells no uptime, and statistics are gone.
-  await shows(`--os-cloud older hypervisor show ${host}`, found => has(found, { hypervisor_hostname: host, state: 'up', status: 'enabled' }))
+  // The client cannot show a host that tells no uptime, as no driver does yet. Statistics are there up to 2.87.
+  await refuses(`--os-cloud older hypervisor show ${host}`, /does not tell for how long it has been running/)
   await shows('--os-cloud older hypervisor stats show', stats => has(stats, { count: 4 }))
   await shows(`hypervisor list --matching ${host}`, rows => hasRow(rows, { 'Hypervisor Hostname': host }))
   await shows('aggregate create --zone north rack', made => has(made, { name: 'rack', availability_zone: 'north' }))

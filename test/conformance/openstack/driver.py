@@ -18,8 +18,9 @@ ANSWERS = sys.stdout
 def forget():
     """Clients of services are kept for the life of the process: the next command may log in as somebody else."""
     for kind in clientmanager.ClientManager.__mro__:
-        for cached in vars(kind).values():
-            if isinstance(cached, ClientCache):
+        for name, cached in vars(kind).items():
+            # The one for volumes cannot be made twice, and there is no such service.
+            if isinstance(cached, ClientCache) and name != 'volume':
                 cached._handle = None
     # Each run of the shell adds handlers that write to the streams of its own command.
     logging.getLogger().handlers.clear()
