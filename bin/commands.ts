@@ -3,7 +3,22 @@
  * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
  */
 import type { Handler, Options } from './call.ts'
-import { CLIENT, CONFIG, type CommandSpec, DATA, DATABASE, DRIVER, ID, JSON_OUT, type OptionSpec, option, PAGE, PORT, WAIT } from './command-spec.ts'
+import {
+  AUTH,
+  CLIENT,
+  CONFIG,
+  type CommandSpec,
+  DATA,
+  DATABASE,
+  DRIVER,
+  ID,
+  JSON_OUT,
+  type OptionSpec,
+  option,
+  PAGE,
+  PORT,
+  WAIT,
+} from './command-spec.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
 import { HOST_COMMANDS } from './commands-host.ts'
 import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
@@ -43,6 +58,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       DRIVER,
       DATA,
       PORT,
+      AUTH,
       DATABASE,
       option('--detach', 'return when the cluster is ready; it goes on in the background'),
       CONFIG,

@@ -1,7 +1,8 @@
-/** `npm run docs`: writes the reference tables into README.md, docs/states.md and docs/nova-api.md. */
+/** `npm run docs`: writes the reference tables into README.md, docs/states.md, docs/nova-api.md and docs/openapi.json. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { novaDocument } from './nova-document.ts'
+import { openApiText } from './openapi-document.ts'
 import { withReference } from './reference.ts'
 import { stateDocument } from './state-diagram.ts'
 
@@ -11,3 +12,4 @@ writeFileSync(file, withReference(readFileSync(file, 'utf8')))
 mkdirSync(join(root, 'docs'), { recursive: true })
 writeFileSync(join(root, 'docs', 'states.md'), stateDocument())
 writeFileSync(join(root, 'docs', 'nova-api.md'), novaDocument())
+writeFileSync(join(root, 'docs', 'openapi.json'), openApiText())

@@ -5,6 +5,7 @@ import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
 import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../actors/kernel/quota.ts'
 import { checkRequester } from '../actors/kernel/requester.ts'
+import { NAME_KINDS } from '../actors/placement/names.ts'
 
 const id = text(256)
 const requestId = text(128)
@@ -169,7 +170,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   listHosts: checkObject(page),
   getHost: byId,
   setHostEnabled: checkObject({ id, enabled: flag, reason: optional(text(255)) }),
-  configureHost: checkObject({ id, custom: optional(record), addTraits: names, removeTraits: names }),
+  configureHost: checkObject({ id, generation: optional(time), custom: optional(record), addTraits: names, removeTraits: names }),
   listAggregates: record,
   getAggregate: checkObject({ id: aggregate }),
   createAggregate: checkObject({ uuid: id, name: text(255), zone: optional(text(255)) }),
@@ -189,6 +190,10 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   }),
   deleteGroup: byId,
   setFlavorSpecs: checkObject({ id, specs: record }),
+  listClaims: checkObject({ host: id, instance: optional(id) }),
+  projectUsage: checkObject({ project: projectName }),
+  placementNames: record,
+  setPlacementName: checkObject({ kind: anyOf(...NAME_KINDS), name: text(255), present: flag }),
   explainSchedule: checkObject({ flavor: id, image: optional(id), placement: optional(placement), all: optional(flag) }),
   drainHost: checkObject({ ...emptied, cold: optional(flag) }),
   undrainHost: byId,

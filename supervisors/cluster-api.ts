@@ -192,10 +192,13 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
         return { state: 'disabled' }
       }
       if (node.role === 'gateway') throw new BatonError('Conflict', `${id} is a gateway and has nothing to hand over; stop it with SIGTERM`)
-      if (options.members().filter(m => m.state === 'alive').length < 2) {
+      const members = options.members()
+      if (members.filter(m => m.state === 'alive').length < 2) {
         throw new BatonError('Conflict', `${id} is the only conductor; start another before it is drained`)
       }
-      await call('node', id, 'drain', {})
+      const incarnation = members.find(m => m.nodeId === id && (m.state === 'alive' || m.state === 'draining'))?.incarnation
+      if (incarnation === undefined) throw new BatonError('Conflict', `${id} is ${node.state}; only a conductor that runs can be drained`)
+      await call('node', id, 'drain', { incarnation })
       return { state: 'draining' }
     },
     async listQueues() {

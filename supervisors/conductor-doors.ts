@@ -2,7 +2,7 @@
 import type { ClusterApi } from '../actors/api.ts'
 import type { IdentityApi } from '../actors/identity/api.ts'
 import { address, parseAddress, shardOf } from '../actors/kernel/address.ts'
-import { type Check, checkObject, integer, listOf, text } from '../actors/kernel/check.ts'
+import { type Check, checkObject, integer, listOf, optional, text } from '../actors/kernel/check.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation } from '../actors/kernel/ports.ts'
 import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.ts'
@@ -33,11 +33,15 @@ export interface DoorsOptions {
   /** Makes sure that nothing runs on a host; undefined when nobody can. */
   readonly fence: ((host: string) => Promise<void>) | undefined
   /** Begins to hand everything over. */
+  /** Which life of the node this is. */
+  readonly incarnation: Incarnation
   drain(): void
 }
 
 const ANY = Number.MAX_SAFE_INTEGER
 const checkPing = checkObject({ incarnation: integer(1, ANY), suspects: listOf(integer(1, ANY), 1000) })
+/** Gateways and conductors of an earlier release do not say which life they mean. */
+const checkDrain = checkObject({ incarnation: optional(integer(1, ANY)) })
 const checkActor = checkObject({ actor: text(256) })
 const checkVersion = checkObject({ version: integer(0, ANY) })
 
@@ -63,6 +67,10 @@ export function createDoors(options: DoorsOptions) {
       return actors[method](parseAddress((args as { actor: string }).actor))
     }
     if (method !== 'drain') return unknown(`a node has no method ${method}`)
+    const { incarnation } = checked('drain', checkDrain, args) as { readonly incarnation?: number }
+    // A copy of the request may come when this node has drained, ended and been started again: it is not meant then.
+    if (incarnation !== undefined && incarnation !== options.incarnation)
+      throw new BatonError('Conflict', `${nodeId} was started again meanwhile; drain it again if that is wanted`)
     options.drain()
     return { state: 'draining' }
   }

@@ -24,6 +24,7 @@ import { operationActor } from '../actors/operation/operation.ts'
 import { aggregatesActor } from '../actors/placement/aggregates.ts'
 import { NOTHING } from '../actors/placement/amounts.ts'
 import { groupActor } from '../actors/placement/group.ts'
+import { namesActor } from '../actors/placement/names.ts'
 import { type ProjectSettings, projectActor } from '../actors/project/project.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import { schedulerSettings } from '../actors/scheduler/settings.ts'
@@ -136,7 +137,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const recovery = { parallel: settings.ha.parallel, fence: options.fence !== undefined }
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
-    ...[hostActor(defaults.ratios, defaults.reserved, recovery), aggregatesActor, groupActor],
+    ...[hostActor(defaults.ratios, defaults.reserved, recovery), aggregatesActor, groupActor, namesActor],
     ...[flavorActor, imageActor, diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
     ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
   ]
@@ -332,7 +333,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const doors = createDoors({
-    ...{ nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence: options.fence, identity: identityService },
+    ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, summaries, api },
+    ...{ fence: options.fence, identity: identityService },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })

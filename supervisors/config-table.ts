@@ -7,6 +7,7 @@
 import { CLAIMS, UNKNOWN_GUESTS, VANISHED_GUESTS } from '../actors/host/policies.ts'
 
 import { DEFAULT_FILTERS, DEFAULT_SUBSET, DEFAULT_WEIGHERS, filtersProblem, weighersProblem } from '../actors/scheduler/settings.ts'
+import { HTTP_LIMITS } from '../transport/http/limits.ts'
 
 export interface NumberKey {
   readonly kind: 'integer' | 'number'
@@ -100,7 +101,35 @@ export const CONFIG_KEYS = {
   'cluster.computes': integer(4, 'nodes', [0, 1000], 'Compute hosts that `baton up` starts and keeps alive.'),
   'http.host': text('127.0.0.1', 'address', 'Address the gateway listens on. Only loopback without `auth.mode: token`.'),
   'http.port': integer(8774, 'TCP port', [0, 65_535], 'Port of the REST API; 0 takes a free one.'),
-  'auth.mode': choice('none', ['none', 'token'], 'Whether requests need a token of an identity; none is for one machine and its one user.'),
+  'http.tls.certFile': text(null, 'path', 'Certificate of the API (PEM, with those between it and its authority); read again when it changes.'),
+  'http.tls.keyFile': text(null, 'path', 'Its key (PEM). With both the API speaks HTTPS and nothing else, TLS 1.2 or newer.'),
+  'http.tls.caFile': text(null, 'path', 'Authority that the clients of `clouds.yaml` trust, when it is none that everybody knows.'),
+  'http.consoleOrigin': text(null, 'origin', 'Where the console is served from if not by the gateway: the one origin that CORS allows.'),
+  'http.trustedProxies': list('addresses or networks', 'Balancers whose X-Forwarded-For, -Proto and -Host are believed.'),
+  'http.maxConnections': integer(HTTP_LIMITS.maxConnections, 'connections', [1, 100_000], 'Connections of a gateway; more are closed.'),
+  'http.maxInFlight': integer(HTTP_LIMITS.maxInFlight, 'requests', [1, 100_000], 'Requests a gateway answers at once; more get 503.'),
+  'http.bodyBytes': integer(HTTP_LIMITS.bodyBytes, 'bytes', [1024, 2 ** 28], 'Size of the body of a request; more gets 413.'),
+  'http.headerBytes': integer(HTTP_LIMITS.headerBytes, 'bytes', [1024, 2 ** 20], 'Size of its headers; more gets 431.'),
+  'http.headersTimeoutMs': integer(HTTP_LIMITS.headersTimeoutMs, 'ms', [100, HOUR], 'Time in which the headers of a request must have arrived.'),
+  'http.requestTimeoutMs': integer(HTTP_LIMITS.requestTimeoutMs, 'ms', [100, HOUR], 'Time in which all of a request must have arrived.'),
+  'http.keepAliveMs': integer(
+    HTTP_LIMITS.keepAliveTimeoutMs,
+    'ms',
+    [0, HOUR],
+    'How long a connection is kept between two requests; longer than a balancer keeps it.',
+  ),
+  'http.drainDelayMs': integer(
+    0,
+    'ms',
+    [0, MINUTE],
+    'How long a gateway that ends still takes requests while /readyz says 503, for balancers to see.',
+  ),
+  'http.drainMs': integer(HTTP_LIMITS.drainMs, 'ms', [0, MINUTE], 'How long it then waits for answers that are under way.'),
+  'rate.perToken': integer(100, 'requests/s', [0, 1_000_000], 'Requests of one token to one gateway in the long run; more get 429; 0 is no limit.'),
+  'rate.perProject': integer(500, 'requests/s', [0, 1_000_000], 'The same for all tokens of one project.'),
+  'rate.perAddress': integer(1000, 'requests/s', [0, 1_000_000], 'The same for one address, or the /64 of one; see `http.trustedProxies`.'),
+  'rate.burstMs': integer(10_000, 'ms', [0, HOUR], 'Who was silent before may send at once what its rate allows in this time.'),
+  'auth.mode': choice('token', ['token', 'none'], 'Whether requests need a token of an identity; none is for one machine and its one user.'),
   'auth.tokenMs': integer(HOUR, 'ms', [MINUTE, 30 * DAY], 'Life of a token.'),
   'auth.rotateMs': integer(7 * DAY, 'ms', [MINUTE, 3650 * DAY], 'How long one key signs tokens.'),
   'policy.rules': list('rules', 'Rules over the defaults, each as `os_compute_api:servers:delete = rule:context_is_admin`.'),
@@ -188,6 +217,7 @@ export const CONFIG_ORDER: readonly (readonly [ConfigKey, ConfigKey])[] = [
   ['heartbeat.suspectMs', 'heartbeat.downMs'],
   ['heartbeat.intervalMs', 'ha.leaseMs'],
   ['membership.renewMs', 'ha.leaseMs'],
+  ['http.headersTimeoutMs', 'http.requestTimeoutMs'],
 ]
 
 type ValueOf<K> = K extends NumberKey

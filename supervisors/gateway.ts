@@ -26,9 +26,9 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly api: ClusterApi
   readonly messenger: Messenger
-  /** True while some conductor answers and the shards are known. */
-  ready(): boolean
-  /** Resolves as soon as it is. */
+  /** Why requests cannot be served now, for people; empty when they can. */
+  lacks(): readonly string[]
+  /** Resolves as soon as nothing lacks. */
   whenReady(): Promise<void>
   /** Null without identities. */
   readonly gate: Gate | null
@@ -40,7 +40,13 @@ export function startGateway(options: GatewayOptions): Gateway {
   const { env, self } = options
   const directory = createDirectory(env, options.seeds)
   const waiting: (() => void)[] = []
-  const ready = () => directory.map().version > 0 && directory.anyConductor().at === 'node'
+  const lacks: Gateway['lacks'] = () => {
+    if (directory.map().version === 0 || directory.anyConductor().at !== 'node') return ['no conductor can be reached']
+    return gate === null || gate.ready() ? [] : ['no conductor says which tokens are valid; do conductors have auth.mode: token, too?']
+  }
+  const tellWhoWaits = () => {
+    if (lacks().length === 0) for (const resolve of waiting.splice(0)) resolve()
+  }
   const queues = (): QueueBody[] => {
     const m = messenger.stats()
     return [{ node: self.node, queue: 'calls', depth: m.pending, limit: 20_000, oldestMs: Math.round(m.oldestPendingMs), busiest: null }]
@@ -63,20 +69,20 @@ export function startGateway(options: GatewayOptions): Gateway {
       if (from.role === 'conductor' && method === 'identityChanged') gate?.changed()
       if (from.role !== 'conductor' || method !== 'map') return
       directory.learn(args)
-      if (ready()) for (const resolve of waiting.splice(0)) resolve()
+      tellWhoWaits()
     },
     onMoved: fault => directory.moved(fault),
   })
   directory.start(messenger)
   // To the conductor that has the directory: it counts the guesses.
   const identity = identityProxy((method, args) => messenger.call(address('identity', ALL), method, args, { timeoutMs: options.requestMs }))
-  const gate = options.identity ? createGate({ env, api: identity }) : null
+  const gate = options.identity ? createGate({ env, api: identity, onHeard: tellWhoWaits }) : null
   return {
     api: apiProxy((method, args, affinity) => messenger.call(address('api', affinity ?? ''), method, args, { timeoutMs: options.requestMs })),
     messenger,
     gate,
-    ready,
-    whenReady: () => (ready() ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),
+    lacks,
+    whenReady: () => (lacks().length === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),
     queues,
     stop() {
       gate?.stop()

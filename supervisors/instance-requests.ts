@@ -18,7 +18,7 @@ import { BatonError } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
 import { amountsOf } from '../actors/kernel/quota.ts'
 import { knownDisk } from './disk-requests.ts'
-import type { Quotas } from './quotas.ts'
+import { askedAgain, type Quotas } from './quotas.ts'
 
 /** When things about an instance begin by themselves, ms. */
 export interface InstanceTimers {
@@ -143,7 +143,7 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
         return begun
       } catch (error) {
         taken?.doubt()
-        throw error
+        throw askedAgain(error)
       }
     },
     async deleteInstance({ id, force, requestId, by }) {

@@ -3,6 +3,7 @@
  * with the difference, or null. What is wrong on hosts is found by `host/reconcile.ts`.
  */
 import type { HostBody, InstanceBody, NodeBody, OperationBody } from '../api.ts'
+import { isHostOperation, operationActorOf } from '../host-operation/contract.ts'
 import { SHARD_COUNT } from '../kernel/address.ts'
 import type { Difference } from './difference.ts'
 
@@ -15,9 +16,9 @@ export function overdue(operation: OperationBody, now: number): Difference | nul
   const at = steps.at(-1)?.name
   return {
     code: 'OverdueOperation',
-    subject: `operation/${id}`,
+    subject: `${operationActorOf(kind)}/${id}`,
     operation: id,
-    instance: subject,
+    ...(isHostOperation(kind) ? { host: subject } : { instance: subject }),
     since: deadlineAt,
     believed: `ended ${Math.round((now - deadlineAt) / 1000)} s ago at the latest`,
     seen: `${kind} is ${status}${at === undefined ? '' : ` at step ${at}`}`,

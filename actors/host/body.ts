@@ -28,6 +28,8 @@ export interface HostBody {
   readonly version: string
   readonly createdAt: number
   readonly stateSince: number
+  /** Counts changes of what it has, offers and has promised, as Placement's generation does; absent in rows from before it was counted. */
+  readonly generation?: number
   /** Absent in rows of before hosts had any. */
   readonly placement?: HostPlacement
   /** Absent in rows from before there was a policy. */

@@ -16,6 +16,7 @@ export const ERRORS = {
   Conflict: { http: 409, retry: false, meaning: 'The subject is in a state that does not allow this; the message says which would.' },
   Unauthorized: { http: 401, retry: false, meaning: 'The request has no valid token, or the credentials are wrong.' },
   TooManyAttempts: { http: 429, retry: false, meaning: 'Too many wrong passwords from there or for that user; wait as long as the answer says.' },
+  TooManyRequests: { http: 429, retry: true, meaning: 'The token, the project or the address sends more than its rate; retry after the given time.' },
   Forbidden: { http: 403, retry: false, meaning: 'A limit or a rule forbids it.' },
   QuotaExceeded: { http: 403, retry: false, meaning: 'A quota of the project does not allow it; the message says which, and with what numbers.' },
   TooLarge: { http: 413, retry: false, meaning: 'The message or body exceeds its limit.' },

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { BatonError, type ErrorCode, toError } from '../../actors/kernel/errors.ts'
 import { isFault } from './bodies.ts'
-import { credentialsFor } from './credentials.ts'
+import { credentialsFor, trustAuthority } from './credentials.ts'
 import { type Guard, isRecord, isText } from './guards.ts'
 
 /** The first of Nova's microversions that knows `networks: none`. */
@@ -13,6 +13,7 @@ const MICROVERSION = 'compute 2.37'
 const REQUEST_TIMEOUT_MS = 60_000
 const RETRY_FOR_MS = 15_000
 const RETRY_MAX_WAIT_MS = 2000
+const AGAIN: ReadonlySet<ErrorCode> = new Set(['Unavailable', 'Overloaded', 'Moved', 'TooManyRequests'])
 
 export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
@@ -101,6 +102,7 @@ async function once(endpoint: string, method: string, path: string, options: Req
     ...(body === null ? {} : { 'content-type': 'application/json' }),
     ...options.headers,
   }
+  await trustAuthority(endpoint)
   let response: Response
   try {
     response = await fetch(url, { method, headers, body, signal })
@@ -135,7 +137,7 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   404: 'NotFound',
   409: 'Conflict',
   413: 'TooLarge',
-  429: 'Overloaded',
+  429: 'TooManyRequests',
   502: 'Unavailable',
   503: 'Unavailable',
   504: 'DeadlineExceeded',
@@ -160,7 +162,7 @@ async function patiently<T>(repeatable: boolean, attempt: () => Promise<T>): Pro
     try {
       return await attempt()
     } catch (error) {
-      const again = error instanceof BatonError && (error.code === 'Unavailable' || error.code === 'Overloaded' || error.code === 'Moved')
+      const again = error instanceof BatonError && AGAIN.has(error.code)
       const pauseMs = again ? Math.min(RETRY_MAX_WAIT_MS, error.retryAfterMs ?? waitMs) : 0
       if (!repeatable || !again || Date.now() + pauseMs > until) throw error
       await delay(pauseMs)

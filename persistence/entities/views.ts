@@ -16,6 +16,8 @@ export const InstanceEntity = defineEntity({
   indexes: [
     { name: 'instance_created', properties: ['createdAt', 'id'] },
     { name: 'instance_live', properties: ['createdAt', 'id'], where: 'not deleted' },
+    { name: 'instance_project', properties: ['project', 'createdAt', 'id'], where: 'not deleted' },
+    { name: 'instance_name', properties: ['name', 'createdAt', 'id'], where: 'not deleted' },
     { name: 'instance_host', properties: ['host'], where: 'host is not null' },
     { name: 'instance_reservation', properties: ['reservation'], where: 'reservation is not null' },
   ],

@@ -30,6 +30,7 @@ import { fakeKeyPairs } from './fake-key-pairs.ts'
 import { sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
 import { fakeQuotas } from './fake-quotas.ts'
+import { host as hostOf } from './placement.ts'
 
 type Method = keyof ClusterApi
 
@@ -85,26 +86,8 @@ export function createFakeApi(): FakeApi {
     [image.id, image],
     ['other', { ...image, id: 'other', name: 'other' }],
   ])
-  const host: HostBody = {
-    id: 'c1',
-    state: 'up',
-    enabled: true,
-    disabledReason: null,
-    mode: 'enabled',
-    operation: null,
-    driver: 'fake',
-    vcpus: 8,
-    ramMb: 8192,
-    diskGb: 100,
-    vcpusUsed: 2,
-    ramMbUsed: 128,
-    diskGbUsed: 2,
-    claims: 2,
-    pid: 41,
-    version: '0.1.0',
-    createdAt: now,
-    stateSince: now,
-  }
+  const room = { vcpus: 8, ramMb: 8192, diskGb: 100, vcpusUsed: 2, ramMbUsed: 128, diskGbUsed: 2 }
+  const host = hostOf('c1', { ...room, claims: 2, pid: 41, version: '0.1.0', createdAt: now, stateSince: now })
   const hosts = new Map<string, HostBody>([
     ['c1', host],
     ['c2', { ...host, id: 'c2', state: 'down', enabled: false, mode: 'disabled', disabledReason: 'disk' }],
@@ -198,7 +181,7 @@ export function createFakeApi(): FakeApi {
   const healthy: DoctorBody = { at: now, tookMs: 3, findings: [], leftOff: 0, unseen: [], looked: NOTHING_SEEN, repairs: [] }
 
   const real: ClusterApi = {
-    ...fakePlacement({ flavors, hosts, now: () => now }),
+    ...fakePlacement({ flavors, hosts, instances, now: () => now }),
     createInstances: async args => create(args),
     getInstance: async ({ id }) => found(instances, 'Instance', id),
     listInstances: async ({ name, vmState, host, project, changed, sort, deleted = false, ...rest }) =>

@@ -64,6 +64,7 @@ async function questions({ face, as }: World): Promise<Question[]> {
     return { name: `POST action ${action}`, method: 'POST', url: `${SERVERS}/${instance}/action`, body: { [action]: null } }
   })
   const limits = { name: 'GET limits?tenant_id', method: 'GET', url: '/compute/v2.1/limits?tenant_id=demo-id' }
+  const usages = { name: 'GET placement/usages?project_id', method: 'GET', url: '/placement/usages?project_id=demo-id' }
   const forced = { name: 'POST servers zone:host', method: 'POST', url: SERVERS, body: tiny({ availability_zone: 'nova:h1' }) }
   const onHost = { name: 'POST servers host', method: 'POST', url: SERVERS, body: tiny({ host: 'h1' }) }
   return [
@@ -73,6 +74,7 @@ async function questions({ face, as }: World): Promise<Question[]> {
     ...all,
     ...actions,
     limits,
+    usages,
     forced,
     { name: 'POST action unheard-of', method: 'POST', url: `${SERVERS}/${instance}/action`, body: { foo: 1 } },
   ]
@@ -85,7 +87,9 @@ const NEWER: readonly (readonly [string, number])[] = [
 ]
 
 /** A version in which there is such a path. */
-const versionFor = (name: string) => ({ 'openstack-api-version': `compute 2.${NEWER.find(([path]) => name.endsWith(path))?.[1] ?? 52}` })
+const versionFor = (name: string) => ({
+  'openstack-api-version': `compute 2.${NEWER.find(([path]) => name.endsWith(path))?.[1] ?? 52}, placement latest`,
+})
 
 /** One line for each question: what everybody gets. */
 async function matrix(rules: readonly string[] = []): Promise<string[]> {

@@ -8,6 +8,8 @@ export interface Readiness {
   readonly ready: boolean
   /** Why not, for people; empty when ready. */
   readonly reasons: readonly string[]
+  /** This node is about to end: it still answers, and wants no new clients. */
+  readonly leaving?: boolean
 }
 
 export interface HttpContext {
@@ -30,4 +32,7 @@ export const USER = 'default'
 
 export const COMPUTE = '/compute/v2.1'
 export const IMAGE = '/image/v2'
+export const PLACEMENT = '/placement'
+/** Whether a URL's path, or the pattern of a route, is Placement's. */
+export const isPlacement = (path: string): boolean => /^\/placement(?:[/?]|$)/.test(path)
 export const BATON = '/baton/v1'

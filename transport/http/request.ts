@@ -16,10 +16,11 @@ const PLAIN_ID = /^[^\p{Cc}\p{Cs}/]{1,255}$/u
 
 /** Where the client reached us, for links: scheme and host, without a slash at the end. */
 export function originOf(request: FastifyRequest): string {
-  const host = request.headers.host
-  if (host !== undefined && HOST.test(host)) return `http://${host}`
+  // Behind a balancer that is trusted, how the client spoke to that.
+  const { host, protocol } = request
+  if (host !== undefined && HOST.test(host)) return `${protocol}://${host}`
   const { localAddress = '127.0.0.1', localPort = 80 } = request.socket
-  return `http://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
+  return `${protocol}://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
 }
 
 export function checkProject(what: string, name: string): string {

@@ -82,6 +82,7 @@ export async function serverChanges(client: Client): Promise<void> {
   await refuses('server resize --flavor nothing deux', /No Flavor found|could not be found|No flavor with a name or ID/i)
   await refuses(`server create --flavor tiny --image nothing --nic none three`, /nothing/)
   await shows('server image create --name kept --wait deux', image => has(image, { name: 'kept' }))
+  await does('image delete kept')
   await does('server delete --wait deux')
 }
 

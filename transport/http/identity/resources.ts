@@ -116,6 +116,24 @@ function fieldsOf(kind: keyof typeof SHAPES, given: Readonly<Record<string, unkn
   }
 }
 
+const SCHEMA_OF: Readonly<Record<Value, object>> = {
+  text: { type: ['string', 'null'], maxLength: TEXT_MAX },
+  texts: { type: ['array', 'null'], maxItems: MAX_TAGS, items: { type: 'string', maxLength: 255 } },
+}
+
+/** What `fieldsOf` takes, for readers of the OpenAPI document. */
+function describedBody(kind: keyof typeof SHAPES, creating: boolean): object {
+  const { attributes, needsName } = SHAPES[kind]
+  const fields = Object.entries(attributes).map(([marked, value]) => [marked.replace('!', ''), SCHEMA_OF[value]] as const)
+  const needed = Object.keys(attributes).flatMap(marked => (marked.endsWith('!') ? [marked.slice(0, -1)] : []))
+  const text = { type: 'string', maxLength: TEXT_MAX }
+  const properties = { name: text, enabled: { type: 'boolean' }, domain_id: { type: ['string', 'null'] }, ...Object.fromEntries(fields) }
+  const secret = kind === 'user' ? { password: { type: ['string', 'null'] } } : {}
+  const required = creating ? [...(needsName ? ['name'] : []), ...needed] : []
+  const one = { type: 'object', required, properties: { ...properties, ...secret } }
+  return { type: 'object', required: [WORDS[kind][0]], properties: { [WORDS[kind][0]]: one } }
+}
+
 function whereOf(kind: keyof typeof SHAPES, query: unknown): Where {
   const asked = query as Record<string, unknown>
   return Object.fromEntries(
@@ -147,7 +165,7 @@ export function resourceRoutes(app: FastifyInstance, gate: IdentityGate): void {
         request,
       )
     })
-    app.post(path, async (request, reply) => {
+    app.post(path, { config: { describedBody: describedBody(kind, true) } }, async (request, reply) => {
       const given = innerOf(request, one)
       // The id of a region is chosen by who makes it.
       const id = kind === 'region' && typeof given.id === 'string' && given.id !== '' ? given.id : HEX_ID()
@@ -161,7 +179,7 @@ export function resourceRoutes(app: FastifyInstance, gate: IdentityGate): void {
       const found = await api.read({ kind, id: checkedId(kind, request.params.id) })
       return { [one]: resourceView(found, originOf(request)) }
     })
-    app.patch<{ Params: { id: string } }>(`${path}/:id`, async request => {
+    app.patch<{ Params: { id: string } }>(`${path}/:id`, { config: { describedBody: describedBody(kind, false) } }, async request => {
       const id = checkedId(kind, request.params.id)
       if (kind === 'endpoint') await provideRegion(innerOf(request, one))
       const changed = await api.update({ kind, id, fields: fieldsOf(kind, innerOf(request, one), false) })

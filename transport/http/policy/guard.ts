@@ -85,12 +85,13 @@ export function guardRoutes(app: FastifyInstance, { api, gate, rules: overrides 
 
   async function ownerOf(request: FastifyRequest, about: About | undefined, claims: Claims): Promise<Owner | null> {
     const { id = '' } = request.params as { id?: string }
-    const asked = request.query as { subject?: string; instance?: string }
+    const asked = request.query as { subject?: string; instance?: string; project_id?: string }
     // An admin may do anything to anybody's: nobody needs to be asked whose it is.
     if (about === undefined) return {}
     if (about === 'project') return { project: id }
     if (about === 'user') return { user: id }
     if (about === 'subject?') return typeof asked.subject === 'string' ? ownerOfInstance(asked.subject) : null
+    if (about === 'project_id?') return typeof asked.project_id === 'string' ? { project: asked.project_id } : null
     if (about === 'instance?') return typeof asked.instance === 'string' ? ownerOfInstance(asked.instance) : null
     if (isAdmin(claims)) return {}
     if (about === 'instance') return ownerOfInstance(id)

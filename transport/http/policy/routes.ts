@@ -1,8 +1,8 @@
 /** Which rule stands before which path, and whose thing the path is about. */
-import { BATON, COMPUTE, IMAGE } from '../context.ts'
+import { BATON, COMPUTE, IMAGE, PLACEMENT } from '../context.ts'
 
-/** Where a request says what it is about. `instance?` means: in the query, and without it the rule `otherwise` applies. */
-export type About = 'instance' | 'operation' | 'group' | 'image' | 'disk' | 'project' | 'user' | 'subject?' | 'instance?'
+/** Where a request says what it is about. With `?` it means: in the query, and without it the rule `otherwise` applies. */
+export type About = 'instance' | 'operation' | 'group' | 'image' | 'disk' | 'project' | 'user' | 'subject?' | 'instance?' | 'project_id?'
 
 export interface RouteRule {
   readonly rule: string
@@ -21,6 +21,14 @@ const instance = { about: 'instance' } as const
 const open = rule(PUBLIC)
 
 const V3 = '/identity/v3'
+
+const METHODS = { list: 'GET', show: 'GET', create: 'POST', update: 'PUT', delete: 'DELETE' } as const
+
+/** Placement's rules, of the actions under a path. */
+function under(path: string, name: string, actions: Readonly<Record<string, readonly (keyof typeof METHODS)[]>>): Record<string, RouteRule> {
+  const rows = Object.entries(actions).flatMap(([rest, list]) => list.map(action => [`${METHODS[action]} ${path}${rest}`, action] as const))
+  return Object.fromEntries(rows.map(([row, action]) => [row, rule(`placement:${name}:${action}`)]))
+}
 
 /** Reads, writes and the like of one kind of thing, by path and method. */
 function crud(path: string, name: string): Record<string, RouteRule> {
@@ -53,7 +61,9 @@ function grants(place: string): Record<string, RouteRule> {
 
 export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   ...Object.fromEntries(
-    ['/', '/compute', COMPUTE, '/image', '/image/versions', '/identity', V3, '/healthz', '/readyz', '/metrics'].map(path => [`GET ${path}`, open]),
+    ['/', '/compute', COMPUTE, '/image', '/image/versions', PLACEMENT, '/openapi.json', '/identity', V3, '/healthz', '/readyz', '/metrics'].map(
+      path => [`GET ${path}`, open],
+    ),
   ),
 
   [`GET ${COMPUTE}/servers`]: nova('servers:index', { list: { all: 'os_compute_api:servers:index:get_all_tenants' } }),
@@ -162,6 +172,23 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`DELETE ${COMPUTE}/os-assisted-volume-snapshots/:id`]: nova('os-assisted-volume-snapshots:delete'),
   [`GET ${COMPUTE}/extensions`]: nova('extensions'),
   [`GET ${COMPUTE}/extensions/:alias`]: nova('extensions'),
+
+  ...under(`${PLACEMENT}/resource_providers`, 'resource_providers', { '': ['list', 'create'], '/:id': ['show', 'update', 'delete'] }),
+  ...under(`${PLACEMENT}/resource_providers/:id/inventories`, 'resource_providers:inventories', {
+    '': ['list', 'create', 'update', 'delete'],
+    '/:name': ['show', 'update', 'delete'],
+  }),
+  ...under(`${PLACEMENT}/resource_providers/:id/traits`, 'resource_providers:traits', { '': ['list', 'update', 'delete'] }),
+  ...under(`${PLACEMENT}/resource_providers/:id/aggregates`, 'resource_providers:aggregates', { '': ['list', 'update'] }),
+  ...under(`${PLACEMENT}/resource_providers/:id/allocations`, 'resource_providers:allocations', { '': ['list'] }),
+  ...under(`${PLACEMENT}/resource_classes`, 'resource_classes', { '': ['list', 'create'], '/:name': ['show', 'update', 'delete'] }),
+  ...under(`${PLACEMENT}/traits`, 'traits', { '': ['list'], '/:name': ['show', 'update', 'delete'] }),
+  ...under(`${PLACEMENT}/allocations`, 'allocations', { '/:id': ['list', 'update', 'delete'] }),
+  ...under(`${PLACEMENT}/allocation_candidates`, 'allocation_candidates', { '': ['list'] }),
+  [`POST ${PLACEMENT}/allocations`]: rule('placement:allocations:manage'),
+  [`POST ${PLACEMENT}/reshaper`]: rule('placement:reshaper:reshape'),
+  [`GET ${PLACEMENT}/resource_providers/:id/usages`]: rule('placement:resource_providers:usages'),
+  [`GET ${PLACEMENT}/usages`]: rule('placement:usages', { about: 'project_id?' }),
 
   [`GET ${IMAGE}/images`]: rule('get_images'),
   [`GET ${IMAGE}/images/:id`]: rule('get_image', { about: 'image' }),

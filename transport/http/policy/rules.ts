@@ -14,6 +14,7 @@ const SERVICE = 'role:service or rule:context_is_admin'
 const ANYONE = '@'
 
 const all = (rule: string, ...names: readonly string[]): Record<string, string> => Object.fromEntries(names.map(name => [name, rule]))
+const placement = (rule: string, ...names: readonly string[]) => all(rule, ...names.map(name => `placement:${name}`))
 const nova = (rule: string, ...names: readonly string[]) => all(rule, ...names.map(name => `os_compute_api:${name}`))
 
 export const RULES: Readonly<Record<string, string>> = {
@@ -56,6 +57,16 @@ export const RULES: Readonly<Record<string, string>> = {
   ...nova(MEMBER, 'os-floating-ips:add', 'os-floating-ips:remove', 'os-security-groups:add', 'os-security-groups:remove'),
   ...nova(SERVICE, 'os-server-external-events:create', 'os-assisted-volume-snapshots:create', 'os-assisted-volume-snapshots:delete'),
   ...nova(ANYONE, 'extensions'),
+  ...placement(SERVICE, 'resource_providers:list', 'resource_providers:create', 'resource_providers:show', 'resource_providers:update'),
+  ...placement(SERVICE, 'resource_providers:delete', 'resource_providers:usages', 'resource_providers:allocations:list'),
+  ...placement(SERVICE, ...['list', 'create', 'show', 'update', 'delete'].map(name => `resource_providers:inventories:${name}`)),
+  ...placement(SERVICE, ...['list', 'create', 'show', 'update', 'delete'].map(name => `resource_classes:${name}`)),
+  ...placement(SERVICE, ...['list', 'update'].map(name => `resource_providers:aggregates:${name}`)),
+  ...placement(SERVICE, ...['list', 'update', 'delete'].map(name => `resource_providers:traits:${name}`)),
+  ...placement(SERVICE, ...['list', 'show', 'update', 'delete'].map(name => `traits:${name}`)),
+  ...placement(SERVICE, ...['list', 'update', 'delete', 'manage'].map(name => `allocations:${name}`)),
+  ...placement(SERVICE, 'allocation_candidates:list', 'reshaper:reshape'),
+  ...placement('rule:project_reader_api or rule:context_is_admin or role:service', 'usages'),
   ...all(READER, 'get_image', 'get_images'),
   ...all(MEMBER, 'delete_image'),
   ...all(ADMIN, 'baton:cluster', 'baton:hosts', 'baton:doctor', 'baton:schedule', 'baton:disks:all', 'baton:operations:all', 'baton:quotas:check'),
