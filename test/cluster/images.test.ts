@@ -16,7 +16,7 @@ const SIZE = Number(process.env.BATON_IMAGE_MB ?? 24) * MB
 /** An upload that stands still from one look to the next is given up. A large one stands while a conductor is killed and others take over. */
 const LOOK_MS = SIZE > 100 * MB ? 10_000 : 1000
 const IMAGES = '/image/v2/images'
-/** The most memory that a gateway may ever have had. The goal is 200, and 2 GB with both conductors killed took 228 of it, 177 of them its start. */
+/** The most memory that a gateway may ever have had. The goal is 200; 2 GB took 228 before the young generation of gateways was made small. */
 const GATEWAY_MB = 240
 
 const images = suite('images')
