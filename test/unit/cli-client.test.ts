@@ -7,11 +7,13 @@ import { join, resolve } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { main } from '../../bin/main.ts'
 import { shown } from '../support/hooks.ts'
 import { createFace, type TestFace } from '../support/http.ts'
 
 const BATON = resolve(import.meta.dirname, '../../bin/baton')
 const folder = mkdtempSync(join(tmpdir(), 'baton-cli-'))
+process.chdir(folder)
 let face: TestFace
 let endpoint = ''
 
@@ -40,9 +42,43 @@ test.after(
   }),
 )
 
+/** What a command of this process wrote, and its exit code; a process of its own would take ten times as long. One at a time. */
 async function baton(args: string, env: Record<string, string> = {}): Promise<Outcome> {
-  const clean = { ...process.env, BATON_DATA: undefined, BATON_DEBUG: undefined }
-  const child = spawn(BATON, args.split(' '), { cwd: folder, env: { ...clean, BATON_ENDPOINT: endpoint, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const before = process.env
+  const [out, err] = [capture(process.stdout), capture(process.stderr)]
+  process.env = { ...cleanEnv(), ...env }
+  try {
+    const code = await main(args.split(' '), '0.0.0')
+    return { code, out: out.text(), err: err.text() }
+  } finally {
+    process.env = before
+    process.exitCode = undefined
+    out.release()
+    err.release()
+  }
+}
+
+/** Takes what is written to a stream, which is no terminal meanwhile. */
+function capture(stream: NodeJS.WriteStream) {
+  const { write, isTTY } = stream
+  const written: string[] = []
+  stream.isTTY = false
+  stream.write = (chunk: string | Uint8Array) => {
+    written.push(String(chunk))
+    return true
+  }
+  const release = (): void => {
+    stream.write = write
+    stream.isTTY = isTTY
+  }
+  return { text: () => written.join(''), release }
+}
+
+const cleanEnv = () => ({ ...process.env, BATON_DATA: undefined, BATON_DEBUG: undefined, BATON_ENDPOINT: endpoint })
+
+/** The same as a process of its own. */
+async function spawned(args: string, env: Record<string, string> = {}): Promise<Outcome> {
+  const child = spawn(BATON, args.split(' '), { cwd: folder, env: { ...cleanEnv(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   children.add(child)
   const outcome = { out: '', err: '' }
   child.stdout.on('data', chunk => {
@@ -104,7 +140,7 @@ test('an instance is created, by names, and listed', async () => {
 })
 
 test('--wait shows each step in plain lines on stderr and the result on stdout', async () => {
-  const [waited] = await Promise.all([baton('instance create web --flavor tiny --image fake --wait'), finishAll(1)])
+  const [waited] = await Promise.all([spawned('instance create web --flavor tiny --image fake --wait'), finishAll(1)])
   assert.is(waited.code, 0, waited.err)
   assert.match(waited.err, /^web {2}do-it …\nweb {2}do-it ✓ .*\nweb {2}build done in /)
   assert.match(waited.out, /web +ACTIVE/)
@@ -331,8 +367,8 @@ test('a cluster that refuses for a while is asked again; with --json errors are 
 
 test('the endpoint comes from --data and cluster.json; nobody there is exit code 5', async () => {
   writeFileSync(join(folder, 'cluster.json'), JSON.stringify({ endpoint }))
-  assert.is((await baton('node list --data .', { BATON_ENDPOINT: 'http://127.0.0.1:1' })).code, 0)
-  const unreachable = await baton('node list', { BATON_ENDPOINT: 'http://127.0.0.1:1' })
+  assert.is((await spawned('node list --data .', { BATON_ENDPOINT: 'http://127.0.0.1:1' })).code, 0)
+  const unreachable = await spawned('node list', { BATON_ENDPOINT: 'http://127.0.0.1:1' })
   assert.is(unreachable.code, 5)
   assert.match(unreachable.err, /^baton node list: no cluster answers at http:\/\/127\.0\.0\.1:1.*\n {2}Start one with `baton up`/)
   assert.is((await baton('node list', { BATON_ENDPOINT: 'here' })).code, 2)
