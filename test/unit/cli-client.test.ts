@@ -1,17 +1,14 @@
 /** The client side of the CLI over real HTTP: the gateway's own server, with a cluster in memory behind it. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { main } from '../../bin/main.ts'
+import { type Outcome, runHere, runSpawned } from '../support/command.ts'
 import { shown } from '../support/hooks.ts'
 import { createFace, type TestFace } from '../support/http.ts'
 
-const BATON = resolve(import.meta.dirname, '../../bin/baton')
 const folder = mkdtempSync(join(tmpdir(), 'baton-cli-'))
 process.chdir(folder)
 let face: TestFace
@@ -29,68 +26,9 @@ test.before.each(
 test.after.each(shown(() => face.app.close()))
 test.after(shown(() => rmSync(folder, { recursive: true })))
 
-interface Outcome {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-const children = new Set<ChildProcess>()
-test.after(
-  shown(() => {
-    for (const child of children) child.kill('SIGKILL')
-  }),
-)
-
-/** What a command of this process wrote, and its exit code; a process of its own would take ten times as long. One at a time. */
-async function baton(args: string, env: Record<string, string> = {}): Promise<Outcome> {
-  const before = process.env
-  const [out, err] = [capture(process.stdout), capture(process.stderr)]
-  process.env = { ...cleanEnv(), ...env }
-  try {
-    const code = await main(args.split(' '), '0.0.0')
-    return { code, out: out.text(), err: err.text() }
-  } finally {
-    process.env = before
-    process.exitCode = undefined
-    out.release()
-    err.release()
-  }
-}
-
-/** Takes what is written to a stream, which is no terminal meanwhile. */
-function capture(stream: NodeJS.WriteStream) {
-  const { write, isTTY } = stream
-  const written: string[] = []
-  stream.isTTY = false
-  stream.write = (chunk: string | Uint8Array) => {
-    written.push(String(chunk))
-    return true
-  }
-  const release = (): void => {
-    stream.write = write
-    stream.isTTY = isTTY
-  }
-  return { text: () => written.join(''), release }
-}
-
-const cleanEnv = () => ({ ...process.env, BATON_DATA: undefined, BATON_DEBUG: undefined, BATON_ENDPOINT: endpoint })
-
-/** The same as a process of its own. */
-async function spawned(args: string, env: Record<string, string> = {}): Promise<Outcome> {
-  const child = spawn(BATON, args.split(' '), { cwd: folder, env: { ...cleanEnv(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-  children.add(child)
-  const outcome = { out: '', err: '' }
-  child.stdout.on('data', chunk => {
-    outcome.out += chunk
-  })
-  child.stderr.on('data', chunk => {
-    outcome.err += chunk
-  })
-  const [code] = await once(child, 'close')
-  children.delete(child)
-  return { ...outcome, code: typeof code === 'number' ? code : null }
-}
+const variables = (env: Record<string, string>) => ({ BATON_DATA: undefined, BATON_DEBUG: undefined, BATON_ENDPOINT: endpoint, ...env })
+const baton = (args: string, env: Record<string, string> = {}): Promise<Outcome> => runHere(args, variables(env))
+const spawned = (args: string, env: Record<string, string> = {}): Promise<Outcome> => runSpawned(args, variables(env))
 
 /** Ends the operations of an instance as soon as the gateway was asked for one of them. */
 async function finishAll(count: number, fault?: Parameters<TestFace['fake']['finish']>[1]): Promise<void> {
