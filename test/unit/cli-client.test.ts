@@ -84,6 +84,18 @@ test('--wait shows each step in plain lines on stderr and the result on stdout',
   assert.match(waited.out, /web +ACTIVE/)
 })
 
+test('--wait waits for a build that has not begun when the request is answered', async () => {
+  face.fake.pretend('listOperations', [])
+  const waiting = baton('instance create web --flavor tiny --image fake --wait')
+  const looks = (): number => face.fake.calls.filter(c => c.method === 'listOperations').length
+  for (let i = 0; looks() < 2 && i < 1000; i++) await new Promise(resolve => setTimeout(resolve, 5))
+  assert.ok(looks() >= 2, 'it looks again')
+  face.fake.heal('listOperations')
+  const [waited] = await Promise.all([waiting, finishAll(1)])
+  assert.is(waited.code, 0, waited.err)
+  assert.match(waited.out, /web +ACTIVE/)
+})
+
 test('--count with --wait waits for all, and shows each', async () => {
   const [waited] = await Promise.all([baton('instance create web --flavor tiny --image fake --count 3 --wait --json'), finishAll(3)])
   assert.is(waited.code, 0, waited.err)
