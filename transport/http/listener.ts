@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { faultBody, requestIdHeaders } from './errors.ts'
 import type { HttpLimits } from './limits.ts'
@@ -37,7 +37,8 @@ export function createListener(limits: HttpLimits, tls: TlsPair | null, handler:
 
 /** Refuses a request that has not arrived in full within so long. */
 export function limitBody({ raw }: FastifyRequest, timeoutMs: number): void {
-  if (raw.complete) return
+  // A request that was injected has no connection to wait for, and would be kept for nothing.
+  if (raw.complete || !(raw.socket instanceof Socket)) return
   const late = setTimeout(() => {
     if (!raw.complete) refuseConnection(Object.assign(new Error('the request is late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), raw.socket)
   }, timeoutMs)
