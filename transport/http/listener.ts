@@ -35,9 +35,8 @@ export function createListener(limits: HttpLimits, tls: TlsPair | null, handler:
   return server
 }
 
-/** Refuses a request that has not arrived in full within so long. */
+/** Refuses a request that has not arrived in full within so long. One that came over no socket was there as a whole. */
 export function limitBody({ raw }: FastifyRequest, timeoutMs: number): void {
-  // A request that was injected has no connection to wait for, and would be kept for nothing.
   if (raw.complete || !(raw.socket instanceof Socket)) return
   const late = setTimeout(() => {
     if (!raw.complete) refuseConnection(Object.assign(new Error('the request is late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), raw.socket)
