@@ -8,6 +8,8 @@ import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
+import type { ImageApi } from './image/body.ts'
+import type { AboutChange, InstanceAbout } from './instance/about.ts'
 import type { ListInstances } from './instance/list.ts'
 import type { TaskState, VmState } from './instance/words.ts'
 import type { Fault } from './kernel/errors.ts'
@@ -18,13 +20,16 @@ import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
+export * from './image/body.ts'
+export type { AboutChange, DiskConfig, GuestFile, InstanceAbout } from './instance/about.ts'
 export { hostnameOf } from './instance/hostname.ts'
 export * from './instance/list.ts'
 export { type TaskState, VM_STATES, type VmState } from './instance/words.ts'
 export type { KeyPairApi, KeyPairBody } from './key-pairs/body.ts'
 export type { Move, OperationBody, OperationStatus, Progress, StepRecord } from './operation/body.ts'
-export type { HostPlacement, Ratios } from './placement/amounts.ts'
+export type { HostPlacement, Ratios, Resources } from './placement/amounts.ts'
 export * from './placement/bodies.ts'
+export type { NameKind, PlacementNames } from './placement/names.ts'
 export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
 
 import type { Amounts, QuotaBody, QuotaDifference } from './kernel/quota.ts'
@@ -35,6 +40,10 @@ export interface FlavorBody {
   readonly vcpus: number
   readonly ramMb: number
   readonly diskGb: number
+  /** Disks beside the root disk, and the factor for networks of old. Absent: 0, 0 and 1. What no driver makes no instance is built of. */
+  readonly ephemeralGb?: number
+  readonly swapMb?: number
+  readonly rxtxFactor?: number
   /** Nova's extra specs: custom resources, traits, aggregate metadata and whatever else. Absent when there never were any. */
   readonly extraSpecs?: Readonly<Record<string, string>>
   /** Absent: null. */
@@ -43,30 +52,6 @@ export interface FlavorBody {
   readonly isPublic?: boolean
   readonly access?: readonly string[]
   readonly createdAt: number
-}
-
-/** Glance's words for the life of an image. */
-export type ImageStatus = 'queued' | 'active' | 'error' | 'deleted'
-
-export interface ImageBody {
-  readonly id: string
-  readonly name: string
-  readonly driver: string
-  /** 0 while it is not active. */
-  readonly sizeBytes: number
-  readonly status: ImageStatus
-  /** Who made it; null for the images that come with Baton. */
-  readonly project: string | null
-  /** The hosts that have its bytes; null for all of them. */
-  readonly hosts: readonly string[] | null
-  /** What clients read about it beside its name, such as `base_image_ref`; `trait:…` means what it means in a flavor's extra specs. */
-  readonly properties: Readonly<Record<string, string>>
-  /** The instance it is a snapshot of. */
-  readonly instance: string | null
-  readonly backupType: string | null
-  readonly fault: Fault | null
-  readonly createdAt: number
-  readonly updatedAt: number
 }
 
 /** A disk beside the one an instance boots from. It is a file of one host, and outlives the instances it is attached to. */
@@ -89,26 +74,6 @@ export interface DiskBody {
  */
 export const HA_POLICIES = ['none', 'restart-in-place', 'evacuate'] as const
 export type HaPolicy = (typeof HA_POLICIES)[number]
-
-/** A file for the guest to put in its place, in base64. */
-export interface GuestFile {
-  readonly path: string
-  readonly contents: string
-}
-
-/** What its owner says of an instance and gives to its guest. What is absent was not given. */
-export interface InstanceAbout {
-  readonly description?: string
-  /** Base64, as it was given. */
-  readonly userData?: string
-  readonly hostname?: string
-  readonly configDrive?: boolean
-  readonly files?: readonly GuestFile[]
-  /** The administrator's password as the guest has left it, encrypted with the public key of its key pair: base64. */
-  readonly password?: string
-  /** The key pair it was created with, as it was then. */
-  readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
-}
 
 /** Times are cluster time in ms since 1970. */
 export interface InstanceBody {
@@ -147,6 +112,8 @@ export interface InstanceBody {
   /** Where it was asked to be; absent when it may be anywhere. */
   readonly placement?: Placement
   readonly about?: InstanceAbout
+  /** Number of events behind this row: the newer of two copies has the larger. Absent in rows of before there was any. */
+  readonly rev?: number
 }
 
 export type InstanceAction =
@@ -256,7 +223,7 @@ export interface UpdateInstance {
   /** Whether an attached disk goes with it. Rejects `NotFound` when it is not attached. */
   readonly disk?: { readonly id: string; readonly deleteOnTermination: boolean }
   /** Only the parts given are replaced; null takes one away. */
-  readonly about?: { readonly description?: string | null; readonly hostname?: string; readonly password?: string | null }
+  readonly about?: AboutChange
 }
 
 export interface CreateInstances {
@@ -304,7 +271,7 @@ export interface EmptyHost {
   readonly requestId: string
 }
 
-export interface ClusterApi extends PlacementApi, KeyPairApi {
+export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
    * host that takes nothing, and `QuotaExceeded` when the project may not have all of them, before anything is created.
@@ -337,10 +304,6 @@ export interface ClusterApi extends PlacementApi, KeyPairApi {
   /** Rejects `Conflict` for a public flavor, or a project that has access already; `NotFound` when there is none to take away. */
   setFlavorAccess(args: { id: string; project: string; granted: boolean }): Promise<FlavorBody>
   deleteFlavor(args: { id: string }): Promise<Record<string, never>>
-  listImages(args: Page): Promise<ImageBody[]>
-  getImage(args: { id: string }): Promise<ImageBody>
-  /** Instances made from it go on. Rejects `Forbidden` for an image that comes with Baton. */
-  deleteImage(args: { id: string }): Promise<Record<string, never>>
   listDisks(args: Page & { instance?: string }): Promise<DiskBody[]>
   getDisk(args: { id: string }): Promise<DiskBody>
   /** Rejects `Conflict` while it is attached. */

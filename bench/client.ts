@@ -13,12 +13,13 @@ export interface BenchClient {
   close(): void
 }
 
-export function benchClient(endpoint: string, serversPath: string, sockets: number): BenchClient {
+/** `more` are headers of every request. */
+export function benchClient(endpoint: string, serversPath: string, sockets: number, more: Record<string, string> = {}): BenchClient {
   const agent = new Agent({ keepAlive: true, maxSockets: sockets })
 
   const send: BenchClient['send'] = (method, path, body) =>
     new Promise((resolve, reject) => {
-      const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+      const headers = body === undefined ? more : { 'content-type': 'application/json', ...more }
       const call = request(`${endpoint}${path}`, { method, agent, headers }, reply => {
         let text = ''
         reply.setEncoding('utf8').on('data', part => {

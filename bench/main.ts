@@ -10,6 +10,9 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   moves: async () => (await import('./moves.ts')).bench,
   takeover: async () => (await import('./takeover.ts')).bench,
   schedule: async () => (await import('./schedule.ts')).bench,
+  api: async () => (await import('./api.ts')).bench,
+  list: async () => (await import('./list.ts')).bench,
+  tokens: async () => (await import('./tokens.ts')).bench,
   idle: async () => (await import('./idle.ts')).bench,
 }
 

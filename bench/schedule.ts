@@ -3,10 +3,11 @@
  * reference is one naive pass that only reads the numbers of every host; the goal is 5 ms. The costliest demand names a zone,
  * traits, aggregate metadata, a server group and neighbours.
  */
-import type { AggregateBody, HostBody } from '../actors/api.ts'
+import type { HostBody } from '../actors/api.ts'
 import { ANYWHERE, type Demand } from '../actors/scheduler/demand.ts'
 import { createScheduler, type Scheduler } from '../actors/scheduler/scheduler.ts'
 import { schedulerSettings } from '../actors/scheduler/settings.ts'
+import { aggregate, DEFAULTS, offering } from '../test/support/placement.ts'
 import { type BenchResult, percentile, result } from './result.ts'
 
 const HOSTS = 1000
@@ -15,44 +16,14 @@ const DECISIONS = 2000
 const WARM_UP = 500
 const GOAL_MS = 5
 
-const DEFAULTS = { ratios: { vcpu: 4, ram: 1, disk: 1 }, reserved: { vcpus: 0, ramMb: 0, diskGb: 0 } }
 const TRAITS = ['CUSTOM_SSD', 'HW_CPU_X86_AVX2', 'CUSTOM_DRIVER_FAKE']
 
 function host(i: number): HostBody {
   // Some hosts hold more than others, so that weights differ.
   const claims = (INSTANCES / HOSTS) * (0.5 + (i % 11) / 10)
-  return {
-    id: `compute-${i}`,
-    state: 'up',
-    enabled: true,
-    disabledReason: null,
-    mode: 'enabled',
-    operation: null,
-    driver: 'fake',
-    vcpus: 32,
-    ramMb: 65_536,
-    diskGb: 2000,
-    vcpusUsed: claims,
-    ramMbUsed: claims * 2048,
-    diskGbUsed: claims * 20,
-    claims,
-    pid: 1,
-    version: '0',
-    createdAt: 0,
-    stateSince: 0,
-    placement: { ...DEFAULTS, custom: { CUSTOM_FPGA: 4 }, customUsed: {}, traits: TRAITS },
-  }
+  const room = { vcpus: 32, ramMb: 65_536, diskGb: 2000, vcpusUsed: claims, ramMbUsed: claims * 2048, diskGbUsed: claims * 20 }
+  return { ...offering(`compute-${i}`, TRAITS, { CUSTOM_FPGA: 4 }), ...room, claims }
 }
-
-const aggregate = (id: number, hosts: readonly string[], metadata: AggregateBody['metadata']): AggregateBody => ({
-  id,
-  uuid: `${id}`,
-  name: `${id}`,
-  hosts,
-  metadata,
-  createdAt: 0,
-  updatedAt: 0,
-})
 
 const PLAIN: Demand = { ...ANYWHERE, vcpus: 1, ramMb: 2048, diskGb: 20, driver: 'fake' }
 const COSTLY: Demand = {

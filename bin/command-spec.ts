@@ -24,6 +24,7 @@ export const CONFIG = option('--config <file>', 'configuration file (default bat
 export const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the embedded one')
 export const DRIVER = option('--driver <name>', 'auto, fake or process')
 export const PORT = option('--port <port>', 'port of the REST API (default 8774)')
+export const AUTH = option('--auth <mode>', 'token (default): requests need a token; none: whoever reaches the API may do anything')
 export const ID = option('--id <id>', 'name of the node in the cluster')
 export const JSON_OUT = option('--json', 'print JSON with stable field names')
 export const CLIENT = [JSON_OUT, option('--endpoint <url>', 'the API (default BATON_ENDPOINT, or the cluster of the data folder)'), DATA]

@@ -1,9 +1,49 @@
 /** The commands about images, disks and interfaces. */
 import { CLIENT, type CommandSpec, option, WAIT } from './command-spec.ts'
 
+const IMAGE_FIELDS = [
+  option('--visibility <who>', 'public, private, shared or community (default shared)'),
+  option('--protected <yes|no>', 'whether it is kept from being deleted'),
+  option('--property <items>', 'key=value, several separated by commas'),
+  option('--tags <tags>', 'all tags, separated by commas'),
+  option('--min-disk <gb>', 'least disk of a flavor that boots it, in GB'),
+  option('--min-ram <mb>', 'least memory of such a flavor, in MiB'),
+]
+
 export const DEVICE_COMMANDS: readonly CommandSpec[] = [
   { path: 'image list', about: 'list images', options: CLIENT, load: async () => (await import('./commands/image.ts')).list },
   { path: 'image show', args: '<image>', about: 'show one image', options: CLIENT, load: async () => (await import('./commands/image.ts')).show },
+  {
+    path: 'image create',
+    about: 'register an image, and upload its bytes',
+    options: [
+      option('--name <name>', 'name of the image'),
+      option('--file <path>', 'its bytes; without, it is queued until somebody uploads them'),
+      ...IMAGE_FIELDS,
+      option('--disk-format <format>', 'raw, qcow2, iso … (default raw)'),
+      ...CLIENT,
+    ],
+    load: async () => (await import('./commands/image-data.ts')).create,
+  },
+  {
+    path: 'image set',
+    args: '<image>',
+    about: 'change what is said of an image',
+    options: [
+      option('--name <name>', 'the new name'),
+      ...IMAGE_FIELDS,
+      option('--unset <properties>', 'properties to take away, separated by commas'),
+      ...CLIENT,
+    ],
+    load: async () => (await import('./commands/image-data.ts')).set,
+  },
+  {
+    path: 'image save',
+    args: '<image>',
+    about: 'download the bytes of an image, and compare them with its digest',
+    options: [option('--file <path>', 'where to; a file that is there already is not written over'), ...CLIENT],
+    load: async () => (await import('./commands/image-data.ts')).save,
+  },
   {
     path: 'image delete',
     args: '<image>',

@@ -14,6 +14,8 @@ const QUOTAS: Readonly<Record<'show' | 'set' | 'reset' | 'check', readonly [abou
       option('--server-groups <n>', 'server groups'),
       option('--server-group-members <n>', 'members of one server group'),
       option('--key-pairs <n>', 'key pairs'),
+      option('--image-count-total <n>', 'images, snapshots included'),
+      option('--image-size-total <mb>', 'bytes of all images, in MiB'),
       option('--force', 'also below what is used'),
     ],
   ],

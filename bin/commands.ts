@@ -3,7 +3,22 @@
  * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
  */
 import type { Handler, Options } from './call.ts'
-import { CLIENT, CONFIG, type CommandSpec, DATA, DATABASE, DRIVER, ID, JSON_OUT, type OptionSpec, option, PAGE, PORT, WAIT } from './command-spec.ts'
+import {
+  AUTH,
+  CLIENT,
+  CONFIG,
+  type CommandSpec,
+  DATA,
+  DATABASE,
+  DRIVER,
+  ID,
+  JSON_OUT,
+  type OptionSpec,
+  option,
+  PAGE,
+  PORT,
+  WAIT,
+} from './command-spec.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
 import { HOST_COMMANDS } from './commands-host.ts'
 import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
@@ -43,6 +58,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       DRIVER,
       DATA,
       PORT,
+      AUTH,
       DATABASE,
       option('--detach', 'return when the cluster is ready; it goes on in the background'),
       CONFIG,
@@ -90,6 +106,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     about: 'show the health of the cluster, and whether it needs another conductor',
     options: CLIENT,
     load: async () => (await import('./commands/status.ts')).status,
+  },
+  {
+    path: 'top',
+    about: 'watch nodes, shards, queues, operations, hosts and instances live; keys sort, filter and drill; once when not on a terminal',
+    options: [option('--view <name>', 'overview, nodes, shards, queues, operations, hosts or instances'), ...CLIENT],
+    load: async () => (await import('./commands/top.ts')).top,
+  },
+  {
+    path: 'events',
+    about: 'show what instances, operations, hosts and conductors do, as it happens',
+    options: [
+      option('--follow', 'until Ctrl-C'),
+      option('--seconds <n>', 'or for so long (default 10)'),
+      option('--subject <id>', 'only about this instance, with its operations, or this host'),
+      option('--kind <kind>', 'only of actors of this kind: instance, operation, host …'),
+      ...CLIENT,
+    ],
+    load: async () => (await import('./commands/events.ts')).events,
   },
   {
     path: 'doctor',

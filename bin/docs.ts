@@ -1,7 +1,9 @@
-/** `npm run docs`: writes the reference tables into README.md, docs/states.md and docs/nova-api.md. */
+/** `npm run docs`: writes the reference tables into README.md, docs/states.md, docs/nova-api.md, docs/openapi.json and docs/asyncapi.yaml. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { asyncApiDocument } from './async-api.ts'
 import { novaDocument } from './nova-document.ts'
+import { openApiText } from './openapi-document.ts'
 import { withReference } from './reference.ts'
 import { stateDocument } from './state-diagram.ts'
 
@@ -11,3 +13,5 @@ writeFileSync(file, withReference(readFileSync(file, 'utf8')))
 mkdirSync(join(root, 'docs'), { recursive: true })
 writeFileSync(join(root, 'docs', 'states.md'), stateDocument())
 writeFileSync(join(root, 'docs', 'nova-api.md'), novaDocument())
+writeFileSync(join(root, 'docs', 'openapi.json'), openApiText())
+writeFileSync(join(root, 'docs', 'asyncapi.yaml'), asyncApiDocument())

@@ -9,6 +9,7 @@ const FLAG_KEYS = {
   driver: 'driver.name',
   data: 'data.folder',
   port: 'http.port',
+  auth: 'auth.mode',
   database: 'database.url',
 } as const satisfies Record<string, ConfigKey>
 

@@ -49,6 +49,10 @@ export const VIEW_COLUMNS: Readonly<Record<ViewTable, readonly Column[]>> = {
     column('name', 'text'),
     column('project', 'text'),
     column('status', 'text'),
+    column('visibility', 'text', true),
+    column('size', 'bigint', true),
+    column('disk_format', 'text', true),
+    column('container_format', 'text', true),
     column('instance', 'text', true),
     column('backup_type', 'text', true),
     column('deleted', 'boolean'),
@@ -105,6 +109,7 @@ const ID = column('id', 'text')
 /** A column to sort by; null counts as `least`. */
 export interface SortKey {
   readonly column: string
+  readonly nullable: boolean
   readonly direction: 'asc' | 'desc'
   readonly least: string | number | boolean
 }
@@ -122,10 +127,10 @@ export function orderOf(table: ViewTable, sort: readonly Sort[] = NEWEST_FIRST):
     if (!found) throw new BatonError('BadRequest', `${table} cannot be sorted by ${JSON.stringify(name)}`)
     if (direction !== 'asc' && direction !== 'desc')
       throw new BatonError('BadRequest', `a list is sorted asc or desc, not ${JSON.stringify(direction)}`)
-    return { column: name, direction, least: LEAST[found.type] }
+    return { column: name, nullable: found.nullable, direction, least: LEAST[found.type] }
   })
   const direction = keys.at(-1)?.direction ?? 'desc'
-  return keys.some(({ column: name }) => name === 'id') ? keys : [...keys, { column: 'id', direction, least: '' }]
+  return keys.some(({ column: name }) => name === 'id') ? keys : [...keys, { column: 'id', nullable: false, direction, least: '' }]
 }
 
 /** The number of rows to answer with. Throws `BadRequest` when it is no positive whole number. */

@@ -63,8 +63,14 @@ export function createViews(connector: Connector, orm: () => Promise<Orm>): View
             )
           })
         }
-        for (const { column, direction } of order) {
-          select = select.orderBy(db.dynamic.ref(column), ob => (direction === 'asc' ? ob.asc().nullsFirst() : ob.desc().nullsLast()))
+        for (const { column, nullable, direction } of order) {
+          const isAscending = direction === 'asc'
+          select = select.orderBy(db.dynamic.ref(column), ob => {
+            const plain = isAscending ? ob.asc() : ob.desc()
+            // Where to put nulls is said only where there can be some: said elsewhere, no index has that order and the whole table is sorted.
+            if (!nullable) return plain
+            return isAscending ? plain.nullsFirst() : plain.nullsLast()
+          })
         }
         return select.limit(limit).execute()
       })

@@ -5,6 +5,8 @@ import { ACTIONS } from '../actors/instance/states.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
 import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../actors/kernel/quota.ts'
 import { checkRequester } from '../actors/kernel/requester.ts'
+import { NAME_KINDS } from '../actors/placement/names.ts'
+import { IMAGE_CHECKS } from './images/checks.ts'
 
 const id = text(256)
 const requestId = text(128)
@@ -32,6 +34,9 @@ const checkAbout = checkObject({
   description: optional(text(255)),
   userData: optional(text(65_535)),
   hostname: optional(text(255)),
+  accessIPv4: optional(text(15)),
+  accessIPv6: optional(text(64)),
+  diskConfig: optional(anyOf('AUTO', 'MANUAL')),
   configDrive: optional(flag),
   files: optional(listOf(checkObject({ path: text(255), contents: text(16_384, 0) }), 100)),
   keyPair: optional(checkObject({ name: text(255), type: text(8), publicKey: text(65_535) })),
@@ -122,15 +127,15 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     vcpus: size,
     ramMb: size,
     diskGb: size,
+    ephemeralGb: optional(size),
+    swapMb: optional(size),
     description: optional(text(65_535)),
     isPublic: optional(flag),
   }),
   describeFlavor: checkObject({ id }),
   setFlavorAccess: checkObject({ id, project: projectName, granted: flag }),
   deleteFlavor: byId,
-  listImages: checkObject(page),
-  getImage: byId,
-  deleteImage: byId,
+  ...IMAGE_CHECKS,
   listDisks: checkObject({ ...page, instance: optional(id) }),
   getDisk: byId,
   deleteDisk: byId,
@@ -164,7 +169,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   listHosts: checkObject(page),
   getHost: byId,
   setHostEnabled: checkObject({ id, enabled: flag, reason: optional(text(255)) }),
-  configureHost: checkObject({ id, custom: optional(record), addTraits: names, removeTraits: names }),
+  configureHost: checkObject({ id, generation: optional(time), custom: optional(record), addTraits: names, removeTraits: names }),
   listAggregates: record,
   getAggregate: checkObject({ id: aggregate }),
   createAggregate: checkObject({ uuid: id, name: text(255), zone: optional(text(255)) }),
@@ -184,6 +189,10 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   }),
   deleteGroup: byId,
   setFlavorSpecs: checkObject({ id, specs: record }),
+  listClaims: checkObject({ host: id, instance: optional(id) }),
+  projectUsage: checkObject({ project: projectName }),
+  placementNames: record,
+  setPlacementName: checkObject({ kind: anyOf(...NAME_KINDS), name: text(255), present: flag }),
   explainSchedule: checkObject({ flavor: id, image: optional(id), placement: optional(placement), all: optional(flag) }),
   drainHost: checkObject({ ...emptied, cold: optional(flag) }),
   undrainHost: byId,

@@ -15,6 +15,8 @@ export interface ChildSpec {
   readonly logFile: string
   /** A command before its own, which must become it: its process id is the node's. */
   readonly wrap?: readonly string[]
+  /** How long it may take to end before it is killed, ms; default `STOP_MS`. */
+  readonly stopMs?: number
 }
 
 export interface ChildOptions {
@@ -92,7 +94,7 @@ export function keepAlive(spec: ChildSpec, options: ChildOptions): Child {
       const running = child
       if (!running) return
       await new Promise<void>(resolve => {
-        const force = setTimeout(() => running.kill('SIGKILL'), STOP_MS)
+        const force = setTimeout(() => running.kill('SIGKILL'), spec.stopMs ?? STOP_MS)
         running.once('exit', () => {
           clearTimeout(force)
           resolve()

@@ -18,7 +18,6 @@ import {
   type VmState,
 } from '../actors/api.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
-import type { Env } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { Session } from '../transport/sessions.ts'
@@ -27,17 +26,17 @@ import { diskRequests } from './disk-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
 import { guestRequests } from './guest-requests.ts'
 import { hostRequests, KNOWN_HOSTS } from './host-requests.ts'
-import { createImages } from './image-requests.ts'
+import { createImages } from './images/requests.ts'
 import { instanceCreation } from './instance-creation.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
 import { keyPairRequests } from './key-pair-requests.ts'
 import type { PlacementService } from './placement.ts'
 import { placementRequests } from './placement-requests.ts'
 import { quotaRequests } from './quota-requests.ts'
-import { createQuotas } from './quotas.ts'
+import type { Quotas } from './quotas.ts'
 
 export interface ClusterApiOptions {
-  readonly env: Pick<Env, 'setTimer'>
+  readonly quotas: Quotas
   readonly views: Views
   /** The images that come with Baton, as far as some host can run them. */
   builtIn(): readonly ImageBody[]
@@ -56,8 +55,7 @@ export interface ClusterApiOptions {
 export const PAGE_LIMIT = 1000
 
 export function createClusterApi(options: ClusterApiOptions): ClusterApi {
-  const { views, call } = options
-  const quotas = createQuotas(options)
+  const { views, call, quotas } = options
 
   async function list<T>(table: ViewTable, where: ViewQuery['where'], page: Page, more: Pick<ViewQuery, 'sort' | 'changed'> = {}): Promise<T[]> {
     const limit = Math.min(page.limit ?? PAGE_LIMIT, PAGE_LIMIT)
@@ -192,10 +190,13 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
         return { state: 'disabled' }
       }
       if (node.role === 'gateway') throw new BatonError('Conflict', `${id} is a gateway and has nothing to hand over; stop it with SIGTERM`)
-      if (options.members().filter(m => m.state === 'alive').length < 2) {
+      const members = options.members()
+      if (members.filter(m => m.state === 'alive').length < 2) {
         throw new BatonError('Conflict', `${id} is the only conductor; start another before it is drained`)
       }
-      await call('node', id, 'drain', {})
+      const incarnation = members.find(m => m.nodeId === id && (m.state === 'alive' || m.state === 'draining'))?.incarnation
+      if (incarnation === undefined) throw new BatonError('Conflict', `${id} is ${node.state}; only a conductor that runs can be drained`)
+      await call('node', id, 'drain', { incarnation })
       return { state: 'draining' }
     },
     async listQueues() {

@@ -10,6 +10,8 @@ import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger, type Received } from '../transport/messenger.ts'
 import { createActorSystem } from './actor-system.ts'
 import type { Beat, BeatAnswer } from './host-monitor.ts'
+import { createHostUploads } from './images/host-uploads.ts'
+import type { StoreCall } from './images/pieces.ts'
 import { createDirectory } from './seeds.ts'
 import type { Guard } from './watchdog/guard.ts'
 
@@ -40,6 +42,7 @@ const PASSWORD_MS = 5_000
 
 export interface Compute {
   readonly messenger: Messenger
+  readonly toStore: StoreCall
   ready(): boolean
   queues(): QueueBody[]
   stats(): ReturnType<Hypervisor['stats']> & { guests: number }
@@ -80,7 +83,8 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     })
   }
 
-  const hypervisor = createHypervisor({ env, driver, perGuest })
+  const toStore: StoreCall = (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })
+  const hypervisor = createHypervisor({ env, driver, perGuest, uploads: createHostUploads(env, toStore, driver) })
 
   function queues(): QueueBody[] {
     const h = hypervisor.stats()
@@ -162,6 +166,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
 
   return {
     messenger,
+    toStore,
     ready: () => acknowledged,
     queues,
     stats: () => ({ ...hypervisor.stats(), guests: guestReports.length }),

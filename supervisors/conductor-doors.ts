@@ -2,14 +2,17 @@
 import type { ClusterApi } from '../actors/api.ts'
 import type { IdentityApi } from '../actors/identity/api.ts'
 import { address, parseAddress, shardOf } from '../actors/kernel/address.ts'
-import { type Check, checkObject, integer, listOf, text } from '../actors/kernel/check.ts'
+import { type Check, checkObject, integer, listOf, optional, text } from '../actors/kernel/check.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation } from '../actors/kernel/ports.ts'
 import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.ts'
+import { isFeedWanted } from '../transport/console/feed.ts'
 import type { Messenger, Received } from '../transport/messenger.ts'
 import type { ActorHost } from './actor-host.ts'
+import type { ConductorFeed } from './feed.ts'
 import { type Beat, checkBeat, type HostMonitor } from './host-monitor.ts'
 import { serveIdentity } from './identity/serve.ts'
+import type { ImageBytesService } from './images/bytes.ts'
 import type { ClusterMember } from './member.ts'
 import type { PlacementService } from './placement.ts'
 import type { SelfReport } from './self-report.ts'
@@ -25,19 +28,25 @@ export interface DoorsOptions {
   readonly monitor: HostMonitor
   readonly placement: PlacementService
   readonly storage: Storage
+  readonly imageBytes: ImageBytesService
   readonly summaries: Summaries
   readonly api: ClusterApi
   /** Undefined when this cluster has no identities. */
   readonly identity: IdentityApi | undefined
   readonly queues: SelfReport['queues']
+  readonly feed: Pick<ConductorFeed, 'wanted'>
   /** Makes sure that nothing runs on a host; undefined when nobody can. */
   readonly fence: ((host: string) => Promise<void>) | undefined
   /** Begins to hand everything over. */
+  /** Which life of the node this is. */
+  readonly incarnation: Incarnation
   drain(): void
 }
 
 const ANY = Number.MAX_SAFE_INTEGER
 const checkPing = checkObject({ incarnation: integer(1, ANY), suspects: listOf(integer(1, ANY), 1000) })
+/** Gateways and conductors of an earlier release do not say which life they mean. */
+const checkDrain = checkObject({ incarnation: optional(integer(1, ANY)) })
 const checkActor = checkObject({ actor: text(256) })
 const checkVersion = checkObject({ version: integer(0, ANY) })
 
@@ -52,7 +61,7 @@ const unknown = (what: string): never => {
 }
 
 export function createDoors(options: DoorsOptions) {
-  const { nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence, identity } = options
+  const { nodeId, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api, fence, identity, feed } = options
 
   const movedWithMap = (shard: number): BatonError =>
     new BatonError('Moved', `shard ${shard} is not served by ${nodeId}`, { details: { map: member.map() } })
@@ -63,6 +72,10 @@ export function createDoors(options: DoorsOptions) {
       return actors[method](parseAddress((args as { actor: string }).actor))
     }
     if (method !== 'drain') return unknown(`a node has no method ${method}`)
+    const { incarnation } = checked('drain', checkDrain, args) as { readonly incarnation?: number }
+    // A copy of the request may come when this node has drained, ended and been started again: it is not meant then.
+    if (incarnation !== undefined && incarnation !== options.incarnation)
+      throw new BatonError('Conflict', `${nodeId} was started again meanwhile; drain it again if that is wanted`)
     options.drain()
     return { state: 'draining' }
   }
@@ -77,6 +90,8 @@ export function createDoors(options: DoorsOptions) {
         case 'storage':
           if (from.role !== 'conductor') return unknown(`storage has no method ${method} for a ${from.role}`)
           return storage(method, args)
+        case 'image-store':
+          return imageBytes(method, args, from)
         case 'fence':
           if (from.role !== 'conductor' || !fence) return unknown(`there is no fence command for a ${from.role}`)
           return fence(String((args as { host: string }).host)).then(() => null)
@@ -107,6 +122,7 @@ export function createDoors(options: DoorsOptions) {
         const session = messenger.sessions.to(from.node)
         if (session) messenger.castTo(session, address('node', from.node), 'map', member.map())
       }
+      if (from.role === 'gateway' && method === 'feedWanted' && isFeedWanted(args)) feed.wanted(from.node, args)
       if (from.role !== 'conductor') return
       if (to.kind === 'monitor' && method === 'policyChanged') monitor.nudge(to.id)
       if (to.kind !== 'node') return

@@ -1,5 +1,6 @@
 /** What an operator may set about a conductor, in the shape in which its parts take it. */
 import type { ReconcilePolicy } from '../actors/host/policies.ts'
+import type { ImageSettings } from '../actors/image/image.ts'
 import type { Deadlines } from '../actors/operation/catalogue/index.ts'
 import type { Ratios, Resources } from '../actors/placement/amounts.ts'
 import type { ProjectSettings } from '../actors/project/project.ts'
@@ -23,6 +24,9 @@ export interface ConductorSettings {
   readonly timers?: InstanceTimers
   readonly reconcile?: ReconcilePolicy
   readonly quotas?: ProjectSettings
+  readonly images?: ImageSettings
+  /** Largest image, bytes; default: no limit. */
+  readonly imageMaxBytes?: number
   /** Left out, this cluster has no identities. */
   readonly identity?: IdentitySettings
 }

@@ -3,28 +3,14 @@
  * this very function with a simulated world. `bin/` gives it the real one.
  */
 import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
-import { diskActor } from '../actors/disk/disk.ts'
-import { BUILTIN_FLAVORS, flavorActor } from '../actors/flavor/flavor.ts'
-import { hostActor } from '../actors/host/host.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
-import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
-import { directoryActor } from '../actors/identity/directory.ts'
-import { keyringActor } from '../actors/identity/keyring.ts'
-import { imageActor } from '../actors/image/image.ts'
-import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
-import type { AnyActor, Json } from '../actors/kernel/define.ts'
+import type { Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
+import type { ImageStore } from '../actors/kernel/image-store.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
-import { NO_LIMITS } from '../actors/kernel/quota.ts'
-import { keyPairsActor } from '../actors/key-pairs/key-pairs.ts'
-import { catalogue } from '../actors/operation/catalogue/index.ts'
-import { operationActor } from '../actors/operation/operation.ts'
-import { aggregatesActor } from '../actors/placement/aggregates.ts'
 import { NOTHING } from '../actors/placement/amounts.ts'
-import { groupActor } from '../actors/placement/group.ts'
-import { type ProjectSettings, projectActor } from '../actors/project/project.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import { schedulerSettings } from '../actors/scheduler/settings.ts'
 import type { Link } from '../transport/link.ts'
@@ -36,12 +22,18 @@ import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
 import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
+import { durableActors } from './durable-actors.ts'
+import { createFeed } from './feed.ts'
 import { createHostMonitor } from './host-monitor.ts'
 import { createIdentity } from './identity/service.ts'
+import { createImageBytes } from './images/bytes.ts'
+import { usableImages } from './images/usable.ts'
 import { join } from './join.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import { createOperationLog } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
+import { plantFlavors } from './plant-flavors.ts'
+import { createQuotas } from './quotas.ts'
 import { createSelfReport } from './self-report.ts'
 import { createStorage } from './storage.ts'
 import { createSubjectTeller } from './subject-teller.ts'
@@ -61,14 +53,16 @@ export interface ConductorOptions {
   readonly engine: string
   readonly link: Link
   readonly membership: Membership
-  /** The journal writer of this incarnation. */
   /** Makes sure that nothing runs on a host any more; rejects with `FenceFailed`. Left out where there is no such command. */
   fence?(host: string): Promise<void>
+  /** The journal writer of this incarnation. */
   readonly journal: (
     incarnation: Incarnation,
   ) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
   readonly views: Views
   readonly images: readonly ImageBody[]
+  /** Where the bytes of other images are; left out, snapshots stay on their hosts and nothing can be uploaded. */
+  readonly imageStore?: ImageStore | undefined
   readonly settings: ConductorSettings
   /** Figures of the process itself (cpu, lag), for the load it reports. */
   gauges?(): Record<string, number>
@@ -92,10 +86,6 @@ export interface Conductor {
   /** Stops at once, handing nothing over. */
   stop(): Promise<void>
 }
-
-/** Longer than any request that reserves something takes: it is asked about only when whoever asked has gone. Ms. */
-export const QUOTA_CHECK_MS = 40_000
-const NO_QUOTAS: ProjectSettings = { limits: NO_LIMITS, checkMs: QUOTA_CHECK_MS }
 
 /** Time a call between actors may take before its way is looked up afresh, ms. */
 const CALL_MS = 15_000
@@ -133,25 +123,19 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     options.onFenced(error)
   }
 
-  const recovery = { parallel: settings.ha.parallel, fence: options.fence !== undefined }
-  const definitions: AnyActor[] = [
-    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
-    ...[hostActor(defaults.ratios, defaults.reserved, recovery), aggregatesActor, groupActor],
-    ...[flavorActor, imageActor, diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
-    ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
-  ]
   const logOperation = createOperationLog(env.log)
   const actors: ActorHost = createActorHost({
     env,
     system,
     journal,
-    definitions: new Map(definitions.map(d => [d.kind, d])),
+    definitions: durableActors(settings, options.fence !== undefined),
     now: clock.now,
     self,
     call: (to, method, args, timeoutMs) => messenger.call(to, method, args, { timeoutMs }),
     limits: settings.actors,
     restart: settings.restart,
-    onCommitted(actor, row) {
+    onCommitted(actor, row, events) {
+      feed.committed(actor, row, events)
       if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
       if (actor.kind === 'operation' && row) logOperation(row.body as OperationBody)
       if (actor.kind === 'host' && row) {
@@ -170,6 +154,13 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       env.log.error({ actor: addressKey(actor), reason }, 'an actor was set aside')
       tellSubject(actor, reason)
     },
+  })
+
+  const feed = createFeed({
+    env,
+    incarnation,
+    now: clock.now,
+    send: (node, batch) => messenger.cast(address('node', node), 'feed', batch),
   })
 
   const tellSubject = createSubjectTeller({
@@ -198,6 +189,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     switch (to.kind) {
       case 'scheduler':
       case 'storage':
+      case 'image-store':
       case 'api':
       case 'fence':
       case 'identity':
@@ -300,9 +292,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   })
 
   const storage = createStorage({ views: options.views, call })
+  const quotas = createQuotas({ env, call })
+  const { imageMaxBytes = Number.MAX_SAFE_INTEGER } = settings
+  const imageBytes = createImageBytes({ env, views: options.views, quotas, call, store: options.imageStore, maxBytes: imageMaxBytes })
 
   const api = createClusterApi({
-    env,
+    quotas,
     views: options.views,
     builtIn: () => usableImages(options.images, scheduler.hosts()),
     call,
@@ -332,7 +327,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const doors = createDoors({
-    ...{ nodeId, actors, messenger, member, monitor, placement, storage, summaries, api, fence: options.fence, identity: identityService },
+    ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
+    ...{ fence: options.fence, identity: identityService, feed },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })
@@ -356,6 +352,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     member.stop()
     monitor.stop()
     summaries.stop()
+    feed.stop()
     identityService?.stop()
     placement.stop()
     actors.stop()
@@ -371,24 +368,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     await stop()
     throw error
   }
-  plantFlavors()
+  plantFlavors({ env, call, isOver: () => stopped })
   identityService?.start()
 
-  /** Every new cluster has a few flavors; the actors see to it that a deleted one does not come back. */
-  function plantFlavors(): void {
-    for (const { id, ...flavor } of BUILTIN_FLAVORS) {
-      call('flavor', id, 'create', { ...flavor, builtin: true }).catch(error => {
-        if (!stopped) env.setTimer(1000, () => !stopped && plantFlavors())
-        env.log.debug({ flavor: id, fault: toFault(error) }, 'a built-in flavor is not there yet')
-      })
-    }
-  }
-
   return { incarnation, actors, messenger, member, alerts: monitor.alerts, queues: selfReport.queues, drain, leave, stop }
-}
-
-/** Images that some host here can run; all of them as long as no host has reported. */
-function usableImages(images: readonly ImageBody[], hosts: readonly HostBody[]): readonly ImageBody[] {
-  const drivers = new Set(hosts.map(h => h.driver))
-  return drivers.size === 0 ? images : images.filter(i => drivers.has(i.driver))
 }

@@ -7,6 +7,7 @@
 import { CLAIMS, UNKNOWN_GUESTS, VANISHED_GUESTS } from '../actors/host/policies.ts'
 
 import { DEFAULT_FILTERS, DEFAULT_SUBSET, DEFAULT_WEIGHERS, filtersProblem, weighersProblem } from '../actors/scheduler/settings.ts'
+import { HTTP_LIMITS } from '../transport/http/limits.ts'
 
 export interface NumberKey {
   readonly kind: 'integer' | 'number'
@@ -100,18 +101,55 @@ export const CONFIG_KEYS = {
   'cluster.computes': integer(4, 'nodes', [0, 1000], 'Compute hosts that `baton up` starts and keeps alive.'),
   'http.host': text('127.0.0.1', 'address', 'Address the gateway listens on. Only loopback without `auth.mode: token`.'),
   'http.port': integer(8774, 'TCP port', [0, 65_535], 'Port of the REST API; 0 takes a free one.'),
-  'auth.mode': choice('none', ['none', 'token'], 'Whether requests need a token of an identity; none is for one machine and its one user.'),
+  'http.tls.certFile': text(null, 'path', 'Certificate of the API (PEM, with those between it and its authority); read again when it changes.'),
+  'http.tls.keyFile': text(null, 'path', 'Its key (PEM). With both the API speaks HTTPS and nothing else, TLS 1.2 or newer.'),
+  'http.tls.caFile': text(null, 'path', 'Authority that the clients of `clouds.yaml` trust, when it is none that everybody knows.'),
+  'http.consoleOrigin': text(null, 'origin', 'Where the console is served from if not by the gateway: the one origin that CORS allows.'),
+  'http.trustedProxies': list('addresses or networks', 'Balancers whose X-Forwarded-For, -Proto and -Host are believed.'),
+  'http.maxConnections': integer(HTTP_LIMITS.maxConnections, 'connections', [1, 100_000], 'Connections of a gateway; more are closed.'),
+  'http.maxInFlight': integer(HTTP_LIMITS.maxInFlight, 'requests', [1, 100_000], 'Requests a gateway answers at once; more get 503.'),
+  'http.bodyBytes': integer(HTTP_LIMITS.bodyBytes, 'bytes', [1024, 2 ** 28], 'Size of the body of a request; more gets 413.'),
+  'http.headerBytes': integer(HTTP_LIMITS.headerBytes, 'bytes', [1024, 2 ** 20], 'Size of its headers; more gets 431.'),
+  'http.headersTimeoutMs': integer(HTTP_LIMITS.headersTimeoutMs, 'ms', [100, HOUR], 'Time in which the headers of a request must have arrived.'),
+  'http.requestTimeoutMs': integer(HTTP_LIMITS.requestTimeoutMs, 'ms', [100, HOUR], 'Time in which all of a request must have arrived.'),
+  'http.keepAliveMs': integer(
+    HTTP_LIMITS.keepAliveTimeoutMs,
+    'ms',
+    [0, HOUR],
+    'How long a connection is kept between two requests; longer than a balancer keeps it.',
+  ),
+  'http.drainDelayMs': integer(
+    0,
+    'ms',
+    [0, MINUTE],
+    'How long a gateway that ends still takes requests while /readyz says 503, for balancers to see.',
+  ),
+  'http.drainMs': integer(HTTP_LIMITS.drainMs, 'ms', [0, MINUTE], 'How long it then waits for answers that are under way.'),
+  'rate.perToken': integer(100, 'requests/s', [0, 1_000_000], 'Requests of one token to one gateway in the long run; more get 429; 0 is no limit.'),
+  'rate.perProject': integer(500, 'requests/s', [0, 1_000_000], 'The same for all tokens of one project.'),
+  'rate.perAddress': integer(1000, 'requests/s', [0, 1_000_000], 'The same for one address, or the /64 of one; see `http.trustedProxies`.'),
+  'rate.burstMs': integer(10_000, 'ms', [0, HOUR], 'Who was silent before may send at once what its rate allows in this time.'),
+  'auth.mode': choice('token', ['token', 'none'], 'Whether requests need a token of an identity; none is for one machine and its one user.'),
   'auth.tokenMs': integer(HOUR, 'ms', [MINUTE, 30 * DAY], 'Life of a token.'),
   'auth.rotateMs': integer(7 * DAY, 'ms', [MINUTE, 3650 * DAY], 'How long one key signs tokens.'),
   'policy.rules': list('rules', 'Rules over the defaults, each as `os_compute_api:servers:delete = rule:context_is_admin`.'),
   'data.folder': text('.baton', 'path', 'Folder of the embedded database, the logs and cluster.json.', 'BATON_DATA'),
   'database.url': text(null, 'URL', 'PostgreSQL to use, several hosts allowed; null starts an embedded one in the data folder.'),
+  'images.folder': text(
+    null,
+    'path',
+    'Folder of the image store, the same for all conductors and shared by their machines; null: in the data folder of `baton up`, else none.',
+  ),
+  'images.maxGb': integer(1024, 'GiB', [1, 2 ** 20], 'Largest image.'),
+  'images.uploadLookMs': integer(MINUTE, 'ms', [100, DAY], 'An upload of which nothing comes for as long is given up.'),
+  'images.cacheGb': number(20, 'GiB', [0.001, 2 ** 20], 'Room for images that a compute host has fetched; those least used go first.'),
   'driver.name': choice('auto', ['auto', 'fake', 'process'], 'What runs instances; auto takes the best that works on the host.'),
   'driver.fake.latencyMs': integer(0, 'ms', [0, HOUR], 'Time the fake driver takes for each command.'),
   'driver.fake.failureRate': number(0, 'share', [0, 1], 'Share of commands that the fake driver fails.'),
   'driver.fake.vcpus': integer(1024, 'vCPUs', [1, 65_536], 'Size of a host with the fake driver.'),
   'driver.fake.ramMb': integer(1_048_576, 'MiB', [1, 2 ** 31], 'Size of a host with the fake driver.'),
   'driver.fake.diskGb': integer(65_536, 'GiB', [1, 2 ** 31], 'Size of a host with the fake driver.'),
+  'driver.process.uploaded': choice('no', ['no', 'yes'], 'Whether the process driver runs uploaded images: scripts, with the rights of the agent.'),
   'membership.leaseMs': integer(6000, 'ms', [500, HOUR], 'Lease of a conductor, by database time; run out, it may be declared dead.'),
   'membership.renewMs': integer(1000, 'ms', [50, HOUR], 'How often a conductor renews its lease.'),
   'membership.pingMs': integer(150, 'ms', [10, MINUTE], 'How often conductors ping each other.'),
@@ -166,6 +204,8 @@ export const CONFIG_KEYS = {
   'quota.serverGroups': integer(-1, 'groups', [-1, 2 ** 31 - 1], 'The same for server groups.'),
   'quota.serverGroupMembers': integer(-1, 'instances', [-1, 2 ** 31 - 1], 'The same for the members of one server group.'),
   'quota.keyPairs': integer(100, 'key pairs', [-1, 2 ** 31 - 1], 'The same for key pairs.'),
+  'quota.images': integer(-1, 'images', [-1, 2 ** 31 - 1], 'The same for images, snapshots included.'),
+  'quota.imagesMb': integer(-1, 'MiB', [-1, 2 ** 31 - 1], 'The same for the bytes of all its images in the image store.'),
   'scheduler.vcpuRatio': number(4, 'ratio', [0.01, 1000], 'Virtual CPUs promised per CPU of a host.'),
   'scheduler.ramRatio': number(1, 'ratio', [0.01, 1000], 'Memory promised per memory of a host.'),
   'scheduler.diskRatio': number(1, 'ratio', [0.01, 1000], 'Disk promised per disk of a host.'),
@@ -188,6 +228,7 @@ export const CONFIG_ORDER: readonly (readonly [ConfigKey, ConfigKey])[] = [
   ['heartbeat.suspectMs', 'heartbeat.downMs'],
   ['heartbeat.intervalMs', 'ha.leaseMs'],
   ['membership.renewMs', 'ha.leaseMs'],
+  ['http.headersTimeoutMs', 'http.requestTimeoutMs'],
 ]
 
 type ValueOf<K> = K extends NumberKey

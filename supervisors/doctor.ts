@@ -10,6 +10,7 @@ import { FINDINGS } from '../actors/doctor/codes.ts'
 import { lostTask, noSuchHost, otherVersion, overdue, poisoned, silentHost, staleView, unownedShards } from '../actors/doctor/diagnose.ts'
 import { bySeverity, type Difference, findingOf, isWithin, keyOf } from '../actors/doctor/difference.ts'
 import type { DoctorBody, DoctorScope, RepairBody } from '../actors/doctor/report.ts'
+import { operationActorOf } from '../actors/host-operation/contract.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'
@@ -142,7 +143,8 @@ export function createDoctor(options: DoctorOptions): Pick<ClusterApi, 'diagnose
     const sampled = await Promise.all(tables.map(async table => (await sampleOf(table)).map(id => ({ table, id }))))
     await inParallel(sampled.flat(), async ({ table, id }) => {
       const before = await views.get(table, id)
-      const answer = await call(table, id, 'get', {}).then(
+      const kind = table === 'operation' ? operationActorOf(before?.columns.kind) : table
+      const answer = await call(kind, id, 'get', {}).then(
         body => ({ body }),
         error => ({ fault: toFault(error) }),
       )
@@ -151,7 +153,7 @@ export function createDoctor(options: DoctorOptions): Pick<ClusterApi, 'diagnose
       // What is set aside is a finding of its own.
       if ('fault' in answer && answer.fault.code !== 'Poisoned') unseen.push(`${table} ${id}: its actor did not answer: ${answer.fault.message}`)
       if ('fault' in answer || !before || !after || staleView('', before.body, after.body)) return
-      add(differences, staleView(`${table}/${id}`, after.body, answer.body))
+      add(differences, staleView(`${kind}/${id}`, after.body, answer.body))
     })
   }
 

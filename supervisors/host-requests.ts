@@ -1,6 +1,6 @@
 /** Requests about one host: its actor decides. */
 import type { ClusterApi, EmptyHost, HostBody, HostLease, OperationBody } from '../actors/api.ts'
-import type { HostOperationKind } from '../actors/host-operation/contract.ts'
+import { type HostOperationKind, isHostOperation, operationActorOf } from '../actors/host-operation/contract.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
@@ -32,8 +32,6 @@ const PARALLEL = 2
 /** States of hosts that are shown; those that were deleted are `gone`. */
 export const KNOWN_HOSTS = ['up', 'suspect', 'down', 'fenced'] as const
 
-const HOST_OPERATIONS: ReadonlySet<string> = new Set<HostOperationKind>(['drain', 'maintenance', 'evacuate-host'])
-
 export function hostRequests({ views, call, get }: HostRequestsOptions): Requests {
   async function getHost({ id }: { id: string }): Promise<HostBody> {
     const host = await get<HostBody>('host', id, 'host')
@@ -49,9 +47,10 @@ export function hostRequests({ views, call, get }: HostRequestsOptions): Request
   /** Operations of hosts have an actor of their own kind. */
   async function operationCall(id: string, method: string): Promise<OperationBody> {
     const row = await views.get('operation', id)
-    const ofHost = row !== null && HOST_OPERATIONS.has(String(row.columns.kind))
-    if (ofHost && method === 'force') throw new BatonError('Conflict', `a ${row.columns.kind} cannot be forced; force the migrations it has begun`)
-    return (await call(ofHost ? 'host-operation' : 'operation', id, method, {})) as OperationBody
+    const kind = row?.columns.kind
+    if (row && isHostOperation(kind) && method === 'force')
+      throw new BatonError('Conflict', `a ${kind} cannot be forced; force the migrations it has begun`)
+    return (await call(operationActorOf(kind), id, method, {})) as OperationBody
   }
 
   return {

@@ -14,7 +14,7 @@ import { address } from '../actors/kernel/address.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import { amountsOf } from '../actors/kernel/quota.ts'
 import { haPolicyOf } from '../actors/placement/specs.ts'
-import type { Quotas } from './quotas.ts'
+import { askedAgain, type Quotas } from './quotas.ts'
 
 export interface InstanceCreationOptions {
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
@@ -64,7 +64,7 @@ export function instanceCreation({ call, bootable, checkPlacement, quotas }: Ins
         await Promise.allSettled(args.ids.map(id => call('instance', id, 'abandon', back)))
       }
       taken.doubt()
-      throw error instanceof BatonError && error.code === 'StaleCommand' ? again(error.message) : error
+      throw askedAgain(error)
     }
   }
 }

@@ -18,7 +18,7 @@ import { BatonError } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
 import { amountsOf } from '../actors/kernel/quota.ts'
 import { knownDisk } from './disk-requests.ts'
-import type { Quotas } from './quotas.ts'
+import { askedAgain, type Quotas } from './quotas.ts'
 
 /** When things about an instance begin by themselves, ms. */
 export interface InstanceTimers {
@@ -74,7 +74,8 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     const { host } = await get<InstanceBody>('instance', instance, 'instance')
     if (host === null) return
     const runs = (await get<HostBody>('host', host, 'host')).driver
-    if (runs !== driver) throw new BatonError('BadRequest', `image ${name} needs the driver ${driver}, but host ${host} runs ${runs}`)
+    if (driver !== '' && runs !== driver)
+      throw new BatonError('BadRequest', `image ${name} needs the driver ${driver}, but host ${host} runs ${runs}`)
     if (hosts && !hosts.includes(host)) {
       throw new BatonError('Conflict', `image ${name} is on ${hosts.join(', ')}, but not on host ${host}, where instance ${instance} is`)
     }
@@ -143,7 +144,7 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
         return begun
       } catch (error) {
         taken?.doubt()
-        throw error
+        throw askedAgain(error)
       }
     },
     async deleteInstance({ id, force, requestId, by }) {

@@ -54,6 +54,8 @@ export interface LocalCluster {
 }
 
 const READY_MS = 60_000
+/** What a gateway needs beyond its drain until it has ended by itself. */
+const STOP_MORE_MS = 10_000
 
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
   const { config, say } = options
@@ -112,7 +114,9 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     const seeds = await endpointsFor(folder, config.cluster.conductors, options.place)
     // Chosen once, so that a gateway that is started again is where clients knew it.
     const port = config.http.port === 0 ? await freePort() : config.http.port
-    const admin = config.auth.mode === 'token' ? await prepareCredentials(folder, `http://${reachable(config.http.host)}:${port}`) : null
+    const { certFile, caFile } = config.http.tls
+    const reached = `${certFile === null ? 'http' : 'https'}://${reachable(config.http.host)}:${port}`
+    const admin = config.auth.mode === 'token' ? await prepareCredentials(folder, reached, caFile) : null
     const specs = specsOf(options, folder, url, seeds, port, admin?.password)
     const endpoint = await startAll(specs)
     const file: ClusterFile = { endpoint, pid: process.pid, conductors: seeds }
@@ -175,12 +179,13 @@ function specsOf(
   const common = configFile ? ['--config', configFile] : []
   const join_ = ['--join', seeds.join(',')]
   const { BATON_DATABASE_URL: _, BATON_BOOTSTRAP_PASSWORD: __, ...env } = process.env
-  const secrets = { BATON_DATABASE_URL: url, ...(adminPassword === undefined ? {} : { BATON_BOOTSTRAP_PASSWORD: adminPassword }) }
+  const images = { BATON_IMAGES_FOLDER: config.images.folder ?? join(folder, 'images') }
+  const secrets = { ...images, BATON_DATABASE_URL: url, ...(adminPassword === undefined ? {} : { BATON_BOOTSTRAP_PASSWORD: adminPassword }) }
   const spec = (id: string, role: ChildSpec['role'], args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildSpec => ({
     id,
     role,
     args: [role, '--id', id, ...args, ...common],
-    env: { ...env, ...more },
+    env: { ...env, BATON_AUTH_MODE: config.auth.mode, ...more },
     logFile: join(folder, 'logs', `${id}.log`),
     wrap: (place?.(id) ?? HERE).wrap,
   })
@@ -190,7 +195,7 @@ function specsOf(
     ...Array.from({ length: config.cluster.computes }, (_, i) =>
       spec(`compute-${i + 1}`, 'compute', [...join_, '--driver', config.driver.name, '--data', folder]),
     ),
-    spec('gateway-1', 'gateway', [...join_, '--port', String(port)]),
+    { ...spec('gateway-1', 'gateway', [...join_, '--port', String(port)]), stopMs: config.http.drainDelayMs + config.http.drainMs + STOP_MORE_MS },
   ]
 }
 

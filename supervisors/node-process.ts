@@ -25,7 +25,8 @@ export interface NodeProcess {
   end(why: Ending): void
 }
 
-export function runNode(log: Logger, close: (why: Ending) => Promise<void>): NodeProcess {
+/** `drainMs` bounds `close`. */
+export function runNode(log: Logger, close: (why: Ending) => Promise<void>, drainMs = DRAIN_MS): NodeProcess {
   let ending = false
 
   function end(why: Ending): void {
@@ -35,7 +36,7 @@ export function runNode(log: Logger, close: (why: Ending) => Promise<void>): Nod
     setTimeout(() => {
       log.error({}, 'stopping took too long; ending at once')
       process.exit(1)
-    }, DRAIN_MS).unref()
+    }, drainMs).unref()
     close(why).then(
       () => process.exit(0),
       error => {

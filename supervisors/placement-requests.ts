@@ -21,7 +21,8 @@ import { GROUP_SHARE, MAX_MEMBERS } from '../actors/placement/group.ts'
 import { resourcesOf } from '../actors/placement/specs.ts'
 import { zoneOfHost, zonesOf } from '../actors/placement/zones.ts'
 import type { PlacementService } from './placement.ts'
-import type { Quotas } from './quotas.ts'
+import { askedAgain, type Quotas } from './quotas.ts'
+import { resourceRequests } from './resource-requests.ts'
 
 export interface PlacementRequestsOptions {
   readonly views: Views
@@ -107,6 +108,7 @@ export function placementRequests({ views, call, explain, bootable, get, list, q
 
   return {
     checkPlacement,
+    ...resourceRequests({ call, get, list }),
     listAggregates: aggregates,
     async getAggregate({ id }) {
       const found = (await aggregates()).find(a => a.id === id)
@@ -135,9 +137,7 @@ export function placementRequests({ views, call, explain, bootable, get, list, q
         return made
       } catch (error) {
         taken.doubt()
-        // Its reservation was given up meanwhile; another will be made.
-        if (error instanceof BatonError && error.code === 'StaleCommand') throw new BatonError('Unavailable', error.message, { retryAfterMs: 1000 })
-        throw error
+        throw askedAgain(error)
       }
     },
     async deleteGroup({ id }) {

@@ -95,7 +95,7 @@ export function createPlacement({ env, system, scheduler, views, images, call }:
     return {
       ...ANYWHERE,
       ...{ vcpus, ramMb, diskGb, ...(custom ? { custom } : {}) },
-      driver: image?.driver ?? null,
+      driver: image?.driver || null,
       traits: traitsOf(extraSpecs, image?.properties),
       aggregateSpecs: aggregateSpecsOf(extraSpecs),
       zone: placement?.zone ?? null,

@@ -7,7 +7,7 @@
  *       taken.confirm()
  *     } catch (error) {
  *       taken.doubt()
- *       throw error
+ *       throw askedAgain(error)
  *     }
  *
  * Neither `confirm` nor `doubt` must arrive: without them the project asks the holders after a while. `actors/project/` tells why
@@ -15,6 +15,7 @@
  */
 import { type Address, addressKey } from '../actors/kernel/address.ts'
 import type { Env } from '../actors/kernel/env.ts'
+import { BatonError } from '../actors/kernel/errors.ts'
 import type { Amounts } from '../actors/kernel/quota.ts'
 import { CONFIRMS_MAX } from '../actors/project/project.ts'
 
@@ -31,6 +32,12 @@ export interface Quotas {
   /** Reserves so much for each holder, for all or for none. Rejects `QuotaExceeded`. */
   take(project: string, holders: readonly Address[], each: Amounts): Promise<Taken>
 }
+
+/** The reservation was given up before its holder heard of it; a request that comes again makes another. */
+export const askedAgain = (error: unknown): unknown =>
+  error instanceof BatonError && error.code === 'StaleCommand'
+    ? new BatonError('Unavailable', `${error.message}; send the request again`, { retryAfterMs: 1000 })
+    : error
 
 /** Nobody waits for a confirm, so those of so long are said together: half the commits of a project under load. */
 const CONFIRM_EVERY_MS = 100

@@ -25,6 +25,14 @@ export function preferred(shard: number, nodes: readonly string[]): string | nul
   return best
 }
 
+/** Who should have each shard. The members change seldom and the plan is made at every renewal, so the last answer is kept. */
+let seated: { readonly nodes: readonly string[]; readonly seats: readonly (string | null)[] } | null = null
+function seatsOf(nodes: readonly string[]): readonly (string | null)[] {
+  const same = seated !== null && seated.nodes.length === nodes.length && seated.nodes.every((node, i) => node === nodes[i])
+  if (!seated || !same) seated = { nodes, seats: Array.from({ length: SHARD_COUNT }, (_, shard) => preferred(shard, nodes)) }
+  return seated.seats
+}
+
 export interface ShardPlan {
   /** Shards that nobody alive owns and that should be ours. */
   readonly claim: readonly number[]
@@ -36,13 +44,13 @@ export interface ShardPlan {
 export function planShards(me: Incarnation, members: readonly Member[], map: ShardMap): ShardPlan {
   const alive = new Map(members.filter(m => m.state === 'alive' || m.state === 'draining').map(m => [m.incarnation, m]))
   const able = members.filter(m => m.state === 'alive')
-  const nodes = able.map(m => m.nodeId)
+  const seats = seatsOf(able.map(m => m.nodeId))
   const incarnationOf = new Map(able.map(m => [m.nodeId, m.incarnation]))
   const claim: number[] = []
   const release = new Map<Incarnation, number[]>()
   for (let shard = 0; shard < SHARD_COUNT; shard++) {
     const owner = map.owners[shard] ?? 0
-    const wanted = preferred(shard, nodes)
+    const wanted = seats[shard] ?? null
     const to = wanted === null ? undefined : incarnationOf.get(wanted)
     if (!alive.has(owner)) {
       if (to === me) claim.push(shard)

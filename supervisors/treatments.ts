@@ -8,6 +8,7 @@ import type { Difference } from '../actors/doctor/difference.ts'
 import type { HeldClaim } from '../actors/host/host.ts'
 import type { ReconcilePolicy } from '../actors/host/policies.ts'
 import type { GuestVerdict, Holdings } from '../actors/instance/guests.ts'
+import { parseAddress } from '../actors/kernel/address.ts'
 import type { Logger } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
@@ -50,7 +51,7 @@ export async function treat(options: TreatmentOptions, difference: Difference): 
     case 'room':
       return treatClaim(options, difference)
     case 'wake':
-      await call('operation', operation, 'get', {})
+      await call(parseAddress(subject).kind, operation, 'get', {})
       return acted('its actor is loaded')
     case 'settle':
       return settleTask(options, instance, operation)

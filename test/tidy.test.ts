@@ -1,16 +1,19 @@
 /** The repository, read by its own rules. Each rule is a pure function in test/tidy/, tested with planted violations. */
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERRORS } from '../actors/kernel/errors.ts'
+import { asyncApiDocument } from '../bin/async-api.ts'
 import { COMMANDS } from '../bin/commands.ts'
 import { novaDocument } from '../bin/nova-document.ts'
+import { openApiText } from '../bin/openapi-document.ts'
 import { withReference } from '../bin/reference.ts'
 import { stateDocument } from '../bin/state-diagram.ts'
 import { CONFIG_KEYS } from '../supervisors/config-table.ts'
 import { databaseFreeNodes, deadFiles, wayTo } from './tidy/imports.ts'
 import { layers, timeAndChance } from './tidy/layers.ts'
-import { undocumented, unknownErrors, unusedErrors, unusedKeys } from './tidy/registers.ts'
+import { namedInVain, undocumented, unknownErrors, unusedErrors, unusedKeys } from './tidy/registers.ts'
 import { longFiles, longLines, onlyTests, printing, silentHooks, unfinished } from './tidy/style.ts'
 import { readTree, type Violation } from './tidy/tree.ts'
 
@@ -22,6 +25,7 @@ const keys = Object.keys(CONFIG_KEYS)
 const ENTRIES = new Set([
   'bin/baton.ts',
   'bin/docs.ts',
+  'bin/openapi.ts',
   'test/run.ts',
   'test/sim/main.ts',
   'test/scenarios/main.ts',
@@ -64,9 +68,25 @@ test('every error, command and key stands in the README', () =>
     ...undocumented(readme, 'configuration key', keys),
   ]))
 
+test('every file that the documents name is there', () =>
+  none(
+    namedInVain(
+      files.filter(f => /^(?:[A-Z]+|docs\/.*)\.md$/.test(f.path)),
+      files,
+    ),
+  ))
+
 test('the tables of the README are those of the code (`npm run docs`)', () => assert.is(readme, withReference(readme)))
 
 test('docs/nova-api.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/nova-api.md')?.text, novaDocument()))
+
+test('docs/openapi.json is that of the code (`npm run openapi`)', () => {
+  // Not `assert.is`: the difference of two such long texts takes minutes to draw.
+  assert.ok(readFileSync(new URL('../docs/openapi.json', import.meta.url), 'utf8') === openApiText(), 'run `npm run openapi`')
+})
+
+test('docs/asyncapi.yaml is that of the code (`npm run docs`)', () =>
+  assert.is(readFileSync(resolve(import.meta.dirname, '../docs/asyncapi.yaml'), 'utf8'), asyncApiDocument()))
 
 test('docs/states.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/states.md')?.text, stateDocument()))
 

@@ -241,7 +241,7 @@ export function createMemoryNetwork(options: MemoryNetworkOptions): MemoryNetwor
         counts.malformed++
         return 'full'
       }
-      const copy = new Uint8Array(message)
+      const copy = Buffer.from(message)
       if (pipe) {
         if (!hasRoom(pipe.flights.length, pipe.bytes, message)) return refuse('full')
         put(pipe, copy)

@@ -3,6 +3,7 @@
  * with the difference, or null. What is wrong on hosts is found by `host/reconcile.ts`.
  */
 import type { HostBody, InstanceBody, NodeBody, OperationBody } from '../api.ts'
+import { isHostOperation, operationActorOf } from '../host-operation/contract.ts'
 import { SHARD_COUNT } from '../kernel/address.ts'
 import type { Difference } from './difference.ts'
 
@@ -15,9 +16,9 @@ export function overdue(operation: OperationBody, now: number): Difference | nul
   const at = steps.at(-1)?.name
   return {
     code: 'OverdueOperation',
-    subject: `operation/${id}`,
+    subject: `${operationActorOf(kind)}/${id}`,
     operation: id,
-    instance: subject,
+    ...(isHostOperation(kind) ? { host: subject } : { instance: subject }),
     since: deadlineAt,
     believed: `ended ${Math.round((now - deadlineAt) / 1000)} s ago at the latest`,
     seen: `${kind} is ${status}${at === undefined ? '' : ` at step ${at}`}`,
@@ -81,7 +82,7 @@ export const poisoned = (actor: string, node: string): Difference => ({
 
 /** What lists show of an actor, and what the actor says it is. */
 export function staleView(actor: string, view: unknown, body: unknown): Difference | null {
-  const differs = firstDifference(view, body, '')
+  const differs = firstDifference(withoutRev(view), withoutRev(body), '')
   if (!differs) return null
   const [kind, id = ''] = actor.split('/')
   return {
@@ -92,6 +93,9 @@ export function staleView(actor: string, view: unknown, body: unknown): Differen
     seen: `the actor says ${short(differs.b)}`,
   }
 }
+
+/** The number of events behind a row is the journal's to say: an actor does not know its own. */
+const withoutRev = (body: unknown): unknown => (isObject(body) ? { ...body, rev: null } : body)
 
 const short = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 80)
 

@@ -2,7 +2,12 @@
 import type { Outcome } from '../operation/contract.ts'
 
 /** `maintenance` is a drain after which the host is left alone. */
-export type HostOperationKind = 'drain' | 'maintenance' | 'evacuate-host'
+export const HOST_OPERATION_KINDS = ['drain', 'maintenance', 'evacuate-host'] as const
+export type HostOperationKind = (typeof HOST_OPERATION_KINDS)[number]
+
+/** Operations of hosts stand beside those of instances in lists, and have an actor of their own kind. */
+export const isHostOperation = (kind: unknown): kind is HostOperationKind => HOST_OPERATION_KINDS.some(known => known === kind)
+export const operationActorOf = (kind: unknown): 'operation' | 'host-operation' => (isHostOperation(kind) ? 'host-operation' : 'operation')
 
 export interface HostOperationArgs {
   readonly kind: HostOperationKind

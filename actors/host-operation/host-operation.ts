@@ -14,7 +14,7 @@ import { address } from '../kernel/address.ts'
 import { anyOf, checkObject, flag, integer, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
-import type { HostOperationArgs, HostOperationEnded } from './contract.ts'
+import { HOST_OPERATION_KINDS, type HostOperationArgs, type HostOperationEnded } from './contract.ts'
 import { again, type Item, judge, type Verdict } from './items.ts'
 import { evolve, type HostOperationEvent, type HostOperationState, INITIAL } from './progress.ts'
 
@@ -186,10 +186,13 @@ function countsOf({ active, queue, failed, moved }: HostOperationState) {
 
 function bodyOf(state: HostOperationState, id: string): OperationBody | null {
   if (state.phase === 'new') return null
-  const { kind, host, requestId, startedAt, endedAt, deadlineAt, cancelRequested, fault, outcome } = state
+  const { kind, host, requestId, startedAt, deadlineAt, cancelRequested, fault, outcome, phase } = state
   const stepState = outcome === null ? 'running' : outcome === 'done' ? 'done' : 'failed'
-  const move: StepRecord = { name: 'move', direction: 'do', state: stepState, attempt: 1, startedAt, endedAt, fault, progress: countsOf(state) }
-  const status = outcome ?? 'running'
+  const progress = countsOf(state)
+  const move: StepRecord = { name: 'move', direction: 'do', state: stepState, attempt: 1, startedAt, endedAt: state.endedAt, fault, progress }
+  // As of every operation: its end is seen when its subject knows.
+  const endedAt = phase === 'ended' ? state.endedAt : null
+  const status = phase === 'ended' && outcome ? outcome : 'running'
   return { id, kind, subject: host, requestId, status, steps: [move], plan: ['move'], startedAt, endedAt, deadlineAt, cancelRequested, fault }
 }
 
@@ -199,7 +202,7 @@ export const hostOperationActor = defineActor<HostOperationState, HostOperationC
   methods: {
     start: {
       check: checkObject({
-        kind: anyOf('drain', 'maintenance', 'evacuate-host'),
+        kind: anyOf(...HOST_OPERATION_KINDS),
         host: text(255),
         parallel: integer(1, 100),
         cold: flag,

@@ -28,12 +28,16 @@ export interface HostBody {
   readonly version: string
   readonly createdAt: number
   readonly stateSince: number
+  /** Counts changes of what it has, offers and has promised, as Placement's generation does; absent in rows from before it was counted. */
+  readonly generation?: number
   /** Absent in rows of before hosts had any. */
   readonly placement?: HostPlacement
   /** Absent in rows from before there was a policy. */
   readonly ha?: HostHa
   /** What only its monitor knows; absent in lists. */
   readonly lease?: HostLease | null
+  /** Number of events behind this row: the newer of two copies has the larger. Absent in rows of before there was any. */
+  readonly rev?: number
 }
 
 /** Guests under the HA policy on a host, and what is done about them when it is lost. */

@@ -4,7 +4,7 @@
  * (`host-operation/`), which the host has started, and which reports its end.
  */
 import type { HostMode } from '../api.ts'
-import type { HostOperationArgs, HostOperationEnded } from '../host-operation/contract.ts'
+import { HOST_OPERATION_KINDS, type HostOperationArgs, type HostOperationEnded } from '../host-operation/contract.ts'
 import { address } from '../kernel/address.ts'
 import { anyOf, checkObject, flag, integer, optional, text } from '../kernel/check.ts'
 import { accept, type Decision, type MethodSpec, refuse, type Work } from '../kernel/define.ts'
@@ -46,7 +46,7 @@ export const DUTY_METHODS: Readonly<Record<DutyCommand['method'], MethodSpec>> =
   setEnabled: { check: checkObject({ enabled: flag, reason: optional(text(255)) }) },
   empty: {
     check: checkObject({
-      kind: anyOf('drain', 'maintenance', 'evacuate-host'),
+      kind: anyOf(...HOST_OPERATION_KINDS),
       parallel: integer(1, 100),
       cold: flag,
       requestId: text(128),

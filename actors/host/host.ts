@@ -15,19 +15,7 @@ import { anyOf, checkObject, integer, listOf, optional, record, text } from '../
 import { accept, type DecideContext, type Decision, defineActor, refuse, type WorkResult } from '../kernel/define.ts'
 import { capacityOf, type HostDefaults, type HostPlacement, lacks, NOTHING, plus, type Ratios, type Resources } from '../placement/amounts.ts'
 import { decideDelete } from './delete.ts'
-import {
-  closedBecause,
-  DUTY_METHODS,
-  type Duty,
-  type DutyCommand,
-  type DutyEvent,
-  decideDuty,
-  dutyWork,
-  evolveDuty,
-  modeOf,
-  ON_DUTY,
-  shownReason,
-} from './duty.ts'
+import { closedBecause, DUTY_METHODS, type Duty, type DutyCommand, type DutyEvent, decideDuty, dutyWork, evolveDuty, ON_DUTY } from './duty.ts'
 import { HOST_ROW_LIMIT } from './limits.ts'
 import { isMarked, type Mark, marked } from './marks.ts'
 import { armedEvents, evolvePolicy, NO_POLICY, offerEvents, type Policy, type PolicyEvent } from './policy.ts'
@@ -44,6 +32,7 @@ import {
 } from './recovery.ts'
 import { decideRestore, type RestoreArgs } from './restore.ts'
 import { configured, configureProblem, DEFAULT_SETTINGS, placementOf } from './settings.ts'
+import { bodyWith } from './shown.ts'
 
 export interface Claim extends Resources {
   readonly instance: string
@@ -80,6 +69,8 @@ export interface HostActorState extends Duty {
   readonly claims: BucketMap<HeldClaim>
   readonly released: BucketMap<Mark>
   readonly used: Resources
+  /** Changes of what it has, offers and has promised; absent in states from before they were counted. */
+  readonly generation?: number
   /** These two are absent in snapshots from before there was a policy. */
   readonly policy?: Policy
   readonly recovery?: Recovery
@@ -213,9 +204,14 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
         return decideDelete(state, id)
       case 'configure': {
         if (!state.registered) return refuse('NotFound', `there is no host ${id}`)
+        const { generation = 0 } = state
+        if (command.args.generation !== undefined && command.args.generation !== generation) {
+          const message = `host ${id} has changed meanwhile: it is at generation ${generation}, not ${command.args.generation}; read it again`
+          return refuse('Conflict', message, { generation })
+        }
         const settings = configured(state.settings ?? DEFAULT_SETTINGS, command.args)
         const wrong = configureProblem(settings, state.info, state.used, command.args)
-        if (wrong) return refuse(wrong.code, `host ${id}: ${wrong.message}`)
+        if (wrong) return refuse(wrong.code, `host ${id}: ${wrong.message}`, wrong.details)
         return accept([{ type: 'configured', settings }], s => bodyOf(s, id))
       }
       case 'fence': {
@@ -309,7 +305,15 @@ function loseEvents(state: HostActorState, known: number | undefined): HostEvent
   return [...(known === undefined ? [] : armedEvents(policy, known)), { type: 'lost' }]
 }
 
-function evolve(state: HostActorState, event: HostEvent, at: number): HostActorState {
+/** Events after which a reader of inventories, traits or claims has something of the past. */
+const COUNTED: ReadonlySet<HostEvent['type']> = new Set<HostEvent['type']>(['registered', 'configured', 'claimed', 'released'])
+
+const evolve = (state: HostActorState, event: HostEvent, at: number): HostActorState => {
+  const next = evolved(state, event, at)
+  return COUNTED.has(event.type) ? { ...next, generation: (state.generation ?? 0) + 1 } : next
+}
+
+function evolved(state: HostActorState, event: HostEvent, at: number): HostActorState {
   switch (event.type) {
     case 'registered': {
       const createdAt = state.registered ? state.createdAt : at
@@ -353,41 +357,4 @@ function evolve(state: HostActorState, event: HostEvent, at: number): HostActorS
 /** Other members of a group that hold room here. A member that moves has two claims, but never two here. */
 function membersOf({ claims }: HostActorState, group: string, instance: string): number {
   return entries(claims).filter(([, held]) => held.group === group && held.instance !== instance).length
-}
-
-function bodyWith(state: HostActorState, id: string, placement: HostPlacement): HostBody {
-  return {
-    id,
-    state: state.state,
-    enabled: closedBecause(state) === null,
-    disabledReason: shownReason(state),
-    mode: modeOf(state),
-    operation: state.task?.operation ?? null,
-    driver: state.info.driver,
-    vcpus: state.info.vcpus,
-    ramMb: state.info.ramMb,
-    diskGb: state.info.diskGb,
-    vcpusUsed: state.used.vcpus,
-    ramMbUsed: state.used.ramMb,
-    diskGbUsed: state.used.diskGb,
-    claims: state.claims.size,
-    pid: state.info.pid,
-    version: state.info.version,
-    createdAt: state.createdAt,
-    stateSince: state.stateSince,
-    placement,
-    ha: haOf(state),
-  }
-}
-
-function haOf(state: HostActorState): HostBody['ha'] {
-  const { policy, recovery } = lostHost(state)
-  const stands = Object.values(recovery.asked)
-  return {
-    instances: policy.offered.length,
-    learned: policy.learned.length,
-    lostAt: recovery.lostAt,
-    evacuating: stands.filter(asked => asked.stands === 'moving').length,
-    fenceTries: recovery.fenceTries,
-  }
 }

@@ -7,9 +7,10 @@
  * (`policy.ts`) is then proved not to run, and may be evacuated; the rest of its guests may still run, and stay.
  * When it is fenced, by the command or by an operator's word, nothing runs there at all.
  *
- * At most `parallel` instances of one host are on their way at a time. Each instance is asked to evacuate, and asked again,
- * less and less often, until it says that it has gone or does not want to. A host that comes back ends all that; evacuations
- * under way go on, for their guests were stopped. A host that is lost again and again is given more time to come back each time.
+ * At most `parallel` instances of one host are on their way at a time. Each instance is asked to evacuate, and asked again until it
+ * says that it has gone or does not want to: every 2 s while it is on its way, less and less often while it cannot. A host that comes
+ * back ends all that; evacuations under way go on, for their guests were stopped. A host that is lost again and again is given more
+ * time to come back each time.
  */
 import type { HostState } from '../api.ts'
 import { address } from '../kernel/address.ts'
@@ -55,10 +56,16 @@ const FLAP_BASE_MS = seconds(30)
 const FLAP_CAP_MS = minutes(15)
 const ASK_BASE_MS = seconds(1)
 const ASK_CAP_MS = seconds(60)
+/** One that is on its way holds a place that others wait for: its end is looked for soon, and then this often. */
+const LOOK_BASE_MS = 250
+const LOOK_CAP_MS = seconds(2)
 const FENCE_BASE_MS = seconds(5)
 const FENCE_CAP_MS = minutes(5)
 
 const backoff = (baseMs: number, capMs: number, tries: number): number => Math.min(capMs, baseMs * 2 ** Math.min(tries, 20))
+
+const pauseMs = (stands: Asked['stands'], tries: number): number =>
+  stands === 'moving' ? Math.min(LOOK_CAP_MS, Math.round(LOOK_BASE_MS * 1.5 ** Math.min(tries, 20))) : backoff(ASK_BASE_MS, ASK_CAP_MS, tries)
 
 export function evolveRecovery(recovery: Recovery, event: RecoveryEvent, at: number): Recovery {
   switch (event.type) {
@@ -141,7 +148,7 @@ export function recoveryResult(host: LostHost, { key, ok, value }: WorkResult, n
   const before = recovery.asked[instance]?.tries ?? 0
   if (what !== 'evacuate' || tries !== String(before)) return null
   const stands = ok ? standsOf(value) : 'busy'
-  return { type: 'evacuationAsked', instance, stands, notBefore: now + backoff(ASK_BASE_MS, ASK_CAP_MS, before) }
+  return { type: 'evacuationAsked', instance, stands, notBefore: now + pauseMs(stands, before) }
 }
 
 const standsOf = (value: unknown): Asked['stands'] => {

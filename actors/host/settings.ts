@@ -43,6 +43,7 @@ export function configured(before: HostSettings, change: Change): HostSettings {
 interface Problem {
   readonly code: ErrorCode
   readonly message: string
+  readonly details?: Readonly<Record<string, unknown>>
 }
 
 const wrong = (message: string): Problem => ({ code: 'BadRequest', message })
@@ -75,7 +76,8 @@ function customProblem(settings: HostSettings, used: Resources, change: Change):
       return wrong(`${name} must be a whole number from 0 to ${MAX_AMOUNT}, not ${amount}`)
     }
     const inUse = used.custom?.[name] ?? 0
-    if (amount < inUse) return { code: 'Conflict', message: `${inUse} ${name} are in use, so it cannot have ${amount}; move instances away first` }
+    if (amount < inUse)
+      return { code: 'Conflict', message: `${inUse} ${name} are in use, so it cannot have ${amount}; move instances away first`, details: { inUse } }
   }
   return Object.keys(settings.custom).length > MAX_NAMES ? wrong(`it has more than ${MAX_NAMES} custom resources`) : null
 }
@@ -109,5 +111,6 @@ export function placementOf(
     custom: settings.custom,
     customUsed: used.custom ?? {},
     traits: [...new Set([...driverTraits, ...settings.traits])].sort(),
+    reported: driverTraits,
   }
 }

@@ -3,6 +3,7 @@
  * it does the thing once. Guests outlive the agent: a driver finds them again in `list` after a restart.
  */
 import type { Json } from '../kernel/define.ts'
+import type { MadeImage } from './images.ts'
 import type { MigrationDriver } from './migration.ts'
 
 export type PowerState = 'running' | 'paused' | 'suspended' | 'shutdown' | 'crashed'
@@ -137,6 +138,10 @@ export interface HypervisorDriver {
   snapshot?(instance: string, order: number, image: string): Promise<{ readonly sizeBytes: number }>
   /** Takes a snapshot back: the image is gone and no older command makes it again. Fine when neither image nor guest is there. */
   discardSnapshot?(instance: string, order: number, image: string): Promise<void>
+  /** The bytes of such an image. Rejects `DriverFault` when it is not here. */
+  openImage?(image: string): Promise<MadeImage>
+  /** Images that guests here need as long as they exist, beside those that come with Baton. */
+  imagesInUse?(): Promise<readonly string[]>
   /** Bytes of an image or disk that nobody needs any more; those that are not there are fine. */
   removeImage?(image: string): Promise<void>
   removeDisk?(disk: string): Promise<void>

@@ -11,6 +11,7 @@ import { checkObject, flag, integer, listOf, text } from '../kernel/check.ts'
 import type { Env } from '../kernel/env.ts'
 import { BatonError, type ErrorCode, isTransient } from '../kernel/errors.ts'
 import type { Devices, GuestSpec, HypervisorDriver, PowerState } from './driver.ts'
+import type { ImageUploads } from './images.ts'
 import { isMigrationMethod, MIGRATION_CHECKS, performMigration } from './migration.ts'
 
 export const HYPERVISOR_LIMITS = {
@@ -80,11 +81,20 @@ const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   snapshot: checkObject({ ...common, image: short }),
   discardSnapshot: checkObject({ ...common, image: short }),
   removeImage: checkObject({ image: short }),
+  uploadImage: checkObject({ image: short, upload: text(128), waitMs: integer(0, 60_000) }),
   removeDisk: checkObject({ disk: short }),
 }
 
-export function createHypervisor(options: { env: Env; driver: HypervisorDriver; perGuest: PerGuest }): Hypervisor {
-  const { env, driver, perGuest } = options
+export interface HypervisorOptions {
+  readonly env: Env
+  readonly driver: HypervisorDriver
+  readonly perGuest: PerGuest
+  /** Left out where there is no way to the image store. */
+  readonly uploads?: ImageUploads
+}
+
+export function createHypervisor(options: HypervisorOptions): Hypervisor {
+  const { env, driver, perGuest, uploads } = options
   /** Newest rank obeyed of each guest, oldest entry first. */
   const newest = new Map<string, { order: number; answer: unknown; fault: BatonError | null }>()
   const waiting = new Map<string, number[]>()
@@ -116,6 +126,10 @@ export function createHypervisor(options: { env: Env; driver: HypervisorDriver; 
         return driver.setPassword?.(String(args.instance), String(args.password)) ?? unsupported('set a password of')
       case 'removeImage':
         return driver.removeImage?.(String(args.image)) ?? unsupported('remove an image of')
+      case 'uploadImage':
+        return (
+          uploads?.look({ image: String(args.image), upload: String(args.upload), waitMs: Number(args.waitMs) }) ?? unsupported('upload an image of')
+        )
       case 'removeDisk':
         return driver.removeDisk?.(String(args.disk)) ?? unsupported('remove a disk of')
       default:

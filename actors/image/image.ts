@@ -1,77 +1,97 @@
 /**
- * An image made from an instance: a snapshot or a backup. The operation that makes it says when it begins (`create`) and when its
- * bytes are there (`activate`), or takes it back (`discard`).
+ * An image: what is said of it, and whether its bytes are there.
  *
- * The bytes are on the host where the instance was: until there is an image service they are nowhere else, so `hosts` is part of the
- * image, and an instance is built from it on those hosts. To remove them is work of the image itself: a host that is away is asked
- * until it has obeyed.
+ * Bytes come in one of two ways. A client registers an image and uploads them (`register`, `beginUpload`, `finishUpload`); or an operation
+ * makes one of an instance (`create`), and the instance's host uploads them, or keeps them where there is no image store (`activate`).
+ * They are there from one commit to the next: the image is `active` with size and digests, or it is not.
  *
- * An operation may end without a word (its deadline came while a host was silent). So an image that is not active after a while
- * looks what its operation came to; none waits for ever.
+ * Whoever uploads may die without a word. So an image that is `saving` looks at what the store has of the upload: when that has not
+ * changed from one look to the next, the upload is given up and the image is `queued` again, free for another. An image that its
+ * operation makes looks what the operation came to. To remove bytes that nobody needs, from the store or from a host, is work of the
+ * image itself: who is away is asked until he has obeyed.
  */
-import type { ImageBody, ImageStatus, OperationBody } from '../api.ts'
-import { address } from '../kernel/address.ts'
-import { checkObject, integer, optional, record, text } from '../kernel/check.ts'
+import { address, addressKey } from '../kernel/address.ts'
+import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
-import type { Fault } from '../kernel/errors.ts'
+import type { OperationBody } from '../operation/body.ts'
+import { asked, evolveHolding, HOLDS, isPast, settledBy, settleWork, taking } from '../project/holding.ts'
+import { aboutOf, type ImageAbout, type ImageBytes, MEMBER_STATUSES, type MemberStatus, VISIBILITIES } from './body.ts'
+import { ABSENT, amountsOf, bodyOf, type Changes, type Definition, evolveImage, type ImageEvent, type ImageState, needsOf } from './model.ts'
 
-/** Pause between two looks at the operation, ms. */
-const LOOK_MS = 60_000
-/** Pauses between requests to a host to remove the bytes, ms: longer each time. */
-const REMOVE_BASE_MS = 1000
-const REMOVE_CAP_MS = 600_000
+/** Projects that one image can be offered to. */
+const MEMBERS_MAX = 128
+const TAGS_MAX = 128
+const PROPERTIES_MAX = 128
 
-type Definition = Pick<ImageBody, 'name' | 'driver' | 'project' | 'properties' | 'instance' | 'backupType'> & {
-  /** Who makes it, and where. */
-  readonly operation: string
-  readonly host: string
+export interface ImageSettings {
+  /** Pause between two looks at an upload, ms: one that stands still for as long is given up. */
+  readonly uploadLookMs: number
 }
 
-interface ImageState {
-  readonly status: ImageStatus | 'absent'
-  readonly image: Definition | null
-  readonly sizeBytes: number
-  readonly fault: Fault | null
-  /** Cluster time of the next look at the operation, ms; looks so far; and whether one is under way. */
-  readonly lookAt: number
-  readonly looks: number
-  readonly looking: boolean
-  /** Whether its host may still have bytes to be removed, how often it was asked, and when it is asked next. */
-  readonly removing: { readonly attempt: number; readonly at: number } | null
-  readonly createdAt: number
-  readonly updatedAt: number
+export const IMAGE_DEFAULTS: ImageSettings = { uploadLookMs: 60_000 }
+
+interface Registration extends Partial<ImageAbout> {
+  readonly name: string
+  readonly project: string
+  readonly driver: string
+  readonly properties: Readonly<Record<string, string>>
+  readonly requestId: string
+  readonly quota?: number
 }
+
+type MemberCommand =
+  | { readonly method: 'addMember' | 'removeMember'; readonly args: { readonly member: string } }
+  | { readonly method: 'setMember'; readonly args: { readonly member: string; readonly status: MemberStatus } }
 
 type ImageCommand =
-  | { readonly method: 'create'; readonly args: Definition }
+  | { readonly method: 'create'; readonly args: Definition & { readonly quota?: number } }
+  | { readonly method: 'register'; readonly args: Registration }
+  | { readonly method: 'update'; readonly args: Changes }
+  | { readonly method: 'beginUpload'; readonly args: { readonly upload: string; readonly sizeBytes?: number | null; readonly quota?: number } }
+  | { readonly method: 'finishUpload'; readonly args: ImageBytes & { readonly quota?: number } }
+  | { readonly method: 'failUpload'; readonly args: { readonly upload: string } }
+  | MemberCommand
   | { readonly method: 'activate'; readonly args: { readonly operation: string; readonly sizeBytes: number } }
   | { readonly method: 'discard'; readonly args: { readonly operation: string } }
-  | { readonly method: 'delete' | 'get'; readonly args: unknown }
+  | { readonly method: 'holds'; readonly args: { readonly project: string; readonly number?: number } }
+  | { readonly method: 'delete' | 'get' | 'deactivate' | 'reactivate'; readonly args: unknown }
   | { readonly method: '@result'; readonly args: WorkResult }
   | { readonly method: '@timer'; readonly args: unknown }
 
-type ImageEvent =
-  | { readonly type: 'created'; readonly image: Definition }
-  | { readonly type: 'activated'; readonly sizeBytes: number }
-  | { readonly type: 'failed'; readonly fault: Fault }
-  | { readonly type: 'deleted' }
-  | { readonly type: 'lookBegun' }
-  /** The operation goes on. */
-  | { readonly type: 'looked' }
-  | { readonly type: 'removed' }
-  | { readonly type: 'removeFailed' }
-
 type D = Decision<ImageState, ImageEvent>
 
-function decide(state: ImageState, command: ImageCommand, { id }: DecideContext): D {
-  const reply = (s: ImageState) => bodyOf(s, id)
+const isGone = ({ status }: ImageState): boolean => status === 'absent' || status === 'deleted'
+
+/** States of before there were uploads lack what is new. */
+const whole = (state: ImageState): ImageState => (state.about ? state : { ...ABSENT, ...state, about: aboutOf(state.image ?? {}) })
+
+function decide(older: ImageState, command: ImageCommand, { id, now }: DecideContext): D {
+  const state = whole(older)
+  const reply = (s: ImageState) => bodyOf(whole(s), id)
   const gone = refuse('NotFound', `there is no image ${id}`)
   switch (command.method) {
     case 'create': {
-      if (state.status === 'absent') return accept([{ type: 'created', image: command.args }], reply)
-      if (state.image?.operation === command.args.operation && state.status === 'queued') return accept([], reply)
-      return refuse('Conflict', `the id ${id} was used for an image already; choose another`)
+      const { quota, ...image } = command.args
+      if (state.status === 'absent') {
+        if (quota !== undefined && isPast(state.holding, quota)) return refuse('StaleCommand', `what was reserved for image ${id} was given up`)
+        return accept([...taking(state.holding, quota, amountsOf(0)), { type: 'created', image }], reply)
+      }
+      if (state.image?.operation === image.operation && state.status === 'queued') return accept([], reply)
+      return used(id)
     }
+    case 'register':
+      return decideRegister(state, command.args, id)
+    case 'update': {
+      if (isGone(state)) return gone
+      const wrong = tooMany(state, command.args)
+      return wrong ? refuse('TooLarge', wrong) : accept([{ type: 'updated', changes: command.args }], reply)
+    }
+    case 'beginUpload':
+      return isGone(state) ? gone : decideBegin(state, command.args, id)
+    case 'finishUpload':
+      return isGone(state) ? gone : decideFinish(state, command.args, id)
+    case 'failUpload':
+      return accept(state.status === 'saving' && state.upload?.id === command.args.upload ? [{ type: 'uploadFailed' }] : [])
     case 'activate': {
       const { operation, sizeBytes } = command.args
       if (state.image?.operation !== operation || state.status === 'deleted' || state.status === 'error') return gone
@@ -83,130 +103,262 @@ function decide(state: ImageState, command: ImageCommand, { id }: DecideContext)
         return accept([{ type: 'deleted' }])
       return accept([])
     case 'delete':
-      if (state.status === 'absent' || state.status === 'deleted') return gone
-      if (state.status === 'queued') {
-        return refuse('Conflict', `image ${id} is being made by operation ${state.image?.operation}; wait for its end, or cancel it`)
+      if (isGone(state)) return gone
+      if (state.about.protected) return refuse('Forbidden', `image ${id} is protected and cannot be deleted; take the protection away first`)
+      if (state.image?.operation && (state.status === 'queued' || state.status === 'saving')) {
+        return refuse('Conflict', `image ${id} is being made by operation ${state.image.operation}; wait for its end, or cancel it`)
       }
       return accept([{ type: 'deleted' }])
+    case 'deactivate':
+    case 'reactivate':
+      return isGone(state) ? gone : decideActive(state, command.method, id)
+    case 'addMember':
+    case 'setMember':
+    case 'removeMember':
+      return isGone(state) ? gone : decideMember(state, command, id)
     case 'get':
-      return state.status === 'absent' || state.status === 'deleted' ? gone : accept([], reply)
+      return isGone(state) ? gone : accept([], reply)
+    case 'holds': {
+      const { project, number } = command.args
+      if (state.image && state.image.project !== project) return accept([], () => ({ held: null }))
+      return accept(number === undefined ? [] : asked(state.holding, number), s => ({ held: s.holding?.amounts ?? null }))
+    }
     case '@timer':
-      return accept(state.status === 'queued' && !state.looking ? [{ type: 'lookBegun' }] : [])
+      return accept((state.status === 'queued' || state.status === 'saving') && !state.looking ? [{ type: 'lookBegun' }] : [])
     case '@result':
-      return decideResult(state, command.args)
+      return decideResult(state, command.args, id, now)
   }
+}
+
+const used = (id: string): D => refuse('Conflict', `the id ${id} was used for an image already; choose another`)
+
+function decideRegister(state: ImageState, args: Registration, id: string): D {
+  const { requestId, quota, name, project, driver, properties, ...about } = args
+  const reply = (s: ImageState) => bodyOf(s, id)
+  const taken = taking(state.holding, quota, amountsOf(0))
+  if (state.status !== 'absent') return state.requestId === requestId && state.status !== 'deleted' ? accept(taken, reply) : used(id)
+  if (quota !== undefined && isPast(state.holding, quota)) return refuse('StaleCommand', `what was reserved for image ${id} was given up`)
+  const wrong = tooMany(state, { setProperties: properties, ...(about.tags ? { tags: about.tags } : {}) })
+  if (wrong) return refuse('TooLarge', wrong)
+  const image = { name, project, driver, properties, instance: null, backupType: null, operation: null, host: null }
+  return accept([...taken, { type: 'registered', image, about: aboutOf({ ...about, project }), requestId }], reply)
+}
+
+/** What would be more of than an image may have, or null. */
+function tooMany({ image, about }: ImageState, { setProperties = {}, tags, addTags = [] }: Changes): string | null {
+  const properties = new Set([...Object.keys(image?.properties ?? {}), ...Object.keys(setProperties)]).size
+  if (properties > PROPERTIES_MAX) return `an image has at most ${PROPERTIES_MAX} properties, not ${properties}`
+  const all = new Set([...(tags ?? about.tags), ...addTags]).size
+  return all > TAGS_MAX ? `an image has at most ${TAGS_MAX} tags, not ${all}` : null
+}
+
+function decideBegin(
+  state: ImageState,
+  { upload, sizeBytes = null, quota }: { upload: string; sizeBytes?: number | null; quota?: number },
+  id: string,
+): D {
+  const { status, image, about } = state
+  const reply = (s: ImageState) => bodyOf(s, id)
+  const taken = taking(state.holding, quota, amountsOf(sizeBytes ?? 0))
+  if (status === 'saving' && state.upload?.id === upload) return accept(taken, reply)
+  if (status === 'saving') return refuse('Conflict', `image ${id} is being uploaded already; wait for the end of that`)
+  if (status !== 'queued') return refuse('Conflict', `image ${id} is ${status}; bytes can be uploaded once, while it is queued`)
+  if (image?.operation && image.operation !== upload) return refuse('Conflict', `image ${id} is being made by operation ${image.operation}`)
+  if (state.discarding?.uploads.includes(upload)) return refuse('Conflict', `this upload of image ${id} was given up; begin another`)
+  if (about.containerFormat === null || about.diskFormat === null) {
+    return refuse('BadRequest', `image ${id} needs a container_format and a disk_format before its bytes are uploaded`)
+  }
+  return accept([...taken, { type: 'uploadBegun', upload, sizeBytes }], reply)
+}
+
+function decideFinish(state: ImageState, { quota, ...bytes }: ImageBytes & { quota?: number }, id: string): D {
+  const reply = (s: ImageState) => bodyOf(s, id)
+  const taken = taking(state.holding, quota, amountsOf(bytes.sizeBytes))
+  if (state.bytes?.upload === bytes.upload) return accept(taken, reply)
+  if (state.status !== 'saving' || state.upload?.id !== bytes.upload) {
+    return refuse('Conflict', `this upload of image ${id} was given up meanwhile: it had stood still for too long; upload it again`)
+  }
+  return accept([...taken, { type: 'uploaded', bytes }], reply)
+}
+
+function decideActive({ status }: ImageState, method: 'deactivate' | 'reactivate', id: string): D {
+  const [from, to] = method === 'deactivate' ? (['active', 'deactivated'] as const) : (['deactivated', 'active'] as const)
+  const reply = (s: ImageState) => bodyOf(s, id)
+  if (status === to) return accept([], reply)
+  if (status !== from) return refuse('Conflict', `image ${id} is ${status}; it must be ${from} to be ${to}`)
+  return accept([{ type: to === 'active' ? 'reactivated' : 'deactivated' }], reply)
+}
+
+function decideMember(state: ImageState, command: MemberCommand, id: string): D {
+  const { member } = command.args
+  const isMember = Object.hasOwn(state.members, member)
+  const reply = (s: ImageState) => bodyOf(s, id)
+  if (command.method === 'addMember') {
+    if (state.about.visibility !== 'shared') {
+      return refuse('Forbidden', `image ${id} is ${state.about.visibility}; only a shared image has members`)
+    }
+    if (isMember) return refuse('Conflict', `project ${member} is a member of image ${id} already`)
+    if (Object.keys(state.members).length >= MEMBERS_MAX) return refuse('TooLarge', `an image has at most ${MEMBERS_MAX} members`)
+    return accept([{ type: 'memberSet', member, status: 'pending' }], reply)
+  }
+  if (!isMember) return refuse('NotFound', `project ${member} is no member of image ${id}`)
+  return accept([command.method === 'setMember' ? { type: 'memberSet', ...command.args } : { type: 'memberRemoved', member }], reply)
 }
 
 const lookKey = ({ looks }: ImageState): string => `look:${looks}`
 const removeKey = (attempt: number): string => `remove:${attempt}`
+const discardKey = (attempt: number): string => `discard:${attempt}`
 
-function decideResult(state: ImageState, { key, ok, value, fault }: WorkResult): D {
+function decideResult(state: ImageState, result: WorkResult, id: string, now: number): D {
+  const { key, ok, value, fault } = result
+  const settled = settledBy(state.holding, needsOf(state), result, now)
+  if (settled) return accept(settled)
   if (state.removing && key === removeKey(state.removing.attempt)) {
     // A driver that has no images has none of this one either.
     return accept([{ type: ok || fault?.code === 'DriverUnsupported' ? 'removed' : 'removeFailed' }])
   }
-  if (state.status !== 'queued' || key !== lookKey(state)) return accept([])
+  if (state.discarding && key === discardKey(state.discarding.attempt)) {
+    return accept([ok ? { type: 'discarded', upload: state.discarding.uploads[0] ?? '' } : { type: 'discardFailed' }])
+  }
+  if ((state.status !== 'queued' && state.status !== 'saving') || key !== lookKey(state)) return accept([])
+  return accept([state.image?.operation ? operationSeen(result) : uploadSeen(state, value, ok, id)])
+}
+
+/** The same bytes as at the last look: nobody sends any more. A look that failed has seen nothing. */
+function uploadSeen({ upload }: ImageState, value: unknown, ok: boolean, id: string): ImageEvent {
+  const progress = typeof value === 'object' && value !== null && 'progress' in value ? String(value.progress) : `no bytes of ${id}`
+  return ok && upload?.progress === progress ? { type: 'uploadFailed' } : { type: 'uploadSeen', progress: ok ? progress : 'unknown' }
+}
+
+function operationSeen({ ok, value, fault }: WorkResult): ImageEvent {
   const operation = ok && isOperation(value) ? value : null
-  if (operation?.status === 'running' || operation?.status === 'undoing') return accept([{ type: 'looked' }])
+  if (operation?.status === 'running' || operation?.status === 'undoing') return { type: 'looked' }
   const why = operation?.fault?.message ?? fault?.message ?? 'its operation has ended'
-  return accept([{ type: 'failed', fault: { code: operation?.fault?.code ?? 'DriverFault', message: `the image was not finished: ${why}` } }])
+  return { type: 'failed', fault: { code: operation?.fault?.code ?? 'DriverFault', message: `the image was not finished: ${why}` } }
 }
 
 const isOperation = (value: unknown): value is OperationBody => typeof value === 'object' && value !== null && 'status' in value
 
-function evolve(state: ImageState, event: ImageEvent, at: number): ImageState {
-  const now = { ...state, updatedAt: at }
-  switch (event.type) {
-    case 'created':
-      return { ...now, status: 'queued', image: event.image, lookAt: at + LOOK_MS, createdAt: at }
-    case 'activated':
-      return { ...now, status: 'active', sizeBytes: event.sizeBytes }
-    case 'failed':
-      return { ...now, status: 'error', fault: event.fault, removing: { attempt: 1, at } }
-    case 'deleted':
-      return { ...now, status: 'deleted', removing: state.image ? { attempt: 1, at } : null, createdAt: state.createdAt || at }
-    case 'lookBegun':
-      return { ...state, looking: true, looks: state.looks + 1 }
-    case 'looked':
-      return { ...state, looking: false, lookAt: at + LOOK_MS }
-    case 'removed':
-      return { ...state, removing: null }
-    case 'removeFailed': {
-      const attempt = (state.removing?.attempt ?? 0) + 1
-      return { ...state, removing: { attempt, at: at + Math.min(REMOVE_CAP_MS, REMOVE_BASE_MS * 2 ** Math.min(attempt, 10)) } }
-    }
-  }
-}
-
-function work(state: ImageState, id: string): Work[] {
-  const { image, removing } = state
-  if (!image) return []
-  if (removing) {
+function work(older: ImageState, id: string): Work[] {
+  const state = whole(older)
+  const { image, removing, discarding, upload } = state
+  const found: Work[] = settleWork(state.holding, needsOf(state), image?.project ?? '', addressKey(address('image', id)))
+  if (!image) return found
+  if (removing && image.host) {
     const to = address('compute', image.host)
-    return [{ type: 'call', key: removeKey(removing.attempt), to, method: 'removeImage', args: { image: id }, notBefore: removing.at }]
+    found.push({ type: 'call', key: removeKey(removing.attempt), to, method: 'removeImage', args: { image: id }, notBefore: removing.at })
   }
-  if (state.status !== 'queued') return []
-  if (state.looking) return [{ type: 'call', key: lookKey(state), to: address('operation', image.operation), method: 'get', args: {} }]
-  return [{ type: 'timer', key: `due:${state.lookAt}`, at: state.lookAt }]
+  if (discarding) {
+    const args = { image: id, upload: discarding.uploads[0] }
+    const to = address('image-store', id)
+    found.push({ type: 'call', key: discardKey(discarding.attempt), to, method: 'discard', args, notBefore: discarding.at })
+  }
+  const isWaiting = state.status === 'saving' || (state.status === 'queued' && image.operation !== null)
+  if (!isWaiting) return found
+  if (!state.looking) return [...found, { type: 'timer', key: `due:${state.lookAt}`, at: state.lookAt }]
+  const look = image.operation
+    ? ({ to: address('operation', image.operation), method: 'get', args: {} } as const)
+    : ({ to: address('image-store', id), method: 'look', args: { image: id, upload: upload?.id } } as const)
+  return [...found, { type: 'call', key: lookKey(state), ...look }]
 }
 
-function bodyOf(state: ImageState, id: string): ImageBody | null {
-  const { status, image, sizeBytes, fault, createdAt, updatedAt } = state
-  if (status === 'absent' || !image) return null
-  const { operation: _, host, ...rest } = image
-  return { id, ...rest, status, sizeBytes, hosts: [host], fault, createdAt, updatedAt }
+const about = {
+  visibility: optional(anyOf(...VISIBILITIES)),
+  protected: optional(flag),
+  hidden: optional(flag),
+  minDiskGb: optional(integer(0, 2 ** 31 - 1)),
+  minRamMb: optional(integer(0, 2 ** 31 - 1)),
+  containerFormat: optional(text(64)),
+  diskFormat: optional(text(64)),
+  tags: optional(listOf(text(255), 1000)),
 }
+const number = optional(integer(1, Number.MAX_SAFE_INTEGER))
+const size = integer(0, Number.MAX_SAFE_INTEGER)
+const member = text(64)
 
-export const imageActor = defineActor<ImageState, ImageCommand, ImageEvent>({
-  kind: 'image',
-  version: 1,
-  methods: {
-    create: {
-      check: checkObject({
-        name: text(255),
-        driver: text(64, 0),
-        project: text(64),
-        properties: record,
-        instance: text(128),
-        backupType: optional(text(255)),
-        operation: text(256),
-        host: text(128),
-      }),
+export function imageActor(settings: ImageSettings = IMAGE_DEFAULTS) {
+  return defineActor<ImageState, ImageCommand, ImageEvent>({
+    kind: 'image',
+    version: 1,
+    methods: {
+      create: {
+        check: checkObject({
+          name: text(255),
+          driver: text(64, 0),
+          project: text(64),
+          properties: record,
+          instance: text(128),
+          backupType: optional(text(255)),
+          operation: text(256),
+          host: text(128),
+          quota: number,
+        }),
+      },
+      register: {
+        check: checkObject({
+          ...about,
+          name: text(255, 0),
+          driver: text(64, 0),
+          project: text(64),
+          properties: record,
+          requestId: text(128),
+          quota: number,
+        }),
+      },
+      update: {
+        check: checkObject({
+          ...about,
+          name: optional(text(255, 0)),
+          setProperties: optional(record),
+          unsetProperties: optional(listOf(text(255), 1000)),
+          addTags: optional(listOf(text(255), 1000)),
+          removeTags: optional(listOf(text(255), 1000)),
+        }),
+      },
+      beginUpload: { check: checkObject({ upload: text(128), sizeBytes: optional(size), quota: number }) },
+      finishUpload: { check: checkObject({ upload: text(128), sizeBytes: size, checksum: text(64), hash: text(256), quota: number }) },
+      failUpload: { check: checkObject({ upload: text(128) }) },
+      addMember: { check: checkObject({ member }) },
+      setMember: { check: checkObject({ member, status: anyOf(...MEMBER_STATUSES) }) },
+      removeMember: { check: checkObject({ member }) },
+      activate: { check: checkObject({ operation: text(256), sizeBytes: size }) },
+      discard: { check: checkObject({ operation: text(256) }) },
+      holds: HOLDS,
+      delete: {},
+      deactivate: {},
+      reactivate: {},
+      get: {},
     },
-    activate: { check: checkObject({ operation: text(256), sizeBytes: integer(0, Number.MAX_SAFE_INTEGER) }) },
-    discard: { check: checkObject({ operation: text(256) }) },
-    delete: {},
-    get: {},
-  },
-  initial: () => ({
-    status: 'absent',
-    image: null,
-    sizeBytes: 0,
-    fault: null,
-    lookAt: 0,
-    looks: 0,
-    looking: false,
-    removing: null,
-    createdAt: 0,
-    updatedAt: 0,
-  }),
-  decide,
-  evolve,
-  work,
-  view(state, id) {
-    const body = bodyOf(state, id)
-    if (!body) return null
-    const columns = {
-      name: body.name,
-      project: body.project ?? '',
-      status: body.status,
-      instance: body.instance,
-      backup_type: body.backupType,
-      deleted: body.status === 'deleted',
-      created_at: body.createdAt,
-      updated_at: body.updatedAt,
-    }
-    return { table: 'image', id, columns, body }
-  },
-  finished: state => state.status === 'deleted' && !state.removing,
-})
+    initial: () => ABSENT,
+    decide,
+    evolve(older, event, at) {
+      const state = whole(older)
+      if (event.type === 'held' || event.type === 'settleFailed') return { ...state, holding: evolveHolding(state.holding, event) }
+      return evolveImage(state, event, at, settings.uploadLookMs)
+    },
+    work,
+    view(older, id) {
+      const body = bodyOf(whole(older), id)
+      if (!body) return null
+      const columns = {
+        name: body.name,
+        project: body.project ?? '',
+        status: body.status,
+        visibility: aboutOf(body).visibility,
+        size: body.sizeBytes,
+        disk_format: body.diskFormat ?? null,
+        container_format: body.containerFormat ?? null,
+        instance: body.instance,
+        backup_type: body.backupType,
+        deleted: body.status === 'deleted',
+        created_at: body.createdAt,
+        updated_at: body.updatedAt,
+      }
+      return { table: 'image', id, columns, body }
+    },
+    finished: older => {
+      const state = whole(older)
+      return state.status === 'deleted' && !state.removing && !state.discarding && work(state, '').length === 0
+    },
+  })
+}

@@ -3,8 +3,11 @@
  * something of a project, and the API share.
  */
 
-/** `server_group_members` limits a single group and is never summed up; ram is in MiB. */
-export const RESOURCES = ['instances', 'cores', 'ram', 'server_groups', 'server_group_members', 'key_pairs'] as const
+/** `server_group_members` limits a single group and is never summed up; ram and `image_size_total` are in MiB. The last two are Glance's. */
+export const RESOURCES = [
+  ...(['instances', 'cores', 'ram', 'server_groups', 'server_group_members', 'key_pairs'] as const),
+  ...(['image_count_total', 'image_size_total'] as const),
+] as const
 export type Resource = (typeof RESOURCES)[number]
 
 /** What is left out is none. */
@@ -34,7 +37,10 @@ export const UNLIMITED = -1
 export const LIMIT_MAX = 2 ** 31 - 1
 
 /** The limits of whoever sets none. */
-export const NO_LIMITS: Limits = { instances: -1, cores: -1, ram: -1, server_groups: -1, server_group_members: -1, key_pairs: -1 }
+export const NO_LIMITS: Limits = {
+  ...{ instances: -1, cores: -1, ram: -1, server_groups: -1, server_group_members: -1, key_pairs: -1 },
+  ...{ image_count_total: -1, image_size_total: -1 },
+}
 
 /** A project's name is its actor's id, so it has no dot: what stands behind one does not count for the shard. */
 export const PROJECT_NAME = /^[a-zA-Z0-9_-]{1,64}$/

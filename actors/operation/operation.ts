@@ -285,8 +285,11 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
 
   function bodyOf(state: OperationState, id: string): OperationBody | null {
     if (state.phase === 'new') return null
-    const { kind, subject, requestId, by, steps, startedAt, endedAt, deadlineAt, cancelRequested, fault } = state
-    const status = state.outcome ?? (state.phase === 'undoing' ? 'undoing' : 'running')
+    const { kind, subject, requestId, by, steps, startedAt, deadlineAt, cancelRequested, fault, phase, outcome } = state
+    // For nobody has it ended before its subject knows: who sees the end of a delete finds the instance gone.
+    const endedAt = phase === 'ended' ? state.endedAt : null
+    const goesBack = phase === 'undoing' || (outcome !== null && outcome !== 'done')
+    const status = phase === 'ended' && outcome ? outcome : goesBack ? 'undoing' : 'running'
     const spec = catalogue.get(kind)
     const plan = spec?.steps.map(s => s.name) ?? []
     const move = spec?.move?.(state)

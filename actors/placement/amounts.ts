@@ -35,6 +35,8 @@ export interface HostPlacement {
   readonly customUsed: Amounts
   /** Of the driver and of operators, sorted. */
   readonly traits: readonly string[]
+  /** Those of the driver alone; absent in rows from before they were told apart. */
+  readonly reported?: readonly string[]
 }
 
 export const NOTHING: Resources = { vcpus: 0, ramMb: 0, diskGb: 0 }

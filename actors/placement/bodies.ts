@@ -1,6 +1,7 @@
 /** Placement in the cluster's interface: aggregates, server groups, what hosts offer, and why a choice fell as it did. Plain data. */
 import type { HostBody } from '../api.ts'
-import type { Amounts, Ratios } from './amounts.ts'
+import type { Amounts, Ratios, Resources } from './amounts.ts'
+import type { NameKind, PlacementNames } from './names.ts'
 
 /** Where an instance was asked to go when it was created; it holds for every later move too. */
 export interface Placement {
@@ -55,6 +56,8 @@ export interface ConfigureHost {
   readonly diskRatio?: number | null
   /** Totals of custom resources; 0 takes one away. */
   readonly custom?: Amounts
+  /** Only when the host is still at this generation; otherwise `Conflict` with the one it is at. */
+  readonly generation?: number
   readonly addTraits?: readonly string[]
   readonly removeTraits?: readonly string[]
 }
@@ -96,7 +99,32 @@ export interface Explanation {
   readonly nearest: readonly string[]
 }
 
-export interface PlacementApi {
+/** Room that is held on a host. */
+export interface ClaimBody {
+  readonly claim: string
+  readonly instance: string
+  readonly resources: Resources
+  /** Cluster time, ms. */
+  readonly since: number
+}
+
+/** What the instances of a project hold on hosts, moves under way included. */
+export interface ProjectUsage {
+  readonly instances: number
+  readonly resources: Resources
+}
+
+export interface ResourceApi {
+  /** Rejects `NotFound` for the host. */
+  listClaims(args: { host: string; instance?: string }): Promise<ClaimBody[]>
+  projectUsage(args: { project: string }): Promise<ProjectUsage>
+  /** Custom names that somebody has said; those that hosts have exist beside them. */
+  placementNames(args: Record<string, never>): Promise<PlacementNames>
+  /** Rejects `BadRequest` for what is no such name. `changed`: whether it was not so before. */
+  setPlacementName(args: { kind: NameKind; name: string; present: boolean }): Promise<{ changed: boolean }>
+}
+
+export interface PlacementApi extends ResourceApi {
   listAggregates(args: Record<string, never>): Promise<AggregateBody[]>
   getAggregate(args: { id: number }): Promise<AggregateBody>
   /** Rejects `Conflict` when the name is taken. */

@@ -150,7 +150,7 @@ function decideCreate(state: GroupState, args: Extract<GroupCommand, { method: '
   const max = maxServerPerHost ?? 1
   const taken = taking(holding, quota, GROUP_SHARE)
   if (state.status === 'absent') {
-    if (quota !== undefined && isPast(holding, quota)) return refuse('StaleCommand', `server group ${id} was given up; send the request again`)
+    if (quota !== undefined && isPast(holding, quota)) return refuse('StaleCommand', `server group ${id} was given up meanwhile`)
     return accept([{ type: 'created', name, project, policy, max }, ...taken], s => bodyOf(s, id))
   }
   const same = state.status === 'present' && state.name === name && state.policy === policy && state.max === max

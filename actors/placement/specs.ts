@@ -27,6 +27,9 @@ export const resourceClassProblem = (name: string): string | null =>
 export const traitProblem = (name: string): string | null =>
   TRAIT.test(name) ? null : `${JSON.stringify(name)} is no trait; it must be of A-Z, 0-9 and _, as HW_CPU_X86_AVX2 or CUSTOM_SSD`
 
+export const customTraitProblem = (name: string): string | null =>
+  name.startsWith('CUSTOM_') && TRAIT.test(name) ? null : `${JSON.stringify(name)} is no custom trait; it must be CUSTOM_ and then A-Z, 0-9 or _`
+
 /** What is wrong with these specs, or null. */
 export function specsProblem(specs: Specs): string | null {
   const items = Object.entries(specs)

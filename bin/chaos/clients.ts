@@ -144,12 +144,14 @@ async function create(client: Client, spec: { name: string; image: string; ha: b
   }
 }
 
-/** Asks once, and follows what was begun to its end. */
+/** Asks once, and follows what was begun to its end. Rejects when an operation that was there is not found any more. */
 async function doing(client: Client, id: string, what: Act, { memory, note }: Me): Promise<void> {
   const askedAt = Date.now()
+  let acknowledged = false
   try {
     const request = await ask(client, id, what)
     if (request === null) return
+    acknowledged = true
     note(askedAt, { what, instance: id, outcome: 'acknowledged', detail: '' })
     const begun = await begunBy(client, id, request.requestId)
     if (begun === null) return note(askedAt, { what, instance: id, outcome: 'lost', detail: request.requestId ?? '' })
@@ -157,6 +159,8 @@ async function doing(client: Client, id: string, what: Act, { memory, note }: Me
     note(askedAt, { what: 'end', instance: id, outcome: operation.status, detail: operation.kind })
     if (what === 'delete' && operation.status === 'done') memory.saw(id, null, 'gone')
   } catch (error) {
+    // What was acknowledged cannot be refused any more.
+    if (acknowledged && !mayPass(error)) throw error
     note(askedAt, { what, instance: id, outcome: mayPass(error) ? 'unknown' : 'refused', detail: codeOf(error) })
   }
 }

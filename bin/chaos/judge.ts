@@ -119,10 +119,3 @@ export const RULE_NAMES: readonly string[] = Object.keys(RULES)
 
 export const judge = (evidence: Evidence): Violation[] =>
   Object.entries(RULES).flatMap(([rule, find]) => find(evidence).map(what => ({ rule, what })))
-
-/** How often an instance was made anew elsewhere after its watchdog had stopped it. */
-export const evacuations = ({ effects, lapses }: Evidence): number =>
-  [...effects].reduce((sum, [host, done]) => {
-    const came = done.filter(e => e.method === 'receive' && lapses.some(l => l.instance === e.instance && l.host !== host && l.at <= e.at))
-    return sum + came.length
-  }, 0)

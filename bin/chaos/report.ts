@@ -6,15 +6,12 @@ import type { Note } from './clients.ts'
 import type { Fault } from './faults/fault.ts'
 import { RULE_NAMES } from './judge.ts'
 import type { Deed } from './nemesis.ts'
-import type { ChaosResult, TakeOver } from './run.ts'
+import { safe, timeline, WIDTH, wentWell } from './pictures.ts'
+import type { ChaosResult } from './run.ts'
+import { type Evacuation, evacuationFigures, type TakeOver, takeOverFigures } from './times.ts'
 
-const WIDTH = 1120
-const LEFT = 210
-/** Room for the second half of the last tick. */
-const RIGHT = 24
-const LANE = 18
-const CHART = 150
-const BOTTOM = 22
+/** From good to bad; others come first. */
+const OUTCOMES: readonly Note['outcome'][] = ['acknowledged', 'done', 'undone', 'failed', 'refused', 'unknown', 'lost']
 /** The page shows so many violations; all are in the JSON. */
 const SHOWN = 100
 
@@ -27,33 +24,34 @@ const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: ${WIDTH}px; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
-.verdict { font-size: 1.2rem; font-weight: 600 } .good { color: var(--good) } .bad { color: var(--bad) } .dim { color: var(--dim) }
+.verdict { font-size: 1.2rem; font-weight: 600; margin-bottom: .3rem }
+.good { color: var(--good) } .bad { color: var(--bad) } .dim, th { color: var(--dim) }
+.figures { display: flex; flex-wrap: wrap; gap: .3rem 3rem; margin: 1rem 0; padding: 0; list-style: none }
+.figures b { display: block; font-size: 1.5rem; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums }
 svg { width: 100%; height: auto; display: block }
 text { fill: var(--dim); font-size: 11px; font-family: system-ui, sans-serif } text.name { fill: var(--ink) }
+.dot { stroke: var(--flow); stroke-width: 1.5 }
+.goal { stroke: var(--good); stroke-width: .8; stroke-dasharray: 4 4 }
 table { border-collapse: collapse }
-td { padding: .15rem 1rem .15rem 0; text-align: left; border-bottom: 1px solid var(--line) }
-.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 0 3rem }
-td.n { text-align: right; font-variant-numeric: tabular-nums }
+td, th { padding: .15rem 1rem .15rem 0; text-align: left; border-bottom: 1px solid var(--line) } th { font-weight: 400 }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(24rem, 1fr)); gap: 0 3rem }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 `
 
 export function reportOf(run: ChaosResult, faults: readonly Fault[]): string {
-  const { violations } = run
   const seconds = Math.round((run.endedAt - run.beganAt) / 1000)
-  const verdict =
-    violations.length === 0
-      ? '<p class="verdict good">No violation</p><p>What clients were told, what the cluster says and what was done on the hosts are one story.</p>'
-      : `<p class="verdict bad">${violations.length} violation${violations.length === 1 ? '' : 's'}</p>`
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Chaos, seed ${run.seed}</title><style>${STYLE}</style>
 <h1>Chaos, seed ${run.seed}</h1>
-<p class="dim">${new Date(run.beganAt).toISOString()}, ${seconds} s, ${run.deeds.length} faults, ${run.notes.length} answers</p>
-${verdict}
+<p class="dim">${new Date(run.beganAt).toISOString()}, ${seconds} s</p>
+${verdict(run)}
+${figuresOf(run)}
 <h2>Faults, and what got through</h2>
-${timeline(run)}
+${timeline(run, faults)}
 <h2>Take-overs and evacuations</h2>
 ${takeOverLine(run.takeOvers)}
-<p>${run.evacuated} evacuations of instances whose host was lost.</p>
+${evacuationLine(run.evacuations)}
 <div class="beside"><section>
 <h2>Operations, and how they ended</h2>
 ${operationsTable(run.notes)}
@@ -67,86 +65,32 @@ ${faultsTable(run, faults)}
 `
 }
 
-/** Faults as bars, one lane for each kind; below it what ended well in each second. */
-function timeline({ beganAt, endedAt, deeds, notes }: ChaosResult): string {
-  const lanes = [...new Set(deeds.map(d => d.fault))].toSorted()
-  const span = Math.max(1, endedAt - beganAt)
-  const x = (at: number): number => Math.round((LEFT + ((at - beganAt) / span) * (WIDTH - LEFT - RIGHT)) * 10) / 10
-  const chartTop = lanes.length * LANE + 12
-  const height = chartTop + CHART + BOTTOM
-  const bars = deeds.map(({ fault, victim, beganAt: from, healedAt }) => {
-    const width = Math.max(2, x(healedAt || endedAt) - x(from))
-    const title = `${fault} ${victim}, ${((healedAt - from) / 1000).toFixed(1)} s`
-    return bar({ x: x(from), y: lanes.indexOf(fault) * LANE + 3, width, height: LANE - 6, fill: '--fault', title })
-  })
-  // Behind the chart, so that a gap in it shows its cause.
-  const shades = deeds.map(({ beganAt: from, healedAt }) => {
-    const width = Math.max(1, x(healedAt || endedAt) - x(from))
-    return `<rect x="${x(from)}" y="${chartTop}" width="${width.toFixed(1)}" height="${CHART}" fill="var(--fault)" opacity=".1"/>`
-  })
-  const perSecond = wellPerSecond(notes, beganAt, Math.ceil(span / 1000))
-  const most = Math.max(1, ...perSecond)
-  const width = Math.max(1, ((WIDTH - LEFT - RIGHT) / perSecond.length) * 0.85)
-  const flow = perSecond.map((count, second) => {
-    const tall = (count / most) * CHART
-    return bar({
-      x: x(beganAt + second * 1000),
-      y: chartTop + CHART - tall,
-      width,
-      height: tall,
-      fill: '--flow',
-      title: `${count} in second ${second}`,
-    })
-  })
-  const names = lanes.map((lane, i) => `<text class="name" x="0" y="${i * LANE + 13}">${safe(lane)}</text>`)
-  const everyS = span > 600_000 ? 120 : span > 120_000 ? 30 : 10
-  const ticks = Array.from({ length: Math.floor(span / 1000 / everyS) + 1 }, (_, i) => {
-    const at = x(beganAt + i * everyS * 1000)
-    const line = `<line x1="${at}" x2="${at}" y1="0" y2="${chartTop + CHART}" stroke="var(--line)" stroke-width=".5"/>`
-    return `${line}<text x="${at}" y="${height - 6}">${i * everyS} s</text>`
-  })
-  const label = 'Faults over time, and operations that ended well in each second'
-  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">
-${ticks.join('')}${shades.join('')}${names.join('')}${bars.join('')}
-<text class="name" x="0" y="${chartTop + 12}">ended well per second</text>
-<text x="${LEFT - 8}" y="${chartTop + 10}" text-anchor="end">${most}</text>
-${flow.join('')}
-</svg>`
+const verdict = ({ violations }: ChaosResult): string =>
+  violations.length === 0
+    ? '<p class="verdict good">No violation</p><p>What clients were told, what the cluster says and what was done on the hosts are one story.</p>'
+    : `<p class="verdict bad">${violations.length} violation${violations.length === 1 ? '' : 's'}</p>`
+
+function figuresOf({ deeds, notes, takeOvers, evacuations }: ChaosResult): string {
+  const figures: readonly (readonly [number, string])[] = [
+    [deeds.length, 'faults'],
+    [acceptedOf(notes), 'requests accepted'],
+    [notes.filter(wentWell).length, 'ended well'],
+    [takeOvers.length, 'take-overs measured'],
+    [evacuations.length, 'evacuations'],
+  ]
+  return `<ul class="figures">${figures.map(([count, what]) => `<li><b>${count.toLocaleString('en')}</b> ${what}</li>`).join('')}</ul>`
 }
 
-function bar(of: { x: number; y: number; width: number; height: number; fill: string; title: string }): string {
-  const place = `x="${of.x}" y="${of.y.toFixed(1)}" width="${of.width.toFixed(1)}" height="${of.height.toFixed(1)}"`
-  return `<rect ${place} fill="var(${of.fill})"><title>${safe(of.title)}</title></rect>`
-}
-
-function wellPerSecond(notes: readonly Note[], beganAt: number, seconds: number): number[] {
-  const counts = new Array<number>(seconds).fill(0)
-  for (const note of notes) {
-    const second = Math.floor((note.at - beganAt) / 1000)
-    if (wentWell(note) && second >= 0 && second < seconds) counts[second] = (counts[second] ?? 0) + 1
-  }
-  return counts
-}
-
-export const wentWell = (note: Note): boolean =>
-  note.what === 'end' ? note.outcome === 'done' : note.what === 'create' && note.outcome === 'acknowledged'
+export const acceptedOf = (notes: readonly Note[]): number => notes.filter(n => n.outcome === 'acknowledged').length
 
 function takeOverLine(takeOvers: readonly TakeOver[]): string {
   if (takeOvers.length === 0) return '<p class="dim">No conductor was killed while it had something to do.</p>'
   return `<p>From kill -9 to the first step that another conductor resumed: ${takeOverFigures(takeOvers)}.</p>`
 }
 
-export function takeOverFigures(takeOvers: readonly TakeOver[]): string {
-  const figures = (times: readonly number[]): string =>
-    times.length === 0 ? 'none' : `${times.length}, p50 ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms`
-  const alone = takeOvers.filter(t => t.alone).map(t => t.ms)
-  return `${figures(takeOvers.map(t => t.ms))}; while nothing else was wrong ${figures(alone)}`
-}
-
-/** The smallest of the values that is not below this share of them. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0
+function evacuationLine(evacuations: readonly Evacuation[]): string {
+  if (evacuations.length === 0) return '<p class="dim">No host was lost with an instance on it that is to be evacuated.</p>'
+  return `<p>Instances made anew elsewhere because their host was lost: ${evacuationFigures(evacuations)}.</p>`
 }
 
 /** How often each kind was asked for and how it ended. */
@@ -163,7 +107,17 @@ export function tally(notes: readonly Note[]): Map<string, number> {
 const row = (...cells: readonly (string | number)[]): string =>
   `<tr>${cells.map(cell => (typeof cell === 'number' ? `<td class="n">${cell}</td>` : `<td>${safe(cell)}</td>`)).join('')}</tr>`
 
-const operationsTable = (notes: readonly Note[]): string => `<table>${[...tally(notes)].map(([what, count]) => row(what, count)).join('')}</table>`
+/** A row for each kind, a column for each way in which one of them ended. */
+function operationsTable(notes: readonly Note[]): string {
+  const told = notes.filter(n => n.what !== 'seen' && (n.what === 'create' || n.outcome !== 'acknowledged'))
+  const kindOf = (n: Note): string => (n.what === 'end' ? n.detail : n.what)
+  const outcomes = [...new Set(told.map(n => n.outcome))].toSorted((a, b) => OUTCOMES.indexOf(a) - OUTCOMES.indexOf(b))
+  const head = `<tr><th></th>${outcomes.map(outcome => `<th class="n">${safe(outcome)}</th>`).join('')}</tr>`
+  const rows = [...new Set(told.map(kindOf))]
+    .toSorted()
+    .map(kind => row(kind, ...outcomes.map(outcome => told.filter(n => kindOf(n) === kind && n.outcome === outcome).length || '')))
+  return `<table>${head}${rows.join('')}</table>`
+}
 
 function rulesTable({ violations }: ChaosResult): string {
   const rows = RULE_NAMES.map(rule => row(rule, violations.filter(v => v.rule === rule).length))
@@ -176,5 +130,3 @@ function faultsTable({ deeds, leftOut }: ChaosResult, faults: readonly Fault[]):
   const made = faults.map(f => row(f.name, f.about, leftOut.includes(f.name) ? 'not possible here' : count(f.name, deeds)))
   return `<table>${made.join('')}</table>`
 }
-
-const safe = (text: string): string => text.replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`)

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { type Note, work } from './clients.ts'
 import { gather, resumedAt } from './evidence.ts'
 import type { Chance, Fault } from './faults/fault.ts'
-import { evacuations, judge, type Violation } from './judge.ts'
+import { judge, type Violation } from './judge.ts'
 import { type Deed, unleash } from './nemesis.ts'
 import { setStage } from './stage.ts'
+import { type Evacuation, evacuationTimes, type TakeOver, takeOverTimes } from './times.ts'
 
 export interface ChaosOptions {
   readonly seconds: number
@@ -23,13 +24,6 @@ export interface ChaosOptions {
   readonly onNote: (note: Note) => void
 }
 
-export interface TakeOver {
-  /** From kill -9 to the first step that another conductor resumed. */
-  readonly ms: number
-  /** Nothing else was wrong meanwhile: another fault, such as a database that is away, would be in this time too. */
-  readonly alone: boolean
-}
-
 export interface ChaosResult {
   readonly seed: number
   readonly beganAt: number
@@ -39,8 +33,7 @@ export interface ChaosResult {
   readonly violations: readonly Violation[]
   /** In order of time; kills of a conductor that found nothing to resume are left out. */
   readonly takeOvers: readonly TakeOver[]
-  /** Instances that were made anew on another host because theirs was lost. */
-  readonly evacuated: number
+  readonly evacuations: readonly Evacuation[]
   /** What the cluster left behind, when it was to be kept and a rule was broken. */
   readonly kept: string | null
   /** Faults that could not be made here. */
@@ -48,11 +41,6 @@ export interface ChaosResult {
 }
 
 const LATENCY_MS = 150
-/** A take-over that comes later belongs to another fault, ms. */
-const TAKE_OVER_MS = 15_000
-/** What was healed so long ago is over: conductors have joined again and found each other, ms. */
-const AFTERMATH_MS = 3000
-const KILL = 'kill-conductor'
 
 export async function runChaos(options: ChaosOptions, signal: AbortSignal): Promise<ChaosResult> {
   const { seconds, seed, conductors, computes, clients, keep, say } = options
@@ -76,23 +64,12 @@ export async function runChaos(options: ChaosOptions, signal: AbortSignal): Prom
     const violations = judge(evidence)
     const leftOut = options.faults.filter(f => !faults.includes(f)).map(f => f.name)
     const takeOvers = takeOverTimes(deeds, await resumedAt(stage.folder))
+    const evacuations = evacuationTimes(deeds, evidence)
     const kept = keep && violations.length > 0 ? stage.keep() : null
-    return { seed, beganAt, endedAt: Date.now(), deeds, notes, violations, takeOvers, evacuated: evacuations(evidence), leftOut, kept }
+    return { seed, beganAt, endedAt: Date.now(), deeds, notes, violations, takeOvers, evacuations, leftOut, kept }
   } finally {
     await stage.close()
   }
-}
-
-/** A kill whose victim had nothing under way is followed by no resumed step; what comes after the next kill is that one's. */
-export function takeOverTimes(deeds: readonly Deed[], resumed: readonly number[]): TakeOver[] {
-  const kills = deeds.filter(d => d.fault === KILL)
-  return kills.flatMap((kill, i) => {
-    const end = Math.min(kill.beganAt + TAKE_OVER_MS, kills[i + 1]?.beganAt ?? Number.POSITIVE_INFINITY)
-    const first = resumed.find(at => at >= kill.beganAt && at < end)
-    if (first === undefined) return []
-    const alone = deeds.every(d => d === kill || d.beganAt > first || d.healedAt + AFTERMATH_MS < kill.beganAt)
-    return [{ ms: first - kill.beganAt, alone }]
-  })
 }
 
 /** Mulberry32: small, and the same everywhere. */

@@ -80,6 +80,7 @@ export async function setStage({ conductors, computes, latencyMs, say }: StageOp
       'database.url': database.url,
       'driver.name': 'fake',
       'http.port': '0',
+      'auth.mode': 'none',
     }
     // Nodes have them from their environment.
     const terms = { 'driver.fake.latencyMs': latencyMs, ...TERMS }

@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import { isRecord, isText } from './guards.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -25,16 +27,47 @@ function fromVariables(endpoint: string, env: Variables): Record<string, unknown
   return { username, password, project_name, user_domain_name, project_domain_name }
 }
 
-async function fromFile(endpoint: string, env: Variables): Promise<Record<string, unknown> | null> {
+interface Cloud {
+  readonly auth: Record<string, unknown>
+  readonly cacert: string | null
+}
+
+async function fromFile(endpoint: string, env: Variables): Promise<Cloud | null> {
   // Only who is asked needs it; other commands start without.
   const { parse } = await import('yaml')
   try {
     const found: unknown = parse(readFileSync(join(folders.get(endpoint) ?? env.BATON_DATA ?? '.baton', 'clouds.yaml'), 'utf8'))
     const clouds = isRecord(found) && isRecord(found.clouds) ? found.clouds : {}
-    const auth = isRecord(clouds.baton) && isRecord(clouds.baton.auth) ? clouds.baton.auth : {}
-    return isText(auth.auth_url) && sameOrigin(auth.auth_url, endpoint) ? auth : null
+    const baton = isRecord(clouds.baton) ? clouds.baton : {}
+    const auth = isRecord(baton.auth) ? baton.auth : {}
+    const cacert = isText(baton.cacert) ? baton.cacert : null
+    return isText(auth.auth_url) && sameOrigin(auth.auth_url, endpoint) ? { auth, cacert } : null
   } catch {
     return null
+  }
+}
+
+let trusted: Promise<void> | null = null
+
+/**
+ * Makes this process trust the authority that OS_CACERT or `clouds.yaml` names for an https endpoint, once; all requests wait for that. Rejects
+ * `BadRequest` when it cannot be read.
+ */
+export function trustAuthority(endpoint: string, env: Variables = process.env): Promise<void> {
+  if (!endpoint.startsWith('https:')) return Promise.resolve()
+  trusted ??= trust(endpoint, env)
+  return trusted
+}
+
+async function trust(endpoint: string, env: Variables): Promise<void> {
+  const file = env.OS_CACERT || (await fromFile(endpoint, env))?.cacert
+  if (!file) return
+  try {
+    setDefaultCACertificates([...getCACertificates('default'), readFileSync(file, 'utf8')])
+  } catch (error) {
+    throw new BatonError('BadRequest', `the certificates in ${file} cannot be used: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    })
   }
 }
 
@@ -42,7 +75,7 @@ async function fromFile(endpoint: string, env: Variables): Promise<Record<string
 export async function credentialsFor(endpoint: string, env: Variables = process.env): Promise<Credentials | null> {
   const token = env.BATON_TOKEN || env.OS_TOKEN
   if (token) return { token }
-  const auth = fromVariables(endpoint, env) ?? (await fromFile(endpoint, env))
+  const auth = fromVariables(endpoint, env) ?? (await fromFile(endpoint, env))?.auth
   if (!auth) return null
   const domain = (name: unknown) => ({ name: isText(name) ? name : 'Default' })
   const user = { name: auth.username, domain: domain(auth.user_domain_name), password: auth.password }

@@ -1,5 +1,5 @@
 /** Images in the shapes of Glance, and what the CLI makes of them. */
-import { type Guard, isAnything, isNumber, isText, listOf, nullable, optional, shape } from './guards.ts'
+import { type Guard, isAnything, isFlag, isNumber, isText, listOf, nullable, optional, shape } from './guards.ts'
 import type { Client } from './http.ts'
 import { listAll } from './pages.ts'
 
@@ -17,12 +17,16 @@ export interface Image {
   /** The hosts that have it; null for all of them. */
   readonly hosts: readonly string[] | null
   readonly fault: string | null
+  /** SHA-512 of its bytes, hex. */
+  readonly hash: string | null
+  readonly tags: readonly string[]
+  readonly protected: boolean
   readonly createdAt: string | null
 }
 
 const isGlanceImage = shape({
   id: isText,
-  name: isText,
+  name: nullable(isText),
   status: optional(isText),
   size: optional(nullable(isNumber)),
   visibility: optional(isText),
@@ -32,12 +36,15 @@ const isGlanceImage = shape({
   base_image_ref: optional(isText),
   baton_hosts: optional(listOf(isText)),
   baton_fault: optional(isText),
+  os_hash_value: optional(nullable(isText)),
+  tags: optional(listOf(isText)),
+  protected: optional(isFlag),
   created_at: optional(isText),
 })
 
 const imageOf = (image: typeof isGlanceImage extends Guard<infer T> ? T : never): Image => ({
   id: image.id,
-  name: image.name,
+  name: image.name ?? '',
   status: image.status ?? 'active',
   sizeBytes: image.size ?? null,
   visibility: image.visibility ?? null,
@@ -47,6 +54,9 @@ const imageOf = (image: typeof isGlanceImage extends Guard<infer T> ? T : never)
   baseImage: image.base_image_ref ?? null,
   hosts: image.baton_hosts ?? null,
   fault: image.baton_fault ?? null,
+  hash: image.os_hash_value ?? null,
+  tags: image.tags ?? [],
+  protected: image.protected ?? false,
   createdAt: image.created_at ?? null,
 })
 
@@ -59,3 +69,29 @@ export async function listImages(client: Client): Promise<Image[]> {
 export async function deleteImage(client: Client, id: string): Promise<void> {
   await client.request('DELETE', `/image/v2/images/${encodeURIComponent(id)}`, isAnything)
 }
+
+const pathOf = (id: string): string => `/image/v2/images/${encodeURIComponent(id)}`
+
+/** An image without bytes; `fields` in Glance's words. */
+export async function registerImage(client: Client, fields: Readonly<Record<string, unknown>>): Promise<Image> {
+  return imageOf((await client.request('POST', '/image/v2/images', isGlanceImage, { body: fields })).body)
+}
+
+export async function getImage(client: Client, id: string): Promise<Image> {
+  return imageOf((await client.request('GET', pathOf(id), isGlanceImage)).body)
+}
+
+/** Each field as it is to be; null takes a property away. */
+export async function updateImage(client: Client, id: string, fields: Readonly<Record<string, unknown>>): Promise<Image> {
+  const body = Object.entries(fields).map(([name, value]) => {
+    const path = `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    return value === null ? { op: 'remove', path } : { op: 'add', path, value }
+  })
+  const headers = { 'content-type': 'application/openstack-images-v2.1-json-patch' }
+  return imageOf((await client.request('PATCH', pathOf(id), isGlanceImage, { body, headers, repeatable: true })).body)
+}
+
+export const uploadImage = (client: Client, id: string, bytes: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<void> =>
+  client.upload(`${pathOf(id)}/file`, bytes, sizeBytes)
+
+export const downloadImage = (client: Client, id: string) => client.download(`${pathOf(id)}/file`)

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { BatonError, type ErrorCode, toError } from '../../actors/kernel/errors.ts'
 import { isFault } from './bodies.ts'
-import { credentialsFor } from './credentials.ts'
+import { credentialsFor, trustAuthority } from './credentials.ts'
 import { type Guard, isRecord, isText } from './guards.ts'
 
 /** The first of Nova's microversions that knows `networks: none`. */
@@ -13,6 +13,7 @@ const MICROVERSION = 'compute 2.37'
 const REQUEST_TIMEOUT_MS = 60_000
 const RETRY_FOR_MS = 15_000
 const RETRY_MAX_WAIT_MS = 2000
+const AGAIN: ReadonlySet<ErrorCode> = new Set(['Unavailable', 'Overloaded', 'Moved', 'TooManyRequests'])
 
 export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
@@ -34,6 +35,10 @@ export interface Client {
   readonly endpoint: string
   /** Rejects with the gateway's refusal, `NotRunning`, `DeadlineExceeded`, or `VersionMismatch` for an answer of another shape. */
   request<T>(method: string, path: string, guard: Guard<T>, options?: RequestOptions): Promise<Answer<T>>
+  /** Sends bytes as they come; once, since they cannot be sent again. Takes as long as it takes. Rejects as `request` does. */
+  upload(path: string, bytes: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<void>
+  /** The body of an answer as it comes, and its length when the answer says so. Rejects as `request` does. */
+  download(path: string): Promise<{ readonly bytes: AsyncIterable<Uint8Array>; readonly sizeBytes: number | null }>
   /** The lines of a stream of JSON, as they come. Rejects as `request` does; ends when the gateway ends it. */
   lines(path: string, signal: AbortSignal): AsyncGenerator<unknown>
 }
@@ -50,6 +55,18 @@ export function httpClient(endpoint: string): Client {
         throw new BatonError('VersionMismatch', `the answer of ${endpoint}${path} has an unknown shape; is the cluster of another version?`)
       const { headers } = response
       return { body, requestId: headers.get('x-openstack-request-id') ?? headers.get('x-compute-request-id'), location: headers.get('location') }
+    },
+    async upload(path, bytes, sizeBytes) {
+      const headers = { 'content-type': 'application/octet-stream', 'content-length': String(sizeBytes) }
+      // A token is got by a request that can be sent again.
+      await this.request('GET', '/image/v2/info/stores', (body): body is unknown => body !== undefined)
+      const stream = { body: ReadableStream.from(bytes), headers }
+      await read(await once(endpoint, 'PUT', path, stream, new AbortController().signal, tokens.get(endpoint)), endpoint)
+    },
+    async download(path) {
+      const response = await patiently(true, () => send(endpoint, 'GET', path, {}, new AbortController().signal))
+      const length = response.headers.get('content-length')
+      return { bytes: response.body ?? ReadableStream.from([]), sizeBytes: length === null ? null : Number(length) }
     },
     async *lines(path, signal) {
       const response = await send(endpoint, 'GET', path, {}, signal)
@@ -76,6 +93,9 @@ async function newToken(endpoint: string, signal: AbortSignal): Promise<string |
   return answer.headers.get('x-subject-token')
 }
 
+/** A token for a connection that is not made by a request. Rejects when the cluster refuses the credentials, or does not answer. */
+export const tokenFor = (endpoint: string): Promise<string | null> => newToken(endpoint, AbortSignal.timeout(REQUEST_TIMEOUT_MS))
+
 /** Sends a request; when the cluster asks who it is, says so and sends it again. */
 async function send(endpoint: string, method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<Response> {
   const sent = tokens.get(endpoint)
@@ -93,7 +113,8 @@ async function send(endpoint: string, method: string, path: string, options: Req
 async function once(endpoint: string, method: string, path: string, options: RequestOptions, signal: AbortSignal, token?: string): Promise<Response> {
   const url = new URL(`${endpoint}${path}`)
   for (const [name, value] of Object.entries(options.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value))
-  const body = options.body === undefined ? null : JSON.stringify(options.body)
+  const stream = options.body instanceof ReadableStream ? options.body : null
+  const body = stream ?? (options.body === undefined ? null : JSON.stringify(options.body))
   const headers = {
     accept: 'application/json',
     'openstack-api-version': MICROVERSION,
@@ -101,9 +122,10 @@ async function once(endpoint: string, method: string, path: string, options: Req
     ...(body === null ? {} : { 'content-type': 'application/json' }),
     ...options.headers,
   }
+  await trustAuthority(endpoint)
   let response: Response
   try {
-    response = await fetch(url, { method, headers, body, signal })
+    response = await fetch(url, { method, headers, body, signal, ...(stream ? { duplex: 'half' as const } : {}) })
   } catch (error) {
     throw connectionFault(error, endpoint)
   }
@@ -135,7 +157,7 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   404: 'NotFound',
   409: 'Conflict',
   413: 'TooLarge',
-  429: 'Overloaded',
+  429: 'TooManyRequests',
   502: 'Unavailable',
   503: 'Unavailable',
   504: 'DeadlineExceeded',
@@ -160,7 +182,7 @@ async function patiently<T>(repeatable: boolean, attempt: () => Promise<T>): Pro
     try {
       return await attempt()
     } catch (error) {
-      const again = error instanceof BatonError && (error.code === 'Unavailable' || error.code === 'Overloaded' || error.code === 'Moved')
+      const again = error instanceof BatonError && AGAIN.has(error.code)
       const pauseMs = again ? Math.min(RETRY_MAX_WAIT_MS, error.retryAfterMs ?? waitMs) : 0
       if (!repeatable || !again || Date.now() + pauseMs > until) throw error
       await delay(pauseMs)

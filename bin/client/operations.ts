@@ -74,8 +74,10 @@ export async function operationOf(client: Client, subject: string, requestId: st
     const found = requestId === null ? operations[0] : operations.find(o => o.requestId === requestId)
     if (found !== undefined) return found
     if (operations.some(o => !hasEnded(o))) until = Date.now() + BEGIN_MS
-    if (Date.now() >= until)
-      throw new BatonError('NotFound', `instance ${subject} has no operation${requestId === null ? '' : ` of request ${requestId}`}`)
+    if (Date.now() >= until) {
+      const accepted = `of request ${requestId} yet; it was accepted and may begin later: \`baton operation list --instance ${subject}\` shows it`
+      throw new BatonError('NotFound', `instance ${subject} has no operation${requestId === null ? '' : ` ${accepted}`}`)
+    }
     await delay(LOOK_MS)
   }
 }

@@ -4,8 +4,10 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Call, given, integer, text } from '../call.ts'
 import type { Fault } from '../chaos/faults/fault.ts'
 import { FAULTS } from '../chaos/faults/index.ts'
-import { reportOf, takeOverFigures, tally, wentWell } from '../chaos/report.ts'
+import { wentWell } from '../chaos/pictures.ts'
+import { acceptedOf, reportOf, tally } from '../chaos/report.ts'
 import { type ChaosResult, runChaos } from '../chaos/run.ts'
+import { evacuationFigures, takeOverFigures } from '../chaos/times.ts'
 
 const DEFAULT_SECONDS = 60
 const LOOK_MS = 1000
@@ -71,14 +73,16 @@ function chosen(names: string | undefined): readonly Fault[] {
   })
 }
 
-function summary({ seed, deeds, notes, violations, takeOvers, evacuated, leftOut, kept }: ChaosResult, file: string | undefined): void {
+function summary({ seed, deeds, notes, violations, takeOvers, evacuations, leftOut, kept }: ChaosResult, file: string | undefined): void {
   console.log('')
   for (const [what, count] of tally(notes)) console.log(`${String(count).padStart(7)}  ${what}`)
   if (leftOut.length > 0) console.log(`left out, because nodes have no network of their own here: ${leftOut.join(' ')}`)
   if (takeOvers.length > 0) console.log(`take-overs: ${takeOverFigures(takeOvers)}`)
-  if (evacuated > 0) console.log(`${evacuated} evacuations of instances whose host was lost`)
+  for (const { ms, amid } of takeOvers) if (amid.length > 0) console.log(`${String(ms).padStart(7)} ms  amid ${amid.join(', ')}`)
+  if (evacuations.length > 0) console.log(`evacuations: ${evacuationFigures(evacuations)}`)
   for (const { rule, what } of violations) console.log(`VIOLATION  ${rule}: ${what}`)
-  console.log(`seed ${seed}: ${deeds.length} faults, ${notes.filter(wentWell).length} ended well, ${violations.length} violations`)
+  const counts = [`${deeds.length} faults`, `${acceptedOf(notes)} accepted`, `${notes.filter(wentWell).length} ended well`]
+  console.log(`seed ${seed}: ${counts.join(', ')}, ${violations.length} violations`)
   if (file !== undefined) console.log(`report: ${file}`)
   if (kept !== null) console.log(`kept: ${kept}`)
 }

@@ -2,10 +2,13 @@
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import { chooseDriver } from '../../actors/hypervisor/drivers/choose.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
 import type { Config } from '../../supervisors/config.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
+import { openImageCache } from '../../supervisors/images/cache.ts'
 import { nextLife } from '../../supervisors/lives.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
@@ -34,13 +37,23 @@ export async function run(options: Options): Promise<void> {
   let guard: Guard | null = null
   let compute: Compute | null = null
   const lease = { permit: (instance: string) => guard?.lease.permit(instance) ?? (() => {}) }
+  let chosen: HypervisorDriver | null = null
+  const images = await openImageCache({
+    env,
+    folder: join(folder, 'images'),
+    limitBytes: config.images.cacheGb * 1024 ** 3,
+    call: (image, method, args, timeoutMs) =>
+      compute?.toStore(image, method, args, timeoutMs) ?? Promise.reject(new BatonError('Unavailable', `${id} is starting`)),
+    inUse: async () => (await chosen?.imagesInUse?.()) ?? [],
+  })
+  const uploadedProcesses = config.driver.process.uploaded === 'yes'
   const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, {
-    folder,
-    lease,
+    ...{ folder, lease, images, uploadedProcesses },
     metadata: metadataDoor,
     leavePassword: (instance, password) => compute?.leavePassword(instance, password) ?? Promise.resolve(503),
     ...fakeOptions(config),
   })
+  chosen = driver
   const outOfBand = { driver: driver.name === 'process' ? 'process' : 'fake', folder, hierarchies } as const
   const opened = createGuard(watchdogProcess({ folder: join(folder, 'watchdog'), life: incarnation, bootId, outOfBand, log: env.log }), incarnation)
   guard = opened

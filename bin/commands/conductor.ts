@@ -1,16 +1,19 @@
 /** `baton conductor`: one conductor node. It lives through being fenced: it joins again as a new incarnation. */
 import { readFile } from 'node:fs/promises'
 import { hostname, uptime } from 'node:os'
+import { resolve } from 'node:path'
 import { BUILT_IN_IMAGES } from '../../actors/hypervisor/drivers/images.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { ProjectSettings } from '../../actors/project/project.ts'
 import { filtersOf, multipliersOf } from '../../actors/scheduler/settings.ts'
 import { type Database, openDatabase } from '../../persistence/database.ts'
+import { folderImageStore } from '../../persistence/images/folder-store.ts'
 import type { PgJournal } from '../../persistence/journal.ts'
-import { type Conductor, type ConductorOptions, QUOTA_CHECK_MS, startConductor } from '../../supervisors/conductor.ts'
+import { type Conductor, type ConductorOptions, startConductor } from '../../supervisors/conductor.ts'
 import type { ConductorSettings } from '../../supervisors/conductor-settings.ts'
 import type { Config } from '../../supervisors/config.ts'
+import { QUOTA_CHECK_MS } from '../../supervisors/durable-actors.ts'
 import { runFence } from '../../supervisors/fence.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
 import { bootstrapVerifier } from '../../supervisors/identity/passwords.ts'
@@ -45,6 +48,7 @@ export async function run(options: Options): Promise<void> {
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   const database = await openDatabase(url, { role: id })
   await database.migrate()
+  const imageStore = config.images.folder === null ? undefined : await folderImageStore(resolve(config.images.folder))
 
   let life: Life | null = null
   let ended = false
@@ -79,6 +83,7 @@ export async function run(options: Options): Promise<void> {
       ...fenceOf(config, env.log),
       views: database.views,
       images: BUILT_IN_IMAGES,
+      imageStore,
       settings: { ...settingsFor(config), ...identity },
       gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
       onFenced: rejoin,
@@ -175,12 +180,17 @@ function settingsFor(config: Config): ConductorSettings {
       deleteMs: config.operations.deleteDeadlineMs,
     },
     timers: config.instances,
+    images: { uploadLookMs: config.images.uploadLookMs },
+    imageMaxBytes: config.images.maxGb * 1024 ** 3,
     quotas: quotasFor(config.quota),
   }
 }
 
-const quotasFor = ({ instances, cores, ram, serverGroups, serverGroupMembers, keyPairs }: Config['quota']): ProjectSettings => ({
-  limits: { instances, cores, ram, server_groups: serverGroups, server_group_members: serverGroupMembers, key_pairs: keyPairs },
+const quotasFor = ({ instances, cores, ram, serverGroups, serverGroupMembers, keyPairs, images, imagesMb }: Config['quota']): ProjectSettings => ({
+  limits: {
+    ...{ instances, cores, ram, server_groups: serverGroups, server_group_members: serverGroupMembers, key_pairs: keyPairs },
+    ...{ image_count_total: images, image_size_total: imagesMb },
+  },
   checkMs: QUOTA_CHECK_MS,
 })
 

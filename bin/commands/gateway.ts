@@ -1,14 +1,18 @@
 /** `baton gateway`: a stateless node with the REST API. Loads no database driver, and is given no credentials. */
 import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import type { Config } from '../../supervisors/config.ts'
 import { startGateway } from '../../supervisors/gateway.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
-import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
-import { runNode } from '../../supervisors/node-process.ts'
+import { consoleMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
+import { type Ending, runNode } from '../../supervisors/node-process.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
-import { HTTP_LIMITS } from '../../transport/http/limits.ts'
+import { createConsoleServer } from '../../transport/console/server.ts'
+import { HTTP_LIMITS, type HttpLimits } from '../../transport/http/limits.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
+import { readPair, type TlsFiles, type TlsServer, watchPair } from '../../transport/http/tls.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { type Options, text } from '../call.ts'
 import { seedsOf } from '../seeds.ts'
@@ -18,6 +22,10 @@ import { VERSION } from '../version.ts'
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 /** The cluster's answer comes, or its refusal, before the client's own deadline runs out. */
 const REQUEST_MS = HTTP_LIMITS.apiTimeoutMs - 1000
+/** What else a gateway has to end after its answers. */
+const END_MS = 5000
+/** A connection in use is given up only after one without a request would have been. */
+const IDLE_MORE_MS = 10_000
 
 export async function run(options: Options): Promise<void> {
   const config = settingsOf(options)
@@ -30,25 +38,59 @@ export async function run(options: Options): Promise<void> {
   const gauges = processGauges()
   const link = createZeromqLink({ identity: id })
   const self = { node: id, inc: Date.now(), role: 'gateway', pid: process.pid, ver: VERSION, eng: process.version } as const
-  const gateway = startGateway({ env, self, link, seeds: seedsOf(options), requestMs: REQUEST_MS, identity: needsToken })
+  const gateway = startGateway({
+    env,
+    self,
+    link,
+    seeds: seedsOf(options),
+    requestMs: REQUEST_MS,
+    identity: needsToken,
+    onSilent: nodes => watched.silent(nodes),
+  })
+  const identity = gateway.gate ? { gate: gateway.gate, rules: config.policy.rules } : null
+  const watched = createConsoleServer({
+    ...{ env, hub: gateway.hub, api: gateway.api, about: { gateway: id, version: VERSION } },
+    consoleOrigin: config.http.consoleOrigin,
+    ...(identity ? { identity } : {}),
+  })
   const metrics = createMetrics({ id, role: 'gateway' }, () => ({
     ...messengerMetrics(gateway.messenger.stats()),
     ...linkMetrics(link.stats()),
     ...processMetrics(gauges.read()),
+    ...consoleMetrics(watched.stats(), gateway.hub.stats()),
   }))
+  const files = tlsFiles(config)
+  let leaving = false
   const app = createHttpServer({
     api: gateway.api,
+    images: gateway.images,
     log: env.log,
-    ...(gateway.gate ? { identity: { gate: gateway.gate, rules: config.policy.rules } } : {}),
-    limits: { maxInstancesPerRequest: config.limits.maxInstancesPerRequest },
-    isReady: () => ({ ready: gateway.ready(), reasons: gateway.ready() ? [] : ['no conductor can be reached'] }),
+    ...(files ? { tls: readPair(files) } : {}),
+    ...(identity ? { identity } : {}),
+    limits: limitsOf(config),
+    rates: config.rate,
+    consoleOrigin: config.http.consoleOrigin,
+    trustedProxies: config.http.trustedProxies,
+    isReady() {
+      const reasons = [...gateway.lacks(), ...(leaving ? ['this node is shutting down'] : [])]
+      return { ready: reasons.length === 0, reasons, leaving }
+    },
     metrics: () => metrics.text(),
   })
-  const node = runNode(env.log, async () => {
+  watched.attach(app.server)
+  const certificate = files && isTlsServer(app.server) ? watchPair(app.server, files, env.log) : null
+  const { drainDelayMs, drainMs } = config.http
+  const close = async (why: Ending): Promise<void> => {
+    leaving = true
+    // Balancers look at /readyz and stop sending; what they still send is still answered.
+    if (why === 'drain') await delay(drainDelayMs)
+    certificate?.close()
+    watched.close()
     await app.close()
     gateway.stop()
     await link.close()
-  })
+  }
+  const node = runNode(env.log, close, drainDelayMs + drainMs + END_MS)
   try {
     await app.listen({ host, port })
   } catch (error) {
@@ -60,5 +102,28 @@ export async function run(options: Options): Promise<void> {
   const address = app.server.address()
   const actualPort = typeof address === 'object' && address ? address.port : port
   await gateway.whenReady()
-  node.ready(`http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`)
+  node.ready(`${files ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${actualPort}`)
 }
+
+/** Null where the API speaks HTTP in the clear. Throws `ConfigInvalid` for half a pair. */
+function tlsFiles({ http: { tls } }: Config): TlsFiles | null {
+  const { certFile: cert, keyFile: key } = tls
+  if (cert !== null && key !== null) return { cert, key }
+  if (cert !== null || key !== null) throw new BatonError('ConfigInvalid', 'http.tls.certFile and http.tls.keyFile are given together or not at all')
+  return null
+}
+
+const isTlsServer = (server: object): server is TlsServer => 'setSecureContext' in server
+
+const limitsOf = ({ http, limits }: Config): Partial<HttpLimits> => ({
+  bodyBytes: http.bodyBytes,
+  headerBytes: http.headerBytes,
+  headersTimeoutMs: http.headersTimeoutMs,
+  requestTimeoutMs: http.requestTimeoutMs,
+  keepAliveTimeoutMs: http.keepAliveMs,
+  idleTimeoutMs: Math.max(HTTP_LIMITS.idleTimeoutMs, http.keepAliveMs + IDLE_MORE_MS),
+  maxConnections: http.maxConnections,
+  maxInFlight: http.maxInFlight,
+  drainMs: http.drainMs,
+  maxInstancesPerRequest: limits.maxInstancesPerRequest,
+})

@@ -18,6 +18,9 @@ const COLUMNS: readonly Column<Image>[] = [
 const DETAILS: readonly Column<Image>[] = [
   ...COLUMNS,
   ['VISIBILITY', i => i.visibility],
+  ['PROTECTED', i => (i.protected ? 'yes' : 'no')],
+  ['TAGS', i => i.tags.join(', ')],
+  ['SHA-512', i => i.hash],
   ['INSTANCE', i => i.instance],
   ['BASE IMAGE', i => i.baseImage],
   ['CREATED', i => i.createdAt],

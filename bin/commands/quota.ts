@@ -14,6 +14,8 @@ const isLimits = shape({
   server_groups: isNumber,
   server_group_members: isNumber,
   key_pairs: isNumber,
+  image_count_total: isNumber,
+  image_size_total: isNumber,
 })
 const isQuota: Guard<QuotaBody> = shape({ id: isText, limits: isLimits, defaults: isLimits, used: isLimits })
 
@@ -26,7 +28,7 @@ const isAnything: Guard<unknown> = (value): value is unknown => value !== undefi
 type Row = readonly [resource: Resource, quota: QuotaBody]
 
 const LIMITS: readonly Column<Row>[] = [
-  ['QUOTA', ([resource]) => (resource === 'ram' ? 'ram MB' : resource)],
+  ['QUOTA', ([resource]) => (resource === 'ram' || resource === 'image_size_total' ? `${resource} MB` : resource)],
   // Members are counted per group, not per project.
   ['USED', ([resource, { used }]) => (resource === 'server_group_members' ? null : used[resource])],
   ['LIMIT', ([resource, { limits }]) => limitText(limits[resource])],

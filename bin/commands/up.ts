@@ -33,6 +33,8 @@ export async function run(options: Options): Promise<void> {
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   say(`\nBaton is ready at ${cluster.endpoint} after ${seconds} s; data and logs are in ${folder}`)
   say('Try:  npx baton instance create first --flavor tiny --wait')
+  if (config.auth.mode === 'token')
+    say(`or:   OS_CLIENT_CONFIG_FILE=${join(config.data.folder, 'clouds.yaml')} openstack --os-cloud baton server list`)
   if (process.connected) process.send?.({ type: 'ready', endpoint: cluster.endpoint, note: seconds } satisfies NodeMessage)
 
   await new Promise<void>(resolveStop => {
@@ -49,7 +51,8 @@ export async function run(options: Options): Promise<void> {
 
 /** Starts the same command in the background, and waits until it says that it is ready or has ended. */
 async function detach(options: Options): Promise<void> {
-  const folder = await openDataFolder(settingsOf(options).data.folder)
+  const config = settingsOf(options)
+  const folder = await openDataFolder(config.data.folder)
   mkdirSync(join(folder, 'logs'), { recursive: true, mode: 0o700 })
   const logFile = join(folder, 'logs', 'up.log')
   const log = openSync(logFile, 'w', 0o600)
@@ -67,4 +70,5 @@ async function detach(options: Options): Promise<void> {
   child.disconnect()
   child.unref()
   console.log(`Baton is ready at ${ready.endpoint} after ${ready.note} s (pid ${child.pid}); \`baton down\` stops it`)
+  if (config.auth.mode === 'token') console.log(`The password of admin is in ${join(folder, 'clouds.yaml')} and ${join(folder, 'openrc')}`)
 }

@@ -16,6 +16,8 @@ export const InstanceEntity = defineEntity({
   indexes: [
     { name: 'instance_created', properties: ['createdAt', 'id'] },
     { name: 'instance_live', properties: ['createdAt', 'id'], where: 'not deleted' },
+    { name: 'instance_project', properties: ['project', 'createdAt', 'id'], where: 'not deleted' },
+    { name: 'instance_name', properties: ['name', 'createdAt', 'id'], where: 'not deleted' },
     { name: 'instance_host', properties: ['host'], where: 'host is not null' },
     { name: 'instance_reservation', properties: ['reservation'], where: 'reservation is not null' },
   ],
@@ -82,12 +84,18 @@ export const ImageEntity = defineEntity({
   indexes: [
     { name: 'image_created', properties: ['createdAt', 'id'], where: 'not deleted' },
     { name: 'image_instance', properties: ['instance'], where: 'instance is not null and not deleted' },
+    { name: 'image_project', properties: ['project', 'createdAt', 'id'], where: 'not deleted' },
+    { name: 'image_visibility', properties: ['visibility', 'createdAt', 'id'], where: 'not deleted' },
   ],
   properties: {
     ...shared,
     name: p.text(),
     project: p.text(),
     status: p.text(),
+    visibility: p.text().nullable(),
+    size: p.bigint('number').nullable(),
+    diskFormat: p.text().nullable(),
+    containerFormat: p.text().nullable(),
     instance: p.text().nullable(),
     backupType: p.text().nullable(),
     deleted: p.boolean(),

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { readFile, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parse, stringify } from 'yaml'
 
 export interface AdminCredentials {
@@ -15,16 +15,19 @@ export interface AdminCredentials {
 }
 
 const CLOUDS = 'clouds.yaml'
+/** Clients that do not negotiate ask for Nova's 2.1, which knows no `networks: none`. */
+const CLIENT = { region_name: 'RegionOne', identity_api_version: '3', compute_api_version: '2.90' }
 
-/** Reads or makes the password, and writes both files for this endpoint. */
-export async function prepareCredentials(folder: string, endpoint: string): Promise<AdminCredentials> {
+/** Reads or makes the password, and writes both files for this endpoint. `caFile`: what clients are to trust, when it is not known to all. */
+export async function prepareCredentials(folder: string, endpoint: string, caFile: string | null = null): Promise<AdminCredentials> {
   const known = await readPassword(join(folder, CLOUDS))
   const password = known ?? randomBytes(18).toString('base64url')
   const login = { auth_url: `${endpoint}/identity/v3`, username: 'admin', password, project_name: 'admin' }
   const auth = { ...login, user_domain_name: 'Default', project_domain_name: 'Default' }
-  const clouds = { clouds: { baton: { auth, region_name: 'RegionOne', identity_api_version: 3 } } }
+  const trusted = caFile === null ? {} : { cacert: resolve(caFile) }
+  const clouds = { clouds: { baton: { auth, ...CLIENT, ...trusted } } }
   await writePrivate(join(folder, CLOUDS), stringify(clouds))
-  const exported = Object.entries({ ...auth, region_name: 'RegionOne', identity_api_version: '3' })
+  const exported = Object.entries({ ...auth, ...CLIENT, ...trusted })
   await writePrivate(join(folder, 'openrc'), exported.map(([name, value]) => `export OS_${name.toUpperCase()}='${value}'\n`).join(''))
   return { password, isNew: known === null }
 }

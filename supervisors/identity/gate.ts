@@ -10,6 +10,8 @@ import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import { claimsOf, invalidToken, type PublicKeys, publicKeys } from './tokens.ts'
 
 const ASK_MS = 2000
+/** The same until there is something to judge by. */
+const ASK_FIRST_MS = 200
 const TRUST_MAX_MS = 30_000
 /** Tokens whose signature was found right, the oldest forgotten first. */
 const KNOWN_MAX = 10_000
@@ -17,9 +19,13 @@ const KNOWN_MAX = 10_000
 export interface GateOptions {
   readonly env: Pick<Env, 'monotonicMs' | 'setTimer' | 'log'>
   readonly api: IdentityApi
+  /** `ready` may have become true. */
+  onHeard?(): void
 }
 
 export interface Gate extends IdentityGate {
+  /** Whether tokens can be judged: a conductor was heard of late, and there is a key, before which nobody can log in. */
+  ready(): boolean
   /** A conductor says that something changed. */
   changed(): void
   stop(): void
@@ -34,7 +40,7 @@ interface Known {
   readonly revoked: RevocationIndex
 }
 
-export function createGate({ env, api }: GateOptions): Gate {
+export function createGate({ env, api, onHeard }: GateOptions): Gate {
   let known: Known | null = null
   let asking: Promise<void> | null = null
   let again: Promise<void> | null = null
@@ -51,6 +57,7 @@ export function createGate({ env, api }: GateOptions): Gate {
       known = { ...times, keys: publicKeys(content.keys), revoked: indexOf(content.revocations) }
       claimed.clear()
     } else if (known) known = { ...known, ...times }
+    onHeard?.()
   }
 
   /** An answer that was asked for before the call does not count: one more is asked for, once for all who wait. */
@@ -73,11 +80,12 @@ export function createGate({ env, api }: GateOptions): Gate {
   function keepFresh(): void {
     if (stopped) return
     refresh().catch(error => env.log.debug({ fault: toFault(error) }, 'no conductor answers about identity'))
-    timer = env.setTimer(ASK_MS, keepFresh)
+    timer = env.setTimer(ready() ? ASK_MS : ASK_FIRST_MS, keepFresh)
   }
-  keepFresh()
 
   const fresh = (): Known | null => (known && env.monotonicMs() - known.heardMs < TRUST_MAX_MS ? known : null)
+  const ready = (): boolean => (fresh()?.keys.size ?? 0) > 0
+  keepFresh()
 
   function signed(token: string, keys: PublicKeys): Claims {
     const before = claimed.get(token)
@@ -91,6 +99,7 @@ export function createGate({ env, api }: GateOptions): Gate {
 
   return {
     api,
+    ready,
     refresh,
     async verify(token) {
       if (!fresh()) await refresh().catch(() => {})

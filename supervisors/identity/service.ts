@@ -43,6 +43,7 @@ export function createIdentity(options: IdentityServiceOptions): IdentityService
   const keyring = async (method: string, args: unknown) => (await options.call('keyring', ALL, method, args)) as readonly SigningKey[]
   let timer: Timer | null = null
   let stopped = false
+  let said = false
 
   const read = async (kind: Kind, id: string) => (await directory('read', { kind, id })) as Resource
   const find: IdentityApi['find'] = async args => (await directory('find', args)) as readonly Resource[]
@@ -98,6 +99,12 @@ export function createIdentity(options: IdentityServiceOptions): IdentityService
     return (await directory(method, { resource, ...verifier })) as Resource
   }
 
+  async function sayIfNobodyCanLogIn(): Promise<void> {
+    if (said || (await find({ kind: 'user', where: {} })).length > 0) return
+    said = true
+    env.log.warn({}, 'there is no user yet, so nobody can log in: start a conductor with the password of the first admin in BATON_BOOTSTRAP_PASSWORD')
+  }
+
   async function plant(): Promise<void> {
     if (stopped) return
     let nextMs = ROTATE_LOOK_MS
@@ -105,6 +112,7 @@ export function createIdentity(options: IdentityServiceOptions): IdentityService
       const { bootstrapVerifier } = settings
       if (bootstrapVerifier !== null) await directory('bootstrap', { verifier: bootstrapVerifier })
       await newestKey()
+      if (bootstrapVerifier === null) await sayIfNobodyCanLogIn()
     } catch (error) {
       env.log.debug({ fault: toFault(error) }, 'identity is not there yet')
       nextMs = RETRY_MS

@@ -5,13 +5,12 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Envelope } from '../../transport/protocol.ts'
-import { ask, startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
+import { ask, nodesAndPids, STACK, startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
 import { active, create } from '../support/history.ts'
 import { shown } from '../support/hooks.ts'
 import { dialAsStranger, frame, type Stranger, shout, ZMTP_HANDSHAKE } from '../support/stranger.ts'
 
 const test = suite('bad frames')
-const STACK = /\n\s+at |\\n\s+at |node:internal|\.[jt]s:\d+/
 
 let cluster: TestCluster
 let pids: string[] = []
@@ -21,16 +20,10 @@ let metricsPort = 0
 /** All that strangers were told. */
 const told: string[] = []
 
-const pidsNow = (): string[] =>
-  cluster
-    .processes()
-    .map(p => `${p.id} ${p.pid}`)
-    .toSorted()
-
 test.before(
   shown(async () => {
     cluster = await startCluster({ args: ['--conductors', '1', '--computes', '1'] })
-    pids = pidsNow()
+    pids = nodesAndPids(cluster)
     await cluster.whole()
     // A node tells its port with its first renewal, not when it joins.
     const node = await until('the port of its metrics', 20_000, async () =>
@@ -210,7 +203,7 @@ check('a call past its deadline is dropped; one that is sent again is done once,
 test('afterwards every node is the process it was, the cluster builds, and neither answers nor logs have a stack trace', () =>
   telling(cluster, async () => {
     await active(cluster, await create(cluster, 'afterwards'))
-    assert.equal(pidsNow(), pids)
+    assert.equal(nodesAndPids(cluster), pids)
     assert.ok(told.some(text => text.includes('VersionMismatch')))
     const logs = await Promise.all(cluster.processes().map(({ id }) => cluster.log(id)))
     for (const text of [...told, cluster.up.output(), ...logs.flat().map(line => JSON.stringify(line))]) assert.not.match(text, STACK)

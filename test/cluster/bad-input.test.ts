@@ -12,14 +12,26 @@ import { Dealer } from 'zeromq'
 import { MIGRATION_TABLE } from '../../persistence/orm.ts'
 import { LINK_LIMITS } from '../../transport/link.ts'
 import { encode } from '../../transport/protocol.ts'
-import { type Answer, ask, baton, FAKE_IMAGE, newFolder, SERVERS, startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
+import {
+  type Answer,
+  ask,
+  baton,
+  FAKE_IMAGE,
+  newFolder,
+  nodesAndPids,
+  SERVERS,
+  STACK,
+  startCluster,
+  type TestCluster,
+  telling,
+  until,
+} from '../support/cluster.ts'
 import { runSql } from '../support/database.ts'
 import { active, create } from '../support/history.ts'
 import { shown } from '../support/hooks.ts'
 
 const test = suite('bad input')
 const FLAVORS = '/compute/v2.1/flavors'
-const STACK = /\n\s+at |node:internal|\.[jt]s:\d+/
 
 let cluster: TestCluster
 let pids: string[] = []
@@ -28,17 +40,12 @@ let active1 = ''
 let deleted = ''
 
 const check = (what: string, body: () => Promise<void>) => test(what, () => telling(cluster, body))
-const pidsNow = () =>
-  cluster
-    .processes()
-    .map(p => `${p.id} ${p.pid}`)
-    .toSorted()
 
 test.before(
   shown(async () => {
     cluster = await startCluster({ args: ['--conductors', '2', '--computes', '1'] })
     await telling(cluster, async () => {
-      pids = pidsNow()
+      pids = nodesAndPids(cluster)
       active1 = await create(cluster, 'someone')
       deleted = await create(cluster, 'gone')
       for (const id of [active1, deleted]) await active(cluster, id)
@@ -281,7 +288,7 @@ check('start: configuration that is wrong, with file, line and the nearest name'
 )
 
 test('after all this every process is the one it was, and no log has a defect', async () => {
-  assert.equal(pidsNow(), pids)
+  assert.equal(nodesAndPids(cluster), pids)
   for (const { id } of cluster.processes()) {
     const lines = await cluster.log(id)
     assert.equal(

@@ -7,14 +7,13 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MIGRATION_TABLE } from '../../persistence/orm.ts'
-import { ask, baton, newFolder, SERVERS, startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
+import { ask, baton, newFolder, nodesAndPids, SERVERS, STACK, startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
 import { runSql, urlOf } from '../support/database.ts'
 import { active, create } from '../support/history.ts'
 import { shown } from '../support/hooks.ts'
 import { allRunning, isAlive, kill } from '../support/kill.ts'
 
 const test = suite('up, refused and killed')
-const STACK = /\n\s+at |node:internal|\.[jt]s:\d+/
 const PASSWORD = 'not-the-password'
 /** A refusal comes at once; it is not the end of a wait for nodes. */
 const REFUSED_MS = 20_000
@@ -25,17 +24,11 @@ let pids: string[] = []
 /** What `$name` in a command line stands for. */
 let words: Readonly<Record<string, string>> = {}
 
-const pidsNow = (): string[] =>
-  cluster
-    .processes()
-    .map(p => `${p.id} ${p.pid}`)
-    .toSorted()
-
 test.before(
   shown(async () => {
     folder = await newFolder()
     cluster = await startCluster({ folder: join(folder, 'data'), args: ['--conductors', '2', '--computes', '1'] })
-    pids = pidsNow()
+    pids = nodesAndPids(cluster)
     const [conductor] = (await cluster.whole()).filter(n => n.role === 'conductor')
     const right = cluster.databaseUrl()
     const newer = urlOf(right, 'newer')
@@ -129,7 +122,7 @@ for (const { what, args, code, says } of REFUSED) {
 }
 
 test('what was refused has touched nothing and left no process', async () => {
-  assert.equal(pidsNow(), pids)
+  assert.equal(nodesAndPids(cluster), pids)
   const file: { endpoint: string } = JSON.parse(await readFile(join(cluster.folder, 'cluster.json'), 'utf8'))
   assert.is(file.endpoint, cluster.endpoint)
   assert.equal(await readdir(join(folder, 'old')), ['postgres'])

@@ -37,7 +37,7 @@ export interface FuzzResult {
   readonly kept: readonly Json[]
   readonly ways: number
   readonly found: readonly Found[]
-  /** Growth of the heap after collection, from the first tenth of the run to its end, bytes. */
+  /** Growth of the heap and of buffers after collection, from the first tenth of the run to its end, bytes. */
   readonly growthBytes: number
 }
 
@@ -51,9 +51,11 @@ const MIN_EXECUTIONS_FOR_GROWTH = 2000
 setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')
 
+/** With buffers, which are outside of the heap. */
 function heapBytes(): number {
   collect()
-  return process.memoryUsage().heapUsed
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {

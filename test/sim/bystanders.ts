@@ -1,4 +1,5 @@
 /** Who is there beside the clients: the operator, somebody who repairs, and instances that nobody touches. */
+import { HA_POLICIES } from '../../actors/api.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { address } from '../../actors/kernel/address.ts'
 import type { History } from './history.ts'
@@ -14,6 +15,9 @@ export const STRAY = 'stray'
 const OPERATOR_EVERY_MS = 700
 /** The operator goes on longer than the clients. */
 const OPERATOR_MORE_MS = 25_000
+/** How long room may take to leak, and how old a claim is that `baton doctor` looks at. */
+const LEAK_MS = 5000
+const SETTLED_MS = 5000
 
 export interface Bystanders {
   readonly loop: Loop
@@ -26,9 +30,11 @@ export interface Bystanders {
   readonly repairs: boolean
   /** Whether somebody empties hosts now and then. */
   readonly maintains: boolean
+  /** Whether somebody decides about the instances of others. */
+  readonly decides: boolean
 }
 
-export function startBystanders({ loop, random, world, history, untilMs, pets: count, repairs, maintains }: Bystanders): void {
+export function startBystanders({ loop, random, world, history, untilMs, pets: count, repairs, maintains, decides }: Bystanders): void {
   /** Looks after silent hosts: sees which have no power, says so, and has their instances made anew elsewhere. */
   function operator(): void {
     const own = random.fork()
@@ -65,11 +71,17 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
     const own = random.fork()
     if (!repairs) return
     const { env } = createProcess('repairer', loop, own, world.log)
+    /** Whether a repair has been through that nothing can have been leaked after. */
+    let tidy = false
     const loopOn = (): void => {
       env.setTimer(own.int(200, 6000), () => {
-        if (loop.nowMs() >= untilMs + OPERATOR_MORE_MS) return
+        if (loop.nowMs() >= untilMs + OPERATOR_MORE_MS && tidy) return
+        const leavesNothing = loop.nowMs() >= untilMs + LEAK_MS + SETTLED_MS
         // A gateway that dies answers nothing.
-        Promise.race([repair(), new Promise<void>(resolve => env.setTimer(CLIENT_PATIENCE_MS, resolve))])
+        Promise.race([repair(), new Promise<never>((_, reject) => env.setTimer(CLIENT_PATIENCE_MS, () => reject(new Error('no answer'))))])
+          .then(() => {
+            tidy = leavesNothing
+          })
           .catch(() => {})
           .finally(loopOn)
       })
@@ -79,7 +91,7 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
     const leak = async (): Promise<void> => {
       const conductor = own.pick(world.conductors).running
       const args = { claim: `${STRAY}.${++strays}`, instance: STRAY, order: 1_000_000, vcpus: 1, ramMb: 16, diskGb: 1 }
-      await conductor?.messenger.call(address('host', own.pick(world.computes).name), 'claim', args, { timeoutMs: 5000 })
+      await conductor?.messenger.call(address('host', own.pick(world.computes).name), 'claim', args, { timeoutMs: LEAK_MS })
     }
     const repair = async (): Promise<void> => {
       if (loop.nowMs() < untilMs) await leak().catch(() => {})
@@ -119,6 +131,34 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
     loopOn()
   }
 
+  /** Changes its mind about instances of others: their HA policy, and whether anybody may act on them. */
+  function officer(): void {
+    const own = random.fork()
+    const { env } = createProcess('officer', loop, own, world.log)
+    const round = async (): Promise<void> => {
+      const api = world.api()
+      const instances = await api.listInstances({})
+      if (instances.length === 0) return
+      const { id } = own.pick(instances)
+      if (own.chance(0.5)) await api.setInstanceHa({ id, policy: own.pick(HA_POLICIES) })
+      else {
+        await api.lockInstance({ id, reason: 'an inventory' })
+        await new Promise<void>(resolve => env.setTimer(own.int(100, 1500), resolve))
+        await world.api().unlockInstance({ id })
+      }
+    }
+    // Whatever is refused or lost is let be; who stays locked is only not acted on.
+    const loopOn = (): void => {
+      env.setTimer(own.int(300, 4000), () => {
+        if (loop.nowMs() >= untilMs) return
+        Promise.race([round(), new Promise<void>(resolve => env.setTimer(CLIENT_PATIENCE_MS, resolve))])
+          .catch(() => {})
+          .finally(loopOn)
+      })
+    }
+    loopOn()
+  }
+
   /** Instances that are left alone for the whole run, under the strictest policy: whatever happens to their hosts, they run in the end. */
   function pets(): void {
     const own = random.fork()
@@ -138,4 +178,5 @@ export function startBystanders({ loop, random, world, history, untilMs, pets: c
   operator()
   repairer()
   if (maintains) maintainer()
+  if (decides) officer()
 }

@@ -1,5 +1,7 @@
 /** What clients asked, were promised and saw, and what agents did: the record that checkers judge. */
 import type { InstanceBody } from '../../actors/api.ts'
+import type { Fault } from '../../actors/kernel/errors.ts'
+import type { Append } from '../../actors/kernel/ports.ts'
 import type { DriverCommand } from './probes.ts'
 
 /** One use of a register: the name of an instance. Times are simulated ms. */
@@ -56,3 +58,14 @@ export const newHistory = (busy = 0): History => ({
 /** What tells one version of an instance from another. */
 export const printOf = ({ name, vmState, taskState, operation, host, updatedAt }: InstanceBody): string =>
   [name, vmState, taskState, operation, host, updatedAt].join(' ')
+
+/** What a timeline tells of operations. */
+const TURNS = new Set(['started', 'turnedBack', 'cancelled', 'expired', 'reported', 'ended'])
+export const turnsOf = ({ actor, events }: Append): string[] =>
+  actor.kind === 'operation' || actor.kind === 'host-operation'
+    ? events.flatMap(({ type, data }) => {
+        if (!TURNS.has(type)) return []
+        const { kind, fault } = data as { readonly kind?: string; readonly fault?: Fault | null }
+        return [`operation ${actor.id} ${kind ?? ''} ${type}${fault ? `: ${fault.message}` : ''}`]
+      })
+    : []

@@ -4,7 +4,8 @@
  *     npm run sim -- --seed 7 [--trace] [--shrink]       one seed; its trace; the shortest schedule that still fails
  *     npm run sim -- --seeds 500 --from 1 [--jobs 2]     many, on all cores; the first that fails is shrunk
  *     npm run sim -- --seeds 200 --coverage              what they have reached, and what not
- *     npm run sim -- --planted [NAME ...]                every planted bug must be found
+ *     npm run sim -- --planted [NAME ...] [--write]      every planted bug must be found, in 1,000 seeds or as many as --seeds says;
+ *                                                        with --write docs/planted-bugs.md tells
  */
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
@@ -12,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { createReached, startCoverage, type Unreached } from './coverage.ts'
 import { describePlan, drawPlan } from './plan.ts'
 import { runPool } from './pool.ts'
-import { prove } from './prove.ts'
+import { MOST_SEEDS, type Proof, prove, writeProofs } from './prove.ts'
 import { runPlan, runSeed, type SimResult } from './run.ts'
 import { shrink } from './shrink.ts'
 
@@ -27,12 +28,16 @@ const { values, positionals } = parseArgs({
     shrink: { type: 'boolean', default: false },
     coverage: { type: 'boolean', default: false },
     planted: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     worker: { type: 'boolean', default: false },
   },
 })
 
+/** How often a long run says how far it is, seeds. */
+const TELL_EVERY = 500
+
 /** Lines of the timeline that say what was done to the cluster, and what its nodes said of it. */
-const TELLING = /FAULT|thaw|faults end|rejoins|database back| warn: | error: /
+const TELLING = /FAULT|thaw|faults end|rejoins|database back| warn: | error: |^[\d.]+ operation /
 
 function report({ seed, violations }: SimResult): void {
   for (const violation of violations) console.log(`seed ${seed}: ${violation}`)
@@ -61,6 +66,8 @@ async function one(seed: number): Promise<boolean> {
 }
 
 async function worker(): Promise<void> {
+  // Refusals are thrown by the thousand, and nobody reads where: the seed that fails is run again by itself.
+  Error.stackTraceLimit = 0
   const unreached = values.coverage ? await startCoverage() : null
   for await (const line of process.stdin.setEncoding('utf8')) {
     for (const seed of String(line).trim().split('\n')) process.send?.({ result: await runSeed(Number(seed)), coverage: await unreached?.() })
@@ -80,7 +87,7 @@ async function many(first: number, count: number): Promise<boolean> {
     count,
     jobs: Number(values.jobs),
     coverage,
-    onResult(result, lines) {
+    async onResult(result, lines) {
       report(result)
       done++
       simulatedMs += result.simulatedMs
@@ -88,12 +95,14 @@ async function many(first: number, count: number): Promise<boolean> {
       reached.add(result)
       if (lines) reached.addLines(lines as Unreached)
       if (result.violations.length > 0) failed.push(result)
+      if (done % TELL_EVERY === 0) console.log(`${done} of ${count} seeds, ${failed.length} with violations`)
       return undefined
     },
   })
   const seconds = (performance.now() - started) / 1000
   if (coverage) for (const line of reached.tables()) console.log(line)
-  const speed = `${seconds.toFixed(1)} s, ${(simulatedMs / 1000 / seconds).toFixed(0)}x real time`
+  const perMinute = ((done / seconds) * 60).toFixed(0)
+  const speed = `${seconds.toFixed(1)} s, ${(simulatedMs / 1000 / seconds).toFixed(0)}x real time, ${perMinute} seeds a minute`
   console.log(`${done} seeds from ${first}: ${failed.length} with violations, ${speed}; ${overQuota} requests over a quota`)
   const shortest = failed.toSorted((a, b) => a.commits - b.commits)[0]
   if (shortest && values.shrink) await explain(shortest.seed, shortest.violations)
@@ -103,10 +112,20 @@ async function many(first: number, count: number): Promise<boolean> {
 
 async function planted(): Promise<boolean> {
   console.log('bug | found by | seeds | seconds | what goes wrong')
-  return prove(positionals, Number(values.jobs), ({ bug, checker, seeds, seconds, what, violation }) => {
-    console.log(`${bug} | ${checker ?? 'NOBODY'} | ${seeds} | ${seconds.toFixed(1)} | ${what}`)
-    if (values.trace) console.log(`    ${violation}`)
+  const proofs: Proof[] = []
+  const allFound = await prove({
+    names: positionals,
+    jobs: Number(values.jobs),
+    mostSeeds: Number(values.seeds ?? MOST_SEEDS),
+    report(proof) {
+      const { bug, checker, seeds, seconds, what, violation } = proof
+      console.log(`${bug} | ${checker ?? 'NOBODY'} | ${seeds} | ${seconds.toFixed(1)} | ${what}`)
+      if (values.trace) console.log(`    ${violation}`)
+      proofs.push(proof)
+      if (values.write) writeProofs(proofs)
+    },
   })
+  return allFound
 }
 
 if (values.worker) await worker()

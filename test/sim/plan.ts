@@ -2,6 +2,7 @@
  * What a seed stands for, drawn before anything runs: how large the cluster is, what its clients want, what goes wrong and when. A plan
  * is plain data, so that a part of it can be run by itself. Workloads and faults are both mixes drawn anew for each seed.
  */
+import { NO_LIMITS } from '../../actors/kernel/quota.ts'
 import { drawStrikes, type Strike } from './faults/index.ts'
 import { createRandom, type Random } from './random.ts'
 import { drawMix, type WorkloadMix } from './workload.ts'
@@ -11,7 +12,7 @@ export interface Plan {
   readonly seed: number
   /** Seed of whatever the world itself leaves to chance: delays, ids, latencies. */
   readonly worldSeed: number
-  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks'> & { readonly settings: typeof SIM_SETTINGS }
+  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks' | 'pace' | 'flaky'> & { readonly settings: typeof SIM_SETTINGS }
   /** One seed per client. */
   readonly clients: readonly number[]
   readonly mix: WorkloadMix
@@ -26,6 +27,15 @@ const DRIFT = 0.05
 /** An inbox so small that an ordinary burst fills it. */
 const SMALL_INBOX = 12
 
+/** Drivers that take so many times as long: what is under way when a fault strikes is then mostly a command half done. */
+const SLOW_DRIVERS = 8
+/** Drivers that fail so many times as often: much is undone, and placed again elsewhere. */
+const FLAKY_DRIVERS = 6
+/** Longer than a host takes to be suspect and down: whoever acts on silence alone, and not on the lease, does so while guests still run. */
+const LONG_LEASE_MS = 6000
+const { limits } = SIM_SETTINGS.quotas
+const TIGHT = { ...limits, instances: 3, cores: 4, ram: 700 }
+
 /** What nodes of an older and of a newer release speak; both know our version too. */
 const SPEECH: readonly (readonly [number, number])[] = [
   [0, 1],
@@ -37,12 +47,20 @@ export function drawPlan(seed: number): Plan {
   const conductors = random.int(2, 3)
   const computes = random.int(2, 4)
   const inbox = random.chance(0.15) ? SMALL_INBOX : SIM_SETTINGS.actors.inbox
-  const settings = { ...SIM_SETTINGS, actors: { ...SIM_SETTINGS.actors, inbox } }
+  const settings = {
+    ...SIM_SETTINGS,
+    actors: { ...SIM_SETTINGS.actors, inbox, snapshotEvery: random.pick([2, 5, 5, 40]) },
+    ha: { ...SIM_SETTINGS.ha, leaseMs: random.pick([SIM_SETTINGS.ha.leaseMs, SIM_SETTINGS.ha.leaseMs, LONG_LEASE_MS]) },
+    quotas: { ...SIM_SETTINGS.quotas, limits: random.pick([limits, limits, TIGHT, NO_LIMITS]) },
+  }
   const speaks = drawSpeech(random, conductors, computes)
   return {
     seed,
     worldSeed: random.int(0, 0xffffffff),
-    size: { conductors, computes, drift: random.chance(0.3) ? DRIFT : 0, speaks, settings },
+    size: {
+      ...{ conductors, computes, drift: random.chance(0.3) ? DRIFT : 0, speaks, settings },
+      ...{ pace: random.chance(0.25) ? SLOW_DRIVERS : 1, flaky: random.chance(0.2) ? FLAKY_DRIVERS : 1 },
+    },
     clients: Array.from({ length: random.int(1, 4) }, () => random.int(0, 0xffffffff)),
     mix: drawMix(random),
     strikes: drawStrikes(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS),
@@ -60,6 +78,10 @@ export function describePlan({ size, clients, mix, strikes }: Plan): string {
   const extras = [
     size.drift ? 'clocks drift' : '',
     size.settings.actors.inbox === SMALL_INBOX ? 'small inboxes' : '',
+    size.pace === SLOW_DRIVERS ? 'slow drivers' : '',
+    size.flaky === FLAKY_DRIVERS ? 'flaky drivers' : '',
+    size.settings.ha.leaseMs === LONG_LEASE_MS ? 'long leases' : '',
+    size.settings.quotas.limits === TIGHT ? 'tight quotas' : size.settings.quotas.limits === NO_LIMITS ? 'no quotas' : '',
     ...Object.entries(size.speaks ?? {}).map(([node, versions]) => `${node} speaks ${versions.join('-')}`),
   ].filter(text => text !== '')
   const faults = [...counts].map(([kind, count]) => `${kind} ${count}`).join(', ') || 'none'

@@ -11,8 +11,8 @@ export interface PoolOptions {
   readonly planted?: string
   /** Whether the processes note which code they reach; see `coverage.ts`. */
   readonly coverage?: boolean
-  /** Called with each result; nothing more is handed out once it has answered `stop`. */
-  onResult(result: SimResult, coverage: unknown): 'stop' | undefined
+  /** Called with each result, and waited for; nothing more is handed out once it has answered `stop`. */
+  onResult(result: SimResult, coverage: unknown): Promise<'stop' | undefined>
 }
 
 /** What a worker sends: a result, and at its end the code it has reached. */
@@ -44,8 +44,10 @@ export async function runPool({ first, count, jobs, planted, coverage, onResult 
       }
       child.on('message', (message: WorkerMessage) => {
         if (!message.result) return
-        if (onResult(message.result, message.coverage) === 'stop') stopped = true
-        hand()
+        onResult(message.result, message.coverage).then(word => {
+          if (word === 'stop') stopped = true
+          hand()
+        }, reject)
       })
       child.on('error', reject)
       child.on('exit', code => (code === 0 ? done() : reject(new Error(`a worker ended with ${code}`))))

@@ -53,7 +53,15 @@ export async function shrink(whole: Plan, violations: readonly string[]): Promis
   await minimize(whole.strikes, strikes => fails({ ...best.plan, strikes }))
   await minimize(whole.clients, clients => fails({ ...best.plan, clients }))
   const { mix } = best.plan
-  for (const less of [{ pets: 0 }, { register: false }, { repairs: false }, { maintains: false }, { grouped: 0 }, { tidied: 0 }]) {
+  for (const less of [
+    { pets: 0 },
+    { register: false },
+    { repairs: false },
+    { maintains: false },
+    { decides: false },
+    { grouped: 0 },
+    { tidied: 0 },
+  ]) {
     if (Object.entries(less).some(([key, value]) => mix[key as keyof typeof mix] !== value))
       await fails({ ...best.plan, mix: { ...best.plan.mix, ...less } })
   }

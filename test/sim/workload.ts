@@ -52,6 +52,8 @@ export interface WorkloadMix {
   readonly repairs: boolean
   /** Whether somebody empties hosts now and then. */
   readonly maintains: boolean
+  /** Whether somebody changes HA policies, and locks and unlocks. */
+  readonly decides: boolean
   readonly register: boolean
 }
 
@@ -65,6 +67,7 @@ export function drawMix(random: Random): WorkloadMix {
     pets: random.int(0, 4),
     repairs: random.chance(0.25),
     maintains: random.chance(0.4),
+    decides: random.chance(0.3),
     register: random.chance(0.4),
   }
 }
@@ -137,8 +140,21 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
         const requestId = `req-${env.uuid()}`
         const force = own.chance(0.5)
         const gone = await insist('delete', () => world.api().deleteInstance({ id, force, requestId }))
-        if (!(gone instanceof BatonError)) history.deleted.set(id, loop.nowMs())
+        if (gone instanceof BatonError) return
+        history.deleted.set(id, loop.nowMs())
+        if (!force && own.chance(0.4)) await regret(id)
       }
+    }
+
+    /** A soft delete is taken back, as far as there is time. */
+    async function regret(id: string): Promise<void> {
+      await pause(own.int(10, 2500))
+      const requestId = `req-${env.uuid()}`
+      // From here on either may be: a copy of the request that went to another conductor may be carried out after this one was refused.
+      history.deleted.delete(id)
+      const back = await insist('restore', () => world.api().actOnInstance({ id, action: 'restore', requestId }))
+      if (back instanceof BatonError) return
+      history.acted.set(requestId, { instance: id, operation: back.operation })
     }
 
     /** One that comes with Baton, or one that was made of an instance. */
@@ -189,7 +205,7 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
     goOn().catch(error => history.surprises.push(`a client failed: ${error instanceof Error ? error.stack : error}`))
   }
 
-  startBystanders({ loop, random, world, history, untilMs, pets: mix.pets, repairs: mix.repairs, maintains: mix.maintains })
+  startBystanders({ loop, random, world, history, untilMs, pets: mix.pets, repairs: mix.repairs, maintains: mix.maintains, decides: mix.decides })
   if (mix.register) startRegister(loop, random.fork(), world, history, untilMs)
   for (const [i, seed] of clients.entries()) client(i + 1, seed)
   return history

@@ -2,9 +2,9 @@
  * A simulated cluster: the production code of conductors, agents and gateways, on simulated time, network, database and
  * processes. Faults are methods here; who calls them when is the business of `faults.ts`.
  */
-import type { ClusterApi } from '../../actors/api.ts'
+import type { ClusterApi, InstanceBody } from '../../actors/api.ts'
 import { type MemoryBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
-import { createFakeDriver, type FakeDriver, type FakeOptions } from '../../actors/hypervisor/drivers/fake.ts'
+import { createFakeDriver, type FakeDriver } from '../../actors/hypervisor/drivers/fake.ts'
 import { withoutPower } from '../../actors/hypervisor/drivers/fake-transfer.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
@@ -20,13 +20,16 @@ import { createGuard } from '../../supervisors/watchdog/guard.ts'
 import type { Link } from '../../transport/link.ts'
 import { createMemoryNetwork } from '../../transport/memory-link.ts'
 import { type DatabaseFaults, lineTo, newDatabaseFaults } from './database-line.ts'
-import { printOf } from './history.ts'
+import { type Failures, failures, latencies } from './drivers.ts'
+import { printOf, turnsOf } from './history.ts'
+import { createLateness } from './lateness.ts'
 import type { Loop } from './loop.ts'
 import { createMachine, type Machine } from './machine.ts'
 import { courier, type NetworkFaults, newNetworkFaults, speaking } from './network.ts'
 import { type Probes, probed } from './probes.ts'
 import { createProcess, SIM_EPOCH_MS, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
+import { bodyOf } from './rows.ts'
 
 export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 'quotas'>> = {
   membership: { leaseMs: 6000, renewMs: 1000, pingMs: 150, suspectMs: 900 },
@@ -66,6 +69,8 @@ export interface World {
   readonly commits: { readonly incarnation: Incarnation; readonly entry: Append; readonly ok: boolean }[]
   /** Events written by a conductor that did not own their shard. */
   readonly trespasses: readonly string[]
+  /** Answers to calls that came after their deadline. */
+  readonly lateAnswers: readonly string[]
   /** What tells the versions of each instance apart, in the order in which they were committed; see `printOf`. */
   readonly versions: ReadonlyMap<string, readonly string[]>
   kill(node: string): void
@@ -87,18 +92,7 @@ export interface World {
   log(line: string): void
 }
 
-const LATENCY_MS: FakeOptions['latencyMs'] = {
-  ...{ spawn: [5, 400], destroy: [1, 50], stop: [1, 100], start: [1, 100], reboot: [1, 100], receive: [5, 400], rebuild: [5, 200] },
-  ...{ snapshot: [5, 800], setDevices: [1, 200] },
-  ...{ prepareIncoming: [5, 300], migrateOut: [1, 50], handOver: [1, 100], finishIncoming: [1, 100] },
-}
 const CAPACITY = { vcpus: 4, ramMb: 1024, diskGb: 100 }
-/** How often a driver fails at what. */
-const FAILURE = {
-  ...{ spawn: 0.02, receive: 0.05, rebuild: 0.02, rescue: 0.05, snapshot: 0.05, setDevices: 0.05 },
-  ...{ prepareIncoming: 0.05, migrateOut: 0.03, handOver: 0.05, finishIncoming: 0.05 },
-}
-
 export interface WorldSize {
   readonly conductors: number
   readonly computes: number
@@ -107,7 +101,10 @@ export interface WorldSize {
   /** Of each compute host. */
   readonly capacity?: typeof CAPACITY
   /** By default drivers fail now and then by themselves. */
-  readonly failure?: Partial<typeof FAILURE>
+  readonly failure?: Failures
+  /** How many times as long drivers take, and how many times as often they fail; 1 by default. */
+  readonly pace?: number
+  readonly flaky?: number
   /** By how much clocks of conductors and gateways run fast or slow, as a share; none by default. Hosts' clocks always do. */
   readonly drift?: number
   /** Versions of the protocol that nodes of other releases speak. */
@@ -115,13 +112,18 @@ export interface WorldSize {
 }
 
 export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
-  const { settings = SIM_SETTINGS, probes = {}, failure = FAILURE } = size
+  const { settings = SIM_SETTINGS, probes = {}, pace = 1, flaky = 1, failure = failures(flaky) } = size
   const network = newNetworkFaults()
   const databaseFaults = newDatabaseFaults()
+  const lateness = createLateness(loop.nowMs)
+  const carry = courier(network, random.fork())
   const links = createMemoryNetwork({
     schedule: (delayMs, fn) => loop.schedule(delayMs, fn),
-    deliver: courier(network, random.fork()),
-    onFault: (node, error) => log(`${node} FAULT in a message handler: ${error instanceof Error ? error.stack : error}`),
+    deliver(from, to, message) {
+      lateness.sent(message)
+      return carry(from, to, message)
+    },
+    onFault: (node, error) => log(`${node} FAULT in a message handler: ${error}`),
   })
   const db = random.fork()
   const clocks: World['clocks'] = { databaseMs: 0, wallMs: new Map() }
@@ -135,7 +137,11 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       if (owner !== incarnation) trespasses.push(`${actor} was written by ${incarnation} while ${owner} owned its shard`)
       const [kind, id = ''] = actor.split('/')
       const row = kind === 'instance' ? database.tables.views.instance.get(id) : undefined
-      if (row) versions.set(id, [...(versions.get(id) ?? []), printOf(JSON.parse(row.body))])
+      if (row) {
+        const prints = versions.get(id) ?? []
+        prints.push(printOf(bodyOf(row) as InstanceBody))
+        versions.set(id, prints)
+      }
       probes.appended?.(actor)
     },
   })
@@ -153,7 +159,8 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     createProcess(name, loop, random.fork(), log, { wrongMs: () => wallMs(name), rate: machines.get(name)?.rate ?? rates.get(name) ?? 1 })
   const linkOf = (name: string): Link => {
     const versions = size.speaks?.[name]
-    return versions ? speaking(links.link(name), versions) : links.link(name)
+    const link = lateness.watch(name, links.link(name))
+    return versions ? speaking(link, versions) : link
   }
   const idle = <T>(name: string): Node<T> => ({
     name,
@@ -209,7 +216,10 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
               if (!process.alive()) return new Promise(() => {})
               return process.guard(
                 journal.append(entry).then(
-                  () => void commits.push({ incarnation, entry, ok: true }),
+                  () => {
+                    commits.push({ incarnation, entry, ok: true })
+                    for (const line of turnsOf(entry)) log(line)
+                  },
                   error => {
                     commits.push({ incarnation, entry, ok: false })
                     throw error
@@ -244,7 +254,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       capacity: size.capacity ?? CAPACITY,
       blobs: kept,
       lease: guard.lease,
-      latencyMs: LATENCY_MS,
+      latencyMs: latencies(pace),
       failure,
       // A tiny guest takes half a second and a small one four; so there is time for something to go wrong.
       guestMs: () => SIM_EPOCH_MS + loop.nowMs(),
@@ -342,6 +352,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     clocks,
     commits,
     trespasses,
+    lateAnswers: lateness.answers,
     versions,
     kill,
     powerOff,

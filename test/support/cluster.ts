@@ -14,8 +14,12 @@ import { descendantsOf, environmentOf, isAlive, kill, signal, workingFolderOf } 
 
 export const BATON = fileURLToPath(new URL('../../bin/baton', import.meta.url))
 export const SERVERS = '/compute/v2.1/servers'
+/** Where code failed, in plain text or within JSON: what no refusal may show. */
+export const STACK = /\n\s+at |\\n\s+at |node:internal|\.[jt]s:\d+/
 export const FAKE_IMAGE = '00000000-0000-4000-8000-0000000000fa'
 
+/** Nobody is asked who they are: most tests are not about that, and a password costs a tenth of a second of CPU. */
+const ENV = { ...process.env, NO_COLOR: '1', BATON_AUTH_MODE: 'none' }
 const READY_MS = 90_000
 const STOP_MS = 40_000
 const LOOK_MS = 50
@@ -84,7 +88,7 @@ export interface RunOptions {
 /** Runs `baton` with these arguments to its end. */
 export async function baton(args: readonly string[], { env = {}, cwd, boundMs = 60_000 }: RunOptions = {}): Promise<Ended> {
   const child = spawn(BATON, args, {
-    env: { ...process.env, NO_COLOR: '1', ...env },
+    env: { ...ENV, ...env },
     ...(cwd === undefined ? {} : { cwd }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -125,7 +129,7 @@ export interface Started {
 export function startBaton(args: readonly string[], { env = {}, cwd, inside = [] }: RunOptions = {}): Started {
   const [program = BATON, ...words] = [...inside, BATON, ...args]
   const child = spawn(program, words, {
-    env: { ...process.env, NO_COLOR: '1', ...env },
+    env: { ...ENV, ...env },
     ...(cwd === undefined ? {} : { cwd }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -195,6 +199,13 @@ export interface TestCluster {
   baton(args: readonly string[]): Promise<Ended>
   stop(): Promise<void>
 }
+
+/** Which processes are its nodes: whatever is told of them stays the same as long as none of them has died. */
+export const nodesAndPids = (cluster: TestCluster): string[] =>
+  cluster
+    .processes()
+    .map(p => `${p.id} ${p.pid}`)
+    .toSorted()
 
 export interface ClusterOptions {
   readonly args?: readonly string[]

@@ -2,6 +2,7 @@
  * A cluster in memory behind `ClusterApi`, for tests of the faces (HTTP, CLI). Operations end when the test says so, with `finish`;
  * `fail` and `hang` make the next calls of a method go wrong.
  */
+
 import {
   type ClusterApi,
   type CreateInstances,
@@ -20,19 +21,23 @@ import {
 import type { DoctorBody, FindingBody } from '../../actors/doctor/report.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
+import { aboutAfter } from '../../actors/instance/requests.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakeFlavors } from './fake-flavors.ts'
 import { fakeGuests } from './fake-guests.ts'
+import { type FakeImages, fakeImages } from './fake-images.ts'
 import { fakeKeyPairs } from './fake-key-pairs.ts'
 import { sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
 import { fakeQuotas } from './fake-quotas.ts'
+import { host as hostOf } from './placement.ts'
 
 type Method = keyof ClusterApi
 
 export interface FakeApi {
   readonly api: ClusterApi
+  readonly images: FakeImages
   /** Every call so far, in order. */
   readonly calls: { readonly method: Method; readonly args: unknown }[]
   /** The next calls of `method` reject with `error`, until `heal`. */
@@ -79,30 +84,9 @@ export function createFakeApi(): FakeApi {
   ])
   const image: ImageBody = { ...FAKE_IMAGE, id: 'fake', name: 'fake', sizeBytes: 4096, createdAt: now, updatedAt: now }
   const disks = new Map<string, DiskBody>()
-  const images = new Map<string, ImageBody>([
-    [image.id, image],
-    ['other', { ...image, id: 'other', name: 'other' }],
-  ])
-  const host: HostBody = {
-    id: 'c1',
-    state: 'up',
-    enabled: true,
-    disabledReason: null,
-    mode: 'enabled',
-    operation: null,
-    driver: 'fake',
-    vcpus: 8,
-    ramMb: 8192,
-    diskGb: 100,
-    vcpusUsed: 2,
-    ramMbUsed: 128,
-    diskGbUsed: 2,
-    claims: 2,
-    pid: 41,
-    version: '0.1.0',
-    createdAt: now,
-    stateSince: now,
-  }
+  const images = fakeImages({ now: () => tick(), builtIn: [image, { ...image, id: 'other', name: 'other' }] })
+  const room = { vcpus: 8, ramMb: 8192, diskGb: 100, vcpusUsed: 2, ramMbUsed: 128, diskGbUsed: 2 }
+  const host = hostOf('c1', { ...room, claims: 2, pid: 41, version: '0.1.0', createdAt: now, stateSince: now })
   const hosts = new Map<string, HostBody>([
     ['c1', host],
     ['c2', { ...host, id: 'c2', state: 'down', enabled: false, mode: 'disabled', disabledReason: 'disk' }],
@@ -149,7 +133,6 @@ export function createFakeApi(): FakeApi {
   function create(args: CreateInstances): InstanceBody[] {
     const flavor = flavors.get(args.flavor)
     if (!flavor) throw new BatonError('NotFound', `Flavor ${args.flavor} could not be found.`)
-    found(images, 'Image', args.image)
     const { createdAt: _, ...size } = flavor
     return args.ids.map((id, i) => {
       const existing = instances.get(id)
@@ -196,8 +179,13 @@ export function createFakeApi(): FakeApi {
   const healthy: DoctorBody = { at: now, tookMs: 3, findings: [], leftOff: 0, unseen: [], looked: NOTHING_SEEN, repairs: [] }
 
   const real: ClusterApi = {
-    ...fakePlacement({ flavors, hosts, now: () => now }),
-    createInstances: async args => create(args),
+    ...fakePlacement({ flavors, hosts, instances, now: () => now }),
+    createInstances: async args => {
+      await images.api.getImage({ id: args.image }).catch(() => {
+        throw new BatonError('NotFound', `Image ${args.image} could not be found.`)
+      })
+      return create(args)
+    },
     getInstance: async ({ id }) => found(instances, 'Instance', id),
     listInstances: async ({ name, vmState, host, project, changed, sort, deleted = false, ...rest }) =>
       page(
@@ -227,7 +215,7 @@ export function createFakeApi(): FakeApi {
       if ('code' in devices) throw new BatonError(devices.code, devices.message)
       if (snapshot) {
         const about = { project: 'default', hosts: ['c1'], instance: id, backupType: snapshot.backupType ?? null, createdAt: now, updatedAt: now }
-        images.set(snapshot.image, { ...image, id: snapshot.image, name: snapshot.name, properties: snapshot.properties, ...about })
+        images.add({ ...image, id: snapshot.image, name: snapshot.name, properties: snapshot.properties, ...about })
       }
       const change = devices.change?.devices
       if (action === 'attach-disk' && disk) {
@@ -245,13 +233,8 @@ export function createFakeApi(): FakeApi {
     },
     updateInstance: async ({ id, about, disk: _disk, addTags = [], removeTags = [], ...parts }) => {
       const before = found(instances, 'Instance', id)
-      const { description, password, ...said } = { ...before.about, ...about }
       const tags = [...(parts.tags ?? before.tags), ...addTags].filter(tag => !removeTags.includes(tag))
-      return changed(id, {
-        ...parts,
-        tags,
-        ...(about ? { about: { ...said, ...(description ? { description } : {}), ...(password ? { password } : {}) } } : {}),
-      })
+      return changed(id, { ...parts, tags, ...(about ? { about: aboutAfter(before.about ?? {}, about) } : {}) })
     },
     lockInstance: async ({ id, reason }) => changed(id, { locked: { reason: reason ?? null } }),
     unlockInstance: async ({ id }) => changed(id, { locked: null }),
@@ -264,13 +247,7 @@ export function createFakeApi(): FakeApi {
     },
     ...fakeGuests(id => found(instances, 'Instance', id)),
     ...fakeFlavors(flavors, () => now, page),
-    listImages: async args => page([...images.values()], args),
-    getImage: async ({ id }) => found(images, 'Image', id),
-    deleteImage: async ({ id }) => {
-      if (found(images, 'Image', id).project === null) throw new BatonError('Forbidden', `Image ${id} cannot be deleted.`)
-      images.delete(id)
-      return {}
-    },
+    ...images.api,
     listDisks: async ({ instance, ...rest }) =>
       page(
         newest(disks).filter(d => instance === undefined || d.instance === instance),
@@ -366,6 +343,7 @@ export function createFakeApi(): FakeApi {
 
   return {
     calls,
+    images,
     fail: (method, error) => broken.set(method, () => Promise.reject(error)),
     hang: method => broken.set(method, () => new Promise<never>(() => {})),
     heal: method => broken.delete(method),
@@ -392,7 +370,7 @@ export function createFakeApi(): FakeApi {
     },
     findings,
     setInstance: (id, change) => instances.set(id, { ...found(instances, 'Instance', id), ...change }),
-    setImage: (id, change) => images.set(id, { ...found(images, 'Image', id), ...change }),
+    setImage: images.change,
     setOperation: (id, change) => operations.set(id, { ...found(operations, 'Operation', id), ...change }),
     api: recorded(real),
   }

@@ -1,21 +1,36 @@
 /** The placement half of the cluster in memory: the real actors of aggregates and groups, folded in place. */
-import type { ExplainSchedule, FlavorBody, GroupBody, HostBody, PlacementApi } from '../../actors/api.ts'
+import type { ExplainSchedule, FlavorBody, GroupBody, HostBody, InstanceBody, PlacementApi } from '../../actors/api.ts'
+import { type HostActorState, hostActor } from '../../actors/host/host.ts'
 import { applyCommand } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { aggregatesActor } from '../../actors/placement/aggregates.ts'
+import { NOTHING, plus } from '../../actors/placement/amounts.ts'
 import { groupActor } from '../../actors/placement/group.ts'
-import { specsProblem } from '../../actors/placement/specs.ts'
+import { namesActor } from '../../actors/placement/names.ts'
+import { resourcesOf, specsProblem } from '../../actors/placement/specs.ts'
+import { heldBy } from '../../supervisors/resource-requests.ts'
 
 export interface FakePlacement {
   readonly flavors: Map<string, FlavorBody>
   readonly hosts: Map<string, HostBody>
+  readonly instances: ReadonlyMap<string, InstanceBody>
   now(): number
+}
+
+const HOST = hostActor({ vcpu: 1, ram: 1, disk: 1 })
+
+/** A host's actor that has registered with what its row says. */
+function registered({ id, driver, pid, version, vcpus, ramMb, diskGb, generation = 0 }: HostBody): HostActorState {
+  const args = { driver, pid, version, vcpus, ramMb, diskGb }
+  return { ...applyCommand(HOST, HOST.initial(id), { method: 'register', args }, { id, now: 0, from: FROM }).state, generation }
 }
 
 const FROM = { role: 'conductor', node: 'n1' } as const
 
-export function fakePlacement({ flavors, hosts, now }: FakePlacement): PlacementApi {
+export function fakePlacement({ flavors, hosts, instances, now }: FakePlacement): PlacementApi {
   let all = aggregatesActor.initial('all')
+  let names = namesActor.initial('all')
+  const states = new Map<string, HostActorState>()
   const groups = new Map<string, ReturnType<typeof groupActor.initial>>()
 
   async function aggregate(method: string, args: object) {
@@ -78,7 +93,32 @@ export function fakePlacement({ flavors, hosts, now }: FakePlacement): Placement
       flavors.set(id, { ...flavor, extraSpecs })
       return extraSpecs
     },
-    configureHost: async ({ id }) => known(hosts, 'Host', id),
+    async configureHost({ id, ...change }) {
+      const body = known(hosts, 'Host', id)
+      const before = states.get(id) ?? registered(body)
+      const { state, reply } = applyCommand(HOST, before, { method: 'configure', args: change }, { id, now: now(), from: FROM })
+      states.set(id, state)
+      const { placement, generation } = reply as HostBody
+      const after = { ...body, ...(placement ? { placement } : {}), ...(generation === undefined ? {} : { generation }) }
+      hosts.set(id, after)
+      return after
+    },
+    async listClaims({ host, instance }) {
+      known(hosts, 'Host', host)
+      return [...instances.values()]
+        .filter(each => each.host === host && (instance === undefined || each.id === instance))
+        .map(each => ({ claim: `${each.id}.1`, instance: each.id, resources: resourcesOf(each.flavor), since: each.createdAt }))
+    },
+    async projectUsage({ project }) {
+      const mine = [...instances.values()].filter(each => each.project === project && each.host !== null && each.deletedAt === null)
+      return { instances: mine.length, resources: mine.map(heldBy).reduce((a, b) => plus(a, b), NOTHING) }
+    },
+    placementNames: async () => names,
+    async setPlacementName({ present, ...args }) {
+      const { state, reply } = applyCommand(namesActor, names, { method: present ? 'add' : 'remove', args }, { id: 'all', now: now(), from: FROM })
+      names = state
+      return reply as { changed: boolean }
+    },
     async explainSchedule({ flavor }: ExplainSchedule) {
       const { ramMb } = known(flavors, 'Flavor', flavor)
       return {

@@ -44,9 +44,9 @@ export async function create(cluster: TestCluster, name: string, token: string =
 const BUILD_MS = 45_000
 
 /** Resolves when the instance is ACTIVE; rejects when it is in ERROR. */
-export async function active(cluster: TestCluster, id: string): Promise<void> {
+export async function active(cluster: TestCluster, id: string, headers: Record<string, string> = {}): Promise<void> {
   const look = async () => {
-    const { status, body, text } = await cluster.request('GET', `${SERVERS}/${id}`)
+    const { status, body, text } = await cluster.request('GET', `${SERVERS}/${id}`, undefined, headers)
     if (status !== 200) return `${status} ${text}`
     return body.server.status === 'BUILD'
       ? undefined

@@ -28,20 +28,28 @@ export interface TestFace {
   readonly fake: FakeApi
   readonly lines: LogLine[]
   readiness: Readiness
-  ask(method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'HEAD' | 'PATCH', url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  ask(
+    method: 'OPTIONS' | 'GET' | 'POST' | 'DELETE' | 'PUT' | 'HEAD' | 'PATCH',
+    url: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer>
   /** Creates one server and answers with its id. */
   newServer(more?: object, headers?: Record<string, string>): Promise<string>
 }
 
 export const tiny = (more: object = {}) => ({ server: { name: 'vm', flavorRef: 'tiny', imageRef: 'fake', networks: 'none', ...more } })
 
-export function createFace(limits: Partial<HttpLimits> = {}, more: Pick<HttpServerOptions, 'identity'> = {}): TestFace {
+export function createFace(
+  limits: Partial<HttpLimits> = {},
+  more: Pick<HttpServerOptions, 'identity' | 'rates' | 'tls' | 'consoleOrigin' | 'trustedProxies'> = {},
+): TestFace {
   const fake = createFakeApi()
   const lines: LogLine[] = []
   const level = (name: keyof Logger) => (fields: object, message: string) => void lines.push({ level: name, fields, message })
   const log: Logger = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') }
   const metrics = () => 'baton_up 1\n'
-  const app = createHttpServer({ api: fake.api, limits, log, isReady: () => face.readiness, metrics, ...more })
+  const app = createHttpServer({ api: fake.api, images: fake.images.streams, limits, log, isReady: () => face.readiness, metrics, ...more })
   const face: TestFace = {
     app,
     fake,

@@ -45,3 +45,13 @@ export function undocumented(readme: string, kind: string, names: readonly strin
     .filter(name => !readme.includes(`\`${name}\``) && !readme.includes(`\`${name} `))
     .map(name => ({ path: 'README.md', line: 0, what: `has no ${kind} ${name}; \`npm run docs\` writes the tables` }))
 }
+
+/** Files that a document names, whole or by the end of their path, and that are not there. */
+export function namedInVain(documents: readonly SourceFile[], files: readonly SourceFile[]): Violation[] {
+  const isThere = (name: string): boolean => files.some(f => f.path === name || f.path.endsWith(`/${name}`))
+  return documents.flatMap(({ path, text }) =>
+    [...text.matchAll(/`([\w./-]+\.(?:ts|md))`/g)]
+      .filter(m => !isThere(m[1] ?? ''))
+      .map(m => ({ path, line: lineAt(text, m.index), what: `names ${m[1]}, which is not there` })),
+  )
+}

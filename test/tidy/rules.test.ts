@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { databaseFreeNodes, deadFiles, importsOf, wayTo } from './imports.ts'
 import { layers, timeAndChance } from './layers.ts'
-import { undocumented, unknownErrors, unusedErrors, unusedKeys } from './registers.ts'
+import { namedInVain, undocumented, unknownErrors, unusedErrors, unusedKeys } from './registers.ts'
 import { longFiles, longLines, onlyTests, printing, silentHooks, unfinished } from './style.ts'
 import { type SourceFile, type Violation, without } from './tree.ts'
 
@@ -186,6 +186,11 @@ test('names that the README does not have', () => {
     missing.map(v => v.what.split(';')[0]),
     ['has no command baton down'],
   )
+})
+
+test('a document names only files that there are', () => {
+  const text = 'first `actors/kernel/env.ts`, `kernel/env.ts` and `env.ts`\nthen `nel/env.ts` and `notes.md`, but no `folder/` or env.js'
+  assert.equal(found(namedInVain([file('A.md', text)], [file('actors/kernel/env.ts', '')])), ['A.md:2', 'A.md:2'])
 })
 
 test.run()

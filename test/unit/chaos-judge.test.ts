@@ -2,9 +2,10 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { DriverMethod } from '../../actors/hypervisor/drivers/rules.ts'
 import { HIGHLY_AVAILABLE, type Note } from '../../bin/chaos/clients.ts'
-import { type Evidence, evacuations, judge, RULE_NAMES } from '../../bin/chaos/judge.ts'
-import { percentile, reportOf, tally } from '../../bin/chaos/report.ts'
-import { chanceOf, takeOverTimes } from '../../bin/chaos/run.ts'
+import { type Evidence, judge, RULE_NAMES } from '../../bin/chaos/judge.ts'
+import { reportOf, tally } from '../../bin/chaos/report.ts'
+import { chanceOf } from '../../bin/chaos/run.ts'
+import { evacuationTimes, percentile, takeOverTimes } from '../../bin/chaos/times.ts'
 
 const note = (what: Note['what'], instance: string, outcome: Note['outcome'] = 'acknowledged', detail = ''): Note => ({
   askedAt: 0,
@@ -83,7 +84,6 @@ test('a guest that its watchdog stopped may run elsewhere from then on', () => {
   const moved = { ...GOOD, effects, guests, instances: [{ id: 'a', status: 'ACTIVE', host: 'h3' }], notes: [...GOOD.notes, HA] }
   const inTime = { ...moved, lapses: [{ host: 'h1', instance: 'a', at: 70 }] }
   assert.equal(judge(inTime), [])
-  assert.is(evacuations(inTime), 1)
   assert.equal(rulesBroken({ ...moved, lapses: [{ host: 'h1', instance: 'a', at: 90 }] }), ['an instance runs in one place'])
 })
 
@@ -121,8 +121,8 @@ test('the report shows the verdict, and names as text', () => {
   const deed = { fault: 'kill-conductor', victim: '<conductor-1>', beganAt: 1000, healedAt: 2000 }
   const fault = { name: 'kill-conductor', about: 'a & b', network: false, lastsMs: [0, 0] as const, inject: async () => null }
   const takeOvers = [
-    { ms: 500, alone: true },
-    { ms: 700, alone: false },
+    { at: 1000, ms: 500, amid: [] },
+    { at: 1000, ms: 700, amid: ['loss'] },
   ]
   const run = {
     seed: 7,
@@ -132,14 +132,15 @@ test('the report shows the verdict, and names as text', () => {
     notes: GOOD.notes,
     violations: [],
     takeOvers,
-    evacuated: 3,
+    evacuations: [{ instance: 'a', at: 9000, from: 'h1', to: 'h2', outageMs: 4000, sinceFaultMs: null }],
     leftOut: [],
     kept: null,
   }
   const page = reportOf(run, [fault])
   assert.match(page, /No violation/)
-  assert.match(page, /3 evacuations/)
+  assert.match(page, /1, p50 4000 ms, p99 4000 ms without a running guest; since their host was cut off none/)
   assert.match(page, /2, p50 500 ms, p99 700 ms; while nothing else was wrong 1, p50 500 ms/)
+  assert.match(page, /take-over, 700 ms, amid loss/)
   assert.match(page, /&#60;conductor-1&#62;/)
   assert.not.match(page, /<conductor-1>/)
   assert.match(reportOf({ ...run, violations: [{ rule: 'every operation ends', what: 'build x is open' }] }, [fault]), /1 violation</)
@@ -150,8 +151,28 @@ test('a take-over is measured from its kill to the first resumed step before the
   const kills = [deed('kill-conductor', 10_000, 10_000), deed('kill-conductor', 30_000, 30_000), deed('kill-conductor', 50_000, 50_000)]
   const deeds = [...kills, deed('database-away', 25_000, 31_000)]
   assert.equal(takeOverTimes(deeds, [9000, 10_800, 11_000, 35_000, 70_000]), [
-    { ms: 800, alone: true },
-    { ms: 5000, alone: false },
+    { at: 10_000, ms: 800, amid: [] },
+    { at: 30_000, ms: 5000, amid: ['database-away'] },
+  ])
+})
+
+test('an evacuation is measured from the last lapse of its instance before it, and from the fault that lasted at that host', () => {
+  const deed = (fault: string, victim: string, beganAt: number, healedAt: number) => ({ fault, victim, beganAt, healedAt })
+  const deeds = [deed('kill-agent', 'h1', 500, 500), deed('lose-host', 'h1', 1000, 20_000), deed('lose-host', 'h2', 1000, 8000)]
+  const lapses = [
+    { host: 'h1', instance: 'a', at: 9000 },
+    { host: 'h1', instance: 'a', at: 400 },
+    { host: 'h2', instance: 'b', at: 9500 },
+    { host: 'h1', instance: 'c', at: 9000 },
+  ]
+  const arrived = [effect(14_000, 'b', 'receive', 2), effect(13_000, 'a', 'receive', 2), effect(300, 'a', 'receive', 1)]
+  const effects = new Map([
+    ['h3', arrived],
+    ['h1', [effect(30_000, 'c', 'receive', 2)]],
+  ])
+  assert.equal(evacuationTimes(deeds, { effects, lapses }), [
+    { instance: 'a', at: 13_000, from: 'h1', to: 'h3', outageMs: 4000, sinceFaultMs: 12_000 },
+    { instance: 'b', at: 14_000, from: 'h2', to: 'h3', outageMs: 4500, sinceFaultMs: null },
   ])
 })
 

@@ -35,6 +35,8 @@ function row(more: Partial<InstanceBody> = {}): InstanceBody {
 test('an operation past its deadline, with time for its end to be written', () => {
   assert.is(overdue(OPERATION, NOW)?.code, 'OverdueOperation')
   assert.is(overdue({ ...OPERATION, deadlineAt: NOW - 1000 }, NOW), null)
+  const { subject, instance, host } = overdue({ ...OPERATION, id: 'h1.3', kind: 'drain', subject: 'h1' }, NOW) ?? {}
+  assert.equal([subject, instance, host], ['host-operation/h1.3', undefined, 'h1'], 'a drain is of its host, and has an actor of its own kind')
 })
 
 test('a task whose operation has ended or is not there, unless it may still be told', () => {

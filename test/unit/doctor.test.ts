@@ -265,4 +265,20 @@ test('a host that is silent is a finding, and what it runs is said not to have b
     }
   }))
 
+test('a drain under way is asked where its actor is, and is no finding', async () => {
+  await inWorld({}, DAY_MS, async bench => {
+    const { host } = await bench.create()
+    assert.ok(host)
+    await bench.done(bench.world.api().drainHost({ id: host, parallel: 1, requestId: 'req-drain' }))
+    const { findings, unseen } = await bench.diagnose()
+    const open = await bench.done(bench.world.api().listOperations({ open: true, subject: host }))
+    assert.equal(
+      open.map(o => o.kind),
+      ['drain'],
+      'it still goes on',
+    )
+    assert.equal([findings, unseen], [[], []])
+  })
+})
+
 test.run()

@@ -65,6 +65,20 @@ test('only a host that is silent can be lost, and what it has learned is then ev
   assert.equal(h.work(), [])
 })
 
+test('one on its way is looked at again soon, for others wait for its place; one that could not is asked less and less often', () => {
+  const pauses = (value: object | null): number[] => {
+    const h = host()
+    h.protects(['a'])
+    h.lose()
+    return Array.from({ length: 8 }, () => {
+      h.answer('a', value, value ? undefined : { code: 'Conflict', message: 'no' })
+      return (h.work()[0]?.notBefore ?? 0) - h.now()
+    })
+  }
+  assert.equal(pauses({ stands: 'moving' }), [250, 375, 563, 844, 1266, 1898, 2000, 2000])
+  assert.equal(pauses(null), [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000])
+})
+
 test('evacuation is allowed from a lost host for what it had learned, and for nothing else', () => {
   const h = host()
   h.protects(['a'])

@@ -39,6 +39,24 @@ test('configured defaults hold until an operator says otherwise, and again when 
   assert.match(host.claim('b', { ramMb: 1 }) ?? '', 'ram (MB): 1 wanted, 0 free of 900', 'what is used stays')
 })
 
+test('the generation counts what changes for readers of inventories and claims, and a change can be bound to it', () => {
+  const host = newHost()
+  assert.is(host.body().generation, 1, 'it has registered')
+  host.claim('a')
+  host.claim('a')
+  assert.is(host.body().generation, 2, 'a copy changes nothing')
+  host.send('release', { claim: 'a', order: 2 })
+  host.send('configure', { generation: 3, cpuRatio: 2 })
+  assert.equal([host.body().generation, host.body().placement?.ratios.vcpu], [4, 2])
+  const { fault } = host.send('configure', { generation: 3, cpuRatio: 9 })
+  assert.equal([fault?.code, fault?.details], ['Conflict', { generation: 4 }])
+  assert.equal([host.body().generation, host.body().placement?.ratios.vcpu], [4, 2])
+  host.send('observe', { state: 'down' })
+  assert.is(host.body().generation, 4, 'how it is changes nothing of what it has')
+  const { traits, reported } = host.body().placement ?? {}
+  assert.equal([traits, reported], [INFO.traits, INFO.traits])
+})
+
 test('custom resources are claimed and given back with the rest', () => {
   const host = newHost()
   assert.match(host.claim('a', { custom: { CUSTOM_FPGA: 1 } }) ?? '', 'CUSTOM_FPGA: 1 wanted, 0 free of 0')

@@ -1,8 +1,9 @@
 /** Keystone's paths, as its clients use them. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { newSigningKey, signToken } from '../../supervisors/identity/tokens.ts'
 import { createFace } from '../support/http.ts'
-import { ADMIN_PASSWORD, createTestIdentity } from '../support/identity.ts'
+import { ADMIN_PASSWORD, createTestIdentity, TOKEN_MS } from '../support/identity.ts'
 
 const test = suite('http-identity')
 const V3 = '/identity/v3'
@@ -83,6 +84,30 @@ test('a token is looked at and ended by its owner, and by nobody else but an adm
   )
   assert.is((await look('GET', admin['x-auth-token'])).status, 200)
   assert.equal([(await look('DELETE', ann)).status, (await look('GET', ann)).status, (await look('GET', eve)).status], [204, 401, 404])
+})
+
+test('no token, and one that is expired, revoked, of another key, cut or nonsense: 401, which says where to get one', async () => {
+  const { ask, claims, gate, member, service, pass } = await world()
+  const good = await member('ann', 'demo', 'member')
+  const revoked = await member('eve', 'demo', 'member')
+  await service.revoke({ audit: (await claims(revoked)).audit[0] ?? '' })
+  await gate.refresh()
+  const forged = signToken(await claims(good), { ...newSigningKey(), id: good.split('.')[1] ?? '' })
+  const bad = ['', 'x', revoked, forged, good.slice(0, -1), good.slice(0, good.length / 2), `${good}${good}`, '../../etc', 'é', 'x'.repeat(8193)]
+  const statuses = async (token: string) => {
+    const paths = ['/compute/v2.1/servers', '/image/v2/images', `${V3}/users`, '/baton/v1/status']
+    return Promise.all(paths.map(path => ask('GET', path, undefined, { 'x-auth-token': token })))
+  }
+  assert.is((await ask('GET', '/compute/v2.1/servers', undefined, { 'x-auth-token': good })).status, 200)
+  for (const token of bad) {
+    for (const answer of await statuses(token)) {
+      assert.equal([answer.status, answer.headers['www-authenticate']], [401, 'Keystone uri="http://cloud.test:8774/identity"'], token.slice(0, 40))
+      if (token.length > 8) assert.not.match(answer.text, new RegExp(token.slice(0, 40).replaceAll('.', '\\.')))
+    }
+  }
+  pass(TOKEN_MS)
+  await gate.refresh()
+  for (const answer of await statuses(good)) assert.is(answer.status, 401)
 })
 
 test('an application credential is made once, and its secret shown once', async () => {

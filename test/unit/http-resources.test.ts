@@ -77,7 +77,7 @@ test('bad flavors are 400 and name the field and its range', async () => {
     [{ vcpus: 0 }, /flavor\.vcpus.*1 to 256/],
     [{ vcpus: 257 }, /flavor\.vcpus/],
     [{ vcpus: -1 }, /flavor\.vcpus/],
-    [{ vcpus: '2' }, /flavor\.vcpus/],
+    [{ vcpus: 'two' }, /flavor\.vcpus/],
     [{ ram: 0 }, /flavor\.ram.*MB/],
     [{ ram: 2 ** 31 }, /flavor\.ram/],
     [{ ram: 1e300 }, /flavor\.ram/],
@@ -90,7 +90,7 @@ test('bad flavors are 400 and name the field and its range', async () => {
     [{ id: '' }, /flavor\.id/],
     [{ id: '..' }, /flavor\.id/],
     [{ id: 'detail' }, /flavor\.id/],
-    [{ swap: 512 }, /flavor\.swap/],
+    [{ swap: -1 }, /flavor\.swap/],
     [{ gpu: 1 }, /flavor\.gpu/],
   ]
   for (const [more, message] of bad) {
@@ -107,8 +107,8 @@ test('flavors, images and hypervisors have pages', async () => {
   assert.equal(flavors.body.flavors_links, [{ rel: 'next', href: 'http://cloud.test:8774/compute/v2.1/flavors?limit=1&marker=tiny' }])
   assert.equal(ids((await ask('GET', `${FLAVORS}?limit=1&marker=tiny`)).body.flavors), ['small'])
   const images = await ask('GET', '/image/v2/images?limit=1')
-  assert.is(images.body.next, '/v2/images?limit=1&marker=fake')
-  assert.equal(ids((await ask('GET', '/image/v2/images?limit=5&marker=fake')).body.images), ['other'])
+  assert.is(images.body.next, '/v2/images?limit=1&marker=other')
+  assert.equal(ids((await ask('GET', '/image/v2/images?limit=5&marker=other')).body.images), ['fake'])
   const AT_33 = { 'openstack-api-version': 'compute 2.33' }
   assert.is((await ask('GET', `${V21}/os-hypervisors?limit=1`, undefined, AT_33)).body.hypervisors_links.length, 1)
   for (const path of [FLAVORS, `${FLAVORS}/detail`, '/image/v2/images', `${V21}/os-hypervisors`, `${V21}/os-hypervisors/detail`, '/baton/v1/hosts']) {
@@ -120,7 +120,7 @@ test('flavors, images and hypervisors have pages', async () => {
 test("images in Glance's shape", async () => {
   const { ask } = createFace()
   const list = await ask('GET', '/image/v2/images')
-  assert.equal(ids(list.body.images), ['fake', 'other'])
+  assert.equal(ids(list.body.images).sort(), ['fake', 'other'])
   assert.equal([list.body.first, list.body.schema, list.body.next], ['/v2/images', '/v2/schemas/images', undefined])
   const { body } = await ask('GET', '/image/v2/images/fake')
   assert.equal([body.id, body.status, body.size, body.created_at, body.self], ['fake', 'active', 4096, '2026-01-31T12:00:00Z', '/v2/images/fake'])

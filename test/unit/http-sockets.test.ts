@@ -74,6 +74,28 @@ test('slow senders of headers and of bodies are cut off', () =>
     await healthy(port)
   }))
 
+test('a body in chunks without an end is cut off, however busily it trickles, and headers have a shorter time', () =>
+  serving({ requestTimeoutMs: 400, headersTimeoutMs: 100 }, async (face, port) => {
+    const begun = `POST ${SERVERS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`
+    const endless = await dial(port, begun)
+    const trickle = setInterval(() => endless.socket.write('1\r\n \r\n'), 20)
+    const head = await dial(port, 'GET / HTTP/1.1\r\nHost: x\r\n')
+    assert.match(await head.ended, /^HTTP\/1\.1 408 /)
+    assert.match(await endless.ended, /^HTTP\/1\.1 408 /)
+    clearInterval(trickle)
+    assert.equal(face.fake.calls, [])
+    await healthy(port)
+  }))
+
+test('who was refused cannot go on sending for ever either', () =>
+  serving({ requestTimeoutMs: 300 }, async (_face, port) => {
+    const client = await dial(port, 'POST /nope HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n')
+    const trickle = setInterval(() => client.socket.write('1\r\n \r\n'), 20)
+    await client.ended
+    clearInterval(trickle)
+    await healthy(port)
+  }))
+
 test('a client that leaves in the middle of its body is no defect', () =>
   serving({}, async (face, port) => {
     const client = await dial(port, `POST ${SERVERS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"ser`)

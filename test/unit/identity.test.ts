@@ -129,13 +129,17 @@ test('guesses are slowed down, more with each, and a right password from elsewhe
 })
 
 test('a gateway that hears nothing of conductors for long judges nobody', async () => {
-  const { service, token, claims, pass } = await createTestIdentity()
+  const { service, gate, token, claims, pass } = await createTestIdentity()
+  await gate.refresh()
+  assert.is(gate.ready(), false, 'there is no key yet, so nobody can have a token')
   const good = await token('admin', ADMIN_PASSWORD)
+  assert.is(gate.ready(), true)
   Object.assign(service, { trust: () => Promise.reject(new Error('away')) })
   pass(29_000)
   await claims(good)
   pass(2000)
   await rejectsWith('Unavailable', claims(good))
+  assert.is(gate.ready(), false, 'and says so to balancers')
 })
 
 test('a list of revocations forgets what is over, and coarsens rather than grows', () => {

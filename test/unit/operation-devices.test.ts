@@ -18,7 +18,7 @@ const detach: OperationArgs = { ...ARGS, devices: WITH_DISK, change: { disk: { i
 const plug: OperationArgs = { ...ARGS, change: { interface: 'p1', devices: WITH_PORT } }
 const unplug: OperationArgs = { ...ARGS, devices: WITH_PORT, change: { interface: 'p1', devices: NO_DEVICES } }
 
-const MADE = ['create image/m1', 'snapshot compute/h1', 'activate image/m1']
+const MADE = ['create image/m1', 'snapshot compute/h1', 'uploadImage compute/h1', 'activate image/m1']
 
 /** Each operation: what it says when all goes well, and the step from which there is no way back. */
 const PLANS: readonly (readonly [kind: string, args: OperationArgs, said: readonly string[], pointOfNoReturn: string])[] = [
@@ -65,7 +65,8 @@ for (const [kind, args, said, pointOfNoReturn] of PLANS) {
       ['cancelled', (run: Run) => assert.ok(run.cancel().ok)],
       ['out of time', (run: Run) => run.fire('forward')],
     ] as const) {
-      if (method === pointOfNoReturn) continue
+      // Without an image store the image stays where it was made.
+      if (method === pointOfNoReturn || (method === 'uploadImage' && how === 'refused')) continue
       test(`${kind}: ${how} at ${method}: all is taken back`, () => {
         const run = started(kind, args)
         until(run, method)
@@ -137,6 +138,13 @@ test('what is made anew elsewhere or in place has the devices it had', () => {
       run.answer(run.call().method === 'pick' ? { hosts: ['h2'] } : null)
     assert.equal((run.call().args as { spec: { devices: object } }).spec.devices, WITH_PORT, kind)
   }
+})
+
+test('a snapshot that cannot be uploaded stays on its host, and is active there', () => {
+  const run = started('snapshot', snapshot)
+  until(run, 'uploadImage')
+  run.refuse('DriverUnsupported')
+  assert.is(run.call().method, 'activate')
 })
 
 test.run()

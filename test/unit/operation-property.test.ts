@@ -189,11 +189,12 @@ test('no operation of the catalogue speaks after its end, and its steps are all 
   fc.assert(
     fc.property(fc.constantFrom('build', 'stop', 'reboot', 'delete'), moves([]), (kind, script) => {
       const { run } = play(started(kind), cloud, script)
-      const { steps, status, endedAt } = run.body()
-      assert.ok(steps.every(s => s.state !== 'running' && s.endedAt !== null))
-      assert.is(status, run.reported().outcome)
-      assert.is.not(endedAt, null)
+      assert.ok(run.body().steps.every(s => s.state !== 'running' && s.endedAt !== null))
+      assert.is(run.body().endedAt, null, 'its subject does not know yet')
+      const { outcome } = run.reported()
       run.answer()
+      assert.is(run.body().status, outcome)
+      assert.is.not(run.body().endedAt, null)
       assert.equal(run.work(), [])
       for (const key of ['deadline', 'forward', 'timeout:1']) assert.is(run.send('@timer', { key }).events, 0)
     }),

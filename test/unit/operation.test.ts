@@ -47,8 +47,7 @@ for (const [kind, plan] of Object.entries(PLANS)) {
     const run = started(kind)
     advance(run, 'ended')
     assert.equal(run.said, [...plan, 'ended instance/i1'])
-    assert.is(run.body().status, 'done')
-    assert.is(run.body().fault, null)
+    assert.equal([run.body().status, run.body().endedAt], ['running', null], 'its subject does not know yet')
     const left = kind === 'build' ? { host: 'h1', claim: ID } : kind === 'delete' ? { host: null, claim: null } : { host: 'h1', claim: 'i1.1' }
     assert.equal(run.reported(), { operation: ID, outcome: 'done', ...left, fault: null })
     assert.equal(
@@ -60,6 +59,9 @@ for (const [kind, plan] of Object.entries(PLANS)) {
     )
     run.answer()
     assert.is(run.phase(), 'ended')
+    assert.is(run.body().status, 'done')
+    assert.is(run.body().fault, null)
+    assert.is.not(run.body().endedAt, null)
     assert.equal(run.work(), [])
   })
 
@@ -113,9 +115,11 @@ for (const [kind, plan] of Object.entries(PLANS)) {
       advance(run, method)
       run.fire('deadline')
       assert.is(run.reported().outcome, 'failed')
+      assert.ok(!run.work().some(w => w.type === 'timer'))
+      assert.equal([run.body().status, run.body().endedAt], ['undoing', null], 'its subject does not know yet')
+      run.answer()
       assert.is(run.body().status, 'failed')
       assert.ok(run.body().endedAt === run.body().deadlineAt)
-      assert.ok(!run.work().some(w => w.type === 'timer'))
     })
 
     test(`${kind}: at ${method}, every command ends with its attempt, and none lives beyond the deadline`, () => {
@@ -253,9 +257,10 @@ test('an end that its subject could not take is reported again, later; one whose
   assert.is.not(second.key, first.key)
   assert.ok((second.notBefore ?? 0) > run.now)
   assert.equal(second.args, first.args)
-  assert.is(run.body().status, 'done')
+  assert.is(run.body().status, 'running')
   run.refuse('NotFound')
   assert.is(run.phase(), 'ended')
+  assert.is(run.body().status, 'done')
 })
 
 test.run()

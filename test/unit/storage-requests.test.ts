@@ -7,7 +7,7 @@ import type { ViewRow, ViewTable } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
 import { diskRequests } from '../../supervisors/disk-requests.ts'
-import { createImages } from '../../supervisors/image-requests.ts'
+import { createImages } from '../../supervisors/images/requests.ts'
 import { instanceRequests } from '../../supervisors/instance-requests.ts'
 import { createStorage } from '../../supervisors/storage.ts'
 import { instanceIn } from '../support/instance.ts'
@@ -33,9 +33,10 @@ function cluster(rows: Rows) {
     calls.push(`${kind}/${id} ${method} ${JSON.stringify(args)}`)
     return { operation: 'i1.9' }
   }
-  const images = createImages({ views, call, builtIn: () => [FAKE_IMAGE, PROCESS_IMAGE] })
+  const quotas = { take: async () => ({ number: 1, confirm: () => {}, doubt: () => {} }) }
+  const images = createImages({ views, call, quotas, builtIn: () => [FAKE_IMAGE, PROCESS_IMAGE] })
   const requests = instanceRequests({
-    quotas: { take: async () => ({ number: 1, confirm: () => {}, doubt: () => {} }) },
+    quotas,
     views,
     call,
     bootable: images.bootable,

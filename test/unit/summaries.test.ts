@@ -1,30 +1,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { HostBody } from '../../actors/api.ts'
 import { shardOf } from '../../actors/kernel/address.ts'
 import { createSummaries } from '../../supervisors/summaries.ts'
+import { host } from '../support/placement.ts'
 import { simulated } from '../support/simulated.ts'
-
-const host = (id: string, claims = 0): HostBody => ({
-  id,
-  state: 'up',
-  enabled: true,
-  disabledReason: null,
-  mode: 'enabled',
-  operation: null,
-  driver: 'fake',
-  vcpus: 4,
-  ramMb: 1000,
-  diskGb: 10,
-  vcpusUsed: 0,
-  ramMbUsed: 0,
-  diskGbUsed: 0,
-  claims,
-  pid: 1,
-  version: '0',
-  createdAt: 0,
-  stateSince: 0,
-})
 
 function record(env: Parameters<typeof createSummaries>[0]['env']) {
   const sent: { to: string; atMs: number; hosts: string[] }[] = []
@@ -47,9 +26,9 @@ function record(env: Parameters<typeof createSummaries>[0]['env']) {
 test('changes are learned at once here, and sent together, the newest of each host', () =>
   simulated(async bench => {
     const { summaries, sent, learned } = record(bench.env)
-    summaries.changed(host('a', 1))
-    summaries.changed(host('b', 1))
-    summaries.changed(host('a', 2))
+    summaries.changed(host('a', { claims: 1 }))
+    summaries.changed(host('b', { claims: 1 }))
+    summaries.changed(host('a', { claims: 2 }))
     assert.equal(learned, ['a:1', 'b:1', 'a:2'])
     assert.equal(sent, [])
     await bench.run(1000)
@@ -61,8 +40,8 @@ test('changes are learned at once here, and sent together, the newest of each ho
 test('of a host whose shard is served elsewhere from now on nothing more is said', () =>
   simulated(async bench => {
     const { summaries, sent } = record(bench.env)
-    summaries.changed(host('a', 1))
-    summaries.changed(host('b', 1))
+    summaries.changed(host('a', { claims: 1 }))
+    summaries.changed(host('b', { claims: 1 }))
     await bench.run(1000)
     summaries.release([shardOf('a')])
     await bench.run(15_000)
@@ -79,8 +58,8 @@ test('a conductor that is met is told all there is, and nobody else is', () =>
     const { summaries, sent } = record(bench.env)
     summaries.greet('conductor-3')
     assert.equal(sent, [])
-    summaries.changed(host('a', 1))
-    summaries.changed(host('b', 1))
+    summaries.changed(host('a', { claims: 1 }))
+    summaries.changed(host('b', { claims: 1 }))
     summaries.greet('conductor-3')
     assert.equal(sent, [{ to: 'conductor-3', atMs: 0, hosts: ['a:1', 'b:1'] }])
     await bench.run(1000)
@@ -94,7 +73,7 @@ test('however many changes, a few messages a second', () =>
   simulated(async bench => {
     const { summaries, sent } = record(bench.env)
     for (let i = 0; i < 200; i++) {
-      summaries.changed(host('a', i))
+      summaries.changed(host('a', { claims: i }))
       await bench.run(5)
     }
     assert.ok(sent.length >= 8 && sent.length <= 11, `${sent.length} messages in a second`)
@@ -103,8 +82,8 @@ test('however many changes, a few messages a second', () =>
 test('all is sent again now and then, also when nothing changes: a lost message is made good', () =>
   simulated(async bench => {
     const { summaries, sent } = record(bench.env)
-    summaries.changed(host('a', 1))
-    summaries.changed(host('b', 1))
+    summaries.changed(host('a', { claims: 1 }))
+    summaries.changed(host('b', { claims: 1 }))
     await bench.run(1000)
     sent.length = 0
     await bench.run(30_000)
@@ -115,14 +94,14 @@ test('all is sent again now and then, also when nothing changes: a lost message 
 test('for a host of which another conductor speaks, this one no longer does', () =>
   simulated(async bench => {
     const { summaries, sent, learned } = record(bench.env)
-    summaries.changed(host('a', 1))
+    summaries.changed(host('a', { claims: 1 }))
     await bench.run(1000)
-    summaries.take([{ ...host('a', 5), load: { instances: 9 } }])
+    summaries.take([{ ...host('a', { claims: 5 }), load: { instances: 9 } }])
     assert.is(learned.at(-1), 'a:5')
     sent.length = 0
     await bench.run(30_000)
     assert.equal(sent, [])
-    summaries.changed(host('a', 6))
+    summaries.changed(host('a', { claims: 6 }))
     await bench.run(1000)
     assert.equal(
       sent.map(s => s.hosts),

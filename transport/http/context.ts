@@ -1,5 +1,5 @@
 /** What every route is given. */
-import type { ClusterApi } from '../../actors/api.ts'
+import type { ClusterApi, ImageBody } from '../../actors/api.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HostStatuses, Zones } from './zones.ts'
@@ -8,9 +8,21 @@ export interface Readiness {
   readonly ready: boolean
   /** Why not, for people; empty when ready. */
   readonly reasons: readonly string[]
+  /** This node is about to end: it still answers, and wants no new clients. */
+  readonly leaving?: boolean
+}
+
+/** The way of the bytes of images through this node; `supervisors/images/streams.ts` says how. */
+export interface ImageStreams {
+  upload(
+    upload: { readonly image: string; readonly sizeBytes: number | null; readonly checksum: string | null },
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<ImageBody>
+  download(image: ImageBody, range: { readonly from: number; readonly to: number }): AsyncIterable<Uint8Array>
 }
 
 export interface HttpContext {
+  readonly images: ImageStreams
   /** Every call of it ends within `limits.apiTimeoutMs`. */
   readonly api: ClusterApi
   readonly limits: HttpLimits
@@ -30,4 +42,7 @@ export const USER = 'default'
 
 export const COMPUTE = '/compute/v2.1'
 export const IMAGE = '/image/v2'
+export const PLACEMENT = '/placement'
+/** Whether a URL's path, or the pattern of a route, is Placement's. */
+export const isPlacement = (path: string): boolean => /^\/placement(?:[/?]|$)/.test(path)
 export const BATON = '/baton/v1'

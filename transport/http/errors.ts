@@ -9,6 +9,8 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError, ERRORS, type ErrorCode } from '../../actors/kernel/errors.ts'
+import { isPlacement } from './context.ts'
+import { isStreamed } from './streamed.ts'
 import { traceOf } from './trace.ts'
 
 /** Nova's names (nova/api/openstack/wsgi.py, Fault); every other status is a `computeFault`. */
@@ -73,14 +75,38 @@ export const notFound = (what: string, id: string): BatonError => new BatonError
 /** Text of a client as it may stand in a message: short and on one line. */
 export const printable = (text: string): string => JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text).slice(1, -1)
 
-export const faultBody = (status: number, message: string): Record<string, { code: number; message: string }> => ({
-  [FAULT_NAMES[status] ?? 'computeFault']: { code: status, message },
+/** `retryAfter`, in seconds, is in the body where a limit is to be waited for, as Nova's Fault has it. */
+export const faultBody = (status: number, message: string, retryAfter?: string): object => ({
+  [FAULT_NAMES[status] ?? 'computeFault']: { code: status, message, ...(status === 429 && retryAfter !== undefined ? { retryAfter } : {}) },
 })
 
 const isIdentity = (url: string): boolean => /^\/identity(?:[/?]|$)/.test(url)
 
 /** Keystone's error body. */
 const keystoneFault = (status: number, message: string) => ({ error: { code: status, message, title: STATUS_CODES[status] ?? 'Error' } })
+
+/** Placement's code of an error, since 1.23. */
+function placementCode(error: unknown): string {
+  if (!(error instanceof BatonError) || error.code !== 'Conflict') return 'placement.undefined_code'
+  if (error.details?.generation !== undefined) return 'placement.concurrent_update'
+  return error.details?.inUse === undefined ? 'placement.undefined_code' : 'placement.inventory.inuse'
+}
+
+/** Placement's error body. */
+function placementFault({ status, message }: Problem, error: unknown, { id, placementMinor }: FastifyRequest) {
+  const code = placementMinor < ERROR_CODE_MINOR ? {} : { code: placementCode(error) }
+  return { errors: [{ status, title: STATUS_CODES[status] ?? 'Error', detail: message, request_id: id, ...code }] }
+}
+
+/** The microversion 1.N since which Placement's errors have a code. */
+const ERROR_CODE_MINOR = 23
+
+/** The error body of the service that a request went to. */
+function bodyOf(problem: Problem, error: unknown, request: FastifyRequest): object {
+  if (isPlacement(request.url)) return placementFault(problem, error, request)
+  if (isIdentity(request.url)) return keystoneFault(problem.status, problem.message)
+  return faultBody(problem.status, problem.message, problem.headers['retry-after'])
+}
 
 const plain = (status: number, code: ErrorCode, message: string): Problem => ({ status, code, message, headers: {}, hidden: false })
 
@@ -139,12 +165,12 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     else log.error(fields, 'a request failed unexpectedly')
   }
   // What was left unread of a refused body would be taken for the next request.
-  if (problem.status === 413) reply.header('connection', 'close')
+  if (problem.status === 413 || (raw.complete === false && isStreamed(request))) reply.header('connection', 'close')
   return reply
     .code(problem.status)
     .headers({ ...problem.headers, ...requestIdHeaders(request.id), 'x-baton-error': problem.code })
     .type('application/json; charset=utf-8')
-    .send(isIdentity(request.url) ? keystoneFault(problem.status, problem.message) : faultBody(problem.status, problem.message))
+    .send(bodyOf(problem, error, request))
 }
 
 export const requestIdHeaders = (id: string): Record<string, string> => ({ 'x-openstack-request-id': id, 'x-compute-request-id': id })

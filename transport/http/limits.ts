@@ -4,6 +4,8 @@ export interface HttpLimits {
   readonly urlBytes: number
   /** All header lines of a request together; Node answers 431 over it. */
   readonly headerBytes: number
+  /** All its headers must have arrived within this time. */
+  readonly headersTimeoutMs: number
   /** A request must have arrived in full within this time: what a slow sender may take. */
   readonly requestTimeoutMs: number
   /** A connection between two requests. */
@@ -30,13 +32,14 @@ export const HTTP_LIMITS: HttpLimits = {
   bodyBytes: 1024 * 1024,
   urlBytes: 8 * 1024,
   headerBytes: 16 * 1024,
+  headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   keepAliveTimeoutMs: 65_000,
   idleTimeoutMs: 75_000,
   maxConnections: 2_000,
   maxInFlight: 1_000,
   apiTimeoutMs: 30_000,
-  drainMs: 35_000,
+  drainMs: 15_000,
   maxInstancesPerRequest: 1_000,
   maxPageItems: 1_000,
   consoleBytes: 100 * 1024,

@@ -1,18 +1,34 @@
 /** What no route takes: 405 when the path exists with other methods, else 404. */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { HttpRefusal } from './errors.ts'
 
+/** A route as it was added: one method of one path. */
+export interface RouteInfo {
+  readonly method: string
+  readonly url: string
+  readonly schema?: FastifySchema
+  readonly config?: FastifyContextConfig
+}
+
 const tables = new WeakMap<FastifyInstance, ReadonlyMap<string, ReadonlySet<string>>>()
+const lists = new WeakMap<FastifyInstance, readonly RouteInfo[]>()
 
 /** Every path of a server that is watched, with its methods. */
 export const routesOf = (app: FastifyInstance): ReadonlyMap<string, ReadonlySet<string>> => tables.get(app) ?? new Map()
 
+/** Every route of a server that is watched, in the order they were added; without the HEAD that goes with each GET. */
+export const routeInfosOf = (app: FastifyInstance): readonly RouteInfo[] => lists.get(app) ?? []
+
 /** Remembers every route that is added after this call; answers with the error for a request that found none. */
 export function watchRoutes(app: FastifyInstance): (request: FastifyRequest) => Error {
   const methods = new Map<string, Set<string>>()
+  const infos: RouteInfo[] = []
   tables.set(app, methods)
-  app.addHook('onRoute', ({ url, method }) => {
+  lists.set(app, infos)
+  app.addHook('onRoute', ({ url, method, schema, config }) => {
+    for (const name of [method].flat())
+      if (name !== 'HEAD') infos.push({ method: name, url, ...(schema ? { schema } : {}), ...(config ? { config } : {}) })
     const known = methods.get(url) ?? new Set()
     methods.set(url, known)
     for (const name of [method].flat()) known.add(name)

@@ -16,10 +16,11 @@ const PLAIN_ID = /^[^\p{Cc}\p{Cs}/]{1,255}$/u
 
 /** Where the client reached us, for links: scheme and host, without a slash at the end. */
 export function originOf(request: FastifyRequest): string {
-  const host = request.headers.host
-  if (host !== undefined && HOST.test(host)) return `http://${host}`
+  // Behind a balancer that is trusted, how the client spoke to that.
+  const { host, protocol } = request
+  if (host !== undefined && HOST.test(host)) return `${protocol}://${host}`
   const { localAddress = '127.0.0.1', localPort = 80 } = request.socket
-  return `http://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
+  return `${protocol}://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
 }
 
 export function checkProject(what: string, name: string): string {
@@ -54,6 +55,9 @@ export function checkUser(request: FastifyRequest, named: string | undefined): s
     throw new BatonError('Forbidden', "Only an admin may ask for another user's.")
   return named ?? me
 }
+
+/** Without identities everybody may do anything, but a list is as anybody's. */
+export const isAdminOf = ({ claims }: FastifyRequest): boolean => claims !== undefined && claims !== null && isAdmin(claims)
 
 /** Whether who asks may use this flavor, and know of it. */
 export const mayUse = ({ claims }: FastifyRequest, { isPublic = true, access = [] }: Pick<FlavorBody, 'isPublic' | 'access'>): boolean =>

@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { CHANGES, type ChangeName, has } from './changes.ts'
+import { isPlacement } from './context.ts'
 import { badRequest, printable } from './errors.ts'
 
 declare module 'fastify' {
@@ -15,15 +16,19 @@ declare module 'fastify' {
     readonly until?: ChangeName
     /** A list that refuses parameters it does not know, from the change `strict` on. */
     readonly strictQuery?: boolean
+    /** N of the microversion 1.N with which a route of Placement came. */
+    readonly placementSince?: number
+    /** JSON Schema of a body that the route itself reads, for the OpenAPI document alone. */
+    readonly describedBody?: object
   }
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Why a part marked like `schema` may not be sent in 2.`minor`, or null. */
-function misplaced(schema: Record<string, unknown>, minor: number): string | null {
+function misplaced(schema: Record<string, unknown>, minor: number, major = 2): string | null {
   const { 'x-since': from, 'x-until': to } = schema
-  if (typeof from === 'number' && minor < from) return `it needs microversion 2.${from} or later`
+  if (typeof from === 'number' && minor < from) return `it needs microversion ${major}.${from} or later`
   return typeof to === 'number' && minor >= to ? `it is not there any more from microversion 2.${to} on` : null
 }
 
@@ -60,8 +65,21 @@ function queryOf(schema: unknown, query: Record<string, unknown>, minor: number,
   return kept
 }
 
-function checkRoute({ routeOptions, novaMinor }: FastifyRequest): void {
-  const { since, until } = routeOptions.config
+/** Placement refuses every parameter that its version does not have; names may be patterns there. */
+function checkPlacementQuery(schema: unknown, query: object, minor: number): void {
+  if (!isObject(schema)) return
+  const known = isObject(schema.properties) ? schema.properties : {}
+  const patterns = Object.entries(isObject(schema.patternProperties) ? schema.patternProperties : {})
+  for (const name of Object.keys(query)) {
+    const part = Object.hasOwn(known, name) ? known[name] : patterns.find(([pattern]) => new RegExp(pattern).test(name))?.[1]
+    const why = isObject(part) ? misplaced(part, minor, 1) : null
+    if (why) throw badRequest(`Invalid query string parameters: ${printable(name)}: ${why}.`)
+  }
+}
+
+function checkRoute({ routeOptions, novaMinor, placementMinor }: FastifyRequest): void {
+  const { since, until, placementSince = 0 } = routeOptions.config
+  if (placementMinor < placementSince) throw new BatonError('NotFound', 'The resource could not be found.')
   const early = since !== undefined && novaMinor < CHANGES[since].since
   if (early || (until !== undefined && has(novaMinor, until))) throw new BatonError('NotFound', 'The resource could not be found.')
 }
@@ -71,7 +89,9 @@ export function watchVersions(app: FastifyInstance): void {
   app.addHook('preValidation', async request => {
     checkRoute(request)
     const { schema, config } = request.routeOptions
-    if (isObject(request.query) && schema?.querystring !== undefined) {
+    if (!isObject(request.query)) return
+    if (isPlacement(request.routeOptions.url ?? '')) checkPlacementQuery(schema?.querystring, request.query, request.placementMinor)
+    else if (schema?.querystring !== undefined) {
       request.query = queryOf(schema.querystring, request.query, request.novaMinor, config.strictQuery === true)
     }
   })

@@ -1,22 +1,21 @@
 /**
  * The HTTP face: Nova's and Glance's paths, Baton's own, and health. It knows the cluster only as a `ClusterApi`.
  *
- * The way of a request: limits and guards (`onRequest`), JSON, schema (`validation.ts`), route, and on any error
- * `errors.ts`. Every answer carries the request id, under which operations and logs can be found.
+ * The way of a request: the socket's limits (`listener.ts`), limits and guards (`onRequest`), JSON, schema (`validation.ts`), route, and on
+ * any error `errors.ts`. Every answer carries the request id, under which operations and logs can be found.
  */
 import { randomUUID } from 'node:crypto'
-import type { Socket } from 'node:net'
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyInstance } from 'fastify'
 import type { ClusterApi } from '../../actors/api.ts'
 import type { IdentityGate } from '../../actors/identity/api.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { aggregateRoutes } from './aggregates.ts'
 import { batonRoutes } from './baton.ts'
-import { COMPUTE, type HttpContext, type Readiness } from './context.ts'
+import { COMPUTE, type HttpContext, type ImageStreams, isPlacement, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
 import { doctorRoutes } from './doctor.ts'
-import { faultBody, HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
+import { HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
 import { extensionRoutes } from './extensions.ts'
 import { externalEventRoutes } from './external-events.ts'
 import { extraSpecRoutes } from './extra-specs.ts'
@@ -27,15 +26,20 @@ import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { hostRoutes } from './hosts.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
 import { withIdentity } from './identity/index.ts'
-import { imageRoutes } from './images.ts'
+import { imageDataRoutes, parseImageTypes } from './images/data.ts'
+import { imageInfoRoutes, imageMemberRoutes, imageRoutes } from './images/records.ts'
 import { instanceActionRoutes } from './instance-actions.ts'
 import { keyPairRoutes } from './key-pairs.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
-import { MIN_MINOR, minorOf, nameMicroversion } from './microversion.ts'
+import { createListener, limitBody, refuseConnection } from './listener.ts'
+import { COMPUTE_API, MIN_MINOR, minorOf, nameMicroversion, PLACEMENT_API } from './microversion.ts'
 import { migrationRoutes } from './migrations.ts'
 import { watchRoutes } from './not-found.ts'
+import { guardOrigins } from './origins.ts'
 import { placementRoutes } from './placement.ts'
+import { placementApiRoutes } from './placement-api/index.ts'
 import { quotaRoutes } from './quotas.ts'
+import { limitAddresses, limitTokens, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts'
 import { watchVersions } from './schema-versions.ts'
 import { serverActionRoutes } from './server-actions.ts'
 import { serverDetailRoutes } from './server-details.ts'
@@ -43,6 +47,8 @@ import { serverDeviceRoutes } from './server-devices.ts'
 import { serverFactRoutes } from './server-facts.ts'
 import { serverRoutes } from './servers.ts'
 import { serviceRoutes } from './services.ts'
+import { isStreamed } from './streamed.ts'
+import type { TlsPair } from './tls.ts'
 import { usageRoutes } from './usage.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
@@ -50,11 +56,22 @@ import { createHostStatuses, createZones } from './zones.ts'
 
 export interface HttpServerOptions {
   readonly api: ClusterApi
+  /** The way of the bytes of images. */
+  readonly images: ImageStreams
   /** Who may do what, and rules over the defaults; left out, anybody may do anything. */
   readonly identity?: { readonly gate: IdentityGate; readonly rules: readonly string[] }
   /** Bounds that differ from `HTTP_LIMITS`. */
   readonly limits?: Partial<HttpLimits>
+  /** Left out, anybody may send as much as the limits on all together allow. */
+  readonly rates?: RateLimits
+  /** Certificate and key; left out, HTTP in the clear. */
+  readonly tls?: TlsPair
+  /** Origin of a console that is served from elsewhere; left out, only pages from here may change anything. */
+  readonly consoleOrigin?: string | null
+  /** Addresses and networks of balancers, whose X-Forwarded-For, -Proto and -Host are believed. */
+  readonly trustedProxies?: readonly string[]
   readonly log: Logger
+  /** A node that is going is not ready; its answers then end their connections, so that clients go elsewhere. */
   isReady(): Readiness
   /** Prometheus text for /metrics. */
   metrics(): string | Promise<string>
@@ -71,6 +88,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const api = withDeadlines(options.api, limits.apiTimeoutMs)
   const context: HttpContext = {
     api,
+    images: options.images,
     limits,
     log,
     zones: createZones(api),
@@ -83,25 +101,19 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     logger: false,
     genReqId: () => `req-${randomUUID()}`,
     bodyLimit: limits.bodyBytes,
-    requestTimeout: limits.requestTimeoutMs,
-    connectionTimeout: limits.idleTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    serverFactory: handler => createListener(limits, options.tls ?? null, handler),
+    ...(options.trustedProxies?.length ? { trustProxy: [...options.trustedProxies] } : {}),
     forceCloseConnections: 'idle',
     // Fastify's own 503 while closing would not have Nova's shape; `guard` answers instead.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
-    http: {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.requestTimeoutMs,
-      connectionsCheckingInterval: Math.min(5_000, limits.requestTimeoutMs),
-    },
     ajv: { customOptions: { keywords: ['x-since', 'x-until'], coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
     schemaErrorFormatter: describeValidation,
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, log),
     clientErrorHandler: refuseConnection,
   })
-  app.server.maxConnections = limits.maxConnections
   app.decorateRequest('novaMinor', MIN_MINOR)
+  app.decorateRequest('placementMinor', PLACEMENT_API.minMinor)
   app.addHook('preClose', async () => {
     closing = true
     // From here on Node times nobody out, so a client that neither sends nor reads would hold us for ever.
@@ -109,29 +121,44 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     app.server.once('close', () => clearTimeout(force))
   })
   app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (closing) reply.header('connection', 'close')
+    if (closing || options.isReady().leaving) reply.header('connection', 'close')
     done()
   })
   const unrouted = watchRoutes(app)
+  const rates = options.rates ?? NO_RATE_LIMITS
+  const nowMs = (): number => performance.now()
 
-  const inFlight = inFlightGuard(limits.maxInFlight)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(requestIdHeaders(request.id))
+    // Before anything refuses it: what is left of a refused body may be sent just as slowly.
+    if (!isStreamed(request)) limitBody(request, limits.requestTimeoutMs)
+  })
+  guardOrigins(app, options.consoleOrigin ?? null)
+  limitAddresses(app, rates, nowMs)
+  const inFlight = inFlightGuard(limits.maxInFlight)
+  app.addHook('onRequest', async (request, reply) => {
     // The pattern of the route, not the URL as it was sent: that may have a host before the path or a slash behind it.
     const { url: route = '' } = request.routeOptions
     if (HEALTH_PATHS.has(route)) return
     if (closing) throw new BatonError('Unavailable', 'This node is shutting down; send the request again.', { retryAfterMs: 1_000 })
     if (request.url.length > limits.urlBytes) throw new HttpRefusal(414, `The URL is longer than ${limits.urlBytes} bytes.`)
-    refuseOtherSites(request)
     inFlight(reply.raw)
-    if (!route.startsWith(COMPUTE)) return
-    request.novaMinor = minorOf(request)
-    nameMicroversion(reply, request.novaMinor)
+    if (route.startsWith(COMPUTE)) {
+      request.novaMinor = minorOf(request, COMPUTE_API)
+      nameMicroversion(reply, COMPUTE_API, request.novaMinor)
+    } else if (isPlacement(route)) {
+      request.placementMinor = minorOf(request, PLACEMENT_API)
+      nameMicroversion(reply, PLACEMENT_API, request.placementMinor)
+    }
   })
 
-  if (options.identity) withIdentity(app, api, options.identity)
+  if (options.identity) {
+    withIdentity(app, api, options.identity)
+    limitTokens(app, rates, nowMs)
+  }
   watchVersions(app)
   parseJson(app)
+  parseImageTypes(app)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => sendError(unrouted(request), request, reply, log))
 
@@ -148,10 +175,14 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   aggregateRoutes(app, context)
   groupRoutes(app, context)
   placementRoutes(app, context)
+  placementApiRoutes(app, context)
   hypervisorRoutes(app, context)
   serviceRoutes(app, context)
   migrationRoutes(app, context)
   imageRoutes(app, context)
+  imageMemberRoutes(app, context)
+  imageInfoRoutes(app, context)
+  imageDataRoutes(app, context)
   keyPairRoutes(app, context)
   quotaRoutes(app, context)
   usageRoutes(app, context)
@@ -185,41 +216,4 @@ function inFlightGuard(limit: number): (answer: { once(event: 'close', listener:
     count++
     answer.once('close', () => count--)
   }
-}
-
-/** A web page of another site must not steer the cluster through its visitor's browser, which reaches loopback too. */
-function refuseOtherSites(request: FastifyRequest): void {
-  const { origin, host } = request.headers
-  if (origin === undefined || request.method === 'GET' || request.method === 'HEAD') return
-  if (!URL.canParse(origin) || new URL(origin).host !== host) throw new BatonError('Forbidden', 'Requests from other web sites are refused.')
-}
-
-/** What Node's parser refuses, before there is a request. */
-const PARSER_REFUSALS: Readonly<Record<string, { readonly status: number; readonly message: string }>> = {
-  HPE_HEADER_OVERFLOW: { status: 431, message: 'The request line and headers are too large.' },
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, message: 'The chunk extensions are too large.' },
-  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not arrive in full in time.' },
-}
-
-const REASONS: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  413: 'Payload Too Large',
-  431: 'Request Header Fields Too Large',
-}
-
-function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return
-  const { status, message } = PARSER_REFUSALS[error.code ?? ''] ?? { status: 400, message: 'This is not a valid HTTP request.' }
-  const id = `req-${randomUUID()}`
-  const body = JSON.stringify(faultBody(status, message))
-  const headers = Object.entries({
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': String(Buffer.byteLength(body)),
-    connection: 'close',
-    ...requestIdHeaders(id),
-  })
-  if (socket.writable)
-    socket.write(`HTTP/1.1 ${status} ${REASONS[status]}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
-  socket.destroySoon()
 }

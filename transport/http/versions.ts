@@ -2,6 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import { COMPUTE, IMAGE } from './context.ts'
 import { MAX_MINOR, MIN_MINOR } from './microversion.ts'
+import { routeInfosOf } from './not-found.ts'
+import { OPENAPI_PATH, openApiDocument } from './openapi.ts'
 import { originOf } from './request.ts'
 
 const computeVersion = (origin: string) => ({
@@ -15,10 +17,23 @@ const computeVersion = (origin: string) => ({
 
 const MEDIA_TYPES = [{ base: 'application/json', type: 'application/vnd.openstack.compute+json;version=2.1' }]
 
-const imageVersion = (origin: string) => ({ id: 'v2.0', status: 'CURRENT', links: [{ rel: 'self', href: `${origin}${IMAGE}/` }] })
+/** Clients look here for what there is: 2.5 brought shared images' visibility, 2.7 hidden ones. */
+const imageVersions = (origin: string) =>
+  ['v2.9', 'v2.7', 'v2.6', 'v2.5', 'v2.4', 'v2.3', 'v2.2', 'v2.1', 'v2.0'].map((id, i) => ({
+    id,
+    status: i === 0 ? 'CURRENT' : 'SUPPORTED',
+    links: [{ rel: 'self', href: `${origin}${IMAGE}/` }],
+  }))
 
 export function versionRoutes(app: FastifyInstance): void {
+  let document: string | undefined
+  app.get(OPENAPI_PATH, async (_request, reply) => {
+    // All routes are there by now, and no more will come.
+    document ??= JSON.stringify(openApiDocument(routeInfosOf(app)))
+    return reply.type('application/json; charset=utf-8').send(document)
+  })
+
   for (const path of ['/', '/compute']) app.get(path, async request => ({ versions: [computeVersion(originOf(request))] }))
   app.get(COMPUTE, async request => ({ version: { ...computeVersion(originOf(request)), 'media-types': MEDIA_TYPES } }))
-  for (const path of ['/image', '/image/versions']) app.get(path, async request => ({ versions: [imageVersion(originOf(request))] }))
+  for (const path of ['/image', '/image/versions']) app.get(path, async request => ({ versions: imageVersions(originOf(request)) }))
 }

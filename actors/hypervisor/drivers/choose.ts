@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
 import type { HypervisorDriver, Inventory, MetadataDoor } from '../driver.ts'
+import type { ImageSource } from '../images.ts'
 import type { HostLease } from '../lease.ts'
 import { folderBlobs } from './blobs.ts'
 import { createFakeDriver, type FakeOptions } from './fake.ts'
@@ -23,6 +24,10 @@ export interface ChooseOptions {
   readonly fakeCapacity?: Inventory
   readonly fake?: Omit<FakeOptions, 'capacity'>
   readonly lease?: Pick<HostLease, 'permit'>
+  /** Uploaded images. */
+  readonly images?: ImageSource
+  /** Whether the process driver may run them: each is a script with the rights of the agent. */
+  readonly uploadedProcesses?: boolean
   /** Answers guests that ask about themselves, of drivers whose guests can. */
   readonly metadata?: MetadataDoor
   readonly leavePassword?: (instance: string, password: string) => Promise<number>
@@ -49,6 +54,7 @@ export async function chooseDriver(choice: DriverChoice, env: Env, options: Choo
       capacity: options.capacity,
       capabilities,
       lease: options.lease,
+      ...(options.uploadedProcesses ? { source: options.images } : {}),
       metadata: options.metadata,
       leavePassword: options.leavePassword,
     })
@@ -69,6 +75,7 @@ function openFake(env: Env, options: ChooseOptions): HypervisorDriver {
   return createFakeDriver(env, store, {
     blobs: folderBlobs(join(options.folder, 'fake')),
     ...options.fake,
+    images: options.images,
     lease: options.lease,
     capacity: options.capacity ?? options.fakeCapacity ?? FAKE_CAPACITY,
   })

@@ -4,6 +4,7 @@
  */
 import { BatonError } from '../../kernel/errors.ts'
 import type { Devices, GuestSpec, HypervisorDriver } from '../driver.ts'
+import type { ImageSource } from '../images.ts'
 import type { BlobStore } from './blobs.ts'
 import { FAKE_IMAGE } from './images.ts'
 import type { Ledger } from './ledger.ts'
@@ -12,17 +13,22 @@ import { type DriverMethod, noGuest } from './rules.ts'
 
 /** Lines kept of a disk, the newest. */
 const DISK_LINES = 20
+/** What is looked at of an uploaded image, bytes, and kept of one of its lines. */
+const HEAD_BYTES = 4096
+const LINE_CHARACTERS = 200
 
 export interface FakeStorageOptions {
   readonly ledger: Ledger<FakeGuest>
   readonly blobs: BlobStore
+  /** Those that were not made on this host. */
+  readonly images: ImageSource | undefined
   /** Waits and fails as told. */
   endure(method: DriverMethod, metadata: GuestSpec['metadata']): Promise<void>
   /** The guest with these lines on its console. */
   noted(guest: FakeGuest, ...lines: string[]): FakeGuest
 }
 
-type Port = Required<Pick<HypervisorDriver, 'setDevices' | 'snapshot' | 'discardSnapshot' | 'removeImage' | 'removeDisk'>>
+type Port = Required<Pick<HypervisorDriver, 'setDevices' | 'snapshot' | 'discardSnapshot' | 'openImage' | 'removeImage' | 'removeDisk'>>
 
 export interface FakeStorage {
   readonly port: Port
@@ -32,12 +38,20 @@ export interface FakeStorage {
 
 const idsOf = (devices: Devices | undefined): string[] => [...(devices?.disks ?? []), ...(devices?.interfaces ?? [])].map(d => d.id)
 
-export function fakeStorage({ ledger, blobs, endure, noted }: FakeStorageOptions): FakeStorage {
-  async function imageLines(image: string): Promise<readonly string[]> {
+/** As much of an image as a fake disk has of it: the lines of its beginning, or its name when it has none. */
+function linesOf(bytes: Uint8Array, image: string): string[] {
+  const text = new TextDecoder().decode(bytes)
+  const lines = /^[\t\n\r\x20-\x7e]*$/.test(text) ? text.split(/\r?\n/).filter(line => line !== '') : []
+  return lines.length > 0 ? lines.map(line => line.slice(0, LINE_CHARACTERS)).slice(-DISK_LINES) : [`image ${image}`]
+}
+
+export function fakeStorage({ ledger, blobs, images, endure, noted }: FakeStorageOptions): FakeStorage {
+  async function imageLines(image: string, instance: string): Promise<readonly string[]> {
     if (image === FAKE_IMAGE.id) return [`image ${FAKE_IMAGE.name}`]
     const blob = await blobs.get('images', image)
-    if (!blob) throw new BatonError('DriverFault', `image ${image} is not on this host`)
-    return blob.lines
+    if (blob) return blob.lines
+    if (!images) throw new BatonError('DriverFault', `image ${image} is not on this host`)
+    return images.use(image, instance, async found => linesOf(await found.head(HEAD_BYTES), image))
   }
 
   /** The last line of defence: whoever asks should know that it is in use. */
@@ -86,12 +100,23 @@ export function fakeStorage({ ledger, blobs, endure, noted }: FakeStorageOptions
         return { guest, effect: there }
       })
     },
+    async openImage(image) {
+      const blob = await blobs.get('images', image)
+      if (!blob) throw new BatonError('DriverFault', `image ${image} is not on this host`)
+      const bytes = new TextEncoder().encode(blob.lines.join('\n'))
+      return {
+        sizeBytes: bytes.length,
+        async *read(from) {
+          if (from < bytes.length) yield bytes.subarray(from)
+        },
+      }
+    },
     removeImage: image => blobs.remove('images', image),
     removeDisk: disk => blobs.remove('disks', disk),
   }
 
   return {
     port,
-    diskFrom: async (image, instance) => [...(await imageLines(image)), `instance ${instance}`].slice(-DISK_LINES),
+    diskFrom: async (image, instance) => [...(await imageLines(image, instance)), `instance ${instance}`].slice(-DISK_LINES),
   }
 }

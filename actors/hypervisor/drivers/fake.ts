@@ -10,6 +10,7 @@
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
 import type { Guest, GuestSpec, HypervisorDriver, Inventory, PowerState } from '../driver.ts'
+import type { ImageSource } from '../images.ts'
 import type { HostLease } from '../lease.ts'
 import { type BlobStore, memoryBlobs } from './blobs.ts'
 import { createFakeMigration } from './fake-migration.ts'
@@ -30,6 +31,8 @@ export interface FakeOptions {
   readonly failure?: Readonly<Partial<Record<DriverMethod, number>>>
   /** Where images and disks are kept; default: in memory. */
   readonly blobs?: BlobStore
+  /** Uploaded images; left out, there are none. */
+  readonly images?: ImageSource | undefined
   readonly lease?: Pick<HostLease, 'permit'> | undefined
   /** Of live migrations. */
   readonly rates?: TransferRates
@@ -88,6 +91,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
   const storage = fakeStorage({
     ledger,
     blobs: options.blobs ?? memoryBlobs(),
+    images: options.images,
     endure,
     noted: (guest, ...lines) => written(guest, guest.power, ...lines),
   })

@@ -1,10 +1,15 @@
 /**
- * Steps that make an image of an instance: say that it is coming, copy the guest's disk on its host, say that it is there. Undone in
+ * Steps that make an image of an instance: say that it is coming, copy the guest's disk on its host, upload the copy, say that it is there. Undone in
  * reverse: the host throws the copy away and does not make it again, then the image is gone. The instance goes on all the while.
  */
+
+import type { UploadLook } from '../../hypervisor/images.ts'
 import { address } from '../../kernel/address.ts'
-import { minutes } from '../../kernel/env.ts'
+import { minutes, seconds } from '../../kernel/env.ts'
 import { giveUpWhenRefused, hypervisor, type Request, type StepContext, step } from '../step.ts'
+
+/** Time a look at an upload is held by the host, ms. */
+const UPLOAD_LOOK_MS = 2500
 
 const imageOf = (c: StepContext): string => c.args.change?.snapshot?.image ?? ''
 const hostOf = (c: StepContext): string => c.args.host ?? ''
@@ -19,6 +24,8 @@ function definition(c: StepContext) {
 const sizeIn = (answer: unknown): number =>
   typeof answer === 'object' && answer !== null && 'sizeBytes' in answer && typeof answer.sizeBytes === 'number' ? answer.sizeBytes : 0
 
+const isLook = (answer: unknown): answer is UploadLook => typeof answer === 'object' && answer !== null && 'done' in answer
+
 export const makeImage = [
   step('image', {
     do: c => told(c, 'create', definition(c)),
@@ -30,6 +37,18 @@ export const makeImage = [
     save: (_, answer) => ({ sizeBytes: sizeIn(answer) }),
     undo: c => hypervisor(c, hostOf(c), 'discardSnapshot', { image: imageOf(c) }),
     timeoutMs: minutes(5),
+  }),
+  step('upload', {
+    do: c => ({
+      to: address('compute', hostOf(c)),
+      method: 'uploadImage',
+      args: { image: imageOf(c), upload: c.operation, waitMs: UPLOAD_LOOK_MS },
+    }),
+    again: (_, answer) => (isLook(answer) && !answer.done ? { sentBytes: answer.sentBytes, totalBytes: answer.totalBytes } : null),
+    // Without an image store, or with an agent that knows of none, the image stays where it was made.
+    onFault: (_, fault) => ({ next: fault.code === 'DriverUnsupported' || fault.code === 'UnknownMethod' ? 'skip' : 'retry' }),
+    timeoutMs: seconds(20),
+    attempts: 20,
   }),
   step('activate', { do: c => told(c, 'activate', { operation: c.operation, sizeBytes: Number(c.found.sizeBytes ?? 0) }), attempts: 20 }),
 ]

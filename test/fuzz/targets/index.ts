@@ -5,6 +5,7 @@ import { configTarget } from './config.ts'
 import { httpTarget } from './http.ts'
 import { journalTarget } from './journal.ts'
 import { nodeTarget } from './node.ts'
+import { openApiTarget } from './openapi.ts'
 import { recordsTarget } from './records.ts'
 import { wireTarget } from './wire.ts'
 
@@ -16,6 +17,7 @@ export const TARGETS: ReadonlyMap<string, () => Target> = new Map(
     config: configTarget,
     journal: journalTarget,
     node: nodeTarget,
+    openapi: openApiTarget,
     records: recordsTarget,
   }),
 )

@@ -22,10 +22,9 @@ import { mutateJson } from '../mutate.ts'
 import { Finding, field, isRecord, listOf, type Target, textOf } from '../target.ts'
 
 const ACTORS: ReadonlyMap<string, AnyActor> = new Map(
-  [instanceActor, operationActor(catalogue()), hostActor({ vcpu: 4, ram: 1, disk: 1 }), flavorActor, diskActor, imageActor].map((actor: AnyActor) => [
-    actor.kind,
-    actor,
-  ]),
+  [instanceActor, operationActor(catalogue()), hostActor({ vcpu: 4, ram: 1, disk: 1 }), flavorActor, diskActor, imageActor()].map(
+    (actor: AnyActor) => [actor.kind, actor],
+  ),
 )
 const CONDUCTOR = { role: 'conductor', node: 'c1' } as const
 const ID = 'i1.1'

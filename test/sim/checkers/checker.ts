@@ -1,5 +1,6 @@
 /** What a checker is given, and what it says: the violations it sees, in words, none when all is well. */
 import type { History } from '../history.ts'
+import { bodyOf } from '../rows.ts'
 import type { World } from '../world.ts'
 
 export interface Checker {
@@ -15,4 +16,4 @@ export interface Checker {
 }
 
 export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host' | 'image' | 'disk' | 'server_group'): T[] =>
-  [...world.database.tables.views[table].values()].map(row => JSON.parse(row.body) as T)
+  [...world.database.tables.views[table].values()].map(row => bodyOf(row) as T)

@@ -25,14 +25,25 @@ export const claims: Checker = {
   },
 }
 
+interface Followed {
+  /** Events looked at so far; nothing is trimmed in a simulated hour. */
+  events: number
+  readonly held: Set<string>
+}
+const followed = new WeakMap<World, Map<string, Followed>>()
+
 /** Claims as the host's events leave them. */
 function heldBy(world: World, host: string): ReadonlySet<string> {
-  const held = new Set<string>()
-  for (const { data } of world.database.tables.actors.get(`host/${host}`)?.events ?? []) {
+  const hosts = followed.get(world) ?? new Map<string, Followed>()
+  followed.set(world, hosts)
+  const { events: seen, held } = hosts.get(host) ?? { events: 0, held: new Set<string>() }
+  const events = world.database.tables.actors.get(`host/${host}`)?.events ?? []
+  for (const { data } of events.slice(seen)) {
     const event = JSON.parse(data) as { type: string; claim?: string }
     if (event.claim === undefined) continue
     if (event.type === 'claimed') held.add(event.claim)
     else held.delete(event.claim)
   }
+  hosts.set(host, { events: events.length, held })
   return held
 }

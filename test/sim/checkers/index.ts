@@ -7,8 +7,10 @@ import { claims } from './claims.ts'
 import { deadlines } from './deadlines.ts'
 import { devices } from './devices.ts'
 import { durable } from './durable.ts'
+import { endsKnown } from './ends-known.ts'
 import { groups } from './groups.ts'
 import { images } from './images.ts'
+import { inTime } from './in-time.ts'
 import { memory } from './memory.ts'
 import { once } from './once.ts'
 import { onePlace } from './one-place.ts'
@@ -19,6 +21,6 @@ import { reads } from './reads.ts'
 import { register } from './register.ts'
 
 export const CHECKERS: readonly Checker[] = [
-  ...[onePlace, oneWriter, durable, operationsEnd, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
-  ...[deadlines, reads, register],
+  ...[onePlace, oneWriter, durable, operationsEnd, endsKnown, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
+  ...[deadlines, inTime, reads, register],
 ]

@@ -57,6 +57,19 @@ export const NETWORK_FAULTS: Family = {
     const ways = [...here].flatMap(a => there.flatMap(({ name: b }) => [`${a}>${b}`, `${b}>${a}`]))
     later(random.int(500, 10_000), block(world.network, ways))
   },
+  /** A rack by itself: one conductor and one host hear each other and nobody else, and do not reach the database. */
+  island(world, random, later) {
+    const [conductor, compute] = [random.pick(world.conductors).name, random.pick(world.computes).name]
+    world.log(`FAULT ${conductor} and ${compute} are on an island`)
+    const there = nodesOf(world).filter(({ name }) => name !== conductor && name !== compute)
+    const ways = [conductor, compute].flatMap(a => there.flatMap(({ name: b }) => [`${a}>${b}`, `${b}>${a}`]))
+    world.databaseFaults.cutOff.add(conductor)
+    const bridge = block(world.network, ways)
+    later(random.int(3000, 15_000), () => {
+      bridge()
+      world.databaseFaults.cutOff.delete(conductor)
+    })
+  },
   lossy: spoil('drop', 0.2),
   duplicates: spoil('duplicate', 0.3),
   corruptFrames: spoil('corrupt', 0.1),

@@ -37,6 +37,19 @@ export const NODE_FAULTS: Family = {
       later(random.int(100, 3000), () => world.start(name))
     }
   },
+  /** Maintenance, not a crash: it hands over what it has, ends, and is started again. */
+  restartConductor(world, random) {
+    const node = random.pick(world.conductors)
+    const { name, process, running } = node
+    if (!running) return
+    world.log(`FAULT ${name} is drained and started again`)
+    const again = (): void => {
+      if (node.process !== process || !process.alive()) return
+      world.kill(name)
+      world.start(name)
+    }
+    running.drain().then(again, again)
+  },
   powerOff(world, random, later) {
     const { name } = random.pick(world.computes)
     // The others are where its instances go.

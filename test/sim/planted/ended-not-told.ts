@@ -2,8 +2,8 @@ import type { Planted } from './planted.ts'
 
 export const endedNotTold: Planted = {
   name: 'ended-not-told',
-  what: 'An operation that has ended counts its report as given, though nobody has taken it.',
-  file: 'actors/operation/operation.ts',
-  find: "ok || fault?.code === 'NotFound' ?",
-  replace: 'ok || fault !== undefined ?',
+  what: 'Whoever takes over an operation that has ended does not report it again.',
+  file: 'supervisors/cell.ts',
+  find: 'work.reconcile(definition.work(state, address.id))\n    announce',
+  replace: "work.reconcile(definition.work(state, address.id).filter(item => !item.key.startsWith('report:')))\n    announce",
 }

@@ -2,6 +2,7 @@
 import { ackBeforeCommit } from './ack-before-commit.ts'
 import { claimNotChecked } from './claim-not-checked.ts'
 import { deadlineIgnored } from './deadline-ignored.ts'
+import { endSeenEarly } from './end-seen-early.ts'
 import { endedNotTold } from './ended-not-told.ts'
 import { evacuatedTooEarly } from './evacuated-too-early.ts'
 import { leaseTooLong } from './lease-too-long.ts'
@@ -50,4 +51,5 @@ export const PLANTED_BUGS: readonly Planted[] = [
   deadlineIgnored,
   staleReads,
   endedNotTold,
+  endSeenEarly,
 ]

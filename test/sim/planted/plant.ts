@@ -1,8 +1,12 @@
-import type { Planted } from './planted.ts'
+import { type Planted, placesOf } from './planted.ts'
 
-/** The source with the bug in it. Throws when the place it belongs to is not there, or not only once: then it proves nothing any more. */
-export function plantInto({ name, file, find, replace }: Planted, source: string): string {
-  const [before, after, ...more] = source.split(find)
-  if (before === undefined || after === undefined || more.length > 0) throw new Error(`${name}: ${file} does not hold this once: ${find}`)
-  return before + replace + after
+/** This file's source with the bug in it. Throws when a place it belongs to is not there, or not only once: then it proves nothing any more. */
+export function plantInto(bug: Planted, file: string, source: string): string {
+  let planted = source
+  for (const { find, replace } of placesOf(bug).filter(place => place.file === file)) {
+    const [before, after, ...more] = planted.split(find)
+    if (before === undefined || after === undefined || more.length > 0) throw new Error(`${bug.name}: ${file} does not hold this once: ${find}`)
+    planted = before + replace + after
+  }
+  return planted
 }

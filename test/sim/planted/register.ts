@@ -5,15 +5,17 @@ import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { PLANTED_BUGS } from './index.ts'
 import { plantInto } from './plant.ts'
+import { placesOf } from './planted.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
 const bug = PLANTED_BUGS.find(({ name }) => name === process.env.PLANTED)
 if (!bug) throw new Error(`no planted bug is called ${process.env.PLANTED}`)
-const target = pathToFileURL(resolve(ROOT, bug.file)).href
+const files = new Map(placesOf(bug).map(({ file }) => [pathToFileURL(resolve(ROOT, file)).href, file]))
 
 registerHooks({
   load(url, context, next) {
-    if (url !== target) return next(url, context)
-    return { format: 'module-typescript', source: plantInto(bug, readFileSync(fileURLToPath(url), 'utf8')), shortCircuit: true }
+    const file = files.get(url)
+    if (file === undefined) return next(url, context)
+    return { format: 'module-typescript', source: plantInto(bug, file, readFileSync(fileURLToPath(url), 'utf8')), shortCircuit: true }
   },
 })

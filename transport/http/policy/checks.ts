@@ -8,6 +8,8 @@ import type { Claims } from '../../../actors/identity/api.ts'
 export interface Owner {
   readonly project?: string | null
   readonly user?: string | null
+  /** Who asks may know of it, whosever it is. */
+  readonly seen?: boolean
 }
 
 export const projectIn = (claims: Claims): string | null => (claims.scope.type === 'project' ? claims.scope.id : null)

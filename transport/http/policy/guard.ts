@@ -3,11 +3,12 @@
  * happens before the body is looked at by anybody else. What is of another project is answered as if it did not exist.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { ClusterApi } from '../../../actors/api.ts'
+import { type ClusterApi, isVisible } from '../../../actors/api.ts'
 import type { Claims, IdentityGate } from '../../../actors/identity/api.ts'
 import { BatonError } from '../../../actors/kernel/errors.ts'
 import { COMPUTE, IMAGE } from '../context.ts'
 import { HttpRefusal } from '../errors.ts'
+import { visibilityAsked } from '../images/visibility.ts'
 import { originOf } from '../request.ts'
 import { isAdmin, type Owner, passes, projectIn } from './checks.ts'
 import { type About, ACTION_RULES, PUBLIC, ROUTE_RULES, type RouteRule } from './routes.ts'
@@ -77,29 +78,32 @@ export function guardRoutes(app: FastifyInstance, { api, gate, rules: overrides 
     if (route.list) scopeList(request, claims, rule => passes(ruleOf(rule), claims, {}), route.list.all)
   })
 
-  app.addHook('preSerialization', async (request, _reply, payload: unknown) => {
-    const { claims } = request
-    if (claims === null || isAdmin(claims) || request.routeOptions.url !== `${IMAGE}/images`) return payload
-    return visibleImages(payload, projectIn(claims))
-  })
-
   async function ownerOf(request: FastifyRequest, about: About | undefined, claims: Claims): Promise<Owner | null> {
     const { id = '' } = request.params as { id?: string }
-    const asked = request.query as { subject?: string; instance?: string }
+    const asked = request.query as { subject?: string; instance?: string; project_id?: string }
     // An admin may do anything to anybody's: nobody needs to be asked whose it is.
     if (about === undefined) return {}
     if (about === 'project') return { project: id }
     if (about === 'user') return { user: id }
     if (about === 'subject?') return typeof asked.subject === 'string' ? ownerOfInstance(asked.subject) : null
+    if (about === 'project_id?') return typeof asked.project_id === 'string' ? { project: asked.project_id } : null
     if (about === 'instance?') return typeof asked.instance === 'string' ? ownerOfInstance(asked.instance) : null
     if (isAdmin(claims)) return {}
     if (about === 'instance') return ownerOfInstance(id)
     if (about === 'operation') return ownerOfInstance(id.split('.', 1)[0] ?? '')
     if (about === 'group') return whose(async () => (await api.getGroup({ id })).project)
-    if (about === 'image') return whose(async () => imageOwner(await api.getImage({ id }), request.method, claims))
+    if (about === 'image' || about === 'seen image') return ownerOfImage(id, claims, about === 'seen image')
     const disk = await api.getDisk({ id }).catch(() => null)
     if (disk?.project !== undefined) return { project: disk.project }
     return disk?.instance ? ownerOfInstance(disk.instance) : { project: null }
+  }
+
+  /** Whoever may see an image may look at it; what changes it is its project's. */
+  async function ownerOfImage(id: string, claims: Claims, toLook: boolean): Promise<Owner> {
+    const image = await api.getImage({ id }).catch(unlessMissing)
+    if (!image) return { project: null }
+    const seen = isVisible(image, projectIn(claims))
+    return { project: seen && toLook ? projectIn(claims) : image.project, seen }
   }
 
   const ownerOfInstance = (id: string): Promise<Owner> => whose(async () => (await api.getInstance({ id: id.toLowerCase() })).project)
@@ -108,9 +112,9 @@ export function guardRoutes(app: FastifyInstance, { api, gate, rules: overrides 
 }
 
 /** What nobody else may know to exist. Of projects and users it is no secret that any id might be one. */
-const HIDDEN: ReadonlySet<About> = new Set<About>(['instance', 'operation', 'group', 'image', 'disk', 'subject?', 'instance?'])
+const HIDDEN: ReadonlySet<About> = new Set<About>(['instance', 'operation', 'group', 'image', 'seen image', 'disk', 'subject?', 'instance?'])
 
-const mine = (claims: Claims, owner: Owner): boolean => owner.project === undefined || owner.project === projectIn(claims)
+const mine = (claims: Claims, owner: Owner): boolean => owner.seen === true || owner.project === undefined || owner.project === projectIn(claims)
 
 const forbidden = (rule: string): BatonError =>
   new BatonError('Forbidden', rule === UNLISTED ? 'Only an admin may do this.' : `Policy doesn't allow ${rule} to be performed.`)
@@ -125,15 +129,15 @@ async function whose(project: () => Promise<string | null>): Promise<Owner> {
   try {
     return { project: await project() }
   } catch (error) {
-    // What does not exist is nobody's, and is answered as what is somebody else's.
-    if (error instanceof BatonError && (error.code === 'NotFound' || error.code === 'BadRequest')) return { project: null }
-    throw error
+    return unlessMissing(error) ?? { project: null }
   }
 }
 
-/** An image of nobody comes with Baton: everybody may look at it, and it is the admin's to delete. */
-const imageOwner = ({ project }: { project: string | null }, method: string, claims: Claims): string | null =>
-  project === null && (method === 'GET' || method === 'HEAD') ? projectIn(claims) : project
+/** What does not exist is nobody's, and is answered as what is somebody else's. */
+function unlessMissing(error: unknown): null {
+  if (error instanceof BatonError && (error.code === 'NotFound' || error.code === 'BadRequest')) return null
+  throw error
+}
 
 /** The row of the table for a request; null for a path that nothing is at, which is answered 404 to anybody. */
 function routeRule(request: FastifyRequest): RouteRule | null {
@@ -144,9 +148,16 @@ function routeRule(request: FastifyRequest): RouteRule | null {
 }
 
 /** Rules beside that of the path, by what the query or the body asks for. */
-function furtherRules({ method, routeOptions: { url }, body, query }: FastifyRequest, claims: Claims): string[] {
+function furtherRules({ method, routeOptions: { url }, body, query, params: named }: FastifyRequest, claims: Claims): string[] {
+  const params = named as { id?: string }
   const { tenant_id: tenant } = query as { tenant_id?: unknown }
   if (url === `${COMPUTE}/limits` && tenant !== undefined && tenant !== projectIn(claims)) return ['os_compute_api:limits:other_project']
+  if (url === `${IMAGE}/images` || url === `${IMAGE}/images/:id`) {
+    const visibility = visibilityAsked(body)
+    return visibility === 'public' ? ['publicize_image'] : visibility === 'community' ? ['communitize_image'] : []
+  }
+  // Everybody may look at the own domain.
+  if (url === '/identity/v3/domains/:id' && method === 'GET' && params.id !== claims.user.domain.id) return ['identity:get']
   if (method !== 'POST' || typeof body !== 'object' || body === null) return []
   if (url === `${COMPUTE}/servers/:id/action`) return Object.keys(body).map(action => ACTION_RULES[action] ?? UNLISTED)
   const server: unknown = Reflect.get(body, 'server')
@@ -165,13 +176,4 @@ function scopeList(request: FastifyRequest, claims: Claims, allowed: (rule: stri
   const project = projectIn(claims)
   // A token of the whole system has no project, and whoever passes with one is an admin.
   if (project !== null) query.project_id = project
-}
-
-function visibleImages(payload: unknown, project: string | null): unknown {
-  const images: unknown = typeof payload === 'object' && payload !== null ? Reflect.get(payload, 'images') : undefined
-  if (!Array.isArray(images)) return payload
-  const visible = images.filter(
-    (image: { owner?: string | null; visibility?: string }) => image.visibility === 'public' || !image.owner || image.owner === project,
-  )
-  return { ...(payload as object), images: visible }
 }

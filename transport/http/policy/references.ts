@@ -3,13 +3,10 @@
  * the image of another project, joins its group, or learns where its instances are. What is not to be known is answered as what is not there.
  */
 import type { FastifyRequest } from 'fastify'
-import type { ClusterApi, ImageBody, Placement } from '../../../actors/api.ts'
+import { type ClusterApi, isVisible, type Placement } from '../../../actors/api.ts'
 import type { Claims } from '../../../actors/identity/api.ts'
 import { notFound } from '../errors.ts'
 import { isAdmin, projectIn } from './checks.ts'
-
-/** An image of nobody comes with Baton, and is for everybody. */
-const mayBoot = ({ project }: ImageBody, claims: Claims): boolean => project === null || project === projectIn(claims)
 
 /** The claims of who must not use everything, null for an admin and where there are no identities. */
 const bound = ({ claims }: FastifyRequest): Claims | null => (!claims || isAdmin(claims) ? null : claims)
@@ -17,7 +14,7 @@ const bound = ({ claims }: FastifyRequest): Claims | null => (!claims || isAdmin
 /** Rejects `NotFound` for an image that who asks may not know of. */
 export async function checkImage(request: FastifyRequest, api: Pick<ClusterApi, 'getImage'>, id: string): Promise<void> {
   const claims = bound(request)
-  if (claims && !mayBoot(await api.getImage({ id }), claims)) throw notFound('Image', id)
+  if (claims && !isVisible(await api.getImage({ id }), projectIn(claims))) throw notFound('Image', id)
 }
 
 /** The same for what a placement names: the group, and the instances to be near to or far from. */

@@ -1,8 +1,13 @@
 /** Which rule stands before which path, and whose thing the path is about. */
-import { BATON, COMPUTE, IMAGE } from '../context.ts'
+import { BATON, COMPUTE, IMAGE, PLACEMENT } from '../context.ts'
 
-/** Where a request says what it is about. `instance?` means: in the query, and without it the rule `otherwise` applies. */
-export type About = 'instance' | 'operation' | 'group' | 'image' | 'disk' | 'project' | 'user' | 'subject?' | 'instance?'
+/**
+ * Where a request says what it is about. `seen image`: whoever may see it may do this. With `?` it means: in the query, and without it
+ * the rule `otherwise` applies.
+ */
+export type About =
+  | ('instance' | 'operation' | 'group' | 'image' | 'seen image' | 'disk' | 'project' | 'user')
+  | ('subject?' | 'instance?' | 'project_id?')
 
 export interface RouteRule {
   readonly rule: string
@@ -18,9 +23,19 @@ export const PUBLIC = 'public'
 const nova = (name: string, more: Omit<RouteRule, 'rule'> = {}): RouteRule => ({ rule: `os_compute_api:${name}`, ...more })
 const rule = (name: string, more: Omit<RouteRule, 'rule'> = {}): RouteRule => ({ rule: name, ...more })
 const instance = { about: 'instance' } as const
+const image = { about: 'image' } as const
+const seenImage = { about: 'seen image' } as const
 const open = rule(PUBLIC)
 
 const V3 = '/identity/v3'
+
+const METHODS = { list: 'GET', show: 'GET', create: 'POST', update: 'PUT', delete: 'DELETE' } as const
+
+/** Placement's rules, of the actions under a path. */
+function under(path: string, name: string, actions: Readonly<Record<string, readonly (keyof typeof METHODS)[]>>): Record<string, RouteRule> {
+  const rows = Object.entries(actions).flatMap(([rest, list]) => list.map(action => [`${METHODS[action]} ${path}${rest}`, action] as const))
+  return Object.fromEntries(rows.map(([row, action]) => [row, rule(`placement:${name}:${action}`)]))
+}
 
 /** Reads, writes and the like of one kind of thing, by path and method. */
 function crud(path: string, name: string): Record<string, RouteRule> {
@@ -33,7 +48,9 @@ function crud(path: string, name: string): Record<string, RouteRule> {
         ? rule('identity:get_user', { about: 'user' })
         : name === 'project'
           ? rule('identity:get_project', { about: 'project' })
-          : row('get'),
+          : name === 'domain'
+            ? rule('identity:get_domain')
+            : row('get'),
     [`PATCH ${V3}/${path}/:id`]: row('update'),
     [`DELETE ${V3}/${path}/:id`]: row('delete'),
   }
@@ -51,7 +68,21 @@ function grants(place: string): Record<string, RouteRule> {
 
 export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   ...Object.fromEntries(
-    ['/', '/compute', COMPUTE, '/image', '/image/versions', '/identity', V3, '/healthz', '/readyz', '/metrics'].map(path => [`GET ${path}`, open]),
+    [
+      '/',
+      '/compute',
+      COMPUTE,
+      '/image',
+      '/image/versions',
+      PLACEMENT,
+      '/openapi.json',
+      '/identity',
+      V3,
+      '/healthz',
+      '/readyz',
+      '/metrics',
+      '/console',
+    ].map(path => [`GET ${path}`, open]),
   ),
 
   [`GET ${COMPUTE}/servers`]: nova('servers:index', { list: { all: 'os_compute_api:servers:index:get_all_tenants' } }),
@@ -161,9 +192,44 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`GET ${COMPUTE}/extensions`]: nova('extensions'),
   [`GET ${COMPUTE}/extensions/:alias`]: nova('extensions'),
 
+  ...under(`${PLACEMENT}/resource_providers`, 'resource_providers', { '': ['list', 'create'], '/:id': ['show', 'update', 'delete'] }),
+  ...under(`${PLACEMENT}/resource_providers/:id/inventories`, 'resource_providers:inventories', {
+    '': ['list', 'create', 'update', 'delete'],
+    '/:name': ['show', 'update', 'delete'],
+  }),
+  ...under(`${PLACEMENT}/resource_providers/:id/traits`, 'resource_providers:traits', { '': ['list', 'update', 'delete'] }),
+  ...under(`${PLACEMENT}/resource_providers/:id/aggregates`, 'resource_providers:aggregates', { '': ['list', 'update'] }),
+  ...under(`${PLACEMENT}/resource_providers/:id/allocations`, 'resource_providers:allocations', { '': ['list'] }),
+  ...under(`${PLACEMENT}/resource_classes`, 'resource_classes', { '': ['list', 'create'], '/:name': ['show', 'update', 'delete'] }),
+  ...under(`${PLACEMENT}/traits`, 'traits', { '': ['list'], '/:name': ['show', 'update', 'delete'] }),
+  ...under(`${PLACEMENT}/allocations`, 'allocations', { '/:id': ['list', 'update', 'delete'] }),
+  ...under(`${PLACEMENT}/allocation_candidates`, 'allocation_candidates', { '': ['list'] }),
+  [`POST ${PLACEMENT}/allocations`]: rule('placement:allocations:manage'),
+  [`POST ${PLACEMENT}/reshaper`]: rule('placement:reshaper:reshape'),
+  [`GET ${PLACEMENT}/resource_providers/:id/usages`]: rule('placement:resource_providers:usages'),
+  [`GET ${PLACEMENT}/usages`]: rule('placement:usages', { about: 'project_id?' }),
+
   [`GET ${IMAGE}/images`]: rule('get_images'),
-  [`GET ${IMAGE}/images/:id`]: rule('get_image', { about: 'image' }),
-  [`DELETE ${IMAGE}/images/:id`]: rule('delete_image', { about: 'image' }),
+  [`POST ${IMAGE}/images`]: rule('add_image'),
+  [`GET ${IMAGE}/images/:id`]: rule('get_image', seenImage),
+  [`PATCH ${IMAGE}/images/:id`]: rule('modify_image', image),
+  [`DELETE ${IMAGE}/images/:id`]: rule('delete_image', image),
+  [`GET ${IMAGE}/images/:id/file`]: rule('download_image', seenImage),
+  [`PUT ${IMAGE}/images/:id/file`]: rule('upload_image', image),
+  [`PUT ${IMAGE}/images/:id/stage`]: rule('upload_image', image),
+  [`POST ${IMAGE}/images/:id/import`]: rule('upload_image', image),
+  [`PUT ${IMAGE}/images/:id/tags/:tag`]: rule('modify_image', image),
+  [`DELETE ${IMAGE}/images/:id/tags/:tag`]: rule('modify_image', image),
+  [`POST ${IMAGE}/images/:id/actions/deactivate`]: rule('deactivate', image),
+  [`POST ${IMAGE}/images/:id/actions/reactivate`]: rule('reactivate', image),
+  [`GET ${IMAGE}/images/:id/members`]: rule('get_members', seenImage),
+  [`POST ${IMAGE}/images/:id/members`]: rule('add_member', image),
+  [`GET ${IMAGE}/images/:id/members/:member`]: rule('get_member', seenImage),
+  // By the member, who does not have the image: the route looks who it is.
+  [`PUT ${IMAGE}/images/:id/members/:member`]: rule('modify_member', seenImage),
+  [`DELETE ${IMAGE}/images/:id/members/:member`]: rule('delete_member', image),
+  ...Object.fromEntries(['schemas/:name', 'info/import', 'info/stores'].map(path => [`GET ${IMAGE}/${path}`, rule('baton:images:info')])),
+  [`GET ${IMAGE}/info/usage`]: rule('get_image'),
 
   ...Object.fromEntries(['status', 'nodes', 'queues'].map(path => [`GET ${BATON}/${path}`, rule('baton:cluster')])),
   [`POST ${BATON}/nodes/:id/drain`]: rule('baton:cluster'),
@@ -213,6 +279,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`POST ${V3}/users/:id/application_credentials`]: rule('identity:create_application_credential', { about: 'user' }),
   [`GET ${V3}/users/:id/application_credentials/:credential`]: rule('identity:get_application_credential', { about: 'user' }),
   [`DELETE ${V3}/users/:id/application_credentials/:credential`]: rule('identity:delete_application_credential', { about: 'user' }),
+  [`PUT ${V3}/regions/:id`]: rule('identity:create'),
   [`GET ${V3}/role_assignments`]: rule('identity:list_role_assignments'),
   ...grants('projects/:id'),
   ...grants('domains/:id'),

@@ -14,6 +14,7 @@ const SERVICE = 'role:service or rule:context_is_admin'
 const ANYONE = '@'
 
 const all = (rule: string, ...names: readonly string[]): Record<string, string> => Object.fromEntries(names.map(name => [name, rule]))
+const placement = (rule: string, ...names: readonly string[]) => all(rule, ...names.map(name => `placement:${name}`))
 const nova = (rule: string, ...names: readonly string[]) => all(rule, ...names.map(name => `os_compute_api:${name}`))
 
 export const RULES: Readonly<Record<string, string>> = {
@@ -47,6 +48,11 @@ export const RULES: Readonly<Record<string, string>> = {
   ...nova(READER, 'os-quota-sets:show', 'os-quota-sets:detail'),
   ...nova(ANYONE, 'os-quota-sets:defaults'),
   ...nova(ADMIN, 'os-quota-class-sets:show', 'os-quota-class-sets:update', 'limits:other_project'),
+  ...all(READER, 'get_image', 'get_images', 'get_members', 'get_member'),
+  ...all(MEMBER, 'add_image', 'modify_image', 'delete_image', 'upload_image', 'download_image', 'communitize_image', 'deactivate', 'reactivate'),
+  ...all(MEMBER, 'add_member', 'modify_member', 'delete_member'),
+  ...all(ADMIN, 'publicize_image'),
+  ...all(ANYONE, 'baton:images:info'),
   ...nova(ADMIN, 'os-server-diagnostics', 'os-console-auth-tokens', 'os-simple-tenant-usage:list', 'os-instance-usage-audit-log:list'),
   ...nova(ADMIN, 'os-instance-usage-audit-log:show'),
   ...all(ADMIN, 'compute:aggregates:images'),
@@ -56,12 +62,20 @@ export const RULES: Readonly<Record<string, string>> = {
   ...nova(MEMBER, 'os-floating-ips:add', 'os-floating-ips:remove', 'os-security-groups:add', 'os-security-groups:remove'),
   ...nova(SERVICE, 'os-server-external-events:create', 'os-assisted-volume-snapshots:create', 'os-assisted-volume-snapshots:delete'),
   ...nova(ANYONE, 'extensions'),
-  ...all(READER, 'get_image', 'get_images'),
-  ...all(MEMBER, 'delete_image'),
+  ...placement(SERVICE, 'resource_providers:list', 'resource_providers:create', 'resource_providers:show', 'resource_providers:update'),
+  ...placement(SERVICE, 'resource_providers:delete', 'resource_providers:usages', 'resource_providers:allocations:list'),
+  ...placement(SERVICE, ...['list', 'create', 'show', 'update', 'delete'].map(name => `resource_providers:inventories:${name}`)),
+  ...placement(SERVICE, ...['list', 'create', 'show', 'update', 'delete'].map(name => `resource_classes:${name}`)),
+  ...placement(SERVICE, ...['list', 'update'].map(name => `resource_providers:aggregates:${name}`)),
+  ...placement(SERVICE, ...['list', 'update', 'delete'].map(name => `resource_providers:traits:${name}`)),
+  ...placement(SERVICE, ...['list', 'show', 'update', 'delete'].map(name => `traits:${name}`)),
+  ...placement(SERVICE, ...['list', 'update', 'delete', 'manage'].map(name => `allocations:${name}`)),
+  ...placement(SERVICE, 'allocation_candidates:list', 'reshaper:reshape'),
+  ...placement('rule:project_reader_api or rule:context_is_admin or role:service', 'usages'),
   ...all(ADMIN, 'baton:cluster', 'baton:hosts', 'baton:doctor', 'baton:schedule', 'baton:disks:all', 'baton:operations:all', 'baton:quotas:check'),
   ...all(READER, 'baton:disks:show', 'baton:operations:show', 'baton:quotas:show'),
   ...all(MEMBER, 'baton:disks:delete', 'baton:operations:cancel', 'baton:instances:ha'),
-  ...all(ANYONE, 'identity:validate_token', 'identity:revoke_token', 'identity:get_auth'),
+  ...all(ANYONE, 'identity:validate_token', 'identity:revoke_token', 'identity:get_auth', 'identity:get_domain'),
   ...all(OWNER, 'identity:get_user', 'identity:list_user_projects', 'identity:change_password'),
   ...all(OWNER, 'identity:list_application_credentials', 'identity:get_application_credential'),
   ...all('rule:owner', 'identity:create_application_credential', 'identity:delete_application_credential'),

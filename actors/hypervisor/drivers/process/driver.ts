@@ -7,6 +7,7 @@ import { mkdir } from 'node:fs/promises'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
 import type { Guest, GuestSpec, HypervisorDriver, Inventory, MetadataDoor, PowerState } from '../../driver.ts'
+import type { ImageSource } from '../../images.ts'
 import type { HostLease, Permit } from '../../lease.ts'
 import { folderStore } from '../folder-store.ts'
 import { PROCESS_IMAGE } from '../images.ts'
@@ -30,6 +31,8 @@ export interface ProcessOptions {
   readonly capacity?: Inventory
   /** Path of the init script of each image, by image id. Default: the built-in image. */
   readonly images?: Readonly<Record<string, string>>
+  /** Uploaded images; left out, they are refused. */
+  readonly source?: ImageSource | undefined
   /** Found out by an earlier probe; default: probe now. */
   readonly capabilities?: Capabilities
   readonly lease?: Pick<HostLease, 'permit'> | undefined
@@ -64,12 +67,16 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
   /** Launches it. The permit is shown when the supervisor waits for its word and the watchdog can find it: whatever was before, it can kill. */
   async function boot(guest: Unlaunched, by: Cause, permit: Permit): Promise<ProcessGuest> {
     const { image } = guest.spec
+    const launch = (init: string) =>
+      runs.launch(guest, init, by, async launched => {
+        await ledger.save(guest.spec.instance, launched)
+        permit()
+      })
     const init = Object.hasOwn(images, image) ? images[image] : undefined
-    if (init === undefined) throw new BatonError('DriverFault', `image ${image} is not on this host; it has ${Object.keys(images).join(', ')}`)
-    return runs.launch(guest, init, by, async launched => {
-      await ledger.save(guest.spec.instance, launched)
-      permit()
-    })
+    if (init !== undefined) return launch(init)
+    if (options.source) return options.source.use(image, guest.spec.instance, ({ path }) => launch(path ?? ''))
+    const why = 'other images are scripts that would run with the rights of the agent: driver.process.uploaded allows that'
+    throw new BatonError('DriverFault', `image ${image} is not on this host; it has ${Object.keys(images).join(', ')}; ${why}`)
   }
 
   /** Boots a guest that is off. One that an earlier agent launched for this very command, and died, is only waited for. */
@@ -175,6 +182,7 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
     // A process guest has no disk of its own: made anew, on this host or another, it begins with its image.
     rebuild: (spec, order, running) => made('rebuild', spec, order, running),
     receive: (spec, order, running) => made('receive', spec, order, running),
+    imagesInUse: async () => [...(await ledger.guests()).values()].map(({ spec }) => spec.image),
     async consoleLog(instance, maxBytes) {
       checkInstanceId(instance)
       if (!(await ledger.guests()).has(instance)) throw noGuest(instance)

@@ -1,0 +1,39 @@
+/**
+ * Images of the image service, as a host sees them: it fetches one when a guest is to be made of it, and keeps it for the next. Drivers know
+ * this port; how the bytes come is not their business.
+ */
+
+export interface LocalImage {
+  readonly sizeBytes: number
+  /** The file with its bytes; null where there are no files (the simulator). It stays there while it is used. */
+  readonly path: string | null
+  /** Its first bytes. */
+  head(maxBytes: number): Promise<Uint8Array>
+}
+
+export interface ImageSource {
+  /**
+   * Does `task` with an image, fetched for an instance of this host unless it is here already; it is not thrown away meanwhile. Rejects
+   * `DriverFault` when it cannot be had: not there, not for this instance, not what it should be, no room.
+   */
+  use<T>(image: string, instance: string, task: (image: LocalImage) => Promise<T>): Promise<T>
+}
+
+/** What a driver has to upload: bytes that it made of a guest's disk. */
+export interface MadeImage {
+  readonly sizeBytes: number
+  /** From this byte on. */
+  read(from: number): AsyncIterable<Uint8Array>
+}
+
+/** How far an upload to the image store is. */
+export interface UploadLook {
+  readonly done: boolean
+  readonly sentBytes: number
+  readonly totalBytes: number
+}
+
+export interface ImageUploads {
+  /** Begins it, goes on with it after a restart, or waits for it up to `waitMs`. Rejects as it has failed; asked again, it is tried again. */
+  look(args: { readonly image: string; readonly upload: string; readonly waitMs: number }): Promise<UploadLook>
+}

@@ -1,0 +1,240 @@
+/**
+ * Bytes of images in a folder:
+ *
+ *     partial/<blob>        what has arrived so far
+ *     whole/<blob>          all of it, never changed again
+ *     whole/<blob>.json     its digests, written before the rename that makes it whole
+ *
+ * Nothing is kept in memory that the folder does not have, but for the digests of what this process has written itself from the first
+ * byte on. Another conductor that is to finish the upload reads the bytes once more.
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BatonError } from '../../actors/kernel/errors.ts'
+import { type BlobLook, type Digests, type Finishing, type ImageStore, isBlobName, PIECE_BYTES } from '../../actors/kernel/image-store.ts'
+
+interface Running {
+  readonly md5: Hash
+  readonly sha512: Hash
+  sizeBytes: number
+}
+
+/** Uploads whose digests are kept at hand; of more, the bytes are read again at the end. */
+const RUNNING_MAX = 256
+
+const newRunning = (): Running => ({ md5: createHash('md5'), sha512: createHash('sha512'), sizeBytes: 0 })
+
+function add(running: Running, bytes: Uint8Array): void {
+  running.md5.update(bytes)
+  running.sha512.update(bytes)
+  running.sizeBytes += bytes.length
+}
+
+const digestsOf = ({ md5, sha512, sizeBytes }: Running): Digests => ({
+  sizeBytes,
+  checksum: md5.copy().digest('hex'),
+  hash: sha512.copy().digest('hex'),
+})
+
+export async function folderImageStore(folder: string): Promise<ImageStore> {
+  const partialFolder = join(folder, 'partial')
+  const wholeFolder = join(folder, 'whole')
+  for (const each of [partialFolder, wholeFolder]) {
+    await mkdir(each, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+      throw new BatonError('DataFolder', `the image store cannot use ${folder}: ${cause.message}`, { cause })
+    })
+  }
+  const running = new Map<string, Running>()
+  const rereading = new Map<string, Running>()
+  const rereadFaults = new Map<string, unknown>()
+  /** The last thing under way for each blob: one after the other. */
+  const turns = new Map<string, Promise<unknown>>()
+
+  const partialOf = (blob: string): string => join(partialFolder, checked(blob))
+  const wholeOf = (blob: string): string => join(wholeFolder, checked(blob))
+
+  function inTurn<T>(blob: string, task: () => Promise<T>): Promise<T> {
+    const mine = (turns.get(blob) ?? Promise.resolve()).then(task, task).catch((error: unknown) => {
+      throw faultOf(error, blob)
+    })
+    const ended = mine.then(
+      () => {},
+      () => {},
+    )
+    turns.set(blob, ended)
+    void ended.then(() => turns.get(blob) === ended && turns.delete(blob))
+    return mine
+  }
+
+  async function write(blob: string, offset: number, bytes: Uint8Array): Promise<{ sizeBytes: number }> {
+    const handle = await open(partialOf(blob), 'r+')
+    try {
+      const { size } = await handle.stat()
+      if (offset > size) {
+        const message = `upload ${blob} has ${size} bytes, and these are behind byte ${offset}; what is between is on its way`
+        throw new BatonError('Unavailable', message, { retryAfterMs: 20 })
+      }
+      if (offset + bytes.length > size) {
+        for (let done = 0; done < bytes.length; ) done += (await handle.write(bytes, done, bytes.length - done, offset + done)).bytesWritten
+      }
+      const digests = running.get(blob)
+      if (digests?.sizeBytes === offset) add(digests, bytes)
+      return { sizeBytes: Math.max(size, offset + bytes.length) }
+    } finally {
+      await handle.close()
+    }
+  }
+
+  /** Reads a partial blob in the background; each ask says how far it is. */
+  async function reread(blob: string): Promise<void> {
+    const fresh = newRunning()
+    rereading.set(blob, fresh)
+    const file = partialOf(blob)
+    const handle = await open(file, 'r')
+    try {
+      const buffer = Buffer.allocUnsafe(PIECE_BYTES)
+      for (let touchedAt = 0; ; ) {
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, fresh.sizeBytes)
+        if (bytesRead === 0) break
+        add(fresh, buffer.subarray(0, bytesRead))
+        // Whoever looks from outside sees that it goes on.
+        if (fresh.sizeBytes - touchedAt > 256 * 1024 ** 2) {
+          touchedAt = fresh.sizeBytes
+          await utimes(file, new Date(), new Date())
+        }
+      }
+      running.set(blob, fresh)
+    } finally {
+      rereading.delete(blob)
+      await handle.close()
+    }
+  }
+
+  async function finish(blob: string, sizeBytes: number): Promise<Finishing> {
+    const done = await wholeDigests(blob)
+    if (done) {
+      if (done.sizeBytes !== sizeBytes) throw wrongSize(blob, done.sizeBytes, sizeBytes)
+      return { state: 'done', ...done }
+    }
+    const file = partialOf(blob)
+    const { size } = await stat(file)
+    if (size !== sizeBytes) throw wrongSize(blob, size, sizeBytes)
+    const fault = rereadFaults.get(blob)
+    rereadFaults.delete(blob)
+    if (fault !== undefined) throw fault
+    const digests = running.get(blob)
+    if (digests?.sizeBytes !== sizeBytes) {
+      if (!rereading.has(blob)) reread(blob).catch(error => rereadFaults.set(blob, error))
+      return { state: 'hashing', hashedBytes: rereading.get(blob)?.sizeBytes ?? 0 }
+    }
+    const found = digestsOf(digests)
+    await writeDurably(file, null)
+    await writeDurably(`${wholeOf(blob)}.json.new`, JSON.stringify(found))
+    await rename(`${wholeOf(blob)}.json.new`, `${wholeOf(blob)}.json`)
+    await rename(file, wholeOf(blob))
+    for (const each of [wholeFolder, partialFolder]) await syncFolder(each)
+    running.delete(blob)
+    return { state: 'done', ...found }
+  }
+
+  async function wholeDigests(blob: string): Promise<Digests | null> {
+    if ((await sizeOf(wholeOf(blob))) === null) return null
+    return JSON.parse(await readFile(`${wholeOf(blob)}.json`, 'utf8')) as Digests
+  }
+
+  async function look(blob: string): Promise<BlobLook | null> {
+    for (const [file, whole] of [
+      [wholeOf(blob), true],
+      [partialOf(blob), false],
+    ] as const) {
+      const found = await stat(file).catch(nullWhenAbsent)
+      if (found) return { blob, whole, sizeBytes: found.size, progress: `${whole}:${found.size}:${found.mtimeMs}` }
+    }
+    return null
+  }
+
+  return {
+    begin: blob =>
+      inTurn(blob, async () => {
+        const file = partialOf(blob)
+        await (await open(file, 'a', 0o600)).close()
+        const { size } = await stat(file)
+        if (size === 0) {
+          running.set(blob, newRunning())
+          const oldest = running.keys().next().value
+          if (running.size > RUNNING_MAX && oldest !== undefined) running.delete(oldest)
+        }
+        return { sizeBytes: size }
+      }),
+    write: (blob, offset, bytes) => inTurn(blob, () => write(blob, offset, bytes)),
+    finish: (blob, sizeBytes) => inTurn(blob, () => finish(blob, sizeBytes)),
+    look,
+    async read(blob, offset, length) {
+      const handle = await open(wholeOf(blob), 'r').catch((error: unknown) => {
+        throw faultOf(error, blob)
+      })
+      try {
+        const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, offset)
+        return buffer.subarray(0, bytesRead)
+      } finally {
+        await handle.close()
+      }
+    },
+    remove: blob =>
+      inTurn(blob, async () => {
+        running.delete(blob)
+        for (const file of [partialOf(blob), wholeOf(blob), `${wholeOf(blob)}.json`]) await rm(file, { force: true })
+      }),
+    async list() {
+      const [partial, whole] = await Promise.all([readdir(partialFolder), readdir(wholeFolder)])
+      const names = new Set([...partial, ...whole.map(name => name.replace(/\.json(\.new)?$/, ''))].filter(isBlobName))
+      const looks = await Promise.all([...names].sort().map(look))
+      return looks.filter(each => each !== null)
+    },
+  }
+}
+
+function checked(blob: string): string {
+  if (!isBlobName(blob)) throw new BatonError('BadRequest', `${JSON.stringify(blob.slice(0, 80))} is not the name of an upload`)
+  return blob
+}
+
+const wrongSize = (blob: string, has: number, wanted: number): BatonError =>
+  new BatonError('Conflict', `upload ${blob} has ${has} bytes, not the ${wanted} that were sent; upload it again`)
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
+
+function nullWhenAbsent(error: unknown): null {
+  if (codeOf(error) === 'ENOENT') return null
+  throw error
+}
+
+const sizeOf = async (file: string): Promise<number | null> => (await stat(file).catch(nullWhenAbsent))?.size ?? null
+
+function faultOf(error: unknown, blob: string): unknown {
+  const code = codeOf(error)
+  if (code === 'ENOENT') return new BatonError('NotFound', `there is no upload ${blob}: it was given up, or its image is deleted`)
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new BatonError('StorageFull', 'the image store is full; delete images, or give it more room')
+  return error
+}
+
+/** Writes a text, or nothing, and waits until the file is on the disk. */
+async function writeDurably(file: string, text: string | null): Promise<void> {
+  const handle = await open(file, text === null ? 'r+' : 'w', 0o600)
+  try {
+    if (text !== null) await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

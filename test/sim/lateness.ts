@@ -1,0 +1,72 @@
+/**
+ * Who answers what came too late. The network knows how long a message was under way, which no receiver can; so it can tell whether a call
+ * that only ever arrived after its deadline was carried out all the same.
+ */
+import type { Link } from '../../transport/link.ts'
+import { decode, type Envelope } from '../../transport/protocol.ts'
+
+export interface Lateness {
+  /** A message begins its way. */
+  sent(message: Uint8Array): void
+  /** The link of this node, watched. */
+  watch(node: string, link: Link): Link
+  /** Answers to calls that had come too late, in words. */
+  readonly answers: readonly string[]
+}
+
+/**
+ * By how much a receiver may take a message for younger than it is, ms: it measures against the fastest that came over the same
+ * connection, which may have been slow too.
+ */
+const SLACK_MS = 3000
+
+export function createLateness(nowMs: () => number): Lateness {
+  const sentAt = new WeakMap<Uint8Array, number>()
+  const answers: string[] = []
+
+  function envelopeOf(message: Uint8Array): Envelope | null {
+    try {
+      return decode(message)
+    } catch {
+      return null
+    }
+  }
+
+  return {
+    sent: message => void sentAt.set(message, nowMs()),
+    answers,
+    watch(node, link) {
+      /** Calls that arrived, and by how much too late the earliest of them was, ms; below 0 when it came in time. */
+      const calls = new Map<string, { lateMs: number; method: string }>()
+      return {
+        ...link,
+        onMessage(handler) {
+          link.onMessage((peer, message) => {
+            const envelope = mayBeCall(message) ? envelopeOf(message) : null
+            if (envelope?.t === 'call') {
+              const lateMs = nowMs() - (sentAt.get(message) ?? nowMs()) - envelope.ttl - SLACK_MS
+              const before = calls.get(envelope.id)
+              if (!before || lateMs < before.lateMs) calls.set(envelope.id, { lateMs, method: `${envelope.to} ${envelope.m}` })
+            }
+            handler(peer, message)
+          })
+        },
+        send(peer, message) {
+          const envelope = mayBeAnswer(message) ? envelopeOf(message) : null
+          const call = envelope?.t === 'ok' || envelope?.t === 'no' ? calls.get(envelope.id) : undefined
+          if (call && call.lateMs > 0) answers.push(`${node} answered ${call.method}, which came ${Math.round(call.lateMs + SLACK_MS)} ms too late`)
+          return link.send(peer, message)
+        },
+      }
+    },
+  }
+}
+
+/** Where the letter of an envelope's first key stands, behind the head of a map and that of a text; see `encode`. What else comes is decoded too. */
+const KEY = 4
+const TYPE = KEY + 2
+const begins = (message: Uint8Array, letters: string): boolean =>
+  message[KEY] !== 't'.charCodeAt(0) || letters.includes(String.fromCharCode(message[TYPE] ?? 0))
+/** Both may be true of what is neither: a cast begins like a call. They only spare most messages from being decoded. */
+const mayBeCall = (message: Uint8Array): boolean => begins(message, 'c')
+const mayBeAnswer = (message: Uint8Array): boolean => begins(message, 'on')
