@@ -41,7 +41,7 @@ test('the type follows the table', () => {
   const config = loadConfig()
   const port: number = config.http.port
   const url: string | null = config.database.url
-  const driver: 'auto' | 'fake' | 'process' = config.driver.name
+  const driver: 'auto' | 'fake' | 'process' | 'qemu' = config.driver.name
   const level: 'debug' | 'info' | 'warn' | 'error' | 'silent' = config.log.level
   assert.equal([port, url, driver, level, config.driver.fake.latencyMs], [8774, null, 'auto', 'info', 0])
 })

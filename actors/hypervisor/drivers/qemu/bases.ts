@@ -4,15 +4,16 @@
  *
  *     bases/<image>.<format>  bases/<image>.kernel  bases/<image>.initrd   images/<image>.qcow2  images/<image>.json (made here)
  */
-import { chmodSync, constants } from 'node:fs'
+import { chmodSync, constants, createReadStream } from 'node:fs'
 import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BatonError } from '../../../kernel/errors.ts'
+import type { MadeImage } from '../../images.ts'
 import { checkBlobId } from '../blobs.ts'
 import { parseWith, QemuRootSchema } from '../records.ts'
 import { builtImage, verified } from './built.ts'
 import type { Root } from './command-line.ts'
-import { giveTo } from './guest-files.ts'
+import { showTo } from './guest-files.ts'
 import { HEAD_BYTES, inspectImage } from './qcow2.ts'
 import type { User } from './tools.ts'
 
@@ -32,6 +33,8 @@ export interface Bases {
   /** Takes a file as an image; what boots it is that of the guest it was made of. Answers with its size. */
   keep(image: string, file: string, root: Root): Promise<number>
   sizeOf(image: string): Promise<number | null>
+  /** The bytes of an image that was made here. */
+  open(image: string): Promise<MadeImage>
   remove(image: string): Promise<void>
   /** Lets go of all that no guest is made of. */
   tidy(roots: readonly Root[]): Promise<void>
@@ -76,7 +79,7 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
         await rename(`${own}.part`, own)
       })
     }
-    giveTo(own, user)
+    showTo(own, user)
     return `bases/${name}`
   }
 
@@ -125,6 +128,7 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
     async keep(image, file, { kernel }) {
       await writeFile(imageFile(image, 'json'), JSON.stringify({ base: null, kernel }), { mode: 0o600 })
       await rename(file, imageFile(image, 'qcow2'))
+      showTo(imageFile(image, 'qcow2'), user)
       return (await stat(imageFile(image, 'qcow2'))).size
     },
     sizeOf: image =>
@@ -132,6 +136,13 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
         ({ size }) => size,
         () => null,
       ),
+    async open(image) {
+      const path = imageFile(image, 'qcow2')
+      const { size: sizeBytes } = await stat(path).catch(() => {
+        throw new BatonError('DriverFault', `image ${image} is not on this host`)
+      })
+      return { sizeBytes, read: start => createReadStream(path, { start }) }
+    },
     async remove(image) {
       await rm(imageFile(image, 'json'), { force: true })
       await rm(imageFile(image, 'qcow2'), { force: true })

@@ -8,9 +8,13 @@ import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
 import { type Static, Type } from 'typebox'
 import { BatonError } from '../../../kernel/errors.ts'
 import { parseWith } from '../records.ts'
+
+/** Where `npm run images` puts them, if it is not told otherwise. */
+export const BUILT_IMAGES = fileURLToPath(new URL('../../../../.cache/images', import.meta.url))
 
 const FileSchema = Type.Object({ file: Type.String(), sha256: Type.String(), sizeBytes: Type.Number() })
 

@@ -354,6 +354,10 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
         return { guest, effect: isThere }
       })
     },
+    async openImage(image) {
+      checkBlobId(image)
+      return bases.open(image)
+    },
     async removeImage(image) {
       checkBlobId(image)
       await bases.remove(image)

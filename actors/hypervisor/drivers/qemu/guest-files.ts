@@ -2,7 +2,7 @@
  * Files in the folder of a guest, which its QEMU may write to: one that a guest has taken over may put a link to any file there, or something
  * to wait for, and the agent has more rights. So nothing is followed, and only plain files are touched.
  */
-import { constants, lchownSync } from 'node:fs'
+import { chmodSync, constants, lchownSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { BatonError } from '../../../kernel/errors.ts'
 import type { User } from './tools.ts'
@@ -66,6 +66,13 @@ export async function trim(path: string): Promise<void> {
     // A guest that never ran has none.
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
   })
+}
+
+/** Lets whom QEMU runs as read a file, and not change it: others are made of it too. */
+export function showTo(path: string, user: User | null): void {
+  if (!user) return
+  chmodSync(path, 0o640)
+  lchownSync(path, 0, user.gid)
 }
 
 /** Gives a file or folder to whom QEMU runs as; not what a link points to. */

@@ -75,7 +75,8 @@ export async function openSession(env: QmpEnv, stream: Duplex, timeoutMs = ANSWE
   function take(message: QmpMessage): void {
     switch (message.type) {
       case 'greeting':
-        return greet(message.version)
+        greet(message.version)
+        return
       case 'event':
         for (const listener of listeners) listener(message)
         return

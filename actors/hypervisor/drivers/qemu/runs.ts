@@ -40,6 +40,9 @@ const POWER_BUTTON_MS = 1_000
 /** QEMUs that start at once; more are no faster. */
 const LAUNCHES_AT_ONCE = 4
 
+/** Of this driver, in the folder of a host: short, for the sake of the sockets in it. */
+export const QEMU_FOLDER = 'qemu'
+
 export interface RunOptions {
   readonly env: Env
   /** Of the driver. */
