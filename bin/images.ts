@@ -69,7 +69,9 @@ async function initrd(root: string, files: readonly string[]): Promise<Buffer> {
     { path: 'bin/busybox', type: 'file', bytes: await readFile(busybox), executable: true },
     ...applets.map((name): Entry => ({ path: `bin/${name}`, type: 'link', to: 'busybox' })),
     ...(await Promise.all(
-      modules.map(async ({ name, path }): Promise<Entry> => ({ path: `mod/${name}.ko`, type: 'file', bytes: await readFile(path), executable: false })),
+      modules.map(
+        async ({ name, path }): Promise<Entry> => ({ path: `mod/${name}.ko`, type: 'file', bytes: await readFile(path), executable: false }),
+      ),
     )),
     { path: 'mod/order', type: 'file', bytes: Buffer.from(modules.map(({ name }) => `${name}\n`).join('')), executable: false },
     await script('init.sh', 'init'),

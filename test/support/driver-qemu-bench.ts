@@ -42,6 +42,7 @@ export interface QemuBench extends DriverBench {
   pid(instance: string): Promise<number>
   pids(): Promise<number[]>
   runFolder(instance: string): string
+  imageFile(image: string): string
   /** Puts bytes where images of the image service come from. */
   upload(image: string, format: string, bytes: Uint8Array): Promise<void>
 }
@@ -79,6 +80,7 @@ export async function qemuBench(): Promise<QemuBench> {
       await writeFile(join(uploads, image), bytes)
       formats.set(image, format)
     },
+    imageFile: image => join(uploads, image),
     history: () => readHistory(folder),
     pids: () => pidsIn(scope),
     async pid(instance) {

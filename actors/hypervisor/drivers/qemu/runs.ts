@@ -11,7 +11,7 @@ import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '../../../kernel/env.ts'
-import { BatonError } from '../../../kernel/errors.ts'
+import { BatonError, toFault } from '../../../kernel/errors.ts'
 import type { PowerState } from '../../driver.ts'
 import { markerEntry } from '../process/launch.ts'
 import { isAlive, pidsWithEnvironment, readBootId, signal, statOf } from '../process/proc.ts'
@@ -107,7 +107,7 @@ export async function openRuns({ env, folder, user }: RunOptions): Promise<Runs>
     qmp.then(session => {
       session.onEvent(({ name, data }) => {
         const line = lineOfEvent(name, data)
-        if (line) say(instance, line).catch(() => {})
+        if (line) say(instance, line)
       })
       session.closed.then(drop)
     }, drop)
@@ -122,8 +122,12 @@ export async function openRuns({ env, folder, user }: RunOptions): Promise<Runs>
     sessions.delete(instance)
   }
 
+  const complain = (instance: string, error: unknown): void =>
+    env.log.warn({ instance, fault: toFault(error) }, 'the console of a guest cannot be kept')
+
   async function say(instance: string, line: string): Promise<void> {
-    await addLine(join(homeOf(instance), FILES.console), `[baton] ${line}`, user)
+    // What is said to people holds nobody up, whatever a guest has made of its folder.
+    await addLine(join(homeOf(instance), FILES.console), `[baton] ${line}`, user).catch(error => complain(instance, error))
   }
 
   async function status(guest: QemuGuest): Promise<string | null> {
@@ -276,7 +280,7 @@ export async function openRuns({ env, folder, user }: RunOptions): Promise<Runs>
       return Buffer.concat([old, current]).toString('utf8')
     },
     async tidy(instance) {
-      for (const name of [FILES.console, FILES.messages]) await trim(join(homeOf(instance), name))
+      for (const name of [FILES.console, FILES.messages]) await trim(join(homeOf(instance), name)).catch(error => complain(instance, error))
     },
     async erase(instance, number) {
       forget(instance)

@@ -108,7 +108,7 @@ export async function canRun(env: Env, qemu: string, accelerator: Accelerator): 
     sector.set(BOOT_SECTOR)
     sector.set([0x55, 0xaa], 510)
     await writeFile(join(folder, 'boot'), sector)
-    const drive = { driver: 'raw', 'node-name': 'boot', 'read-only': true, file: { driver: 'file', filename: 'boot' } }
+    const drive = { driver: 'raw', 'node-name': 'boot', file: { driver: 'file', filename: 'boot' } }
     const args = [
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-machine', 'pc', '-accel', accelerator, '-m', '16'],
       ...['-blockdev', JSON.stringify(drive), '-device', 'ide-hd,drive=boot', '-device', 'isa-debug-exit,iobase=0x501,iosize=1'],
