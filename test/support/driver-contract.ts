@@ -21,10 +21,7 @@ export interface DriverBench {
   /** Makes a guest end by itself, badly. */
   crash(driver: HypervisorDriver, instance: string): Promise<void>
   history(): Promise<readonly Effect[]>
-  /**
-   * What its guests do not do: take over one that was never here, whose disk would have to be where every host reaches it; and say on their
-   * console what their disk was before.
-   */
+  /** What its guests do not: be taken over from a host whose disks this one cannot reach; say what their disk was before. */
   readonly leaves?: readonly ('receive' | 'lineage')[]
   /** Ends and removes all that was started. */
   dispose(): Promise<void>

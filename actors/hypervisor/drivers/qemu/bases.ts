@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { BatonError } from '../../../kernel/errors.ts'
 import type { MadeImage } from '../../images.ts'
 import { checkBlobId } from '../blobs.ts'
+import { keyedQueue } from '../queue.ts'
 import { parseWith, QemuRootSchema } from '../records.ts'
 import { builtImage, verified } from './built.ts'
 import type { Root } from './command-line.ts'
@@ -60,28 +61,31 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
     chmodSync(each, user ? 0o711 : 0o700)
   }
   const holding = new Map<string, number>()
+  /** Guests made at the same moment take the same image in once. */
+  const inTurn = keyedQueue()
   const imageFile = (image: string, kind: 'qcow2' | 'json'): string => {
     checkBlobId(image)
     return join(images, `${image}.${kind}`)
   }
 
   /** A file under a name of ours. It may be there already: an image does not change. */
-  async function takeIn(path: string, name: string): Promise<string> {
-    const own = join(bases, name)
-    const there = await access(own).then(
-      () => true,
-      () => false,
-    )
-    if (!there) {
-      // Another file system, or one that has no second names.
-      await link(path, own).catch(async () => {
-        await copyFile(path, `${own}.part`, constants.COPYFILE_FICLONE)
-        await rename(`${own}.part`, own)
-      })
-    }
-    showTo(own, user)
-    return `bases/${name}`
-  }
+  const takeIn = (path: string, name: string): Promise<string> =>
+    inTurn(name, async () => {
+      const own = join(bases, name)
+      const there = await access(own).then(
+        () => true,
+        () => false,
+      )
+      if (!there) {
+        // Another file system, or one that has no second names.
+        await link(path, own).catch(async () => {
+          await copyFile(path, `${own}.part`, constants.COPYFILE_FICLONE)
+          await rename(`${own}.part`, own)
+        })
+      }
+      showTo(own, user)
+      return `bases/${name}`
+    })
 
   async function fromDisk(image: string, path: string, format: string, kernel: Root['kernel']): Promise<{ root: Root; virtualBytes: number }> {
     const { size } = await stat(path)

@@ -293,8 +293,10 @@ export async function openRuns({ env, folder, user }: RunOptions): Promise<Runs>
   }
 }
 
-const tooLong = (path: string): string =>
-  `the path of a socket would have ${Buffer.byteLength(path)} bytes, and Linux takes ${MAX_SOCKET_PATH}: ${path}; choose a data folder with a shorter path`
+function tooLong(path: string): string {
+  const bytes = Buffer.byteLength(path)
+  return `the path of a socket would have ${bytes} bytes, and Linux takes ${MAX_SOCKET_PATH}; choose a data folder with a shorter path: ${path}`
+}
 
 /** Throws `DataFolder` when the guests of a folder could have no sockets. */
 export function checkSocketPaths(folder: string): void {
