@@ -1,17 +1,18 @@
 /** What only real machines can show: survival, damage, refusals, confinement. time limit: 120 s */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, rm, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, rm, symlink } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { openOutOfBand } from '../../actors/hypervisor/drivers/out-of-band.ts'
 import { signal, statOf } from '../../actors/hypervisor/drivers/process/proc.ts'
 import { canRun, userFor } from '../../actors/hypervisor/drivers/qemu/tools.ts'
 import { eventually, guestIn, realEnv, rejects, specOf } from '../support/driver-contract.ts'
-import { canRunQemu, type QemuBench, qemuBench, TEST_IMAGE, TEST_UID, tools } from '../support/driver-qemu-bench.ts'
+import { type QemuBench, qemuBench, skipWithout, TEST_IMAGE, TEST_UID, tools, whyNoQemu } from '../support/driver-qemu-bench.ts'
 
 const A = 'aaaaaaaa-0000-4000-8000-000000000001'
 const B = 'bbbbbbbb-0000-4000-8000-000000000002'
@@ -19,11 +20,11 @@ const C = 'cccccccc-0000-4000-8000-000000000003'
 const SNAPSHOT = '11111111-0000-4000-8000-000000000001'
 const AGENT = fileURLToPath(new URL('../support/qemu-agent.ts', import.meta.url))
 
-const isHere = await canRunQemu()
+const missing = await whyNoQemu()
 
 function check(what: string, run: (bench: QemuBench) => Promise<void>): void {
   test(what, async () => {
-    if (!isHere) return
+    if (missing !== null) return skipWithout(missing)
     const bench = await qemuBench()
     try {
       await run(bench)
@@ -159,6 +160,21 @@ check('runs without rights, and what it puts in its folder leads nowhere', async
   assert.is((await guestIn(driver, A))?.power, 'running', 'and holds nobody up')
   await driver.stop(A, 2, 5_000)
   assert.not.ok((await readFile('/etc/passwd', 'utf8')).includes('[baton]'))
+})
+
+check('the watchdog ends a guest without its agent, and only that one', async bench => {
+  const driver = await bench.open()
+  for (const instance of [A, B]) await driver.spawn(specOf(instance, bench.image), 1)
+  const folder = join(bench.folder, '..', `${basename(bench.folder)}-host`)
+  await mkdir(folder)
+  try {
+    await symlink(bench.folder, join(folder, 'qemu'))
+    const stop = await openOutOfBand(realEnv, { driver: 'qemu', folder, hierarchies: [] })
+    assert.equal([await stop(A), await stop(A), await stop(C)], [true, false, false])
+    assert.equal((await driver.list()).map(({ power }) => power).toSorted(), ['crashed', 'running'])
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })
 
 check('a probe tells whether a processor does what it is told', async () => {

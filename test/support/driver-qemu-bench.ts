@@ -25,15 +25,15 @@ export const tools = (): Promise<Tools> => {
   return probed
 }
 
-/** False, with a line that says why, where there is nothing to test. */
-export const canRunQemu = (): Promise<boolean> =>
+/** Why there is nothing to test here; null where there is. */
+export const whyNoQemu = (): Promise<string | null> =>
   tools().then(
-    () => true,
-    error => {
-      skip(error instanceof Error ? error.message : String(error), { installedByCi: true })
-      return false
-    },
+    () => null,
+    error => (error instanceof Error ? error.message : String(error)),
   )
+
+/** For a test that needs QEMU: what `.ci/run` installs may not be missing there. */
+export const skipWithout = (why: string): void => skip(why, { installedByCi: true })
 
 export interface QemuBench extends DriverBench {
   readonly folder: string
