@@ -257,12 +257,14 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
       }),
     suspend: (instance, order) =>
       command('suspend', instance, order, async (guest, power) => {
-        if (power === 'suspended') {
+        if (guest.saved) {
           await runs.kill(instance)
           return { guest, effect: false }
         }
-        if (!isOn(power)) throw notRunning(instance, 'suspend', power)
+        if (!isOn(power) && power !== 'suspended') throw notRunning(instance, 'suspend', power)
         const qmp = await runs.session(guest)
+        // Its memory went to an agent that did not live to write down that it had all of it: it goes on, to be saved again.
+        if (power === 'suspended') await qmp.execute('cont')
         await saveMemory(env, qmp, runs.homeOf(instance), user).catch(async error => {
           await qmp.execute('cont').catch(() => {})
           throw error
