@@ -1,5 +1,6 @@
 /** All checkers; a new one is a file beside this and a line here. */
 import { allocations } from './allocations.ts'
+import { answersHold } from './answers-hold.ts'
 import { available } from './available.ts'
 import { bounded } from './bounded.ts'
 import type { Checker } from './checker.ts'
@@ -22,5 +23,5 @@ import { register } from './register.ts'
 
 export const CHECKERS: readonly Checker[] = [
   ...[onePlace, oneWriter, durable, operationsEnd, endsKnown, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
-  ...[deadlines, inTime, reads, register],
+  ...[answersHold, deadlines, inTime, reads, register],
 ]
