@@ -288,7 +288,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     guestMissing: { check: checkObject({ host: text(128), asOf: optional(INTEGER_MS), vanished: optional(anyOf(...VANISHED_GUESTS)) }) },
     room: {},
     broken: { check: checkObject({ operation: text(256), reason: text(4096) }) },
-    get: {},
+    get: { reads: true },
   },
   initial: () => INITIAL,
   decide,

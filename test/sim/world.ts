@@ -71,6 +71,8 @@ export interface World {
   readonly trespasses: readonly string[]
   /** Answers to calls that came after their deadline. */
   readonly lateAnswers: readonly string[]
+  /** Answers of conductors that were over. */
+  readonly oldAnswers: readonly string[]
   /** What tells the versions of each instance apart, in the order in which they were committed; see `printOf`. */
   readonly versions: ReadonlyMap<string, readonly string[]>
   kill(node: string): void
@@ -115,7 +117,12 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const { settings = SIM_SETTINGS, probes = {}, pace = 1, flaky = 1, failure = failures(flaky) } = size
   const network = newNetworkFaults()
   const databaseFaults = newDatabaseFaults()
-  const lateness = createLateness(loop.nowMs)
+  const isOver = (name: string): boolean => {
+    const life = conductors.find(c => c.name === name)?.running?.incarnation
+    const state = life === undefined ? 'alive' : database.tables.conductors.get(life)?.state
+    return state !== 'alive' && state !== 'draining'
+  }
+  const lateness = createLateness(loop.nowMs, isOver)
   const carry = courier(network, random.fork())
   const links = createMemoryNetwork({
     schedule: (delayMs, fn) => loop.schedule(delayMs, fn),
@@ -227,6 +234,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
                 ),
               )
             },
+            confirm: () => process.guard(journal.confirm()),
             load: journal.load,
             awake: journal.awake,
             stats: () => ({ queued: journal.waiting(), oldestMs: 0, commitMs: 0 }),
@@ -353,6 +361,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     commits,
     trespasses,
     lateAnswers: lateness.answers,
+    oldAnswers: lateness.oldAnswers,
     versions,
     kill,
     powerOff,

@@ -3,6 +3,7 @@ import { allocations } from './allocations.ts'
 import { answersHold } from './answers-hold.ts'
 import { available } from './available.ts'
 import { bounded } from './bounded.ts'
+import { byItsOwner } from './by-its-owner.ts'
 import type { Checker } from './checker.ts'
 import { claims } from './claims.ts'
 import { deadlines } from './deadlines.ts'
@@ -23,5 +24,5 @@ import { register } from './register.ts'
 
 export const CHECKERS: readonly Checker[] = [
   ...[onePlace, oneWriter, durable, operationsEnd, endsKnown, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
-  ...[answersHold, deadlines, inTime, reads, register],
+  ...[answersHold, byItsOwner, deadlines, inTime, reads, register],
 ]

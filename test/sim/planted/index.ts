@@ -12,6 +12,7 @@ import { quotaNotChecked } from './quota-not-checked.ts'
 import { quotaNotReleased } from './quota-not-released.ts'
 import { reconcilerTooEarly } from './reconciler-too-early.ts'
 import { refusalForgotten } from './refusal-forgotten.ts'
+import { refusedUnconfirmed } from './refused-unconfirmed.ts'
 import { releaseWithoutRank } from './release-without-rank.ts'
 import { resendWithoutDedupe } from './resend-without-dedupe.ts'
 import { shardsStolen } from './shards-stolen.ts'
@@ -54,4 +55,5 @@ export const PLANTED_BUGS: readonly Planted[] = [
   endedNotTold,
   endSeenEarly,
   refusalForgotten,
+  refusedUnconfirmed,
 ]
