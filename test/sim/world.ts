@@ -84,6 +84,8 @@ export interface World {
   crashGuest(node: string, instance?: string): void
   /** Machines without power. */
   readonly dark: ReadonlySet<string>
+  /** What strikes a host when its agent begins to bring a guest to life, or a conductor when it writes the next event of an operation. */
+  readonly ambushes: Map<string, () => void>
   start(node: string): void
   freeze(node: string): void
   thaw(node: string): void
@@ -218,7 +220,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
           const journal = line.journal(incarnation)
           return {
             append(entry) {
-              probes.appending?.(entry)
+              probes.appending?.(entry, node.name)
               // A probe may have killed it: then this was never sent.
               if (!process.alive()) return new Promise(() => {})
               return process.guard(
@@ -367,6 +369,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     powerOff,
     crashGuest,
     dark,
+    ambushes: new Map(),
     start,
     log,
     freeze(name) {
