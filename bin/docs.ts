@@ -1,6 +1,7 @@
-/** `npm run docs`: writes the reference tables into README.md, docs/states.md, docs/nova-api.md and docs/openapi.json. */
+/** `npm run docs`: writes the reference tables into README.md, docs/states.md, docs/nova-api.md, docs/openapi.json and docs/asyncapi.yaml. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { asyncApiDocument } from './async-api.ts'
 import { novaDocument } from './nova-document.ts'
 import { openApiText } from './openapi-document.ts'
 import { withReference } from './reference.ts'
@@ -13,3 +14,4 @@ mkdirSync(join(root, 'docs'), { recursive: true })
 writeFileSync(join(root, 'docs', 'states.md'), stateDocument())
 writeFileSync(join(root, 'docs', 'nova-api.md'), novaDocument())
 writeFileSync(join(root, 'docs', 'openapi.json'), openApiText())
+writeFileSync(join(root, 'docs', 'asyncapi.yaml'), asyncApiDocument())
