@@ -15,6 +15,7 @@ import { backoffMs, type Env } from '../actors/kernel/env.ts'
 import { BatonError, toError, toFault } from '../actors/kernel/errors.ts'
 import type { Journal, Loaded } from '../actors/kernel/ports.ts'
 import type { ActorSystem } from './actor-system.ts'
+import { replay } from './replay.ts'
 import { judgeFailure, type RestartPolicy } from './restart.ts'
 import { createWorkRunner } from './work-runner.ts'
 
@@ -311,25 +312,14 @@ export function createCell(context: CellContext, address: Address, definition: A
     for (const message of rejected) message.reject(error)
   }
 
-  function restore({ snapshot, events }: Loaded): void {
-    let next: unknown = snapshot ? snapshot.state : definition.initial(address.id)
-    let last = snapshot?.seq ?? 0
-    for (const event of events) {
-      if (event.seq !== last + 1) throw new Error(`${key}: event ${event.seq} follows ${last}`)
-      const data = event.data as unknown as ActorEvent
-      next = definition.evolve(
-        next,
-        event.version === definition.version || !definition.upcast ? data : definition.upcast(data, event.version),
-        event.at,
-      )
-      last = event.seq
-    }
-    state = next
-    seq = last
-    unsnapshotted = events.length
+  function restore(from: Loaded): void {
+    const replayed = replay(definition, from)
+    state = replayed.state
+    seq = replayed.seq
+    unsnapshotted = from.events.length
     loaded = true
     // It may have been let go while the journal was read: then its work is another's.
-    if (last === 0 || retired) return
+    if (seq === 0 || retired) return
     work.reconcile(definition.work(state, address.id))
     announce(rowAt(state, seq), [])
   }

@@ -1,7 +1,8 @@
 /**
- * Who answers what came too late, or what came when it was over for whoever was asked. The network knows how long a message was under way, which no receiver can; so it can tell whether a call
- * that only ever arrived after its deadline was carried out all the same. And the database knows who is a conductor; one that was declared dead
- * may tell what it knows of its actors, but neither refuses nor accepts anything in their name.
+ * Who answers what came too late, or what came when it was over for whoever was asked. The network knows how long a message was under way,
+ * which no receiver can; so it can tell whether a call that only ever arrived after its deadline was carried out all the same. And the database
+ * knows who is a conductor; one that was declared dead may tell what it knows of its actors, but neither refuses nor accepts anything in their
+ * name.
  */
 import { isTransient } from '../../actors/kernel/errors.ts'
 import type { Link } from '../../transport/link.ts'
