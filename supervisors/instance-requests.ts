@@ -62,6 +62,20 @@ const PARTS: Readonly<Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' |
 const FAULT_TEXT = 1000
 const OPTIONAL: ReadonlySet<string> = new Set(['image', 'host', 'blockMigration'])
 
+/** Throws `BadRequest` for what makes no sense wherever and whenever it is asked. */
+function checkParts(args: ActOnInstance): void {
+  const { action, snapshot } = args
+  for (const [part, actions] of Object.entries(PARTS)) {
+    const isGiven = args[part as keyof typeof PARTS] !== undefined
+    if (isGiven && !actions.includes(action)) throw new BatonError('BadRequest', `a ${action} takes no ${part}`)
+    if (!isGiven && actions.includes(action) && !OPTIONAL.has(part)) throw new BatonError('BadRequest', `a ${action} needs a ${part}`)
+  }
+  const isBackup = action === 'backup'
+  if (snapshot && isBackup !== (snapshot.rotation !== undefined && snapshot.backupType !== undefined)) {
+    throw new BatonError('BadRequest', isBackup ? 'a backup needs a backup type and a rotation' : 'only a backup has a type and a rotation')
+  }
+}
+
 export function instanceRequests({ call, bootable, views, get, quotas, timers = NOVA_DEFAULTS }: InstanceRequestsOptions): Requests {
   /** What begins by itself afterwards. */
   function followUpOf(action: InstanceAction): Task['followUp'] {
@@ -85,12 +99,7 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   }
 
   async function changeOf(args: ActOnInstance): Promise<Change | null> {
-    const { id, action, image, flavor, snapshot } = args
-    for (const [part, actions] of Object.entries(PARTS)) {
-      const isGiven = args[part as keyof typeof PARTS] !== undefined
-      if (isGiven && !actions.includes(action)) throw new BatonError('BadRequest', `a ${action} takes no ${part}`)
-      if (!isGiven && actions.includes(action) && !OPTIONAL.has(part)) throw new BatonError('BadRequest', `a ${action} needs a ${part}`)
-    }
+    const { id, image, flavor, snapshot } = args
     if (image !== undefined) {
       await checkImage(id, image)
       return { image }
@@ -105,9 +114,6 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   async function snapshotOf({ id, action }: ActOnInstance, asked: SnapshotRequest) {
     const { image, host } = await get<InstanceBody>('instance', id, 'instance')
     const isBackup = action === 'backup'
-    if (isBackup !== (asked.rotation !== undefined && asked.backupType !== undefined)) {
-      throw new BatonError('BadRequest', isBackup ? 'a backup needs a backup type and a rotation' : 'only a backup has a type and a rotation')
-    }
     const about = { image_type: isBackup ? 'backup' : 'snapshot', instance_uuid: id, base_image_ref: image }
     const driver = host === null ? '' : (await get<HostBody>('host', host, 'host')).driver
     const properties = { ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
@@ -177,7 +183,10 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   }
 
   return {
-    actOnInstance: args => answered(args.id, args.requestId, () => act(args)),
+    async actOnInstance(args) {
+      checkParts(args)
+      return answered(args.id, args.requestId, () => act(args))
+    },
     async deleteInstance({ id, force, requestId, by }) {
       const reclaimMs = force ? 0 : timers.reclaimMs
       const asked = { requestId, ...(by ? { by } : {}), ...(reclaimMs > 0 ? { reclaimMs } : {}) }
