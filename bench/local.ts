@@ -18,7 +18,7 @@ const ROUNDS = 5
 const echo = defineActor<{ readonly n: number }, { method: string; args: unknown }, { type: string }>({
   kind: 'echo',
   version: 1,
-  methods: { say: {} },
+  methods: { say: { reads: true } },
   initial: () => ({ n: 0 }),
   decide: state => accept([], () => state.n),
   evolve: state => state,
@@ -44,7 +44,12 @@ export async function bench(): Promise<BenchResult[]> {
   const host = createActorHost({
     env,
     system: createActorSystem('bench-ours'),
-    journal: { append: async () => {}, load: async actors => actors.map(actor => ({ actor, snapshot: null, events: [] })), awake: async () => [] },
+    journal: {
+      append: async () => {},
+      confirm: async () => {},
+      load: async actors => actors.map(actor => ({ actor, snapshot: null, events: [] })),
+      awake: async () => [],
+    },
     definitions: new Map([['echo', echo]]),
     now: () => 0,
     self,

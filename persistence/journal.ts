@@ -41,7 +41,8 @@ export interface PgJournal extends Journal {
 }
 
 interface Waiting {
-  readonly entry: EncodedAppend
+  /** Null for whoever only asks whether this conductor is a member. */
+  readonly entry: EncodedAppend | null
   readonly since: number
   readonly resolve: () => void
   readonly reject: (error: BatonError) => void
@@ -75,7 +76,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
     let bytes = 0
     let size = 0
     while (size < queue.length && size < JOURNAL_LIMITS.batchAppends) {
-      const next = queue[size]?.entry.bytes ?? 0
+      const next = queue[size]?.entry?.bytes ?? 0
       if (size > 0 && bytes + next > JOURNAL_LIMITS.batchBytes) break
       bytes += next
       size++
@@ -128,7 +129,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
   async function commit(batch: readonly Waiting[]): Promise<boolean> {
     for (let attempt = 0; ; attempt++) {
       try {
-        const entries = batch.map(w => w.entry)
+        const entries = batch.flatMap(w => w.entry ?? [])
         const known = batch.some(w => w.inDoubt) && (await connection.wasCommitted(entries))
         const written =
           known ||
@@ -166,7 +167,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
       const [only, ...others] = batch
       if (only && others.length === 0) {
         meter.refused++
-        return only.reject(refused(only.entry, error))
+        return only.reject(only.entry ? refused(only.entry, error) : databaseError(error, connector.target))
       }
       const half = batch.length >> 1
       await settle(batch.slice(0, half))
@@ -184,7 +185,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
       await settle(batch)
       meter.committed(
         batch.length,
-        batch.reduce((n, w) => n + w.entry.events.length, 0),
+        batch.reduce((n, w) => n + (w.entry?.events.length ?? 0), 0),
         performance.now() - startedAt,
       )
       inFlight = []
@@ -192,7 +193,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
     pumping = null
   }
 
-  function append(entry: EncodedAppend): Promise<void> {
+  function append(entry: EncodedAppend | null): Promise<void> {
     if (ended) return Promise.reject(ended)
     if (queue.length >= JOURNAL_LIMITS.queueAppends || queueBytes >= JOURNAL_LIMITS.queueBytes) {
       meter.overloaded++
@@ -201,7 +202,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
     }
     return new Promise((resolve, reject) => {
       queue.push({ entry, since: performance.now(), resolve, reject, inDoubt: false })
-      queueBytes += entry.bytes
+      queueBytes += entry?.bytes ?? 0
       pumping ??= pump()
     })
   }
@@ -219,6 +220,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
 
   return {
     append: async given => append(encodeAppend(given)),
+    confirm: () => append(null),
 
     async load(actors) {
       if (actors.length === 0) return []

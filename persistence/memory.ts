@@ -113,8 +113,10 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
       untilUp.add(fn)
     }
 
-    function append(encoded: EncodedAppend): Promise<void> {
+    /** Without an append nothing but the fence is looked at. */
+    function ask(encoded: EncodedAppend | null): Promise<void> {
       waiting++
+      const name = encoded ? 'append' : 'confirm'
       return new Promise((resolve, reject) => {
         const answer = (error: unknown) =>
           whenUp(() => {
@@ -130,10 +132,10 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
           clock.delay(() => {
             if (closed && down) return
             if (down) return whenUp(() => !closed && send())
-            const error = applyAppend(tables, incarnation, encoded, now())
-            if (!error) clock.onAppend?.({ incarnation, actor: encoded.actor, owner: tables.owners[encoded.shard] ?? 0 })
-            clock.delay(() => answer(error), 'append')
-          }, 'append')
+            const error = encoded ? applyAppend(tables, incarnation, encoded, now()) : fenceOf(tables, incarnation)
+            if (!error && encoded) clock.onAppend?.({ incarnation, actor: encoded.actor, owner: tables.owners[encoded.shard] ?? 0 })
+            clock.delay(() => answer(error), name)
+          }, name)
         send()
       })
     }
@@ -142,8 +144,13 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
       append: async entry => {
         if (fenced) throw fencedError(incarnation)
         const encoded = encodeAppend(entry)
-        if (waiting >= MAX_WAITING) throw new BatonError('Overloaded', `${waiting} appends wait for the journal`, { retryAfterMs: 1000 })
-        return append(encoded)
+        if (waiting >= MAX_WAITING) throw overloaded(waiting)
+        return ask(encoded)
+      },
+      confirm: async () => {
+        if (fenced) throw fencedError(incarnation)
+        if (waiting >= MAX_WAITING) throw overloaded(waiting)
+        return ask(null)
       },
       load: actors => statement('load', () => actors.map(actor => load(tables, addressKey(actor)))),
       awake: shards =>
@@ -181,9 +188,17 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
 }
 
 /** Applies one append as a whole, or not at all; answers with the refusal, or null. */
-function applyAppend(tables: MemoryTables, incarnation: Incarnation, entry: EncodedAppend, now: number): BatonError | null {
+const overloaded = (waiting: number) => new BatonError('Overloaded', `${waiting} appends wait for the journal`, { retryAfterMs: 1000 })
+
+/** Why this conductor may not write, or null. */
+function fenceOf(tables: MemoryTables, incarnation: Incarnation): BatonError | null {
   const state = tables.conductors.get(incarnation)?.state
-  if (state !== 'alive' && state !== 'draining') return fencedError(incarnation)
+  return state === 'alive' || state === 'draining' ? null : fencedError(incarnation)
+}
+
+function applyAppend(tables: MemoryTables, incarnation: Incarnation, entry: EncodedAppend, now: number): BatonError | null {
+  const fenced = fenceOf(tables, incarnation)
+  if (fenced) return fenced
   const before = tables.actors.get(entry.actor)
   const first = entry.events[0]?.seq
   if (first !== undefined && before && first <= before.seq) {

@@ -6,7 +6,8 @@
  *
  * Commands that wait together share a commit: each is decided on the state the one before would leave, and all are answered
  * after the one append that holds all their events. An actor that everybody talks to (a host taking claims) is thereby
- * as fast as its decisions, and not as slow as the disk. If the append fails, none of them happened.
+ * as fast as its decisions, and not as slow as the disk. If the append fails, none of them happened. A refusal, or an answer that there is
+ * nothing to do, commits nothing; the database is asked all the same whether this actor still lives here. Only reads are answered at once.
  */
 import { type Address, addressKey, shardOf } from '../actors/kernel/address.ts'
 import { type ActorEvent, type AnyActor, type Command, type Decision, type Json, refuse, type Sender, type ViewRow } from '../actors/kernel/define.ts'
@@ -14,13 +15,14 @@ import { backoffMs, type Env } from '../actors/kernel/env.ts'
 import { BatonError, toError, toFault } from '../actors/kernel/errors.ts'
 import type { Journal, Loaded } from '../actors/kernel/ports.ts'
 import type { ActorSystem } from './actor-system.ts'
+import { replay } from './replay.ts'
 import { judgeFailure, type RestartPolicy } from './restart.ts'
 import { createWorkRunner } from './work-runner.ts'
 
 export interface CellContext {
   readonly env: Env
   readonly system: ActorSystem
-  readonly journal: Pick<Journal, 'append'>
+  readonly journal: Pick<Journal, 'append' | 'confirm'>
   load(actor: Address): Promise<Loaded>
   /** Cluster time in ms. */
   now(): number
@@ -82,6 +84,8 @@ interface Batch {
   readonly events: readonly ActorEvent[]
   /** Whether there is anything to commit. */
   readonly writes: boolean
+  /** Whether somebody is to hear something that only the actor's true owner may say. */
+  readonly tells: boolean
   readonly state: unknown
   readonly now: number
 }
@@ -140,7 +144,7 @@ export function createCell(context: CellContext, address: Address, definition: A
     if (!loaded && !retired && poisoned === null) return loadFirst()
     const batch = plan()
     const defect = batch.outcomes.at(-1)
-    if (batch.writes || (defect && 'defect' in defect)) return carryOut(batch)
+    if (batch.writes || batch.tells || (defect && 'defect' in defect)) return carryOut(batch)
     settle(batch.outcomes)
     rest()
   }
@@ -168,11 +172,14 @@ export function createCell(context: CellContext, address: Address, definition: A
     const outcomes: Outcome[] = []
     const events: ActorEvent[] = []
     let next = state
+    let tells = false
     const count = Math.min(inbox.length, singly > 0 ? 1 : BATCH)
     for (let i = 0; i < count; i++) {
       const message = inbox[i] as Message
       try {
-        const decision = refusalOf(message) ?? decide(next, message, now)
+        const refused = refusalOf(message)
+        const decision = refused ?? decide(next, message, now)
+        tells ||= refused === null && !isRead(message)
         if (decision.ok) {
           let after = next
           for (const event of decision.events) after = definition.evolve(after, event, now)
@@ -186,8 +193,11 @@ export function createCell(context: CellContext, address: Address, definition: A
       }
     }
     const writes = events.length > 0 || outcomes.some(o => o.message.command === REWRITE && 'decision' in o && o.decision.ok && seq > 0)
-    return { outcomes, events, writes, state: next, now }
+    return { outcomes, events, writes, tells, state: next, now }
   }
+
+  /** What the actor hears of its own work is told to nobody else. */
+  const isRead = ({ command }: Message): boolean => command.method.startsWith('@') || definition.methods[command.method]?.reads === true
 
   /** Why a command is not even looked at, or null. */
   function refusalOf({ command, queuedMs, deadlineMs }: Message): AnyDecision | null {
@@ -208,6 +218,8 @@ export function createCell(context: CellContext, address: Address, definition: A
   async function carryOut(batch: Batch): Promise<void> {
     try {
       if (batch.writes) await commit(batch)
+      // What changes nothing may be said by an old state: another has the actor, if this conductor was declared dead and does not know.
+      else if (batch.tells) await journal.confirm()
     } catch (error) {
       await refused(batch, error)
       rest()
@@ -300,25 +312,14 @@ export function createCell(context: CellContext, address: Address, definition: A
     for (const message of rejected) message.reject(error)
   }
 
-  function restore({ snapshot, events }: Loaded): void {
-    let next: unknown = snapshot ? snapshot.state : definition.initial(address.id)
-    let last = snapshot?.seq ?? 0
-    for (const event of events) {
-      if (event.seq !== last + 1) throw new Error(`${key}: event ${event.seq} follows ${last}`)
-      const data = event.data as unknown as ActorEvent
-      next = definition.evolve(
-        next,
-        event.version === definition.version || !definition.upcast ? data : definition.upcast(data, event.version),
-        event.at,
-      )
-      last = event.seq
-    }
-    state = next
-    seq = last
-    unsnapshotted = events.length
+  function restore(from: Loaded): void {
+    const replayed = replay(definition, from)
+    state = replayed.state
+    seq = replayed.seq
+    unsnapshotted = from.events.length
     loaded = true
     // It may have been let go while the journal was read: then its work is another's.
-    if (last === 0 || retired) return
+    if (seq === 0 || retired) return
     work.reconcile(definition.work(state, address.id))
     announce(rowAt(state, seq), [])
   }

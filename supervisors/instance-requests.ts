@@ -11,10 +11,11 @@ import type {
   SnapshotRequest,
 } from '../actors/api.ts'
 import { keptByInstances } from '../actors/flavor/flavor.ts'
+import type { Declined } from '../actors/instance/answers.ts'
 import type { Change, Task } from '../actors/instance/model.ts'
 import { address } from '../actors/kernel/address.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
-import { BatonError } from '../actors/kernel/errors.ts'
+import { BatonError, type Fault, isTransient, toFault } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
 import { amountsOf } from '../actors/kernel/quota.ts'
 import { knownDisk } from './disk-requests.ts'
@@ -58,7 +59,23 @@ const PARTS: Readonly<Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' |
   interface: ['attach-interface', 'detach-interface'],
   blockMigration: ['live-migrate'],
 }
+/** Of a fault's message so much is kept, characters. */
+const FAULT_TEXT = 1000
 const OPTIONAL: ReadonlySet<string> = new Set(['image', 'host', 'blockMigration'])
+
+/** Throws `BadRequest` for what makes no sense wherever and whenever it is asked. */
+function checkParts(args: ActOnInstance): void {
+  const { action, snapshot } = args
+  for (const [part, actions] of Object.entries(PARTS)) {
+    const isGiven = args[part as keyof typeof PARTS] !== undefined
+    if (isGiven && !actions.includes(action)) throw new BatonError('BadRequest', `a ${action} takes no ${part}`)
+    if (!isGiven && actions.includes(action) && !OPTIONAL.has(part)) throw new BatonError('BadRequest', `a ${action} needs a ${part}`)
+  }
+  const isBackup = action === 'backup'
+  if (snapshot && isBackup !== (snapshot.rotation !== undefined && snapshot.backupType !== undefined)) {
+    throw new BatonError('BadRequest', isBackup ? 'a backup needs a backup type and a rotation' : 'only a backup has a type and a rotation')
+  }
+}
 
 export function instanceRequests({ call, bootable, views, get, quotas, timers = NOVA_DEFAULTS }: InstanceRequestsOptions): Requests {
   /** What begins by itself afterwards. */
@@ -85,12 +102,7 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   }
 
   async function changeOf(args: ActOnInstance): Promise<Change | null> {
-    const { id, action, image, flavor, snapshot } = args
-    for (const [part, actions] of Object.entries(PARTS)) {
-      const isGiven = args[part as keyof typeof PARTS] !== undefined
-      if (isGiven && !actions.includes(action)) throw new BatonError('BadRequest', `a ${action} takes no ${part}`)
-      if (!isGiven && actions.includes(action) && !OPTIONAL.has(part)) throw new BatonError('BadRequest', `a ${action} needs a ${part}`)
-    }
+    const { id, image, flavor, snapshot } = args
     if (image !== undefined) {
       await checkImage(id, image)
       return { image }
@@ -110,9 +122,6 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   async function snapshotOf({ id, action }: ActOnInstance, asked: SnapshotRequest) {
     const { image, host } = await get<InstanceBody>('instance', id, 'instance')
     const isBackup = action === 'backup'
-    if (isBackup !== (asked.rotation !== undefined && asked.backupType !== undefined)) {
-      throw new BatonError('BadRequest', isBackup ? 'a backup needs a backup type and a rotation' : 'only a backup has a type and a rotation')
-    }
     const about = { image_type: isBackup ? 'backup' : 'snapshot', instance_uuid: id, base_image_ref: image }
     const driver = host === null ? '' : (await get<HostBody>('host', host, 'host')).driver
     const properties = { ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
@@ -126,40 +135,70 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     return vmState === 'deleted' ? null : quotas.take(project, [address('instance', id)], amountsOf(change.flavor))
   }
 
+  /**
+   * Serves a request, and has its instance know when nothing comes of it, before whoever made it does: a copy of it may be under way by another
+   * conductor. If the instance has accepted that one meanwhile, this is the answer.
+   */
+  async function answered<T extends Accepted | { operation: string }>(id: string, requestId: string, serve: () => Promise<T>): Promise<T | Accepted> {
+    try {
+      return await serve()
+    } catch (error) {
+      const fault = toFault(error)
+      if (isTransient(fault)) throw error
+      const { accepted } = await decline(id, requestId, fault)
+      if (accepted) return accepted
+      throw error
+    }
+  }
+
+  async function decline(id: string, requestId: string, { code, message }: Fault): Promise<Declined> {
+    try {
+      return (await call('instance', id, 'decline', { requestId, fault: { code, message: message.slice(0, FAULT_TEXT) } })) as Declined
+    } catch (error) {
+      // Where there is no instance, nothing will come of it either.
+      if (error instanceof BatonError && error.code === 'NotFound') return { accepted: null }
+      throw error
+    }
+  }
+
+  async function act(args: ActOnInstance): Promise<Accepted> {
+    const { id, action, mode, host, blockMigration, requestId, by } = args
+    const change = await changeOf(args)
+    if (host !== undefined) await get('host', host, 'host')
+    const attaches = action === 'attach-disk' && args.disk
+    const disk = attaches ? await knownDisk(views, attaches, await get<InstanceBody>('instance', id, 'instance')) : args.disk
+    const followUp = followUpOf(action)
+    const asked = {
+      action,
+      requestId,
+      ...(by ? { by } : {}),
+      ...(mode ? { mode } : {}),
+      ...(change ? { change } : {}),
+      ...(host === undefined ? {} : { host }),
+      ...(blockMigration === undefined ? {} : { blockMigration }),
+    }
+    const devices = { ...(disk ? { disk } : {}), ...(args.interface ? { interface: args.interface } : {}) }
+    const taken = await reserve(id, change)
+    try {
+      const quota = taken ? { quota: taken.number } : {}
+      const begun = (await call('instance', id, 'act', { ...asked, ...devices, ...(followUp ? { followUp } : {}), ...quota })) as Accepted
+      taken?.confirm()
+      return begun
+    } catch (error) {
+      taken?.doubt()
+      throw askedAgain(error)
+    }
+  }
+
   return {
     async actOnInstance(args) {
-      const { id, action, mode, host, blockMigration, requestId, by } = args
-      const change = await changeOf(args)
-      if (host !== undefined) await get('host', host, 'host')
-      const attaches = action === 'attach-disk' && args.disk
-      const disk = attaches ? await knownDisk(views, attaches, await get<InstanceBody>('instance', id, 'instance')) : args.disk
-      const followUp = followUpOf(action)
-      const asked = {
-        action,
-        requestId,
-        ...(by ? { by } : {}),
-        ...(mode ? { mode } : {}),
-        ...(change ? { change } : {}),
-        ...(host === undefined ? {} : { host }),
-        ...(blockMigration === undefined ? {} : { blockMigration }),
-      }
-      const devices = { ...(disk ? { disk } : {}), ...(args.interface ? { interface: args.interface } : {}) }
-      const taken = await reserve(id, change)
-      try {
-        const quota = taken ? { quota: taken.number } : {}
-        const begun = (await call('instance', id, 'act', { ...asked, ...devices, ...(followUp ? { followUp } : {}), ...quota })) as Accepted
-        taken?.confirm()
-        return begun
-      } catch (error) {
-        taken?.doubt()
-        throw askedAgain(error)
-      }
+      checkParts(args)
+      return answered(args.id, args.requestId, () => act(args))
     },
     async deleteInstance({ id, force, requestId, by }) {
       const reclaimMs = force ? 0 : timers.reclaimMs
-      return (await call('instance', id, 'delete', { requestId, ...(by ? { by } : {}), ...(reclaimMs > 0 ? { reclaimMs } : {}) })) as {
-        operation: string
-      }
+      const asked = { requestId, ...(by ? { by } : {}), ...(reclaimMs > 0 ? { reclaimMs } : {}) }
+      return answered(id, requestId, async () => (await call('instance', id, 'delete', asked)) as { operation: string })
     },
     async updateInstance({ id, ...parts }) {
       return (await call('instance', id, 'update', parts)) as InstanceBody

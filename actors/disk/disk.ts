@@ -228,7 +228,7 @@ export const diskActor = defineActor<DiskState, DiskCommand, DiskEvent>({
       check: checkObject({ instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER), operation: optional(text(256)), remove: optional(flag) }),
     },
     delete: {},
-    get: {},
+    get: { reads: true },
   },
   initial: () => ({
     status: 'absent',

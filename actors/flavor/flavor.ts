@@ -134,7 +134,7 @@ export const flavorActor = defineActor<FlavorState, FlavorCommand, FlavorEvent>(
     describe: { check: checkObject({ description: optional(text(65_535)) }) },
     setAccess: { check: checkObject({ project: text(64), granted: flag }) },
     setSpecs: { check: checkObject({ specs: record }) },
-    get: {},
+    get: { reads: true },
     delete: {},
   },
   initial: () => ({ status: 'absent' }),

@@ -210,7 +210,7 @@ export const hostOperationActor = defineActor<HostOperationState, HostOperationC
       }),
     },
     cancel: { check: record },
-    get: {},
+    get: { reads: true },
   },
   initial: () => INITIAL,
   decide,

@@ -267,7 +267,7 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
       requireFenced: { check: checkObject({ instance: optional(text(128)) }) },
       offer: { check: checkObject({ wanted: optional(listOf(text(128), HOST_ROW_LIMIT)), known: rank }) },
       lose: { check: checkObject({ known: optional(rank) }) },
-      get: {},
+      get: { reads: true },
       claims: { check: optional(record) },
     },
     initial: () => ({

@@ -31,7 +31,10 @@ export const keyringActor = (tokenMs: number) =>
   defineActor<KeyringState, KeyringCommand, KeyringEvent>({
     kind: 'keyring',
     version: 1,
-    methods: { add: { check: checkObject({ id: text(64), publicKey: text(1000), privateKey: text(1000), after: optional(text(64)) }) }, get: {} },
+    methods: {
+      add: { check: checkObject({ id: text(64), publicKey: text(1000), privateKey: text(1000), after: optional(text(64)) }) },
+      get: { reads: true },
+    },
     initial: () => ({ keys: [] }),
     decide(state, command) {
       const reply = (s: KeyringState) => s.keys

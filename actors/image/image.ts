@@ -327,7 +327,7 @@ export function imageActor(settings: ImageSettings = IMAGE_DEFAULTS) {
       delete: {},
       deactivate: {},
       reactivate: {},
-      get: {},
+      get: { reads: true },
     },
     initial: () => ABSENT,
     decide,

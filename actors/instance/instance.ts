@@ -15,9 +15,11 @@ import { POWER_STATES } from '../hypervisor/driver.ts'
 import { address, addressKey } from '../kernel/address.ts'
 import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
+import type { Fault } from '../kernel/errors.ts'
 import { checkRequester } from '../kernel/requester.ts'
 import type { OperationArgs, OperationEnded } from '../operation/contract.ts'
 import { HOLDS, settledBy, settleWork } from '../project/holding.ts'
+import { decideDecline } from './answers.ts'
 import { checkDisk, checkInterface } from './devices.ts'
 import { evolve } from './evolve.ts'
 import { groupReport, owesReport, reported } from './group-report.ts'
@@ -55,6 +57,8 @@ type InstanceCommand =
   | { readonly method: 'create'; readonly args: CreateArgs }
   | { readonly method: 'act'; readonly args: ActArgs }
   | { readonly method: 'delete'; readonly args: DeleteArgs }
+  /** Somebody is about to hear that this request was refused. */
+  | { readonly method: 'decline'; readonly args: { readonly requestId: string; readonly fault: Fault } }
   /** Take back a create. */
   | { readonly method: 'abandon'; readonly args: { readonly quota: number; readonly requestId: string } }
   /** What it holds of its project's quotas: asked by the project, or by whoever compares. */
@@ -100,6 +104,8 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
       return decideAct(state, command.args, id)
     case 'delete':
       return decideDelete(state, command.args, id)
+    case 'decline':
+      return decideDecline(state, command.args)
     case 'lock':
       return decideLock(state, command.args.reason ?? null, id)
     case 'unlock':
@@ -199,6 +205,8 @@ function work(state: InstanceState, id: string): Work[] {
 }
 
 const requestId = text(128)
+/** Longest message of a fault that is kept, characters. */
+const FAULT_TEXT = 4096
 const by = optional(checkRequester)
 const ha = optional(anyOf(...HA_POLICIES))
 const quota = optional(integer(1, Number.MAX_SAFE_INTEGER))
@@ -246,6 +254,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     abandon: { check: checkObject({ requestId, quota: integer(1, Number.MAX_SAFE_INTEGER) }) },
     holds: HOLDS,
     delete: { check: checkObject({ requestId, by, reclaimMs: optional(INTEGER_MS) }) },
+    decline: { check: checkObject({ requestId, fault: checkObject({ code: text(64), message: text(FAULT_TEXT) }) }) },
     lock: { check: checkObject({ reason: optional(text(255)) }) },
     unlock: {},
     update: {
@@ -279,7 +288,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
     guestMissing: { check: checkObject({ host: text(128), asOf: optional(INTEGER_MS), vanished: optional(anyOf(...VANISHED_GUESTS)) }) },
     room: {},
     broken: { check: checkObject({ operation: text(256), reason: text(4096) }) },
-    get: {},
+    get: { reads: true },
   },
   initial: () => INITIAL,
   decide,

@@ -1,5 +1,5 @@
 /** What an instance remembers, the events that change it, and how others see it. */
-import type { BlockMigration, FlavorBody, InstanceBody, SnapshotRequest, TaskState, VmState } from '../api.ts'
+import type { Accepted, BlockMigration, FlavorBody, InstanceBody, SnapshotRequest, TaskState, VmState } from '../api.ts'
 import { type Devices, NO_DEVICES, type PowerState } from '../hypervisor/driver.ts'
 import type { Fault } from '../kernel/errors.ts'
 import { type Amounts, amountsOf, largest } from '../kernel/quota.ts'
@@ -69,6 +69,12 @@ export interface Told {
   readonly notBefore: number
 }
 
+/**
+ * What a request was answered for good. Copies of one request may be served by two conductors, and what one of them was told holds for the
+ * other: what was accepted is not done twice, and what was refused is not done later.
+ */
+export type Answered = { readonly requestId: string } & ({ readonly accepted: Accepted } | { readonly refused: Fault })
+
 export interface InstanceState extends Standing {
   readonly spec: InstanceSpec | null
   /** What was asked for at first; by it a create that comes again is known. */
@@ -91,6 +97,8 @@ export interface InstanceState extends Standing {
   readonly due: Due | null
   /** The newest requests that changed something of it at once; absent in older snapshots. */
   readonly updates?: readonly string[]
+  /** What the newest requests were answered, the newest last; absent in older snapshots. */
+  readonly answers?: readonly Answered[]
   /** What its server group has been told: after which operation, and when it is tried again if it could not be told. */
   readonly told?: Told
   /** Cluster times at which the HA policy has started the guest again within the last hour; absent in older snapshots. */
@@ -138,6 +146,8 @@ export type InstanceEvent =
       readonly requestId?: string
     }
   | { readonly type: 'stateReset'; readonly vmState: 'active' | 'error' }
+  /** A request that nothing came of, written down before whoever made it hears of that. */
+  | { readonly type: 'declined'; readonly requestId: string; readonly fault: Fault }
   /** The server group knows where the instance was left by its newest operation, or could not be told. */
   | { readonly type: 'groupTold'; readonly operations: number }
   | { readonly type: 'groupNotTold'; readonly notBefore: number }

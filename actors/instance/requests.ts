@@ -1,11 +1,12 @@
 /** What people may ask of an instance. The table of `states.ts` says when. */
-import type { AboutChange, Accepted, BlockMigration, DiskRequest, InstanceAbout, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
+import type { AboutChange, BlockMigration, DiskRequest, InstanceAbout, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
 import { amountsOf } from '../kernel/quota.ts'
 import type { Requester } from '../kernel/requester.ts'
 import { asked as askedAbout, isPast, taking } from '../project/holding.ts'
-import { attachedBy, deviceChange, kept } from './devices.ts'
+import { acceptedBody, answerTo } from './answers.ts'
+import { deviceChange, kept } from './devices.ts'
 import { bodyOf, type Change, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
 import { INSTANCE_OPERATIONS, type InstanceOperation, type OperationRow, rowOf } from './states.ts'
 
@@ -119,8 +120,9 @@ const lockedBy = ({ locked }: InstanceState, kind: string, id: string): D =>
 export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
   const { action, mode, host, blockMigration, leaving, followUp, requestId, by, quota } = args
   const taken = args.change?.flavor ? taking(state.holding, quota, amountsOf(args.change.flavor)) : []
-  const repeated = [state.task, state.last].find(t => t?.requestId === requestId)
-  if (repeated) return accept(taken, () => acceptedBody(repeated))
+  const known = answerTo(state, requestId)
+  if (known && 'accepted' in known) return accept(taken, () => known.accepted)
+  if (known) return { ok: false, fault: known.refused }
   if (state.vmState === 'deleted') return deleted(id)
   const row = rowOf(action, mode)
   if (leaving !== undefined && state.host !== leaving) return refuse('Conflict', `instance ${id} is not on host ${leaving} any more`)
@@ -149,13 +151,11 @@ export function decideAct(state: InstanceState, args: ActArgs, id: string): D {
   return accept([...taken, { type: 'taskAccepted', task }], () => acceptedBody(task))
 }
 
-/** What is answered, the first time and again. */
-const acceptedBody = ({ operation, change }: Task): Accepted => ({ operation, ...attachedBy(change) })
-
 export function decideDelete(state: InstanceState, { requestId, by, reclaimMs = 0 }: DeleteArgs, id: string): D {
   // First of all, or the soft one of two deletes would be refused for the sake of the other when its answer was lost.
-  const repeated = [state.next, state.task, state.last].find(t => t?.requestId === requestId)
-  if (repeated) return accept([], () => ({ operation: repeated.operation }))
+  const known = answerTo(state, requestId)
+  if (known && 'accepted' in known) return accept([], () => ({ operation: known.accepted.operation }))
+  if (known) return { ok: false, fault: known.refused }
   const underWay = state.task?.kind === 'delete' || state.task?.kind === 'soft-delete' ? state.task : null
   const deleting = state.next ?? underWay
   if (deleting) {

@@ -100,6 +100,11 @@ export interface MethodSpec {
   readonly check?: (args: unknown) => string | null
   /** Roles that may send it; conductors always may. */
   readonly from?: readonly Sender['role'][]
+  /**
+   * It only tells what is known, and whoever asks bears that it may be a little old. So it is answered at once; anything else is answered when the
+   * database has confirmed that this actor still lives here, by the commit or without one.
+   */
+  readonly reads?: true
 }
 
 export interface ActorDefinition<S, C extends Command, E extends ActorEvent> {

@@ -46,6 +46,11 @@ export interface Journal {
    * `JournalRefused` (the data itself was refused; others in the same batch are not affected).
    */
   append(entry: Append): Promise<void>
+  /**
+   * Resolves when the database has said, since this was called, that this conductor is a member; then nobody else has written anything to its
+   * shards before the call. Waits while the database is away; rejects with `Fenced` or `Overloaded`.
+   */
+  confirm(): Promise<void>
   /** Loads many actors in one round trip. An actor that never existed comes back with no snapshot and no events. */
   load(actors: readonly Address[]): Promise<Loaded[]>
   /** The actors of these shards that have work. */

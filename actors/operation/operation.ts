@@ -258,7 +258,7 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       start: { check: checkObject({ kind: text(64), subject: text(128), requestId: text(128), by: optional(checkRequester), args: operationArgs }) },
       cancel: { check: record },
       force: {},
-      get: {},
+      get: { reads: true },
       outcome: {},
     },
     initial: () => INITIAL,

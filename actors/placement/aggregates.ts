@@ -159,7 +159,7 @@ export const aggregatesActor = defineActor<AggregatesState, AggregatesCommand, A
     addHost: { check: byHost },
     removeHost: { check: byHost },
     delete: { check: checkObject({ id }) },
-    list: {},
+    list: { reads: true },
   },
   initial: () => ({ aggregates: [], nextId: 1, createdAt: 0, updatedAt: 0 }),
   decide,

@@ -241,7 +241,7 @@ export const groupActor = defineActor<GroupState, GroupCommand, GroupEvent>({
     view: { check: checkObject({ instance, leaving: optional(text(128)) }) },
     admit: { check: checkObject({ instance, order, hosts, leaving: optional(text(128)) }) },
     settled: { check: checkObject({ instance, order, hosts, gone: flag }) },
-    get: {},
+    get: { reads: true },
     delete: {},
   },
   initial: () => ({

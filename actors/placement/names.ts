@@ -33,7 +33,7 @@ export const namesActor = defineActor<PlacementNames, NamesCommand, NamesEvent>(
   methods: {
     add: { check: checkObject({ kind: anyOf(...NAME_KINDS), name: text(255) }) },
     remove: { check: checkObject({ kind: anyOf(...NAME_KINDS), name: text(255) }) },
-    get: {},
+    get: { reads: true },
   },
   initial: () => ({ resourceClasses: [], traits: [] }),
   /** `changed` in the answer: whether it was not so before. */

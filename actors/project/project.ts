@@ -166,7 +166,7 @@ export function projectActor(settings: ProjectSettings) {
       settle: { check: checkObject({ holder, number, amounts: optional(amounts) }) },
       setLimits: { check: checkObject({ limits: record, force: optional(flag) }) },
       resetLimits: {},
-      get: {},
+      get: { reads: true },
       entries: {
         check: checkObject({ limit: integer(1, ENTRIES_PAGE), after: optional(text(300, 0)), only: optional(listOf(holder, ENTRIES_PAGE)) }),
       },

@@ -100,6 +100,12 @@ export function lineTo({ database, faults, loop, random, process }: LineOptions)
           if (random.chance(faults.lostAnswers)) await pause(random.int(RETRY_MS, LOOK_UP_MS))
           if (cut()) await whenOpen()
         },
+        async confirm() {
+          if (cut() || faults.full) await whenOpen()
+          if (!process.alive()) return new Promise(() => {})
+          await journal.confirm()
+          if (cut()) await whenOpen()
+        },
         load: actors => read.load(actors),
         awake: shards => read.awake(shards),
         waiting: () => journal.waiting() + held,

@@ -29,6 +29,8 @@ export interface History {
   readonly deleted: Map<string, number>
   /** Acknowledged actions, by request. */
   readonly acted: Map<string, { instance: string; operation: string }>
+  /** Actions and deletes that were asked for, and whether they were refused for good, by request. */
+  readonly asked: Map<string, { refused: boolean }>
   /** Creates and resizes that a quota did not allow. */
   overQuota: number
   /** Answers that no client should ever get. */
@@ -46,6 +48,7 @@ export const newHistory = (busy = 0): History => ({
   created: new Map(),
   deleted: new Map(),
   acted: new Map(),
+  asked: new Map(),
   overQuota: 0,
   surprises: [],
   codes: new Set(),

@@ -1,7 +1,10 @@
 /**
- * Who answers what came too late. The network knows how long a message was under way, which no receiver can; so it can tell whether a call
- * that only ever arrived after its deadline was carried out all the same.
+ * Who answers what came too late, or what came when it was over for whoever was asked. The network knows how long a message was under way,
+ * which no receiver can; so it can tell whether a call that only ever arrived after its deadline was carried out all the same. And the database
+ * knows who is a conductor; one that was declared dead may tell what it knows of its actors, but neither refuses nor accepts anything in their
+ * name.
  */
+import { isTransient } from '../../actors/kernel/errors.ts'
 import type { Link } from '../../transport/link.ts'
 import { decode, type Envelope } from '../../transport/protocol.ts'
 
@@ -12,6 +15,8 @@ export interface Lateness {
   watch(node: string, link: Link): Link
   /** Answers to calls that had come too late, in words. */
   readonly answers: readonly string[]
+  /** Answers in the name of actors by conductors that had been declared dead before they were asked, in words. */
+  readonly oldAnswers: readonly string[]
 }
 
 /**
@@ -20,7 +25,13 @@ export interface Lateness {
  */
 const SLACK_MS = 3000
 
-export function createLateness(nowMs: () => number): Lateness {
+/** Actors of which each lives in one place, and their methods that only tell. */
+const ACTOR = /^(instance|host|operation|flavor|project|image|disk|server_group|host-operation)\//
+const READS = new Set(['get', 'list'])
+
+/** `isOver`: whether this node is a conductor that was declared dead. */
+export function createLateness(nowMs: () => number, isOver: (node: string) => boolean): Lateness {
+  const oldAnswers: string[] = []
   const sentAt = new WeakMap<Uint8Array, number>()
   const answers: string[] = []
 
@@ -35,9 +46,10 @@ export function createLateness(nowMs: () => number): Lateness {
   return {
     sent: message => void sentAt.set(message, nowMs()),
     answers,
+    oldAnswers,
     watch(node, link) {
       /** Calls that arrived, and by how much too late the earliest of them was, ms; below 0 when it came in time. */
-      const calls = new Map<string, { lateMs: number; method: string }>()
+      const calls = new Map<string, { lateMs: number; method: string; isOver: boolean }>()
       return {
         ...link,
         onMessage(handler) {
@@ -46,7 +58,8 @@ export function createLateness(nowMs: () => number): Lateness {
             if (envelope?.t === 'call') {
               const lateMs = nowMs() - (sentAt.get(message) ?? nowMs()) - envelope.ttl - SLACK_MS
               const before = calls.get(envelope.id)
-              if (!before || lateMs < before.lateMs) calls.set(envelope.id, { lateMs, method: `${envelope.to} ${envelope.m}` })
+              const told = before?.isOver ?? (ACTOR.test(envelope.to) && !READS.has(envelope.m) && isOver(node))
+              if (!before || lateMs < before.lateMs) calls.set(envelope.id, { lateMs, method: `${envelope.to} ${envelope.m}`, isOver: told })
             }
             handler(peer, message)
           })
@@ -55,6 +68,8 @@ export function createLateness(nowMs: () => number): Lateness {
           const envelope = mayBeAnswer(message) ? envelopeOf(message) : null
           const call = envelope?.t === 'ok' || envelope?.t === 'no' ? calls.get(envelope.id) : undefined
           if (call && call.lateMs > 0) answers.push(`${node} answered ${call.method}, which came ${Math.round(call.lateMs + SLACK_MS)} ms too late`)
+          const isFinal = envelope?.t === 'ok' || (envelope?.t === 'no' && !isTransient(envelope.f))
+          if (call?.isOver && isFinal) oldAnswers.push(`${node} answered ${call.method}, though it had been declared dead before it was asked`)
           return link.send(peer, message)
         },
       }

@@ -33,6 +33,8 @@ const SLOW_DRIVERS = 8
 const FLAKY_DRIVERS = 6
 /** Longer than a host takes to be suspect and down: whoever acts on silence alone, and not on the lease, does so while guests still run. */
 const LONG_LEASE_MS = 6000
+/** A host may be lost while one of its guests is in the middle of an action: the instance must not wait for that for minutes. */
+const HASTY = { buildMs: 1_800_000, actionMs: 5000, deleteMs: 600_000 }
 const { limits } = SIM_SETTINGS.quotas
 const TIGHT = { ...limits, instances: 3, cores: 4, ram: 700 }
 
@@ -52,6 +54,7 @@ export function drawPlan(seed: number): Plan {
     actors: { ...SIM_SETTINGS.actors, inbox, snapshotEvery: random.pick([2, 5, 5, 40]) },
     ha: { ...SIM_SETTINGS.ha, leaseMs: random.pick([SIM_SETTINGS.ha.leaseMs, SIM_SETTINGS.ha.leaseMs, LONG_LEASE_MS]) },
     quotas: { ...SIM_SETTINGS.quotas, limits: random.pick([limits, limits, TIGHT, NO_LIMITS]) },
+    ...(random.chance(0.25) ? { deadlines: HASTY } : {}),
   }
   const speaks = drawSpeech(random, conductors, computes)
   return {
@@ -79,6 +82,7 @@ export function describePlan({ size, clients, mix, strikes }: Plan): string {
     size.drift ? 'clocks drift' : '',
     size.settings.actors.inbox === SMALL_INBOX ? 'small inboxes' : '',
     size.pace === SLOW_DRIVERS ? 'slow drivers' : '',
+    size.settings.deadlines ? 'hasty' : '',
     size.flaky === FLAKY_DRIVERS ? 'flaky drivers' : '',
     size.settings.ha.leaseMs === LONG_LEASE_MS ? 'long leases' : '',
     size.settings.quotas.limits === TIGHT ? 'tight quotas' : size.settings.quotas.limits === NO_LIMITS ? 'no quotas' : '',

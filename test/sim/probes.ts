@@ -13,8 +13,8 @@ export interface DriverCommand {
 
 /** Named points at which a run may look on and strike: each is called at the very moment, and may kill whom it likes. */
 export interface Probes {
-  /** A conductor is about to send this to the database. */
-  appending?(entry: Append): void
+  /** This conductor is about to send this to the database. */
+  appending?(entry: Append, conductor: string): void
   /** The database has applied an append of this actor; nobody has been told yet. */
   appended?(actor: string): void
   /** A driver is about to obey; it waits as long as this does, and what this rejects with is the driver's fault. */

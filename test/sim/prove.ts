@@ -90,7 +90,9 @@ const HEAD = `# Planted bugs
 
 Who finds nothing must show that it could have. Each bug below is planted into the running code on its way from the disk into the process
 (\`test/sim/planted/\`; production code knows nothing of it), and the simulator must find it within ${MOST_SEEDS} seeds. A seed is a proof only
-when it is clean without the bug. Written by \`npm run sim -- --planted --write\`, which replaces the rows of the bugs that it was asked about.
+when it is clean without the bug. Where a second guard stands behind the first, the bug breaks both: an agent remembers the newest rank of each guest
+beside its driver (stale-command-accepted), and a build leaves out a host where it has failed (release-without-rank). Written by
+\`npm run sim -- --planted --write\`, which replaces the rows of the bugs that it was asked about.
 
 | bug | what goes wrong | found by | seeds | seconds |
 |---|---|---|---|---|

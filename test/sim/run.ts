@@ -36,6 +36,8 @@ export interface SimResult {
   readonly ended: Readonly<Record<string, number>>
 }
 
+/** Commands that bring a guest to life: to fall asleep in the middle of one is what a lease is about. */
+const ENLIVENS: ReadonlySet<string> = new Set(['spawn', 'start', 'reboot', 'unpause', 'resume', 'rescue', 'unrescue', 'rebuild', 'receive'])
 const CHECK_EVERY_MS = 1000
 /** How often to look at what may be over in a moment. */
 const OFTEN_MS = 50
@@ -56,7 +58,20 @@ export async function runPlan(plan: Plan, trace?: (line: string) => void): Promi
   }
   try {
     const random = createRandom(plan.worldSeed)
-    const probes: Probes = { obeying: async command => void history.obeyed.push({ ...command, atMs: loop.nowMs() }) }
+    const ambush = (node: string): void => {
+      const strike = world.ambushes.get(node)
+      world.ambushes.delete(node)
+      strike?.()
+    }
+    const probes: Probes = {
+      async obeying(command) {
+        history.obeyed.push({ ...command, atMs: loop.nowMs() })
+        if (ENLIVENS.has(command.method)) ambush(command.host)
+      },
+      appending(entry, conductor) {
+        if (entry.actor.kind === 'operation') ambush(conductor)
+      },
+    }
     const world = createWorld(loop, random.fork(), { ...size, probes }, log)
     const history = startClients(loop, world, { clients, mix, random: random.fork(), untilMs: FAULTS_UNTIL_MS })
     const faults = startFaults(loop, world, strikes)

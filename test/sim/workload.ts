@@ -89,6 +89,15 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
     const { env } = createProcess(`client-${number}`, loop, own, world.log)
     const { pause, insist } = createPatience(env, own, history)
 
+    /** Insists on a request that must be done once when it is accepted, and never when it is refused. */
+    async function ask<T>(what: string, requestId: string, request: () => Promise<T>): Promise<T | BatonError> {
+      const asked = { refused: false }
+      history.asked.set(requestId, asked)
+      const answer = await insist(what, request)
+      asked.refused = answer instanceof BatonError
+      return answer
+    }
+
     /** Wants a live migration over, or wants it not at all; either may come too early or too late. */
     async function meddle(operation: string): Promise<void> {
       await pause(own.int(10, 3000))
@@ -129,7 +138,7 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
         const action = own.pick(own.chance(0.7) ? likely : mix.actions)
         const details = await detailsOf(id, action)
         const request = { id, action, mode: own.chance(0.5) ? ('hard' as const) : ('soft' as const), ...details, requestId }
-        const acted = await insist(action, () => world.api().actOnInstance(request))
+        const acted = await ask(action, requestId, () => world.api().actOnInstance(request))
         if (acted instanceof BatonError) continue
         likely = THEN[action] ?? mix.actions
         history.acted.set(requestId, { instance: id, operation: acted.operation })
@@ -139,7 +148,7 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
         await pause(own.int(0, 1500))
         const requestId = `req-${env.uuid()}`
         const force = own.chance(0.5)
-        const gone = await insist('delete', () => world.api().deleteInstance({ id, force, requestId }))
+        const gone = await ask('delete', requestId, () => world.api().deleteInstance({ id, force, requestId }))
         if (gone instanceof BatonError) return
         history.deleted.set(id, loop.nowMs())
         if (!force && own.chance(0.4)) await regret(id)
@@ -150,10 +159,9 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
     async function regret(id: string): Promise<void> {
       await pause(own.int(10, 2500))
       const requestId = `req-${env.uuid()}`
-      // From here on either may be: a copy of the request that went to another conductor may be carried out after this one was refused.
-      history.deleted.delete(id)
-      const back = await insist('restore', () => world.api().actOnInstance({ id, action: 'restore', requestId }))
+      const back = await ask('restore', requestId, () => world.api().actOnInstance({ id, action: 'restore', requestId }))
       if (back instanceof BatonError) return
+      history.deleted.delete(id)
       history.acted.set(requestId, { instance: id, operation: back.operation })
     }
 

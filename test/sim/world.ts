@@ -71,6 +71,8 @@ export interface World {
   readonly trespasses: readonly string[]
   /** Answers to calls that came after their deadline. */
   readonly lateAnswers: readonly string[]
+  /** Answers of conductors that were over. */
+  readonly oldAnswers: readonly string[]
   /** What tells the versions of each instance apart, in the order in which they were committed; see `printOf`. */
   readonly versions: ReadonlyMap<string, readonly string[]>
   kill(node: string): void
@@ -82,6 +84,8 @@ export interface World {
   crashGuest(node: string, instance?: string): void
   /** Machines without power. */
   readonly dark: ReadonlySet<string>
+  /** What strikes a host when its agent begins to bring a guest to life, or a conductor when it writes the next event of an operation. */
+  readonly ambushes: Map<string, () => void>
   start(node: string): void
   freeze(node: string): void
   thaw(node: string): void
@@ -115,7 +119,12 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const { settings = SIM_SETTINGS, probes = {}, pace = 1, flaky = 1, failure = failures(flaky) } = size
   const network = newNetworkFaults()
   const databaseFaults = newDatabaseFaults()
-  const lateness = createLateness(loop.nowMs)
+  const isOver = (name: string): boolean => {
+    const life = conductors.find(c => c.name === name)?.running?.incarnation
+    const state = life === undefined ? 'alive' : database.tables.conductors.get(life)?.state
+    return state !== 'alive' && state !== 'draining'
+  }
+  const lateness = createLateness(loop.nowMs, isOver)
   const carry = courier(network, random.fork())
   const links = createMemoryNetwork({
     schedule: (delayMs, fn) => loop.schedule(delayMs, fn),
@@ -211,7 +220,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
           const journal = line.journal(incarnation)
           return {
             append(entry) {
-              probes.appending?.(entry)
+              probes.appending?.(entry, node.name)
               // A probe may have killed it: then this was never sent.
               if (!process.alive()) return new Promise(() => {})
               return process.guard(
@@ -227,6 +236,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
                 ),
               )
             },
+            confirm: () => process.guard(journal.confirm()),
             load: journal.load,
             awake: journal.awake,
             stats: () => ({ queued: journal.waiting(), oldestMs: 0, commitMs: 0 }),
@@ -353,11 +363,13 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     commits,
     trespasses,
     lateAnswers: lateness.answers,
+    oldAnswers: lateness.oldAnswers,
     versions,
     kill,
     powerOff,
     crashGuest,
     dark,
+    ambushes: new Map(),
     start,
     log,
     freeze(name) {

@@ -47,7 +47,7 @@ export function counterActor(defects: { left: number }): AnyActor {
     methods: {
       add: { check: args => (typeof (args as { n?: unknown } | null)?.n === 'number' ? null : 'n must be a number'), from: ['gateway'] },
       want: {},
-      get: {},
+      get: { reads: true },
       refuse: {},
       boom: {},
       badReply: {},
@@ -158,7 +158,12 @@ export async function hosted(
     trace.push(`append ${entry.actor.kind}/${entry.actor.id} ${entry.events.map(e => e.seq).join(' ')}`)
   }
 
-  const journal: Journal = { append, load: actors => inner.load(actors), awake: shards => inner.awake(shards) }
+  const confirm = async (): Promise<void> => {
+    await inner.confirm()
+    trace.push('confirm')
+  }
+
+  const journal: Journal = { append, confirm, load: actors => inner.load(actors), awake: shards => inner.awake(shards) }
   const definitions = [counterActor(defects), ...(more.definitions ?? [])]
   const options: ActorHostOptions = {
     env: bench.env,

@@ -218,6 +218,17 @@ test('a full journal passes its Overloaded on; the state is as before and the ne
     actors.stop()
   }))
 
+test('who was declared dead refuses nothing any more: what it knows may be old', () =>
+  simulated(async bench => {
+    const database = newDatabase(bench)
+    const actors = await hosted(bench, { database })
+    assert.is(await bench.code(actors.send('a', 'refuse')), 'Conflict')
+    await hosted(bench, { database, adopt: false })
+    assert.is(await bench.code(actors.send('a', 'refuse')), 'Fenced')
+    assert.ok(actors.trace.includes('fenced'))
+    actors.stop()
+  }))
+
 test('an append that is fenced is reported, and nobody is told that it was done', () =>
   simulated(async bench => {
     const database = newDatabase(bench)

@@ -52,12 +52,13 @@ test('actors do not wait for each other', () =>
     actors.stop()
   }))
 
-test('a refusal is answered, and nothing is written; a question writes nothing either', () =>
+test('a refusal is answered when the database has confirmed its actor, and nothing is written; a question is answered at once', () =>
   simulated(async bench => {
     const actors = await hosted(bench)
     assert.is(await bench.code(actors.send('a', 'refuse')), 'Conflict')
+    assert.equal(actors.trace, ['confirm'])
     assert.equal(await bench.value(actors.send('a', 'get')), { sum: 0, wanted: [], heard: [], done: false })
-    assert.equal(actors.trace, [])
+    assert.equal(actors.trace, ['confirm'])
     assert.is(actors.database.tables.actors.size, 0)
     actors.stop()
   }))

@@ -22,6 +22,44 @@ test('a soft delete whose answer was lost is answered again, also when a delete 
   assert.equal(instance.send('delete', soft), first)
 })
 
+test('what was refused stays refused: a copy of the request that comes when it could be done is told the same', () => {
+  const instance = instanceIn('active')
+  const stop = { action: 'stop', requestId: 'req-1' }
+  instance.send('act', { action: 'pause', requestId: 'req-0' })
+  const { fault } = instance.send('act', stop)
+  assert.is(fault?.code, 'Conflict')
+  assert.equal(instance.send('decline', { requestId: 'req-1', fault }), { ok: { accepted: null } })
+  const updatedAt = instance.body()?.updatedAt
+  instance.end('undone')
+  assert.equal(instance.send('act', stop), { fault })
+  assert.equal(instance.send('delete', { requestId: 'req-1' }), { fault }, 'the request is known, whatever it asks for')
+  assert.is(instance.body()?.operation, null)
+  assert.is(instance.body()?.updatedAt, (updatedAt ?? 0) + 1000, 'a refusal changes nothing that anybody sees')
+  assert.equal(Object.keys(instance.send('act', { ...stop, requestId: 'req-2' })), ['ok'])
+})
+
+test('a request of which another copy was accepted cannot be refused any more, however much was done since', () => {
+  const instance = instanceIn('active')
+  const accepted = instance.send('act', { action: 'stop', requestId: 'req-1' }).ok
+  instance.end('done')
+  for (const action of ['start', 'reboot', 'pause', 'unpause']) {
+    instance.send('act', { action, mode: 'soft', requestId: `req-${action}` })
+    instance.end('done')
+  }
+  const fault = { code: 'Conflict', message: 'it is paused' }
+  assert.equal(instance.send('decline', { requestId: 'req-1', fault }), { ok: { accepted } })
+  assert.equal(instance.send('act', { action: 'stop', requestId: 'req-1' }), { ok: accepted }, 'and it is not done twice')
+  assert.is(instance.body()?.operation, null)
+})
+
+test('answers are remembered as long as copies may come, and no longer', () => {
+  const instance = instanceIn('active')
+  const fault = { code: 'Conflict', message: 'no' }
+  for (let i = 0; i < 100; i++) instance.send('decline', { requestId: `req-${i}`, fault })
+  assert.is(instance.state().answers?.length, 16)
+  assert.equal(instance.send('act', { action: 'stop', requestId: 'req-99' }), { fault })
+})
+
 test('a soft delete is reclaimed by the instance itself, at its time, and not when it was restored', () => {
   const instance = instanceIn('active')
   instance.send('delete', { requestId: 'req-1', reclaimMs: 60_000 })

@@ -110,6 +110,15 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
     assert.equal((await load(journal, 'x')).events, [event(4)])
   })
 
+  test('a conductor asks whether it is a member, alone and beside what it writes, until it is not', async (subject, me, journal) => {
+    await journal.confirm()
+    await Promise.all([journal.confirm(), journal.append(append('x', [event(1)])), journal.confirm()])
+    const { incarnation: other } = await subject.membership.join(node('b'))
+    await subject.membership.declareDead(other, me, false)
+    await rejectsWith('Fenced', journal.confirm())
+    await rejectsWith('Fenced', journal.confirm())
+  })
+
   test('after its conductor is declared dead nothing is written, whatever it believes', async (subject, me, journal) => {
     await journal.append(append('x', [event(1)], { row: instanceRow('x') }))
     const other = await subject.membership.join(node('b'))

@@ -180,13 +180,13 @@ test('soft delete and shelving keep what they count; an instance of before there
 test('taken back: what was made for that very reservation is deleted, what a later request asked for stays', () => {
   const made = newInstance()
   made.tell('create', { ...CREATE, quota: 2 })
-  assert.equal(made.tell('abandon', { quota: 2, requestId: 'q1x' }), { operation: 'i1.2' })
+  assert.equal(made.tell('abandon', { quota: 2, requestId: CREATE.requestId }), { operation: 'i1.2' })
   const later = newInstance()
   later.tell('create', { ...CREATE, quota: 2 })
   later.tell('create', { ...CREATE, quota: 3 })
-  assert.is(later.tell('abandon', { quota: 2, requestId: 'q1x' }), undefined)
+  assert.is(later.tell('abandon', { quota: 2, requestId: CREATE.requestId }), undefined)
   const never = newInstance()
-  never.tell('abandon', { quota: 2, requestId: 'q1x' })
+  never.tell('abandon', { quota: 2, requestId: CREATE.requestId })
   assert.is(never.refused('create', { ...CREATE, quota: 2 }).code, 'StaleCommand')
 })
 

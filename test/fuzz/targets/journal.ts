@@ -127,6 +127,7 @@ async function serve(input: Json): Promise<void> {
   const poisoned: string[] = []
   const journal: Journal = {
     append: async entry => void encodeAppend(entry),
+    confirm: async () => {},
     load: async actors => actors.map(actor => (actor.kind === kind && actor.id === ID ? damaged : { actor, snapshot: null, events: [] })),
     awake: async () => [address(kind, ID)],
   }

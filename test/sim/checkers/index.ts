@@ -1,7 +1,9 @@
 /** All checkers; a new one is a file beside this and a line here. */
 import { allocations } from './allocations.ts'
+import { answersHold } from './answers-hold.ts'
 import { available } from './available.ts'
 import { bounded } from './bounded.ts'
+import { byItsOwner } from './by-its-owner.ts'
 import type { Checker } from './checker.ts'
 import { claims } from './claims.ts'
 import { deadlines } from './deadlines.ts'
@@ -22,5 +24,5 @@ import { register } from './register.ts'
 
 export const CHECKERS: readonly Checker[] = [
   ...[onePlace, oneWriter, durable, operationsEnd, endsKnown, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
-  ...[deadlines, inTime, reads, register],
+  ...[answersHold, byItsOwner, deadlines, inTime, reads, register],
 ]

@@ -48,6 +48,7 @@ export function startFaults(loop: Loop, world: World, strikes: readonly Strike[]
     heal() {
       healed = true
       world.log('faults end')
+      world.ambushes.clear()
       world.network.heal()
       world.databaseFaults.heal()
       world.database.setDown(false)

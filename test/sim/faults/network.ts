@@ -1,4 +1,5 @@
 /** What happens to messages and to the ways between nodes. */
+import { shardOf } from '../../../actors/kernel/address.ts'
 import type { NetworkFaults } from '../network.ts'
 import type { World } from '../world.ts'
 import { type Family, type Fault, nodesOf } from './fault.ts'
@@ -30,6 +31,12 @@ function block(network: NetworkFaults, ways: readonly string[]): () => void {
   }
 }
 
+/** The conductor that listens to this host, by what the database says. */
+function ownerOf({ conductors, database }: World, host: string): string | undefined {
+  const owner = database.tables.owners[shardOf(host)]
+  return conductors.find(({ running }) => running?.incarnation === owner)?.name
+}
+
 export const NETWORK_FAULTS: Family = {
   cutOff: cutOne(nodesOf, [200, 8000]),
   /** Long enough to be taken for down, with guests that go on running. */
@@ -57,9 +64,11 @@ export const NETWORK_FAULTS: Family = {
     const ways = [...here].flatMap(a => there.flatMap(({ name: b }) => [`${a}>${b}`, `${b}>${a}`]))
     later(random.int(500, 10_000), block(world.network, ways))
   },
-  /** A rack by itself: one conductor and one host hear each other and nobody else, and do not reach the database. */
+  /** A rack by itself: one conductor, mostly the host's own, and one host hear each other and nobody else, and do not reach the database. */
   island(world, random, later) {
-    const [conductor, compute] = [random.pick(world.conductors).name, random.pick(world.computes).name]
+    const compute = random.pick(world.computes).name
+    const owner = random.chance(0.8) ? ownerOf(world, compute) : undefined
+    const conductor = owner ?? random.pick(world.conductors).name
     world.log(`FAULT ${conductor} and ${compute} are on an island`)
     const there = nodesOf(world).filter(({ name }) => name !== conductor && name !== compute)
     const ways = [conductor, compute].flatMap(a => there.flatMap(({ name: b }) => [`${a}>${b}`, `${b}>${a}`]))

@@ -23,6 +23,22 @@ const freezeOne =
     })
   }
 
+/** Not at any moment, but as soon as it does something for an operation. */
+const freezeAtWork =
+  (pick: (world: World) => readonly { name: string }[], forMs: readonly [number, number]): Fault =>
+  (world, random, later) => {
+    const { name } = random.pick(pick(world))
+    const sleepMs = random.int(...forMs)
+    world.ambushes.set(name, () => {
+      world.log(`FAULT freeze ${name} at work`)
+      world.freeze(name)
+      later(sleepMs, () => {
+        world.log(`thaw ${name}`)
+        world.thaw(name)
+      })
+    })
+  }
+
 export const NODE_FAULTS: Family = {
   killConductor: killOne(w => w.conductors),
   /** An agent restarts beside its guests, which go on. */
@@ -69,6 +85,10 @@ export const NODE_FAULTS: Family = {
   freeze: freezeOne(w => [...w.conductors, ...w.computes], [200, 12_000]),
   /** The agent stands still for longer than its lease; its guests go on until the watchdog ends them. */
   freezeHost: freezeOne(w => w.computes, [6_000, 16_000]),
+  /** The agent falls asleep in the middle of a command, for longer than its lease, and wakes up in it. */
+  freezeInCommand: freezeAtWork(w => w.computes, [8000, 16_000]),
+  /** A conductor falls asleep while a step is being written, is declared dead, and wakes up with the step in its hand. */
+  freezeInCommit: freezeAtWork(w => w.conductors, [2000, 12_000]),
   slowNode(world, random, later) {
     const { name } = random.pick(nodesOf(world))
     const lagMs = random.pick([20, 100, 400])

@@ -126,7 +126,7 @@ class Cell {
         ...SIZE,
         settings: SETTINGS,
         probes: {
-          appending: entry => this.#tracker?.probes.appending?.(entry),
+          appending: (entry, conductor) => this.#tracker?.probes.appending?.(entry, conductor),
           appended: actor => {
             this.#note(judgeAlways(this.#world))
             this.#tracker?.probes.appended?.(actor)

@@ -11,6 +11,8 @@ import type { Planted } from './planted.ts'
 import { quotaNotChecked } from './quota-not-checked.ts'
 import { quotaNotReleased } from './quota-not-released.ts'
 import { reconcilerTooEarly } from './reconciler-too-early.ts'
+import { refusalForgotten } from './refusal-forgotten.ts'
+import { refusedUnconfirmed } from './refused-unconfirmed.ts'
 import { releaseWithoutRank } from './release-without-rank.ts'
 import { resendWithoutDedupe } from './resend-without-dedupe.ts'
 import { shardsStolen } from './shards-stolen.ts'
@@ -52,4 +54,6 @@ export const PLANTED_BUGS: readonly Planted[] = [
   staleReads,
   endedNotTold,
   endSeenEarly,
+  refusalForgotten,
+  refusedUnconfirmed,
 ]

@@ -6,4 +6,12 @@ export const releaseWithoutRank: Planted = {
   file: 'actors/host/host.ts',
   find: 'const applies = held ? order >= (held.order ?? 0) :',
   replace: 'const applies = held ? true :',
+  // A build leaves out a host that has refused or failed, so it does not claim the same room again after it has released it.
+  also: [
+    {
+      file: 'actors/operation/catalogue/build.ts',
+      find: 'avoid: refusedBy(c),',
+      replace: 'avoid: [],',
+    },
+  ],
 }

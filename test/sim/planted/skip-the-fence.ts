@@ -4,6 +4,6 @@ export const skipTheFence: Planted = {
   name: 'skip-the-fence',
   what: 'A conductor that was declared dead goes on writing.',
   file: 'persistence/memory.ts',
-  find: "if (state !== 'alive' && state !== 'draining') return fencedError(incarnation)",
-  replace: 'if (state === undefined) return fencedError(incarnation)',
+  find: "return state === 'alive' || state === 'draining' ? null : fencedError(incarnation)",
+  replace: 'return state !== undefined ? null : fencedError(incarnation)',
 }

@@ -6,4 +6,12 @@ export const staleCommandAccepted: Planted = {
   file: 'actors/hypervisor/drivers/rules.ts',
   find: 'if (order < newest) throw',
   replace: 'if (order < newest - 1e12) throw',
+  // The agent remembers the newest rank too, as long as it lives.
+  also: [
+    {
+      file: 'actors/hypervisor/hypervisor.ts',
+      find: 'if (known && command.order < known.order) {',
+      replace: 'if (known && command.order < known.order - 1e12) {',
+    },
+  ],
 }
