@@ -58,12 +58,19 @@ async function runAll(parts: readonly Part[], asked: Asked): Promise<Tally> {
 }
 
 const { values } = parseArgs({
-  options: { selection: { type: 'boolean' }, kill: { type: 'boolean' }, part: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    selection: { type: 'boolean' },
+    kill: { type: 'boolean' },
+    part: { type: 'string' },
+    only: { type: 'string' },
+    concurrency: { type: 'string' },
+  },
 })
 const asked: Asked = {
   selection: values.selection === true,
   kill: values.kill === true,
   only: values.only === undefined ? null : new RegExp(values.only),
+  concurrency: values.concurrency === undefined ? null : Number(values.concurrency),
 }
 const chosen = PARTS.filter(part => values.part === undefined || part.name.startsWith(values.part))
 const tally = await runAll(chosen, asked)

@@ -38,6 +38,7 @@ export const CHANGES = {
   'image.meta-limit-gone': { since: 39, what: 'no limit of metadata of images' },
   'usage.paging': { since: 40, what: 'tenant usage comes in pages' },
   'aggregate.uuid': { since: 41, what: 'aggregates show their UUID' },
+  'hosts.gone': { since: 43, what: '/os-hosts is gone: hypervisors and services say it' },
   'addresses.gone': { since: 44, what: 'the actions on fixed and floating addresses are gone' },
   'image.id-in-body': { since: 45, what: 'createImage and createBackup answer with image_id in the body instead of a Location header' },
   'server.flavor-embedded': { since: 47, what: 'servers show their flavor as it was, without link or id' },

@@ -27,6 +27,7 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
   'os-flavor-access': 'FlavorAccess',
   'os-flavor-extra-specs': 'FlavorExtraSpecs',
   'os-flavor-manage': 'FlavorManage',
+  'os-hosts': 'Hosts',
   'os-hypervisors': 'Hypervisors',
   'os-instance-actions': 'InstanceActions',
   'os-instance_usage_audit_log': 'OSInstanceUsageAuditLog',

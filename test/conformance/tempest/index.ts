@@ -18,7 +18,7 @@ import { asFile, settingsOf } from './settings.ts'
 
 const RESULTS = fileURLToPath(new URL('results.py', import.meta.url))
 /** Most of the time tests wait for each other's polling, so more run at once than there are CPUs. */
-const AT_ONCE = '4'
+const AT_ONCE = 4
 
 interface Suite {
   readonly name: string
@@ -79,8 +79,8 @@ async function listed(folder: string, pattern: RegExp): Promise<string[]> {
   return ids.sort()
 }
 
-async function runTempest(folder: string, pattern: RegExp): Promise<Told[]> {
-  const args = ['run', '--config-file', 'etc/tempest.conf', '--regex', pattern.source, '--concurrency', AT_ONCE, '--subunit']
+async function runTempest(folder: string, pattern: RegExp, atOnce: number): Promise<Told[]> {
+  const args = ['run', '--config-file', 'etc/tempest.conf', '--regex', pattern.source, '--concurrency', String(atOnce), '--subunit']
   const run = spawn('/usr/bin/tempest', args, { cwd: folder, env: environment(folder), stdio: ['ignore', 'pipe', 'ignore'] })
   const reader = spawn('/usr/bin/python3', [RESULTS], { stdio: [run.stdout, 'pipe', 'inherit'] })
   const told: Told[] = []
@@ -104,7 +104,7 @@ async function runSuite(suite: Suite, subject: Subject, asked: Asked, say: (line
     const own = new RegExp(suite.pattern)
     const ids = (await listed(folder, pattern)).filter(id => own.test(id))
     if (ids.length === 0) return { passed: 0, failed: 0, skipped: 0 }
-    const told = await runTempest(folder, asked.only ? new RegExp(`${suite.pattern}.*${asked.only.source}`) : pattern)
+    const told = await runTempest(folder, asked.only ? new RegExp(`${suite.pattern}.*${asked.only.source}`) : pattern, asked.concurrency ?? AT_ONCE)
     return await judge(suite, outcomesOf(ids, told), say)
   } finally {
     if (process.env.BATON_KEEP === undefined) await rm(folder, { recursive: true, force: true })
