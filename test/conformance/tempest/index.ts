@@ -45,17 +45,31 @@ async function idsOf({ cluster, token }: Subject, path: string, many: string): P
   return answer.body[many]
 }
 
+/** Two images that everybody may use; the second is uploaded when the cluster has only one. */
+async function twoImages(subject: Subject): Promise<[string, string]> {
+  const [first, second] = await idsOf(subject, '/image/v2/images?visibility=public', 'images')
+  return [first?.id ?? '', second?.id ?? (await uploaded(subject))]
+}
+
+async function uploaded({ cluster, token }: Subject): Promise<string> {
+  const as = { 'x-auth-token': token }
+  const images = `${cluster.endpoint}/image/v2/images`
+  const image = { name: 'tempest-second', visibility: 'public', container_format: 'bare', disk_format: 'raw' }
+  const made = await ask(images, 'POST', image, as)
+  const filled = await ask(`${images}/${made.body?.id}/file`, 'PUT', '#!/bin/sh\n', { ...as, 'content-type': 'application/octet-stream' })
+  if (filled.status !== 204) throw new Error(`no second image: ${made.text} ${filled.text}`)
+  return made.body.id
+}
+
 /** A workspace of Tempest in a folder of its own. */
 async function prepare(subject: Subject, folder: string): Promise<void> {
-  // What everybody may use: snapshots of other parts are of their projects.
-  const images = await idsOf(subject, '/image/v2/images?visibility=public', 'images').then(all => all.filter(i => i.visibility === 'public'))
+  const images = await twoImages(subject)
   const flavors = await idsOf(subject, '/compute/v2.1/flavors', 'flavors')
   const hosts = await idsOf(subject, '/compute/v2.1/os-hypervisors', 'hypervisors')
   const version = await ask(`${subject.cluster.endpoint}/compute/v2.1`)
-  const image = images[0]?.id ?? ''
   const settings = settingsOf({
     login: subject.login,
-    images: [image, images[1]?.id ?? image],
+    images,
     flavors: [flavors.find(f => f.name === 'tiny')?.id ?? '', flavors.find(f => f.name === 'small')?.id ?? ''],
     hosts: hosts.length,
     maxMicroversion: version.body.version.version,

@@ -98,7 +98,8 @@ export function settingsOf({ login, images, flavors, hosts, maxMicroversion, fol
       // What Nova itself has taken away.
       nova_cert: false,
       personality: false,
-      xenapi_apis: false,
+      // Tempest's name for metadata of servers that can be written, among other things; os-agents and the like are gone from Nova.
+      xenapi_apis: true,
       // Volumes of a volume service.
       attach_encrypted_volume: false,
       swap_volume: false,
