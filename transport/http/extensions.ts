@@ -20,6 +20,7 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
   'os-availability-zone': 'AvailabilityZone',
   'os-config-drive': 'ConfigDrive',
   'os-console-output': 'ConsoleOutput',
+  'os-consoles': 'Consoles',
   'os-create-backup': 'CreateBackup',
   'os-deferred-delete': 'DeferredDelete',
   'os-evacuate': 'Evacuate',

@@ -93,12 +93,17 @@ async function listed(folder: string, pattern: RegExp): Promise<string[]> {
   return ids.sort()
 }
 
-async function runTempest(folder: string, pattern: RegExp, atOnce: number): Promise<Told[]> {
+/** Failures are said as they come: a whole run takes many minutes. */
+async function runTempest(folder: string, pattern: RegExp, atOnce: number, say: (line: string) => void): Promise<Told[]> {
   const args = ['run', '--config-file', 'etc/tempest.conf', '--regex', pattern.source, '--concurrency', String(atOnce), '--subunit']
   const run = spawn('/usr/bin/tempest', args, { cwd: folder, env: environment(folder), stdio: ['ignore', 'pipe', 'ignore'] })
   const reader = spawn('/usr/bin/python3', [RESULTS], { stdio: [run.stdout, 'pipe', 'inherit'] })
   const told: Told[] = []
-  for await (const line of createInterface({ input: reader.stdout })) told.push(JSON.parse(line))
+  for await (const line of createInterface({ input: reader.stdout })) {
+    const one: Told = JSON.parse(line)
+    told.push(one)
+    if (one.status === 'fail') say(`FAIL ${one.id.replace(/\[.*$/, '')}\n       ${lastLines(one.reason)}`)
+  }
   return told
 }
 
@@ -118,7 +123,12 @@ async function runSuite(suite: Suite, subject: Subject, asked: Asked, say: (line
     const own = new RegExp(suite.pattern)
     const ids = (await listed(folder, pattern)).filter(id => own.test(id))
     if (ids.length === 0) return { passed: 0, failed: 0, skipped: 0 }
-    const told = await runTempest(folder, asked.only ? new RegExp(`${suite.pattern}.*${asked.only.source}`) : pattern, asked.concurrency ?? AT_ONCE)
+    const told = await runTempest(
+      folder,
+      asked.only ? new RegExp(`${suite.pattern}.*${asked.only.source}`) : pattern,
+      asked.concurrency ?? AT_ONCE,
+      say,
+    )
     return await judge(suite, outcomesOf(ids, told), say)
   } finally {
     if (process.env.BATON_KEEP === undefined) await rm(folder, { recursive: true, force: true })
@@ -132,7 +142,6 @@ async function judge({ name }: Suite, outcomes: readonly Outcome[], say: (line: 
   if (process.env.BATON_GOLDEN === 'write') await writeFile(listFile(name), writeExpected(expected, outcomes))
   const count = (status: Outcome['status']): number => outcomes.filter(outcome => outcome.status === status).length
   say(`Tempest says: ${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`)
-  for (const { id, status, reason } of outcomes) if (status === 'failed') say(`FAIL ${id}\n       ${lastLines(reason)}`)
   const surprises = compare(expected, outcomes)
   for (const surprise of surprises) say(`not as written down: ${surprise}`)
   // A failure that is written down with its reason is no news; it counts as skipped.
