@@ -42,6 +42,8 @@ export interface FakeApi {
   readonly calls: { readonly method: Method; readonly args: unknown }[]
   /** The next calls of `method` reject with `error`, until `heal`. */
   fail(method: Method, error: unknown): void
+  /** The next calls of `method` resolve with `value`, until `heal`. */
+  pretend(method: Method, value: unknown): void
   /** The next calls of `method` never settle, until `heal`. */
   hang(method: Method): void
   heal(method: Method): void
@@ -327,7 +329,7 @@ export function createFakeApi(): FakeApi {
   }
 
   const calls: { method: Method; args: unknown }[] = []
-  const broken = new Map<Method, () => Promise<never>>()
+  const broken = new Map<Method, () => Promise<unknown>>()
   /** Every method, remembering its calls and going wrong when told to. */
   const recorded = (api: ClusterApi): ClusterApi =>
     new Proxy(api, {
@@ -345,6 +347,7 @@ export function createFakeApi(): FakeApi {
     calls,
     images,
     fail: (method, error) => broken.set(method, () => Promise.reject(error)),
+    pretend: (method, value) => broken.set(method, () => Promise.resolve(value)),
     hang: method => broken.set(method, () => new Promise<never>(() => {})),
     heal: method => broken.delete(method),
     finish(instanceId, fault = null) {
