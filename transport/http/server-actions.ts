@@ -203,7 +203,8 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
     const changed = await changeWith(api, id, body, request.id)
     if ('rescue' in body) return {}
     if (!body.rebuild) return reply.code('confirmResize' in body ? 204 : 202).send()
-    const instance = changed ?? (await api.getInstance({ id }))
+    // The image is the one asked for, from the answer on.
+    const instance = { ...(changed ?? (await api.getInstance({ id }))), ...(details.image === undefined ? {} : { image: details.image }) }
     return reply.code(202).send({ server: serverRebuilt(instance, await sightOf(context, request)) })
   })
 }

@@ -1,6 +1,6 @@
 /**
- * Tempest from Debian, its own tests unmodified, by its own runner. What passes is written down in `tempest/*.txt`, what is skipped
- * or fails with its reason in `tempest/*.reasons.txt`; the run fails where either is not true any more.
+ * Tempest from Debian, its own tests unmodified, by its own runner. What passes, is skipped or fails is written down in
+ * `tempest/*.txt`, the latter two with their reasons; the run fails where that is not true any more.
  */
 import { execFile, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -34,7 +34,11 @@ const SUITES: readonly Suite[] = [
     pattern: '^tempest\\.api\\.compute\\.',
     selection: '^tempest\\.api\\.compute\\.(flavors|keypairs|limits|servers\\.test_create_server)',
   },
-  { name: 'identity', pattern: '^tempest\\.api\\.identity\\..*v3\\.', selection: '^tempest\\.api\\.identity\\.v3\\.test_(tokens|catalog|projects|application_credentials)' },
+  {
+    name: 'identity',
+    pattern: '^tempest\\.api\\.identity\\..*v3\\.',
+    selection: '^tempest\\.api\\.identity\\.v3\\.test_(tokens|catalog|projects|application_credentials)',
+  },
   { name: 'image', pattern: '^tempest\\.api\\.image\\.v2\\.', selection: '^tempest\\.api\\.image\\.v2\\.test_images_(tags|member)' },
 ]
 
