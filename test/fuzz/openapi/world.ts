@@ -121,7 +121,9 @@ export async function createWorld(): Promise<World> {
 
   function wrongWith({ method, url }: ApiRequest, status: number, text: string, requestId: unknown): string | null {
     // 501 is a true word about a driver, and nothing that broke.
-    if (status >= 500 && status !== 501) return `answered ${status}: ${text.slice(0, 300)} ${lines.map(line => JSON.stringify(line.fields, errorText)).join(' ')}`
+    if (status >= 500 && status !== 501) {
+      return `answered ${status}: ${text.slice(0, 300)} ${lines.map(line => JSON.stringify(line.fields, errorText)).join(' ')}`
+    }
     if (LEAK.test(text)) return `shows the inside: ${text.slice(0, 300)}`
     if (typeof requestId !== 'string') return 'has no request id'
     if (status < 400 || method === 'HEAD') return null
