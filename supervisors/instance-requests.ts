@@ -128,6 +128,19 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     return { ...asked, properties, driver }
   }
 
+  /**
+   * The image of a snapshot is there when the request is answered: its client asks for it at once. This is what the operation's first step says,
+   * and it is nothing where that step was faster, or is over.
+   */
+  async function announce(instance: string, operation: string, snapshot: NonNullable<Change['snapshot']>): Promise<void> {
+    const { image, name, properties, driver, backupType = null, rotation } = snapshot
+    if (rotation === 0) return
+    const { project, host } = await get<InstanceBody>('instance', instance, 'instance')
+    const definition = { name, properties, driver, backupType, project, instance, operation, host: host ?? '' }
+    // Whatever is wrong here, the operation is told of as well, and it is the one that acts on it.
+    await call('image', image, 'create', definition).catch(() => undefined)
+  }
+
   /** The larger size counts before the resize begins, so that neither its confirm nor its revert can be over the quota. */
   async function reserve(id: string, change: Awaited<ReturnType<typeof changeOf>>) {
     if (!change?.flavor) return null
@@ -179,15 +192,17 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     }
     const devices = { ...(disk ? { disk } : {}), ...(args.interface ? { interface: args.interface } : {}) }
     const taken = await reserve(id, change)
+    let begun: Accepted
     try {
       const quota = taken ? { quota: taken.number } : {}
-      const begun = (await call('instance', id, 'act', { ...asked, ...devices, ...(followUp ? { followUp } : {}), ...quota })) as Accepted
+      begun = (await call('instance', id, 'act', { ...asked, ...devices, ...(followUp ? { followUp } : {}), ...quota })) as Accepted
       taken?.confirm()
-      return begun
     } catch (error) {
       taken?.doubt()
       throw askedAgain(error)
     }
+    if (change?.snapshot) await announce(id, begun.operation, change.snapshot)
+    return begun
   }
 
   return {

@@ -70,6 +70,8 @@ function fits(resource: Resource, where: Where): boolean {
   return Object.entries(where).every(([name, wanted]) => {
     if (name === 'name') return resource.name === wanted
     if (name === 'domain_id') return resource.domain === wanted
+    // A project without another is right below its domain.
+    if (name === 'parent_id') return (resource.attributes.parent_id ?? resource.domain) === wanted
     return (name === 'enabled' ? resource.enabled : resource.attributes[name]) === wanted
   })
 }

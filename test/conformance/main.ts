@@ -4,7 +4,10 @@
  *     npm run conformance                          all of it
  *     npm run conformance -- --selection           what CI runs: without what takes long
  *     npm run conformance -- --kill                a conductor gets kill -9 every 5 s meanwhile
- *     npm run conformance -- --part tempest/compute --only 'keypairs'
+ *     npm run conformance -- --part tempest/compute --only 'keypairs' --concurrency 2
+ *
+ * There is no client in JavaScript among them: pkgcloud, openstack-wrapper and openstack-client, looked at in npm, rest on `request` or
+ * `request-promise`, which have been deprecated since 2020.
  *
  * The last line is `N passed, N failed, N skipped`; the exit code is 1 when anything failed.
  */
@@ -58,12 +61,19 @@ async function runAll(parts: readonly Part[], asked: Asked): Promise<Tally> {
 }
 
 const { values } = parseArgs({
-  options: { selection: { type: 'boolean' }, kill: { type: 'boolean' }, part: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    selection: { type: 'boolean' },
+    kill: { type: 'boolean' },
+    part: { type: 'string' },
+    only: { type: 'string' },
+    concurrency: { type: 'string' },
+  },
 })
 const asked: Asked = {
   selection: values.selection === true,
   kill: values.kill === true,
   only: values.only === undefined ? null : new RegExp(values.only),
+  concurrency: values.concurrency === undefined ? null : Number(values.concurrency),
 }
 const chosen = PARTS.filter(part => values.part === undefined || part.name.startsWith(values.part))
 const tally = await runAll(chosen, asked)

@@ -21,6 +21,8 @@ export interface Asked {
   readonly kill: boolean
   /** Only tests whose name matches. */
   readonly only: RegExp | null
+  /** How many tests run at once, where the part does not know better. */
+  readonly concurrency: number | null
 }
 
 export interface Part {

@@ -5,6 +5,7 @@ import { createFace, SERVERS, type TestFace } from '../support/http.ts'
 
 const HOSTS = '/baton/v1/hosts'
 const SERVICES = '/compute/v2.1/os-services'
+const NOVA_HOSTS = '/compute/v2.1/os-hosts'
 const at = (minor: number) => ({ 'openstack-api-version': `compute 2.${minor}` })
 const LIVE = { host: null, block_migration: 'auto' }
 const FIGURES = {
@@ -151,6 +152,45 @@ test('os-services: enable, disable with a reason, forced down is fenced, and a s
   assert.is((await ask('DELETE', `${SERVICES}/${c2}`)).status, 404)
   for (const id of [conductor, 'x']) assert.is((await ask('DELETE', `${SERVICES}/${id}`)).status, 404, id)
   assert.ok(fake.calls.some(({ method }) => method === 'deleteHost'))
+})
+
+test('os-hosts: services by zone, room by project, enabled and put into maintenance, until 2.43', async () => {
+  const { ask, fake } = createFace()
+  const hosts = async (query = '') => (await ask('GET', `${NOVA_HOSTS}${query}`)).body.hosts
+  const all = await hosts()
+  const c1 = all.find((row: { host_name: string }) => row.host_name === 'c1')
+  assert.equal(c1, { host_name: 'c1', service: 'compute', zone: c1.zone })
+  assert.equal((await hosts('?zone=')).length, all.length)
+  assert.ok((await hosts(`?zone=${c1.zone}&service=compute`)).every((row: { service: string }) => row.service === 'compute'))
+  assert.equal(await hosts('?zone=nowhere'), [])
+  const { host } = (await ask('GET', `${NOVA_HOSTS}/c1`)).body
+  assert.equal(
+    host.slice(0, 3).map(({ resource }: { resource: { project: string } }) => resource.project),
+    ['(total)', '(used_now)', '(used_max)'],
+  )
+  const put = (body: object, id = 'c1') => ask('PUT', `${NOVA_HOSTS}/${id}`, body)
+  assert.equal((await put({ status: 'disable', maintenance_mode: null })).body, { host: 'c1', status: 'disabled' })
+  assert.equal((await put({ status: 'Enable', maintenance_mode: 'enable' })).body, {
+    host: 'c1',
+    status: 'enabled',
+    maintenance_mode: 'on_maintenance',
+  })
+  assert.ok(fake.calls.some(({ method }) => method === 'setHostMaintenance'))
+  for (const [body, status, id] of [
+    [{}, 400, 'c1'],
+    [{ status: null, maintenance_mode: null }, 400, 'c1'],
+    [{ status: 'invalid' }, 400, 'c1'],
+    [{ status: 'enable', more: 1 }, 400, 'c1'],
+    [{ status: 'enable' }, 404, 'nobody'],
+  ] as const) {
+    assert.is((await put(body, id)).status, status, JSON.stringify(body))
+  }
+  for (const action of ['startup', 'shutdown', 'reboot']) {
+    assert.is((await ask('GET', `${NOVA_HOSTS}/c1/${action}`)).status, 501, action)
+    assert.is((await ask('GET', `${NOVA_HOSTS}/nobody/${action}`)).status, 404, action)
+  }
+  assert.is((await ask('GET', NOVA_HOSTS, undefined, at(42))).status, 200)
+  assert.is((await ask('GET', NOVA_HOSTS, undefined, at(43))).status, 404)
 })
 
 test('hosts: drain, evacuate, maintenance and undrain are passed on; bad input is refused', async () => {

@@ -179,7 +179,7 @@ test('a flavor that is not public is there for the projects it is shared with, a
   }
   const id = await face.newServer({}, as('other'))
   face.fake.finish(id)
-  assert.is((await face.ask('POST', `${SERVERS}/${id}/action`, { resize: { flavorRef: 'p' } }, as('other'))).status, 404)
+  assert.is((await face.ask('POST', `${SERVERS}/${id}/action`, { resize: { flavorRef: 'p' } }, as('other'))).status, 400)
 })
 
 test('what a body names must be of the project: images, groups, instances and disks', async () => {

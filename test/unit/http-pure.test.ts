@@ -69,12 +69,14 @@ test('status by state and task, as in Nova', () => {
 test('the last lines of a text', () => {
   const cases: [string, number | null, string][] = [
     ['a\nb\nc', 1, 'c'],
-    ['a\nb\nc\n', 1, 'c\n'],
-    ['a\nb\nc\n', 3, 'a\nb\nc\n'],
+    ['a\nb\nc\n', 1, ''],
+    ['a\nb\nc\n', 3, 'b\nc\n'],
+    ['a\nb\nc\n', 4, 'a\nb\nc\n'],
     ['a\nb\nc', 9, 'a\nb\nc'],
     ['', 3, ''],
-    ['\n', 1, '\n'],
-    ['\n\n\n', 2, '\n\n'],
+    ['\n', 1, ''],
+    ['\n', 2, '\n'],
+    ['\n\n\n', 2, '\n'],
     ['a\n\nb', 2, '\nb'],
     ['a', 0, ''],
     ['a\nb', -1, 'a\nb'],

@@ -84,8 +84,8 @@ test('console output gives the last lines', async () => {
   const { ask, newServer } = createFace()
   const id = await newServer()
   const output = async (length: unknown) => (await ask('POST', `${SERVERS}/${id}/action`, { 'os-getConsoleOutput': { length } })).body.output
-  assert.is(await output(2), 'two\nthree\n')
-  assert.is(await output('1'), 'three\n')
+  assert.is(await output(3), 'two\nthree\n')
+  assert.is(await output('2'), 'three\n')
   assert.is(await output(0), '')
   for (const all of [null, undefined, -1, 99]) assert.is(await output(all), 'one\ntwo\nthree\n')
   for (const bad of [-2, 1.5, 'x', {}]) {

@@ -115,7 +115,7 @@ test('metadata: all, added to, one by one; what is not there is 404', async () =
   assert.equal(lastUpdate(fake), { id, setMetadata: { b: '2' } })
   assert.equal((await ask('PUT', path, { metadata: { c: '3' } })).body, { metadata: { c: '3' } })
   assert.equal((await ask('PUT', `${path}/d`, { meta: { d: '4' } })).body, { meta: { d: '4' } })
-  assert.is((await ask('PUT', `${path}/d`, { meta: { e: '4' } })).status, 404)
+  assert.is((await ask('PUT', `${path}/d`, { meta: { e: '4' } })).status, 400)
   assert.equal((await ask('GET', `${path}/c`)).body, { meta: { c: '3' } })
   assert.is((await ask('DELETE', `${path}/c`)).status, 204)
   assert.equal(lastUpdate(fake), { id, unsetMetadata: ['c'] })

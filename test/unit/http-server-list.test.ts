@@ -84,8 +84,12 @@ test('patterns of names: what is matched, what is refused, and none takes long',
   assert.not.ok(matches('a\\.c', 'abc') || matches('^b', 'ab') || matches('b$', 'ba') || matches('^$', 'x'))
   assert.ok(matches('a\\$', 'a$b'))
   assert.equal([exactName('^web\\.1$'), exactName('^w.b$'), exactName('web'), exactName('^a\\$')], ['web.1', null, null, null])
-  for (const bad of ['(a+)+$', 'a|b', '[a]', 'a{9}', 'a?']) assert.throws(() => nameTest(bad), /no pattern known here/)
+  assert.ok(matches('^.*\\-instance\\-[0-9]+$', 'x-instance-42') && matches('^[^a-c]x?$', 'd') && matches('^a+b*$', 'aa') && matches('[a-]$', '-'))
+  assert.not.ok(matches('^.*-[0-9]+$', 'x-4y') || matches('^[^a-c]$', 'b') || matches('^a+$', '') || matches('^ab?$', 'abb'))
+  assert.is(exactName('^web-[0-9]$'), null)
+  for (const bad of ['(a+)+$', 'a|b', '[a', 'a{9}', '*a', 'a**']) assert.throws(() => nameTest(bad), /no pattern known here/)
   assert.not.ok(matches(`${'.*a'.repeat(80)}$`, `${'a'.repeat(254)}b`))
+  assert.not.ok(matches(`${'a?'.repeat(80)}${'[a-z]*'.repeat(25)}0`, 'a'.repeat(255)))
 })
 
 test.run()

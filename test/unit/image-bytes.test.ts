@@ -157,6 +157,24 @@ test('what is said of an image: created, patched, tagged, offered, deactivated, 
   const url = `${IMAGES}/${id}`
   const patch = (ops: unknown, headers = PATCH) => ask('PATCH', url, JSON.stringify(ops), headers)
   assert.is((await patch([{ op: 'replace', path: '/name', value: 'm' }], { 'content-type': 'application/json' })).status, 415)
+  const OLDER = { 'content-type': 'application/openstack-images-v2.0-json-patch' }
+  assert.is(
+    (
+      await patch(
+        [
+          { replace: '/name', value: 'older' },
+          { add: '/your', value: 'x' },
+        ],
+        OLDER,
+      )
+    ).body.name,
+    'older',
+  )
+  assert.is((await patch([{ remove: '/your' }], OLDER)).body.your, undefined)
+  assert.is((await patch([{ replace: '/name', remove: '/name', value: 'y' }], OLDER)).status, 400)
+  assert.is((await patch([{ add: '/os_glance_own', value: 'x' }], OLDER)).status, 403)
+  assert.is((await ask('POST', IMAGES, { name: 'n', os_glance_own: 'x' })).status, 403)
+  assert.is((await ask('GET', '/image')).status, 300)
   assert.is((await patch([{ op: 'replace', path: '/name', value: 'm' }])).body.name, 'm')
   assert.equal(
     [(await patch([{ op: 'add', path: '/min_ram', value: 'x' }])).status, (await patch([{ op: 'add', path: '/size', value: 1 }])).status],

@@ -17,7 +17,7 @@ function requests(answers: Readonly<Record<string, () => unknown>>) {
       return answers[method]?.()
     },
     bootable: unused,
-    views: { get: unused, list: unused, count: unused },
+    views: { get: unused, list: unused, count: unused, countBy: unused },
     get: unused,
     quotas: { take: unused },
   })

@@ -1,7 +1,7 @@
 /** Images, disks and backups as conductors serve them: what the views say, what actors are told, and what is refused. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { ActOnInstance, DiskBody, ImageBody } from '../../actors/api.ts'
+import type { ActOnInstance, DiskBody, ImageBody, InstanceBody } from '../../actors/api.ts'
 import { FAKE_IMAGE, PROCESS_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { ViewRow, ViewTable } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
@@ -168,15 +168,22 @@ test('what an action says beside its name must belong to it, and what it needs m
   assert.equal(calls, [])
 })
 
-test('a snapshot says what it is of, beside what its owner says', async () => {
+test('a snapshot says what it is of, beside what its owner says, and its image is told of before the request is answered', async () => {
   const { requests, calls } = cluster({ host: [HOST], instance: [INSTANCE] })
   const properties = { os: 'linux', instance_uuid: 'a lie' }
   const snapshot = { image: 'm1', name: 's', properties, backupType: 'daily', rotation: 3 }
   await requests.actOnInstance(act({ action: 'backup', snapshot }))
-  const sent = JSON.parse((calls.at(-1) ?? '').replace('instance/i1 act ', ''))
+  const sent = JSON.parse((calls.at(-2) ?? '').replace('instance/i1 act ', ''))
   assert.is(sent.change.snapshot.driver, 'fake')
   const about = { image_type: 'backup', instance_uuid: 'i1', base_image_ref: 'img', backup_type: 'daily' }
   assert.equal(sent.change.snapshot.properties, { os: 'linux', ...about })
+  const told = JSON.parse((calls.at(-1) ?? '').replace('image/m1 create ', ''))
+  const { project, host } = INSTANCE.body as InstanceBody
+  const whose = { project, host, instance: 'i1', operation: 'i1.9' }
+  assert.equal(told, { name: 's', driver: 'fake', backupType: 'daily', properties: { os: 'linux', ...about }, ...whose })
+  const before = calls.length
+  await requests.actOnInstance(act({ action: 'backup', snapshot: { ...snapshot, rotation: 0 } }))
+  assert.is(calls.length, before + 1, 'a backup of which none are kept has no image')
 })
 
 test('an image boots only where it is and where its driver runs', async () => {

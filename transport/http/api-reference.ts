@@ -99,6 +99,12 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/os-console-auth-tokens/:id': 'GET',
   }),
   ...rows('done', 'no driver tells it: 400 for each host, as Nova answers for such a driver', { '/os-hypervisors/:id/uptime': 'GET' }),
+  ...rows('done', '', { '/os-hosts': 'GET', '/os-hosts/:id': 'GET PUT' }),
+  ...rows('done', 'no driver turns a machine off or on: 501, as Nova answers for such a driver', {
+    '/os-hosts/:id/startup': 'GET',
+    '/os-hosts/:id/shutdown': 'GET',
+    '/os-hosts/:id/reboot': 'GET',
+  }),
   ...rows('partly', 'the default class can be read; it is set in the configuration of the conductors', { '/os-quota-class-sets/:id': 'GET PUT' }),
   ...rows('done', 'addresses and security groups are refused, as in Nova for a server without networks', { '/servers/:id/action': 'POST' }),
   ...rows('done', 'disks are local to their host; one cannot be put in the place of another', {
@@ -133,6 +139,5 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/os-certificates': 'all',
     '/os-cloudpipe': 'all',
     '/servers/:id/consoles': 'all',
-    '/os-hosts': 'all',
   }),
 ]

@@ -8,12 +8,12 @@ import { COMPUTE, type HttpContext, IMAGE } from './context.ts'
 import { badRequest, printable } from './errors.ts'
 import { actOnGuest, GUEST_ACTIONS } from './guest-actions.ts'
 import { checkImage } from './policy/references.ts'
-import { beginning, checkFlavor, instanceId, originOf } from './request.ts'
+import { beginning, checkFlavor, instanceId, originOf, plainId } from './request.ts'
 import { ACCESS_FIELDS, AdminPass, checkItems, Description, Hostname, Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
 import { unknownReference } from './server-create.ts'
 import { changeOf } from './server-details.ts'
 import { sightOf } from './servers.ts'
-import { serverChanged } from './views/server.ts'
+import { serverRebuilt } from './views/server.ts'
 
 const RebootType = Type.String({ pattern: '^(SOFT|Soft|soft|HARD|Hard|hard)$', description: "it must be 'SOFT' or 'HARD'" })
 
@@ -155,15 +155,14 @@ function checkVersion(body: ServerAction, minor: number): void {
   if (live.disk_over_commit !== undefined && has(minor, 'live-migrate.auto')) throw badRequest('disk_over_commit is not known from version 2.25 on.')
 }
 
-/** The last `count` lines of `text`; all for null or -1. A line feed at the end ends a line and begins none. */
+/** The last `count` lines of `text`, counted as Nova counts: behind a line feed at the end there is one more, an empty one. All for null or -1. */
 export function lastLines(text: string, count: number | null): string {
   if (count === null || count < 0) return text
   if (count === 0) return ''
-  let at = text.endsWith('\n') ? text.length - 1 : text.length
+  let at = text.length
   for (let lines = 0; lines < count; lines++) {
-    if (at <= 0) return text
-    at = text.lastIndexOf('\n', at - 1)
     if (at < 0) return text
+    at = at === 0 ? -1 : text.lastIndexOf('\n', at - 1)
   }
   return text.slice(at + 1)
 }
@@ -194,7 +193,8 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
     }
     const action = OPERATIONS.get(name)
     const details = detailsOf(body)
-    if (body.resize && request.claims) await checkFlavor(request, api, body.resize.flavorRef)
+    if (body.resize && request.claims) await checkFlavor(request, api, body.resize.flavorRef).catch(unknownReference)
+    if (details.host !== undefined) await api.getHost({ id: plainId('Host', details.host) }).catch(unknownReference)
     checkItems(body.rebuild?.metadata)
     if (details.image !== undefined) await checkImage(request, api, details.image).catch(unknownReference)
     if (action !== undefined) await api.actOnInstance({ id, action, ...details, ...beginning(request) })
@@ -203,7 +203,8 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
     const changed = await changeWith(api, id, body, request.id)
     if ('rescue' in body) return {}
     if (!body.rebuild) return reply.code('confirmResize' in body ? 204 : 202).send()
-    const instance = changed ?? (await api.getInstance({ id }))
-    return reply.code(202).send({ server: serverChanged(instance, await sightOf(context, request)) })
+    // The image is the one asked for, from the answer on.
+    const instance = { ...(changed ?? (await api.getInstance({ id }))), ...(details.image === undefined ? {} : { image: details.image }) }
+    return reply.code(202).send({ server: serverRebuilt(instance, await sightOf(context, request)) })
   })
 }

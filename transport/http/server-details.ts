@@ -81,7 +81,8 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
   app.put<{ Params: KeyParams; Body: Static<typeof PutMeta> }>(`${server}/metadata/:key`, { schema: { body: PutMeta } }, async request => {
     const { id } = await living(request)
     const { key } = request.params
-    const value = itemOf(request.body.meta, key)
+    const value = request.body.meta[key]
+    if (value === undefined) throw badRequest('Invalid input for meta: it must have the key that the path names.')
     await api.updateInstance({ id, requestId: request.id, setMetadata: { [key]: value } })
     return { meta: { [key]: value } }
   })

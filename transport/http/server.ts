@@ -35,6 +35,7 @@ import { createListener, limitBody, refuseConnection } from './listener.ts'
 import { COMPUTE_API, MIN_MINOR, minorOf, nameMicroversion, PLACEMENT_API } from './microversion.ts'
 import { migrationRoutes } from './migrations.ts'
 import { watchRoutes } from './not-found.ts'
+import { novaHostRoutes } from './nova-hosts.ts'
 import { guardOrigins } from './origins.ts'
 import { placementRoutes } from './placement.ts'
 import { placementApiRoutes } from './placement-api/index.ts'
@@ -180,6 +181,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   placementApiRoutes(app, context)
   hypervisorRoutes(app, context)
   serviceRoutes(app, context)
+  novaHostRoutes(app, context)
   migrationRoutes(app, context)
   imageRoutes(app, context)
   imageMemberRoutes(app, context)

@@ -1,5 +1,5 @@
 /** The documents by which clients find out what is spoken here. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { COMPUTE, IMAGE } from './context.ts'
 import { MAX_MINOR, MIN_MINOR } from './microversion.ts'
 import { routeInfosOf } from './not-found.ts'
@@ -35,5 +35,7 @@ export function versionRoutes(app: FastifyInstance): void {
 
   for (const path of ['/', '/compute']) app.get(path, async request => ({ versions: [computeVersion(originOf(request))] }))
   app.get(COMPUTE, async request => ({ version: { ...computeVersion(originOf(request)), 'media-types': MEDIA_TYPES } }))
-  for (const path of ['/image', '/image/versions']) app.get(path, async request => ({ versions: imageVersions(originOf(request)) }))
+  const imageService = (request: FastifyRequest) => ({ versions: imageVersions(originOf(request)) })
+  app.get('/image', async (request, reply) => reply.code(300).send(imageService(request)))
+  app.get('/image/versions', async request => imageService(request))
 }

@@ -81,7 +81,8 @@ export function settingsOf({ login, images, flavors, hosts, maxMicroversion, fol
       snapshot: true,
       cold_migration: true,
       live_migration: true,
-      block_migration_for_live_migration: true,
+      // Guests of the fake driver are on storage that its hosts share: there is nothing to copy.
+      block_migration_for_live_migration: false,
       can_migrate_between_any_hosts: true,
       console_output: true,
       config_drive: true,
@@ -98,7 +99,8 @@ export function settingsOf({ login, images, flavors, hosts, maxMicroversion, fol
       // What Nova itself has taken away.
       nova_cert: false,
       personality: false,
-      xenapi_apis: false,
+      // Tempest's name for metadata of servers that can be written, among other things; os-agents and the like are gone from Nova.
+      xenapi_apis: true,
       // Volumes of a volume service.
       attach_encrypted_volume: false,
       swap_volume: false,

@@ -23,7 +23,11 @@ interface Shape {
 
 const SHAPES: Readonly<Record<Exclude<Kind, 'application_credential'>, Shape>> = {
   domain: { attributes: { description: 'text' }, filters: ['name', 'enabled'], needsName: true },
-  project: { attributes: { description: 'text', parent_id: 'text', tags: 'texts' }, filters: ['name', 'enabled', 'domain_id'], needsName: true },
+  project: {
+    attributes: { description: 'text', parent_id: 'text', tags: 'texts' },
+    filters: ['name', 'enabled', 'domain_id', 'parent_id'],
+    needsName: true,
+  },
   user: {
     attributes: { description: 'text', email: 'text', default_project_id: 'text', project_id: 'text' },
     filters: ['name', 'enabled', 'domain_id'],

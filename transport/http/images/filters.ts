@@ -63,7 +63,19 @@ function timeOf(name: string, value: string): TimeFilter {
 }
 
 const TAKEN = new Set(['limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'visibility', 'member_status', 'owner', 'os_hidden', 'protected', 'id'])
-for (const name of ['name', 'status', 'container_format', 'disk_format', 'tag', 'size_min', 'size_max', 'created_at', 'updated_at', 'checksum'])
+for (const name of [
+  'name',
+  'status',
+  'container_format',
+  'disk_format',
+  'tag',
+  'size',
+  'size_min',
+  'size_max',
+  'created_at',
+  'updated_at',
+  'checksum',
+])
   TAKEN.add(name)
 
 export function filterOf(query: Query): ImageFilter {
@@ -82,8 +94,8 @@ export function filterOf(query: Query): ImageFilter {
     containerFormats: valuesOf('container_format', last(query.container_format)),
     diskFormats: valuesOf('disk_format', last(query.disk_format)),
     tags: query.tag === undefined ? undefined : all(query.tag),
-    sizeMin: size('size_min', last(query.size_min)),
-    sizeMax: size('size_max', last(query.size_max)),
+    sizeMin: size('size', last(query.size)) ?? size('size_min', last(query.size_min)),
+    sizeMax: size('size', last(query.size)) ?? size('size_max', last(query.size_max)),
     properties: properties.length > 0 ? Object.fromEntries(properties) : undefined,
     created: query.created_at === undefined ? undefined : times('created_at'),
     updated: query.updated_at === undefined ? undefined : times('updated_at'),

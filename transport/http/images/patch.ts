@@ -6,7 +6,7 @@ import type { ImageBody, UpdateImage } from '../../../actors/api.ts'
 import { BatonError } from '../../../actors/kernel/errors.ts'
 import { badRequest, printable } from '../errors.ts'
 import { isWritable, partsOf } from './fields.ts'
-import { RESERVED } from './schemas.ts'
+import { isReserved } from './schemas.ts'
 
 export const PATCH_TYPES = ['application/openstack-images-v2.1-json-patch', 'application/openstack-images-v2.0-json-patch'] as const
 
@@ -25,7 +25,7 @@ export function parsePatch(body: unknown): PatchOp[] {
   if (body.length > OPS_MAX) throw badRequest(`A patch has at most ${OPS_MAX} operations.`)
   return body.map((each: unknown) => {
     if (typeof each !== 'object' || each === null) throw badRequest('Operations must be JSON objects.')
-    const { op, path, value } = each as { op?: unknown; path?: unknown; value?: unknown }
+    const { op, path, value } = inNewForm(each)
     if (op !== 'add' && op !== 'replace' && op !== 'remove') throw badRequest('Operation must be one of add, replace and remove.')
     if (typeof path !== 'string' || !/^\/[^/]{1,255}$/.test(path)) throw badRequest('A path must be / and the name of one field.')
     if (/~(?![01])/.test(path)) throw badRequest(`Pointer ${printable(path)} contains "~" not part of a recognized escape sequence.`)
@@ -33,6 +33,15 @@ export function parsePatch(body: unknown): PatchOp[] {
     const field = path.slice(1).replaceAll('~1', '/').replaceAll('~0', '~')
     return op === 'remove' ? { op, field } : { op, field, value }
   })
+}
+
+/** The older type says `{"replace": "/name", "value": …}`; here it is put as the newer one has it. */
+function inNewForm(each: object): { op?: unknown; path?: unknown; value?: unknown } {
+  if ('op' in each) return each
+  const [op, ...more] = ['add', 'replace', 'remove'].filter(name => name in each)
+  if (op === undefined || more.length > 0) return each
+  const { [op]: path, ...rest }: Record<string, unknown> = { ...each }
+  return { ...rest, op, path }
 }
 
 /**
@@ -48,7 +57,7 @@ export function changesOf(
   const properties = new Map<string, string | null>(Object.entries(image.properties))
   const touched = new Set<string>()
   for (const { op, field, value } of patch) {
-    if (RESERVED.has(field)) throw new BatonError('Forbidden', `Attribute '${printable(field)}' is read-only.`)
+    if (isReserved(field)) throw new BatonError('Forbidden', `Attribute '${printable(field)}' is read-only.`)
     if (isWritable(field)) {
       if (op === 'remove') throw new BatonError('Forbidden', `Property ${field} may not be removed.`)
     } else if (op !== 'add' && (properties.get(field) ?? null) === null) {

@@ -13,7 +13,7 @@ import { imageDetail, memberDetail } from '../views/image.ts'
 import { partsOf } from './fields.ts'
 import { filterOf, type Query, sortOf } from './filters.ts'
 import { changesOf, PATCH_TYPES, parsePatch } from './patch.ts'
-import { CREATE_BODY, isProperty, MEMBER_BODY, MEMBER_STATUS_BODY, RESERVED, SCHEMA_DOCUMENTS, WRITABLE } from './schemas.ts'
+import { CREATE_BODY, isProperty, isReserved, MEMBER_BODY, MEMBER_STATUS_BODY, SCHEMA_DOCUMENTS, WRITABLE } from './schemas.ts'
 
 interface TagParams extends IdParams {
   readonly tag: string
@@ -50,7 +50,7 @@ export function imageRoutes(app: FastifyInstance, { api, limits }: HttpContext):
 
   app.post<{ Body: Readonly<Record<string, unknown>> }>(images, { schema: { body: CREATE_BODY } }, async (request, reply) => {
     const { id = randomUUID(), owner, ...fields } = request.body
-    const readOnly = Object.keys(fields).find(name => RESERVED.has(name))
+    const readOnly = Object.keys(fields).find(isReserved)
     if (readOnly !== undefined) throw new BatonError('Forbidden', `Attribute '${printable(readOnly)}' is read-only.`)
     const properties = Object.fromEntries(Object.entries(fields).filter((entry): entry is [string, string] => isProperty(...entry)))
     const { name = '', visibility = 'shared', ...about } = partsOf(fields)

@@ -49,16 +49,10 @@ const READ_ONLY = {
 } as const
 
 /** Names that a property of one's own cannot have. */
-export const RESERVED: ReadonlySet<string> = new Set([
-  ...Object.keys(READ_ONLY),
-  'id',
-  'direct_url',
-  'locations',
-  'stores',
-  'first',
-  'next',
-  'members',
-])
+const RESERVED: ReadonlySet<string> = new Set([...Object.keys(READ_ONLY), 'id', 'direct_url', 'locations', 'stores', 'first', 'next', 'members'])
+
+/** Glance keeps names that begin with os_glance_ for itself. */
+export const isReserved = (name: string): boolean => RESERVED.has(name) || name.startsWith('os_glance_')
 
 export const PROPERTY = {
   type: 'string',

@@ -41,6 +41,7 @@ export const RULES: Readonly<Record<string, string>> = {
   ...nova(ADMIN, 'os-hypervisors:show', 'os-services:list', 'os-aggregates:index', 'os-aggregates:create', 'os-aggregates:show'),
   ...nova(ADMIN, 'os-aggregates:update', 'os-aggregates:delete', 'os-aggregates:action', 'os-quota-sets:update', 'os-quota-sets:delete'),
   ...nova(ADMIN, ...['statistics', 'uptime', 'search', 'servers'].map(name => `os-hypervisors:${name}`)),
+  ...nova(ADMIN, ...['list', 'show', 'update', 'start', 'shutdown', 'reboot'].map(name => `os-hosts:${name}`)),
   ...nova(ADMIN, 'os-flavor-manage:update', 'os-flavor-access', 'os-flavor-access:add_tenant_access'),
   ...nova(ANYONE, ...['index', 'create', 'show', 'delete'].map(name => `os-keypairs:${name}`)),
   ...nova(READER, 'os-server-tags:show'),

@@ -143,8 +143,19 @@ export const serverAlone = (instance: InstanceBody, sight: ServerSight) => shape
 /** Fields that only a show and a list had before the change `strict`. */
 const SHOWN_ONLY = /^(?:OS-EXT-|OS-SRV-USG:|os-extended-volumes:|baton:|config_drive$|key_name$|security_groups$|host_status$)/
 
-/** What an update and a rebuild answer with. */
+/** What an update answers with. */
 export function serverChanged(instance: InstanceBody, sight: ServerSight): Record<string, unknown> {
   if (has(sight.minor, 'strict')) return serverAlone(instance, sight)
   return Object.fromEntries(Object.entries(serverDetail(instance, sight)).filter(([name]) => !SHOWN_ONLY.test(name)))
+}
+
+/** What a rebuild answers with: as an update, and from some versions on what it could have changed of the guest's data. */
+export function serverRebuilt(instance: InstanceBody, sight: ServerSight): Record<string, unknown> {
+  const { 'OS-EXT-SRV-ATTR:user_data': userData = null, key_name: keyName } = serverDetail(instance, sight)
+  const { 'OS-EXT-SRV-ATTR:user_data': _, ...changed } = serverChanged(instance, sight)
+  return {
+    ...changed,
+    ...(has(sight.minor, 'rebuild.key') ? { key_name: keyName } : {}),
+    ...(has(sight.minor, 'personality.gone') ? { user_data: userData } : {}),
+  }
 }

@@ -26,6 +26,7 @@ import { giveTo } from './guest-files.ts'
 import { isoOf } from './iso.ts'
 import { loadMemory, saveMemory } from './memory.ts'
 import { checkSocketPaths, openRuns } from './runs.ts'
+import { isOn } from './status.ts'
 import { createStorage } from './storage.ts'
 import { findTools, imgIn, type Tools, type User } from './tools.ts'
 
@@ -397,5 +398,3 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
 const NEVER_RUN: QemuGuest['run'] = { number: 0, method: 'rebuild', order: -1, bootId: '', pid: 0, startTicks: 0 }
 
 const launchedBy = ({ run }: QemuGuest, { method, order }: Cause): boolean => run.method === method && run.order === order
-
-const isOn = (power: PowerState): boolean => power === 'running' || power === 'paused'

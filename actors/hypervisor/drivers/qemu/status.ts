@@ -28,6 +28,9 @@ const POWER: Readonly<Record<string, PowerState>> = {
 export const powerOf = (status: string | null): PowerState =>
   status !== null && Object.hasOwn(POWER, status) ? (POWER[status] ?? 'running') : 'running'
 
+/** It has its memory, and a processor to go on with. */
+export const isOn = (power: PowerState): boolean => power === 'running' || power === 'paused'
+
 /** What an event means to whoever reads the console; null for what says nothing. */
 export function lineOfEvent(name: string, data: Readonly<Record<string, unknown>>): string | null {
   switch (name) {
