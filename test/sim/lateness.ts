@@ -20,10 +20,12 @@ export interface Lateness {
 }
 
 /**
- * By how much a receiver may take a message for younger than it is, ms: it measures against the fastest that came over the same
- * connection, which may have been slow too.
+ * What a receiver cannot see, by `transport/age.ts`: the way of the fastest message that it had over the same connection, and a fifth of the time
+ * since then, for which its clock and the sender's may have drifted apart; here clocks do, by a twentieth each.
  */
-const SLACK_MS = 3000
+const DRIFT = 0.2 + 0.1
+/** What two messages over the same connection may differ in for other reasons, ms. */
+const SLACK_MS = 1000
 
 /** Actors of which each lives in one place, and their methods that only tell. */
 const ACTOR = /^(instance|host|operation|flavor|project|image|disk|server_group|host-operation)\//
@@ -50,13 +52,21 @@ export function createLateness(nowMs: () => number, isOver: (node: string) => bo
     watch(node, link) {
       /** Calls that arrived, and by how much too late the earliest of them was, ms; below 0 when it came in time. */
       const calls = new Map<string, { lateMs: number; method: string; isOver: boolean }>()
+      const unseen = new Map<string, { ms: number; atMs: number }>()
+      function unseenMs(peer: string, wayMs: number): number {
+        const known = unseen.get(peer)
+        const ms = Math.min(wayMs, known ? known.ms + DRIFT * (nowMs() - known.atMs) : wayMs)
+        unseen.set(peer, { ms, atMs: nowMs() })
+        return ms
+      }
       return {
         ...link,
         onMessage(handler) {
           link.onMessage((peer, message) => {
             const envelope = mayBeCall(message) ? envelopeOf(message) : null
             if (envelope?.t === 'call') {
-              const lateMs = nowMs() - (sentAt.get(message) ?? nowMs()) - envelope.ttl - SLACK_MS
+              const wayMs = nowMs() - (sentAt.get(message) ?? nowMs())
+              const lateMs = wayMs - unseenMs(peer, wayMs) - envelope.ttl - SLACK_MS
               const before = calls.get(envelope.id)
               const told = before?.isOver ?? (ACTOR.test(envelope.to) && !READS.has(envelope.m) && isOver(node))
               if (!before || lateMs < before.lateMs) calls.set(envelope.id, { lateMs, method: `${envelope.to} ${envelope.m}`, isOver: told })

@@ -22,7 +22,7 @@ export interface End {
 }
 
 /** What two bodies of the same instance may differ in when an undo has restored it. */
-const MOVES_ON: ReadonlySet<string> = new Set(['updatedAt', 'fault', 'operation', 'taskState'])
+const MOVES_ON: ReadonlySet<string> = new Set(['updatedAt', 'fault', 'operation', 'taskState', 'rev'])
 
 /** The end of the operation itself, by the row with which its subject was told. */
 export function judgeEnd({ kind, before, reported, state, excused, untouched }: End): string[] {
