@@ -14,6 +14,7 @@ import { address } from '../kernel/address.ts'
 import { anyOf, checkObject, flag, integer, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
+import { operationRow } from '../operation/row.ts'
 import { HOST_OPERATION_KINDS, type HostOperationArgs, type HostOperationEnded } from './contract.ts'
 import { again, type Item, judge, type Verdict } from './items.ts'
 import { evolve, type HostOperationEvent, type HostOperationState, INITIAL } from './progress.ts'
@@ -219,17 +220,7 @@ export const hostOperationActor = defineActor<HostOperationState, HostOperationC
   view(state, id) {
     const body = bodyOf(state, id)
     if (!body) return null
-    const columns = {
-      kind: body.kind,
-      subject: body.subject,
-      status: body.status,
-      open: state.phase !== 'ended',
-      request_id: body.requestId,
-      created_at: body.startedAt,
-      updated_at: state.updatedAt,
-      ended_at: body.endedAt,
-    }
-    return { table: 'operation', id, columns, body }
+    return operationRow(id, body, state.phase !== 'ended', state.updatedAt)
   },
   finished: state => state.phase === 'ended',
 })

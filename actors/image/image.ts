@@ -11,11 +11,12 @@
  * image itself: who is away is asked until he has obeyed.
  */
 import { address, addressKey } from '../kernel/address.ts'
-import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
+import { anyOf, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { OperationBody } from '../operation/body.ts'
 import { asked, evolveHolding, HOLDS, isPast, settledBy, settleWork, taking } from '../project/holding.ts'
-import { aboutOf, type ImageAbout, type ImageBytes, MEMBER_STATUSES, type MemberStatus, VISIBILITIES } from './body.ts'
+import { ABOUT_CHECKS } from './about.ts'
+import { aboutOf, type ImageAbout, type ImageBytes, MEMBER_STATUSES, type MemberStatus } from './body.ts'
 import { ABSENT, amountsOf, bodyOf, type Changes, type Definition, evolveImage, type ImageEvent, type ImageState, needsOf } from './model.ts'
 
 /** Projects that one image can be offered to. */
@@ -262,16 +263,6 @@ function work(older: ImageState, id: string): Work[] {
   return [...found, { type: 'call', key: lookKey(state), ...look }]
 }
 
-const about = {
-  visibility: optional(anyOf(...VISIBILITIES)),
-  protected: optional(flag),
-  hidden: optional(flag),
-  minDiskGb: optional(integer(0, 2 ** 31 - 1)),
-  minRamMb: optional(integer(0, 2 ** 31 - 1)),
-  containerFormat: optional(text(64)),
-  diskFormat: optional(text(64)),
-  tags: optional(listOf(text(255), 1000)),
-}
 const number = optional(integer(1, Number.MAX_SAFE_INTEGER))
 const size = integer(0, Number.MAX_SAFE_INTEGER)
 const member = text(64)
@@ -296,7 +287,7 @@ export function imageActor(settings: ImageSettings = IMAGE_DEFAULTS) {
       },
       register: {
         check: checkObject({
-          ...about,
+          ...ABOUT_CHECKS,
           name: text(255, 0),
           driver: text(64, 0),
           project: text(64),
@@ -307,7 +298,7 @@ export function imageActor(settings: ImageSettings = IMAGE_DEFAULTS) {
       },
       update: {
         check: checkObject({
-          ...about,
+          ...ABOUT_CHECKS,
           name: optional(text(255, 0)),
           setProperties: optional(record),
           unsetProperties: optional(listOf(text(255), 1000)),

@@ -16,6 +16,7 @@ import type { Fault } from '../kernel/errors.ts'
 import { checkRequester, type Requester } from '../kernel/requester.ts'
 import type { OperationArgs, OperationEnded } from './contract.ts'
 import { evolve, INITIAL, type OperationEvent, type OperationState } from './progress.ts'
+import { operationRow } from './row.ts'
 import { END, type Found, type OperationSpec, type Step, type StepContext } from './step.ts'
 
 /** Part of the deadline kept for undoing: forward steps must be over by then. */
@@ -268,17 +269,7 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     view(state, id) {
       const body = bodyOf(state, id)
       if (!body) return null
-      const columns = {
-        kind: body.kind,
-        subject: body.subject,
-        status: body.status,
-        open: state.phase !== 'ended',
-        request_id: body.requestId,
-        created_at: body.startedAt,
-        updated_at: state.updatedAt,
-        ended_at: body.endedAt,
-      }
-      return { table: 'operation', id, columns, body }
+      return operationRow(id, body, state.phase !== 'ended', state.updatedAt)
     },
     finished: state => state.phase === 'ended',
   })

@@ -1,4 +1,5 @@
 /** What requests about images may say, in the manner of `api-checks.ts`. */
+import { ABOUT_CHECKS } from '../../actors/image/about.ts'
 import { IMAGE_SORT_KEYS, type ImageApi, MEMBER_STATUSES, TIME_OPERATORS, VISIBILITIES } from '../../actors/image/body.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../../actors/kernel/check.ts'
 
@@ -6,17 +7,6 @@ const id = text(256)
 const any = Number.MAX_SAFE_INTEGER
 const texts = optional(listOf(text(255, 0), 100))
 const times = optional(listOf(checkObject({ operator: anyOf(...TIME_OPERATORS), at: integer(-any, any) }), 8))
-
-const about = {
-  visibility: optional(anyOf(...VISIBILITIES)),
-  protected: optional(flag),
-  hidden: optional(flag),
-  minDiskGb: optional(integer(0, 2 ** 31 - 1)),
-  minRamMb: optional(integer(0, 2 ** 31 - 1)),
-  containerFormat: optional(text(64)),
-  diskFormat: optional(text(64)),
-  tags: optional(listOf(text(255), 1000)),
-}
 
 const filter = checkObject({
   visibility: optional(anyOf(...VISIBILITIES, 'all')),
@@ -50,7 +40,7 @@ export const IMAGE_CHECKS: Readonly<Record<keyof ImageApi, Check>> = {
   }),
   getImage: byId,
   createImage: checkObject({
-    ...about,
+    ...ABOUT_CHECKS,
     id: text(64),
     name: text(255, 0),
     project: text(64),
@@ -59,7 +49,7 @@ export const IMAGE_CHECKS: Readonly<Record<keyof ImageApi, Check>> = {
     requestId: text(128),
   }),
   updateImage: checkObject({
-    ...about,
+    ...ABOUT_CHECKS,
     id,
     name: optional(text(255, 0)),
     setProperties: optional(record),

@@ -1,5 +1,5 @@
 /** What can be watched, as types for who watches. Used by the page and the CLI; it imports nothing that a browser does not have. */
-import type { HostBody, InstanceBody, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
+import type { HostBody, InstanceBody, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
 
 /** One shard and who owns it; `node` is null while nobody does. */
 export interface ShardRow {
@@ -9,14 +9,8 @@ export interface ShardRow {
 }
 
 /** `<node>/<queue>` */
-export interface QueueRow {
+export interface QueueRow extends QueueBody {
   readonly id: string
-  readonly node: string
-  readonly queue: string
-  readonly depth: number
-  readonly limit: number
-  readonly oldestMs: number
-  readonly busiest: string | null
 }
 
 /** The figures of `baton status`; there is one row, `cluster`. */
