@@ -228,9 +228,22 @@ export const CONFIG_ORDER: readonly (readonly [ConfigKey, ConfigKey])[] = [
   ['membership.pingMs', 'membership.suspectMs'],
   ['heartbeat.intervalMs', 'heartbeat.suspectMs'],
   ['heartbeat.suspectMs', 'heartbeat.downMs'],
-  ['heartbeat.intervalMs', 'ha.leaseMs'],
-  ['membership.renewMs', 'ha.leaseMs'],
   ['http.headersTimeoutMs', 'http.requestTimeoutMs'],
+]
+
+/**
+ * The first must be longer than the sum of the others, each as often as said. A heartbeat counts for the lease of its host when a later renewal
+ * has confirmed its receiver, and its host hears of that with the heartbeat after; with one heartbeat to spare, so that one that is lost
+ * in peace stops nobody's guests.
+ */
+export const CONFIG_SUMS: readonly (readonly [ConfigKey, readonly (readonly [times: number, key: ConfigKey])[]])[] = [
+  [
+    'ha.leaseMs',
+    [
+      [1, 'membership.renewMs'],
+      [3, 'heartbeat.intervalMs'],
+    ],
+  ],
 ]
 
 type ValueOf<K> = K extends NumberKey

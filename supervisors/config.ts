@@ -10,6 +10,7 @@ import {
   allows,
   CONFIG_KEYS,
   CONFIG_ORDER,
+  CONFIG_SUMS,
   type Config,
   type ConfigKey,
   type ConfigValue,
@@ -47,7 +48,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
 
   const defaults = configEntries().map(([key, spec]) => [key, spec.default] as const)
   const values = new Map<string, ConfigValue>([...defaults, ...fromFile.values, ...fromEnv.values, ...fromFlags.values])
-  throwIfAny(outOfOrder(values))
+  throwIfAny([...outOfOrder(values), ...tooShort(values)])
   return nest(values)
 }
 
@@ -60,6 +61,14 @@ const outOfOrder = (values: ReadonlyMap<string, ConfigValue>): Mistake[] =>
     where: 'configuration',
     what: `\`${less}\` (${values.get(less)}) must be less than \`${more}\` (${values.get(more)})`,
   }))
+
+const tooShort = (values: ReadonlyMap<string, ConfigValue>): Mistake[] =>
+  CONFIG_SUMS.flatMap(([longest, parts]) => {
+    const sum = parts.reduce((total, [times, key]) => total + times * Number(values.get(key)), 0)
+    const names = parts.map(([times, key]) => (times === 1 ? `\`${key}\`` : `${times} times \`${key}\``)).join(' and ')
+    const what = `\`${longest}\` (${values.get(longest)}) must be longer than ${names} together (${sum}); make it longer, or the others shorter`
+    return Number(values.get(longest)) > sum ? [] : [{ where: 'configuration', what }]
+  })
 
 function readText(file: string): string {
   try {

@@ -32,7 +32,7 @@ const SLOW_DRIVERS = 8
 /** Drivers that fail so many times as often: much is undone, and placed again elsewhere. */
 const FLAKY_DRIVERS = 6
 /** Longer than a host takes to be suspect and down: whoever acts on silence alone, and not on the lease, does so while guests still run. */
-const LONG_LEASE_MS = 6000
+const LONG_LEASE_MS = 8000
 /** A host may be lost while one of its guests is in the middle of an action: the instance must not wait for that for minutes. */
 const HASTY = { buildMs: 1_800_000, actionMs: 5000, deleteMs: 600_000 }
 const { limits } = SIM_SETTINGS.quotas

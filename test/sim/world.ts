@@ -36,7 +36,7 @@ export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 
   heartbeat: { intervalMs: 1000, suspectMs: 2500, downMs: 5000, auditMs: 6000 },
   actors: { inbox: 1000, total: 20_000, idleMs: 8000, snapshotEvery: 5 },
   restart: { limit: 5, periodMs: 60_000, backoffBaseMs: 50, backoffCapMs: 2000 },
-  ha: { leaseMs: 3000, parallel: 3, massFraction: 0.5 },
+  ha: { leaseMs: 4500, parallel: 3, massFraction: 0.5 },
   ratios: { vcpu: 4, ram: 1, disk: 1 },
   // What leaks room is a bug that the checkers must see: the reconciler must not tidy up behind it.
   reconcile: { unknownGuests: 'keep', vanishedGuests: 'error', claims: 'report' },

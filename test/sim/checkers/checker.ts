@@ -1,4 +1,6 @@
 /** What a checker is given, and what it says: the violations it sees, in words, none when all is well. */
+import type { InstanceBody, OperationBody } from '../../../actors/api.ts'
+import { rootOf } from '../../../actors/kernel/address.ts'
 import type { History } from '../history.ts'
 import { bodyOf } from '../rows.ts'
 import type { World } from '../world.ts'
@@ -17,3 +19,17 @@ export interface Checker {
 
 export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host' | 'image' | 'disk' | 'server_group'): T[] =>
   [...world.database.tables.views[table].values()].map(row => bodyOf(row) as T)
+
+/**
+ * Instances in error because their last operation was neither done nor undone by its deadline: nobody knows whether the host took its last word,
+ * so they may have their room or not. Outside the simulation the audit claims it again (`reconcile.claims`).
+ */
+export function unsettled(world: World): ReadonlySet<string> {
+  const last = new Map<string, OperationBody>()
+  for (const operation of bodies<OperationBody>(world, 'operation')) {
+    const subject = rootOf(operation.id)
+    if (operation.startedAt >= (last.get(subject)?.startedAt ?? 0)) last.set(subject, operation)
+  }
+  const inError = bodies<InstanceBody>(world, 'instance').filter(({ vmState }) => vmState === 'error')
+  return new Set(inError.flatMap(({ id }) => (last.get(id)?.status === 'failed' ? [id] : [])))
+}

@@ -2,6 +2,7 @@
 import type { DoctorBody } from '../../../actors/doctor/report.ts'
 import type { Loop } from '../loop.ts'
 import type { World } from '../world.ts'
+import { unsettled } from './checker.ts'
 
 /** Rows settle, and what is the reconciler's is done at the next audit or the one after. */
 const WITHIN_MS = 40_000
@@ -34,5 +35,9 @@ async function look(loop: Loop, world: World): Promise<string[]> {
   await loop.runUntil(loop.nowMs() + LOOK_MS, () => 'body' in seen || 'fault' in seen)
   if (!seen.body) return [`it could not look: ${seen.fault instanceof Error ? seen.fault.message : 'no answer'}`]
   const { findings, unseen } = seen.body
-  return [...findings.map(f => `${f.code} ${f.subject}: ${f.believed}, but ${f.seen}`), ...unseen]
+  const unclear = unsettled(world)
+  const news = findings.filter(({ code, subject }) => code !== 'NoClaim' || !unclear.has(idOf(subject)))
+  return [...news.map(f => `${f.code} ${f.subject}: ${f.believed}, but ${f.seen}`), ...unseen]
 }
+
+const idOf = (subject: string): string => subject.slice(subject.indexOf('/') + 1)
