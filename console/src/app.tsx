@@ -117,7 +117,7 @@ function Shell() {
         </a>
         <Connection />
         <span class="spring" />
-        <button type="button" onClick={() => setPaletteOpen(true)} aria-label="Command palette">
+        <button type="button" onClick={() => setPaletteOpen(true)}>
           Go to … <kbd>Ctrl K</kbd>
         </button>
         <button type="button" onClick={changeTheme} aria-label="Light or dark">

@@ -64,11 +64,15 @@ export interface Watched<Row> {
 
 const NOTHING: Watched<never> = { rows: null, byId: new Map<string, never>(), fault: null }
 
-/** Watches for as long as it is drawn. Other parameters begin anew, so that nothing of before is shown as if it were of now. */
+/**
+ * Watches for as long as it is drawn. Other parameters begin anew, so that nothing of before is shown as if it were of now; only when a
+ * window grows are its rows of before shown until the others are there, for they belong to it.
+ */
 export function useRows<T extends keyof RowTopics>(topic: T, params: Params = {}, isWanted = true): Watched<RowTopics[T]> {
   const { client } = useLive()
   const key = `${topic} ${JSON.stringify(params)} ${isWanted}`
-  const [shown, setShown] = useState<{ key: string; watched: Watched<RowTopics[T]> }>({ key, watched: NOTHING })
+  const about = `${topic} ${JSON.stringify({ ...params, limit: undefined })} ${isWanted}`
+  const [shown, setShown] = useState<{ about: string; watched: Watched<RowTopics[T]> }>({ about, watched: NOTHING })
   useEffect(() => {
     if (!isWanted) return
     let frame = 0
@@ -76,17 +80,17 @@ export function useRows<T extends keyof RowTopics>(topic: T, params: Params = {}
       onChange({ rows }) {
         frame ||= requestAnimationFrame(() => {
           frame = 0
-          setShown({ key, watched: { rows: [...rows.values()], byId: rows, fault: null } })
+          setShown({ about, watched: { rows: [...rows.values()], byId: rows, fault: null } })
         })
       },
-      onError: fault => setShown({ key, watched: { rows: null, byId: new Map(), fault } }),
+      onError: fault => setShown({ about, watched: { rows: null, byId: new Map(), fault } }),
     })
     return () => {
       cancelAnimationFrame(frame)
       watching.close()
     }
   }, [client, key])
-  return shown.key === key ? shown.watched : NOTHING
+  return shown.about === about ? shown.watched : NOTHING
 }
 
 /** The newest `keep` items, newest last, and how many were missed in all. */

@@ -81,7 +81,7 @@ async function prepare(of: PageWorld) {
   const create = async (id: string, name: string) => {
     const asked = { project: 'default', flavor: 'small', image: 'fake', metadata: { tier: 'front' }, reservation: 'r', requestId: `req-${name}` }
     await fake.api.createInstances({ ids: [id], name, ...asked })
-    of.setInstance(id, { createdAt: Date.now() - 8000, host: 'compute-7' })
+    of.setInstance(id, { createdAt: Date.now() - 8000, updatedAt: Date.now() - 5000, host: 'compute-7' })
     return id
   }
   const running = await create('4be6c5d0-8a5f-4a53-9c42-0d3f6d0d2f11', 'shop-front-1')

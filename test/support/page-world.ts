@@ -4,7 +4,7 @@
  * that die) is done by the test.
  */
 import type { AddressInfo } from 'node:net'
-import type { ClusterApi, HostBody, InstanceBody, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
+import type { ClusterApi, Explanation, HostBody, InstanceBody, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
 import { VM_STATES } from '../../actors/api.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
@@ -121,6 +121,7 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
         { node, queue: 'inboxes', depth: i * 40, limit: 10_000, oldestMs: i * 210, busiest: i === 0 ? null : 'host/compute-7' },
         { node, queue: 'journal', depth: i, limit: 10_000, oldestMs: i * 3, busiest: null },
       ]),
+    explainSchedule: async () => explanationOf([...hostRows.values()]),
     status: async args => ({
       ...(await fake.api.status(args)),
       nodes: nodes(),
@@ -230,6 +231,18 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
       hub.stop()
     },
   }
+}
+
+const explanationOf = (hosts: readonly HostBody[]): Explanation => {
+  const refusals = ({ state, mode }: HostBody) => [{ filter: 'up', reason: state === 'up' ? `is ${mode}` : `is ${state}` }]
+  const verdicts = hosts.map(row => {
+    const fits = row.state === 'up' && row.mode === 'enabled'
+    return { host: row.id, fits, weight: fits ? 1 - row.ramMbUsed / row.ramMb : null, refusals: fits ? [] : refusals(row) }
+  })
+  const fitting = verdicts.filter(({ fits }) => fits).toSorted((a, b) => (b.weight ?? 0) - (a.weight ?? 0))
+  const others = verdicts.filter(({ fits }) => !fits)
+  const counts = { hosts: hosts.length, fitting: fitting.length, refusedBy: { up: others.length } }
+  return { ...counts, wanted: '1 vCPU, 512 MiB, 5 GB', verdicts: [...fitting.slice(0, 6), ...others.slice(0, 4)], nearest: [] }
 }
 
 const NAMES = ['web', 'db', 'cache', 'worker', 'build', 'mail']

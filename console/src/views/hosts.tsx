@@ -124,7 +124,9 @@ function Detail({ id }: { id: string }) {
       </div>
       <h2>Instances</h2>
       {instances?.length === 0 && <Empty>None.</Empty>}
-      {instances && instances.length > 0 && <Table label={`Instances on ${id}`} rows={instances} columns={INSTANCE_COLUMNS} />}
+      {instances && instances.length > 0 && (
+        <Table label={`Instances on ${id}`} rows={instances} columns={INSTANCE_COLUMNS.filter(({ name }) => name !== 'Host')} />
+      )}
     </>
   )
 }

@@ -22,7 +22,7 @@ export const INSTANCE_COLUMNS: readonly Column<InstanceBody>[] = [
     ),
   },
   { name: 'Host', sort: 'host', width: 1.2, cell: row => row.host ?? <span class="dim">–</span> },
-  { name: 'Flavor', width: 1.2, wide: true, cell: row => `${row.flavor.name}: ${row.flavor.vcpus} vCPU, ${mebibytes(row.flavor.ramMb)}` },
+  { name: 'Flavor', width: 1.7, wide: true, cell: row => `${row.flavor.name}: ${row.flavor.vcpus} vCPU, ${mebibytes(row.flavor.ramMb)}` },
   { name: 'Id', width: 2.6, wide: true, cell: row => <code>{row.id}</code> },
   { name: 'Created', sort: 'created_at', width: 1, wide: true, cell: row => <When at={row.createdAt} /> },
 ]

@@ -87,7 +87,7 @@ function ShardMap({ conductors }: { conductors: readonly NodeBody[] }) {
   if (!first || !frame) return <Card title="Shards">{<Loading what="the shards" />}</Card>
   const before = frames[frames.indexOf(frame) - 1]
   const isFresh = (replay ?? now) - frame.at < FRESH_MS
-  const shown = [...new Set([...conductors.map(({ id }) => id), ...frame.owners.filter(owner => owner !== null)])].sort()
+  const shown = [...new Set([...conductors.map(({ id }) => id), ...names])].sort()
   return (
     <Card title="Conductors and their shards" aside={<span class="dim">{plural(frame.owners.length, 'shard')}</span>} wide>
       <ul class="conductors">
