@@ -1,33 +1,18 @@
-/** The entry of the CLI: parse, load the one command, run it, and turn what goes wrong into a message and an exit code. */
+/** The entry of the CLI: a process around one command. */
 import { enableCompileCache } from 'node:module'
 import type { NodeMessage } from '../supervisors/node-process.ts'
 
 enableCompileCache()
 
-const { choose, Parsed } = await import('./program.ts')
+const { main } = await import('./main.ts')
 const {
   default: { version },
 } = await import('../package.json', { with: { type: 'json' } })
 
-async function main(argv: readonly string[]): Promise<number> {
-  let json = false
-  let command = ''
-  try {
-    const { spec, call } = await choose(argv, version)
-    json = call.options.json === true
-    command = spec.path
-    const handler = await spec.load()
-    await handler(call)
-    return Number(process.exitCode ?? 0)
-  } catch (error) {
-    if (error instanceof Parsed) return error.exitCode
-    const { report } = await import('./output/report.ts')
-    const code = report(error, { command, json, debug: process.env.BATON_DEBUG === '1' })
-    await tellSupervisor(error)
-    // A node that could not start has opened things that would keep it here.
-    process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
-    return code
-  }
+async function onFailure(error: unknown, exitCode: number): Promise<void> {
+  await tellSupervisor(error)
+  // A node that could not start has opened things that would keep it here.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)))
 }
 
 /** Why a node, or a detached `up`, could not start, to whoever started it and waits. */
@@ -44,4 +29,4 @@ process.stdout.on('error', error => {
   throw error
 })
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await main(process.argv.slice(2), version, onFailure)

@@ -122,8 +122,9 @@ export function createMember(options: MemberOptions): ClusterMember {
     balance()
   }
 
-  /** Nothing for one that was never heard: its first term lies in the future. */
-  const silenceOf = (peer: Incarnation, nowMs: number): number => Math.max(0, nowMs - (detector.lastHeardMs(peer) ?? nowMs))
+  /** Nothing for one that was never heard. */
+  const silenceOf = (peer: Incarnation, nowMs: number): number => nowMs - (detector.lastHeardMs(peer) ?? nowMs)
+  const wasHeard = (peer: Incarnation): boolean => detector.lastHeardMs(peer) !== undefined
 
   function noteFallen(next: MembershipState): void {
     const nowMs = env.monotonicMs()
@@ -238,6 +239,8 @@ export function createMember(options: MemberOptions): ClusterMember {
       if (got.length > 0) await adopt(got, victim)
     }
     for (const [to, shards] of plan.release) {
+      // One that has joined may still be starting, and die of it: its shards are better off here until it says that it runs.
+      if (!wasHeard(to) && draining === null) continue
       const ours = shards.filter(s => actors.owns(s))
       if (ours.length === 0) continue
       await letGo(ours)
@@ -317,7 +320,12 @@ export function createMember(options: MemberOptions): ClusterMember {
     members: () => state?.members ?? [],
     takeOvers: () => takeOvers,
     confirmedMs: () => confirmedMs,
-    heard: (from, theirSuspects) => detector.heard(from, theirSuspects, env.monotonicMs()),
+    heard(from, theirSuspects) {
+      const known = wasHeard(from)
+      detector.heard(from, theirSuspects, env.monotonicMs())
+      // A newcomer that runs: what waited for it here can go.
+      if (!known && wasHeard(from)) balance()
+    },
     met(peer) {
       // One that joined after our last look at the database: look again, so that it hears from us soon.
       if (state && peer !== incarnation && !state.members.some(m => m.incarnation === peer)) renew()

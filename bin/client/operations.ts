@@ -15,8 +15,8 @@ const GRACE_MS = 60_000
 const QUIET_MS = 30_000
 const RECONNECT_MS = 250
 /** How long an operation may take to begin after its request was answered, and how often it is looked for. */
-const BEGIN_MS = 10_000
-const LOOK_MS = 50
+export const BEGIN_MS = 10_000
+export const LOOK_MS = 50
 
 export interface OperationFilter {
   /** Id of the instance. */
@@ -75,12 +75,18 @@ export async function operationOf(client: Client, subject: string, requestId: st
     if (found !== undefined) return found
     if (operations.some(o => !hasEnded(o))) until = Date.now() + BEGIN_MS
     if (Date.now() >= until) {
-      const accepted = `of request ${requestId} yet; it was accepted and may begin later: \`baton operation list --instance ${subject}\` shows it`
-      throw new BatonError('NotFound', `instance ${subject} has no operation${requestId === null ? '' : ` ${accepted}`}`)
+      if (requestId === null) throw new BatonError('NotFound', `instance ${subject} has no operation`)
+      throw notBegunYet(subject, `operation of request ${requestId}`)
     }
     await delay(LOOK_MS)
   }
 }
+
+export const notBegunYet = (subject: string, what: string): BatonError =>
+  new BatonError(
+    'NotFound',
+    `instance ${subject} has no ${what} yet; it was accepted and may begin later: \`baton operation list --instance ${subject}\` shows it`,
+  )
 
 export const hasEnded = (operation: OperationBody): boolean => operation.endedAt !== null
 

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { shown } from '../support/hooks.ts'
 import { createPageWorld, type PageWorld, type PageWorldOptions } from '../support/page-world.ts'
 import { skip } from '../support/skip.ts'
 import { hasChromium, launch, signIn } from './browser.ts'
@@ -22,7 +23,7 @@ interface Visit {
 
 /** One for all tests: each has a context of its own, which shares nothing with the others. */
 let browser: Browser | null = null
-test.after(() => browser?.close())
+test.after(shown(async () => browser?.close()))
 
 /** Runs `visit` with an admin signed in; whatever the page throws, or its policy refuses, fails it. */
 async function visiting(options: PageWorldOptions, visit: (visit: Visit) => Promise<void>): Promise<void> {

@@ -2,6 +2,7 @@
  * A cluster in memory behind `ClusterApi`, for tests of the faces (HTTP, CLI). Operations end when the test says so, with `finish`;
  * `fail` and `hang` make the next calls of a method go wrong.
  */
+
 import {
   type ClusterApi,
   type CreateInstances,
@@ -20,6 +21,7 @@ import {
 import type { DoctorBody, FindingBody } from '../../actors/doctor/report.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
+import { aboutAfter } from '../../actors/instance/requests.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakeFlavors } from './fake-flavors.ts'
@@ -40,6 +42,8 @@ export interface FakeApi {
   readonly calls: { readonly method: Method; readonly args: unknown }[]
   /** The next calls of `method` reject with `error`, until `heal`. */
   fail(method: Method, error: unknown): void
+  /** The next calls of `method` resolve with `value`, until `heal`. */
+  pretend(method: Method, value: unknown): void
   /** The next calls of `method` never settle, until `heal`. */
   hang(method: Method): void
   heal(method: Method): void
@@ -231,13 +235,8 @@ export function createFakeApi(): FakeApi {
     },
     updateInstance: async ({ id, about, disk: _disk, addTags = [], removeTags = [], ...parts }) => {
       const before = found(instances, 'Instance', id)
-      const { description, password, ...said } = { ...before.about, ...about }
       const tags = [...(parts.tags ?? before.tags), ...addTags].filter(tag => !removeTags.includes(tag))
-      return changed(id, {
-        ...parts,
-        tags,
-        ...(about ? { about: { ...said, ...(description ? { description } : {}), ...(password ? { password } : {}) } } : {}),
-      })
+      return changed(id, { ...parts, tags, ...(about ? { about: aboutAfter(before.about ?? {}, about) } : {}) })
     },
     lockInstance: async ({ id, reason }) => changed(id, { locked: { reason: reason ?? null } }),
     unlockInstance: async ({ id }) => changed(id, { locked: null }),
@@ -330,7 +329,7 @@ export function createFakeApi(): FakeApi {
   }
 
   const calls: { method: Method; args: unknown }[] = []
-  const broken = new Map<Method, () => Promise<never>>()
+  const broken = new Map<Method, () => Promise<unknown>>()
   /** Every method, remembering its calls and going wrong when told to. */
   const recorded = (api: ClusterApi): ClusterApi =>
     new Proxy(api, {
@@ -348,6 +347,7 @@ export function createFakeApi(): FakeApi {
     calls,
     images,
     fail: (method, error) => broken.set(method, () => Promise.reject(error)),
+    pretend: (method, value) => broken.set(method, () => Promise.resolve(value)),
     hang: method => broken.set(method, () => new Promise<never>(() => {})),
     heal: method => broken.delete(method),
     finish(instanceId, fault = null) {

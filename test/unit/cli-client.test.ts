@@ -1,17 +1,16 @@
 /** The client side of the CLI over real HTTP: the gateway's own server, with a cluster in memory behind it. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { type Outcome, runHere, runSpawned } from '../support/command.ts'
 import { shown } from '../support/hooks.ts'
 import { createFace, type TestFace } from '../support/http.ts'
 
-const BATON = resolve(import.meta.dirname, '../../bin/baton')
 const folder = mkdtempSync(join(tmpdir(), 'baton-cli-'))
+process.chdir(folder)
 let face: TestFace
 let endpoint = ''
 
@@ -27,34 +26,9 @@ test.before.each(
 test.after.each(shown(() => face.app.close()))
 test.after(shown(() => rmSync(folder, { recursive: true })))
 
-interface Outcome {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-const children = new Set<ChildProcess>()
-test.after(
-  shown(() => {
-    for (const child of children) child.kill('SIGKILL')
-  }),
-)
-
-async function baton(args: string, env: Record<string, string> = {}): Promise<Outcome> {
-  const clean = { ...process.env, BATON_DATA: undefined, BATON_DEBUG: undefined }
-  const child = spawn(BATON, args.split(' '), { cwd: folder, env: { ...clean, BATON_ENDPOINT: endpoint, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-  children.add(child)
-  const outcome = { out: '', err: '' }
-  child.stdout.on('data', chunk => {
-    outcome.out += chunk
-  })
-  child.stderr.on('data', chunk => {
-    outcome.err += chunk
-  })
-  const [code] = await once(child, 'close')
-  children.delete(child)
-  return { ...outcome, code: typeof code === 'number' ? code : null }
-}
+const variables = (env: Record<string, string>) => ({ BATON_DATA: undefined, BATON_DEBUG: undefined, BATON_ENDPOINT: endpoint, ...env })
+const baton = (args: string, env: Record<string, string> = {}): Promise<Outcome> => runHere(args, variables(env))
+const spawned = (args: string, env: Record<string, string> = {}): Promise<Outcome> => runSpawned(args, variables(env))
 
 /** Ends the operations of an instance as soon as the gateway was asked for one of them. */
 async function finishAll(count: number, fault?: Parameters<TestFace['fake']['finish']>[1]): Promise<void> {
@@ -104,9 +78,21 @@ test('an instance is created, by names, and listed', async () => {
 })
 
 test('--wait shows each step in plain lines on stderr and the result on stdout', async () => {
-  const [waited] = await Promise.all([baton('instance create web --flavor tiny --image fake --wait'), finishAll(1)])
+  const [waited] = await Promise.all([spawned('instance create web --flavor tiny --image fake --wait'), finishAll(1)])
   assert.is(waited.code, 0, waited.err)
   assert.match(waited.err, /^web {2}do-it …\nweb {2}do-it ✓ .*\nweb {2}build done in /)
+  assert.match(waited.out, /web +ACTIVE/)
+})
+
+test('--wait waits for a build that has not begun when the request is answered', async () => {
+  face.fake.pretend('listOperations', [])
+  const waiting = baton('instance create web --flavor tiny --image fake --wait')
+  const looks = (): number => face.fake.calls.filter(c => c.method === 'listOperations').length
+  for (let i = 0; looks() < 2 && i < 1000; i++) await new Promise(resolve => setTimeout(resolve, 5))
+  assert.ok(looks() >= 2, 'it looks again')
+  face.fake.heal('listOperations')
+  const [waited] = await Promise.all([waiting, finishAll(1)])
+  assert.is(waited.code, 0, waited.err)
   assert.match(waited.out, /web +ACTIVE/)
 })
 
@@ -331,8 +317,8 @@ test('a cluster that refuses for a while is asked again; with --json errors are 
 
 test('the endpoint comes from --data and cluster.json; nobody there is exit code 5', async () => {
   writeFileSync(join(folder, 'cluster.json'), JSON.stringify({ endpoint }))
-  assert.is((await baton('node list --data .', { BATON_ENDPOINT: 'http://127.0.0.1:1' })).code, 0)
-  const unreachable = await baton('node list', { BATON_ENDPOINT: 'http://127.0.0.1:1' })
+  assert.is((await spawned('node list --data .', { BATON_ENDPOINT: 'http://127.0.0.1:1' })).code, 0)
+  const unreachable = await spawned('node list', { BATON_ENDPOINT: 'http://127.0.0.1:1' })
   assert.is(unreachable.code, 5)
   assert.match(unreachable.err, /^baton node list: no cluster answers at http:\/\/127\.0\.0\.1:1.*\n {2}Start one with `baton up`/)
   assert.is((await baton('node list', { BATON_ENDPOINT: 'here' })).code, 2)

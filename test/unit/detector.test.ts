@@ -116,6 +116,38 @@ test('a broken connection cuts what is left of the term to a third; whoever live
   assert.is(alive.run(60_000, { 2: [] }).deadAtMs, null)
 })
 
+test('a newcomer that hears nothing of one whom another suspects agrees after one term, and says nothing of it to others', () => {
+  const world = observe([2, 3])
+  const { suspects, deadAtMs } = world.run(SUSPECT_MS, { 2: [3] })
+  assert.is(deadAtMs, SUSPECT_MS)
+  assert.equal(suspects, [], 'else two newcomers could convince each other')
+})
+
+test('a newcomer does not agree about one that it has heard, or with one that it does not hear', () => {
+  const heard = observe([2, 3])
+  heard.detector.heard(3, [], 0)
+  assert.is(heard.run(SUSPECT_MS - TICK_MS, { 2: [3] }).deadAtMs, null)
+
+  const deaf = observe([2, 3])
+  deaf.detector.heard(2, [3], 0)
+  assert.is(deaf.run(60_000, {}).deadAtMs, null)
+})
+
+test('a newcomer that was held up listens for a term before it agrees', () => {
+  const world = observe([2, 3])
+  world.run(TICK_MS, {})
+  world.pause(SUSPECT_MS)
+  assert.is(world.run(world.now() + SUSPECT_MS, { 2: [3] }).deadAtMs, TICK_MS + 2 * SUSPECT_MS)
+})
+
+test('an observer that was held up still knows that the connection broke', () => {
+  const world = observe([2])
+  world.run(4950, { 2: [] })
+  world.detector.disconnected(2, world.now())
+  assert.equal(world.pause(SUSPECT_MS).dead, [])
+  assert.is(world.run(world.now() + SUSPECT_MS, {}).deadAtMs, 4950 + SUSPECT_MS + SUSPECT_MS / 3)
+})
+
 test('who is no longer watched is forgotten, and strangers are not listened to', () => {
   const detector: Detector = createDetector({ suspectMs: SUSPECT_MS })
   detector.watch([2, 3], 0)

@@ -130,6 +130,35 @@ test('alone it serves everything, and keeps its lease', () =>
     stop()
   }))
 
+test('one dies while another comes: who has just come need not wait for its long first term', () =>
+  simulated(async bench => {
+    const { database, wire, conductors, kill, stop } = await cluster(bench, 2)
+    const [first, second] = conductors
+    if (!first || !second) throw new Error('a conductor is missing')
+    kill(second)
+    const third = await conductor(bench, wire, database, 'c3')
+    await bench.run(1.5 * TIMING.suspectMs)
+    assert.is(database.tables.conductors.get(second.incarnation)?.state, 'dead')
+    await bench.run(500)
+    assertWhole(database, [first, third])
+    kill(third)
+    stop()
+  }))
+
+test('one that has joined is given no shard before it runs', () =>
+  simulated(async bench => {
+    const { database, conductors, stop } = await cluster(bench, 2)
+    const [first] = conductors
+    const joining = { nodeId: 'c3', endpoint: 'sim://c3', pid: 1, version: '0', host: 'c3', machine: { boot: 'c3', uptimeMs: 0 } }
+    const { incarnation } = await bench.value(database.membership.join(joining))
+    first?.member.met(incarnation)
+    await bench.run(2000)
+    assert.ok(first?.member.members().some(m => m.incarnation === incarnation))
+    assert.not.ok(database.tables.owners.includes(incarnation))
+    assertWhole(database, conductors)
+    stop()
+  }))
+
 test('three share the shards; no shard is served by two at any moment of the move', () =>
   simulated(async bench => {
     const database = newDatabase(bench)

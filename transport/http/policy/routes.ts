@@ -48,7 +48,9 @@ function crud(path: string, name: string): Record<string, RouteRule> {
         ? rule('identity:get_user', { about: 'user' })
         : name === 'project'
           ? rule('identity:get_project', { about: 'project' })
-          : row('get'),
+          : name === 'domain'
+            ? rule('identity:get_domain')
+            : row('get'),
     [`PATCH ${V3}/${path}/:id`]: row('update'),
     [`DELETE ${V3}/${path}/:id`]: row('delete'),
   }
@@ -278,6 +280,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`POST ${V3}/users/:id/application_credentials`]: rule('identity:create_application_credential', { about: 'user' }),
   [`GET ${V3}/users/:id/application_credentials/:credential`]: rule('identity:get_application_credential', { about: 'user' }),
   [`DELETE ${V3}/users/:id/application_credentials/:credential`]: rule('identity:delete_application_credential', { about: 'user' }),
+  [`PUT ${V3}/regions/:id`]: rule('identity:create'),
   [`GET ${V3}/role_assignments`]: rule('identity:list_role_assignments'),
   ...grants('projects/:id'),
   ...grants('domains/:id'),
