@@ -13,6 +13,7 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   api: async () => (await import('./api.ts')).bench,
   list: async () => (await import('./list.ts')).bench,
   tokens: async () => (await import('./tokens.ts')).bench,
+  images: async () => (await import('./images.ts')).bench,
   idle: async () => (await import('./idle.ts')).bench,
 }
 

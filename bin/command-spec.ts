@@ -22,7 +22,7 @@ export const option = (flags: string, about: string): OptionSpec => ({ flags, ab
 export const DATA = option('--data <folder>', 'data folder (default .baton, or BATON_DATA)')
 export const CONFIG = option('--config <file>', 'configuration file (default baton.yaml here, or BATON_CONFIG)')
 export const DATABASE = option('--database <url>', 'PostgreSQL to use instead of the embedded one')
-export const DRIVER = option('--driver <name>', 'auto, fake or process')
+export const DRIVER = option('--driver <name>', 'auto, fake, process or qemu')
 export const PORT = option('--port <port>', 'port of the REST API (default 8774)')
 export const AUTH = option('--auth <mode>', 'token (default): requests need a token; none: whoever reaches the API may do anything')
 export const ID = option('--id <id>', 'name of the node in the cluster')

@@ -3,7 +3,7 @@ import type { ViewRow, ViewTable } from '../actors/kernel/define.ts'
 import type { ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { EncodedRow } from './encode.ts'
 import type { Statement } from './memory.ts'
-import { type Condition, conditionsOf, limitOf, orderOf, type SortKey, unknownMarker, VIEW_COLUMNS } from './view-tables.ts'
+import { type Condition, checkTextColumn, conditionsOf, limitOf, orderOf, type SortKey, unknownMarker, VIEW_COLUMNS } from './view-tables.ts'
 
 const sortValue = (row: EncodedRow, { column, least }: SortKey) => (column === 'id' ? row.id : (row.columns[column] ?? least))
 
@@ -58,6 +58,18 @@ export function memoryViews(views: Readonly<Record<ViewTable, Map<string, Encode
     count: async (table, query) => {
       const conditions = conditionsOf(table, query.where)
       return statement('count', () => [...views[table].values()].filter(row => matches(row, conditions)).length)
+    },
+
+    countBy: async (table, column) => {
+      checkTextColumn(table, column)
+      return statement('count', () => {
+        const counts = new Map<string, number>()
+        for (const row of views[table].values()) {
+          const value = String(row.columns[column] ?? '')
+          counts.set(value, (counts.get(value) ?? 0) + 1)
+        }
+        return counts
+      })
     },
   }
 }

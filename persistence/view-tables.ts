@@ -104,6 +104,12 @@ export function conditionsOf(table: ViewTable, where: ViewQuery['where'] = {}): 
   return found
 }
 
+/** Throws `BadRequest` unless the view has this column and it holds texts. */
+export function checkTextColumn(table: ViewTable, name: string): void {
+  if (!VIEW_COLUMNS[table].some(c => c.name === name && c.type === 'text'))
+    throw new BatonError('BadRequest', `${table} cannot be counted by ${JSON.stringify(name)}`)
+}
+
 const ID = column('id', 'text')
 
 /** A column to sort by; null counts as `least`. */

@@ -7,6 +7,7 @@ import {
   type Column,
   type ColumnValue,
   type Condition,
+  checkTextColumn,
   conditionsOf,
   limitOf,
   orderOf,
@@ -85,6 +86,19 @@ export function createViews(connector: Connector, orm: () => Promise<Orm>): View
           .executeTakeFirst(),
       )
       return Number(row?.rows ?? 0)
+    },
+
+    async countBy(table, column) {
+      checkTextColumn(table, column)
+      const rows = await read(db => {
+        const named = db.dynamic.ref<string>(column)
+        return db
+          .selectFrom(table)
+          .select(eb => [eb.fn.coalesce(named, eb.val('')).as('value'), eb.fn.countAll().as('rows')])
+          .groupBy(named)
+          .execute()
+      })
+      return new Map(rows.map(({ value, rows: count }) => [String(value), Number(count)]))
     },
   }
 }

@@ -11,6 +11,8 @@ export interface ChildSpec {
   readonly id: string
   readonly role: 'conductor' | 'compute' | 'gateway'
   readonly args: readonly string[]
+  /** Options of Node itself. */
+  readonly nodeArgs?: readonly string[]
   readonly env: NodeJS.ProcessEnv
   readonly logFile: string
   /** A command before its own, which must become it: its process id is the node's. */
@@ -58,7 +60,7 @@ export function keepAlive(spec: ChildSpec, options: ChildOptions): Child {
     const startedMs = performance.now()
     let ready = false
     const log = openSync(spec.logFile, 'a', 0o600)
-    const [program, ...args] = [...(spec.wrap ?? []), process.execPath, ...process.execArgv, options.script, ...spec.args]
+    const [program, ...args] = [...(spec.wrap ?? []), process.execPath, ...process.execArgv, ...(spec.nodeArgs ?? []), options.script, ...spec.args]
     const process_ = spawn(program ?? process.execPath, args, {
       env: spec.env,
       stdio: ['ignore', log, log, 'ipc'],

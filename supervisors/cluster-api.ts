@@ -125,8 +125,8 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   }
 
   async function instanceCounts(): Promise<Record<VmState, number>> {
-    const counts = await Promise.all(VM_STATES.map(vm_state => views.count('instance', { where: { vm_state } })))
-    return Object.fromEntries(VM_STATES.map((state, i) => [state, counts[i] ?? 0])) as Record<VmState, number>
+    const counts = await views.countBy('instance', 'vm_state')
+    return Object.fromEntries(VM_STATES.map(state => [state, counts.get(state) ?? 0])) as Record<VmState, number>
   }
 
   const { checkPlacement, ...placement } = placementRequests({ views, call, explain: options.explain, bootable: images.bootable, get, list, quotas })

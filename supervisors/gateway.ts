@@ -22,6 +22,8 @@ export interface GatewayOptions {
   readonly seeds: readonly string[]
   /** Time a request may take before it is answered with 503, ms. */
   readonly requestMs: number
+  /** Hears how many bytes of images have gone through. */
+  readonly onPassed?: (bytes: number) => void
   /** Whether this cluster has identities. */
   readonly identity?: boolean
   /** Conductors that are not heard, whenever they are others. */
@@ -114,7 +116,11 @@ export function startGateway(options: GatewayOptions): Gateway {
     api,
     hub,
     messenger,
-    images: createImageStreams(env, (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })),
+    images: createImageStreams(
+      env,
+      (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs }),
+      options.onPassed,
+    ),
     gate,
     lacks,
     whenReady: () => (lacks().length === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),

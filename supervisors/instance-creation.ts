@@ -14,6 +14,7 @@ import { address } from '../actors/kernel/address.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import { amountsOf } from '../actors/kernel/quota.ts'
 import { haPolicyOf } from '../actors/placement/specs.ts'
+import { checkFits } from './images/fits.ts'
 import { askedAgain, type Quotas } from './quotas.ts'
 
 export interface InstanceCreationOptions {
@@ -49,8 +50,9 @@ export function instanceCreation({ call, bootable, checkPlacement, quotas }: Ins
 
   return async args => {
     policyOf(args.metadata)
-    await bootable(args.image)
+    const image = await bootable(args.image)
     const flavor = keptByInstances((await call('flavor', args.flavor, 'get', {})) as FlavorBody)
+    checkFits(image, flavor)
     if (args.placement) await checkPlacement(args.placement, args.ids.length)
     const holders = args.ids.map(id => address('instance', id))
     const taken = await quotas.take(args.project, holders, amountsOf(flavor))

@@ -18,6 +18,7 @@ import { BatonError } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
 import { amountsOf } from '../actors/kernel/quota.ts'
 import { knownDisk } from './disk-requests.ts'
+import { checkFits } from './images/fits.ts'
 import { askedAgain, type Quotas } from './quotas.ts'
 
 /** When things about an instance begin by themselves, ms. */
@@ -68,10 +69,12 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     return undefined
   }
 
-  /** The image a host is to boot must be one that its driver runs, and be there. */
+  /** The image a host is to boot must be one that its driver runs, be there, and need no more than the instance has. */
   async function checkImage(instance: string, imageId: string): Promise<void> {
-    const { driver, name, hosts } = await bootable(imageId)
-    const { host } = await get<InstanceBody>('instance', instance, 'instance')
+    const image = await bootable(imageId)
+    const { driver, name, hosts } = image
+    const { host, flavor } = await get<InstanceBody>('instance', instance, 'instance')
+    checkFits(image, flavor)
     if (host === null) return
     const runs = (await get<HostBody>('host', host, 'host')).driver
     if (driver !== '' && runs !== driver)
@@ -93,7 +96,12 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
       return { image }
     }
     if (flavor !== undefined) {
-      return { flavor: keptByInstances((await call('flavor', flavor, 'get', {})) as FlavorBody) }
+      const wanted = keptByInstances((await call('flavor', flavor, 'get', {})) as FlavorBody)
+      const { image: from } = await get<InstanceBody>('instance', id, 'instance')
+      // An image that came with Baton needs nothing, and one that is gone has no say any more.
+      const known = (await views.get('image', from))?.body as ImageBody | undefined
+      if (known && known.status !== 'deleted') checkFits(known, wanted)
+      return { flavor: wanted }
     }
     return snapshot ? { snapshot: await snapshotOf(args, snapshot) } : null
   }

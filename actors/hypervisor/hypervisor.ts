@@ -50,6 +50,7 @@ export type PerGuest = <T>(instance: string, task: () => Promise<T>) => Promise<
 const common = { instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER) }
 const guestSpec = checkObject({ name: text(255), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12), image: text(128) })
 
+const OF_ANOTHER = ' of another host: its disks are files of that host'
 const NEEDS_DISKS = '; it takes a driver whose guests have disks, such as fake'
 
 const short = text(64)
@@ -164,7 +165,7 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
       case 'rebuild':
         return driver.rebuild?.(specOf(c), c.order, c.running === true) ?? unsupported(method)
       case 'receive':
-        return driver.receive?.(specOf(c), c.order, c.running === true) ?? unsupported(method)
+        return driver.receive?.(specOf(c), c.order, c.running === true) ?? unsupported('take over', OF_ANOTHER)
       case 'setDevices':
         return driver.setDevices?.(c.instance, c.order, c.devices as Devices) ?? unsupported('change the devices of', NEEDS_DISKS)
       case 'snapshot':

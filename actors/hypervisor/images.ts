@@ -7,6 +7,8 @@ export interface LocalImage {
   readonly sizeBytes: number
   /** The file with its bytes; null where there are no files (the simulator). It stays there while it is used. */
   readonly path: string | null
+  /** What its owner says that the bytes are (`raw`, `qcow2` …); null when nobody has said. It is never found out from the bytes. */
+  readonly format: string | null
   /** Its first bytes. */
   head(maxBytes: number): Promise<Uint8Array>
 }

@@ -81,12 +81,17 @@ const refusal = (message: string): BatonError => new BatonError('DriverUnsupport
 /** What a command asks of a driver comes from the step before it, on the other host; it is passed on as it is. */
 const passedOn = (value: unknown): Json => (value ?? null) as Json
 
-export async function performMigration({ name, migration }: HypervisorDriver, method: MigrationMethod, c: MigrationCommand): Promise<unknown> {
+export async function performMigration(
+  { name, migration, receive }: HypervisorDriver,
+  method: MigrationMethod,
+  c: MigrationCommand,
+): Promise<unknown> {
   const { instance, order } = c
   if (!migration) {
     // Without a transfer there is nothing to take back.
     if (method === 'cancelOutgoing') return null
-    throw refusal(`the ${name} driver cannot live-migrate a guest; migrate it cold instead: \`baton instance migrate\``)
+    const instead = receive ? '; migrate it cold instead: `baton instance migrate`' : ': its disks are files of its host'
+    throw refusal(`the ${name} driver cannot live-migrate a guest${instead}`)
   }
   switch (method) {
     case 'checkMigration':

@@ -164,7 +164,7 @@ export interface ImageApi {
 }
 
 /** Of an image of which nobody has said more: those that come with Baton, and snapshots. */
-export const aboutOf = (image: Partial<ImageAbout> & { readonly project?: string | null }): ImageAbout => ({
+export const aboutOf = (image: Partial<ImageAbout> & { readonly project?: string | null; readonly driver?: string }): ImageAbout => ({
   visibility: image.visibility ?? (image.project === null ? 'public' : 'private'),
   // The images that come with Baton cannot be deleted.
   protected: image.protected ?? image.project === null,
@@ -172,7 +172,8 @@ export const aboutOf = (image: Partial<ImageAbout> & { readonly project?: string
   minDiskGb: image.minDiskGb ?? 0,
   minRamMb: image.minRamMb ?? 0,
   containerFormat: image.containerFormat === undefined ? 'bare' : image.containerFormat,
-  diskFormat: image.diskFormat === undefined ? 'raw' : image.diskFormat,
+  // What the driver writes when it makes one.
+  diskFormat: image.diskFormat === undefined ? (image.driver === 'qemu' ? 'qcow2' : 'raw') : image.diskFormat,
   tags: image.tags ?? [],
 })
 

@@ -158,4 +158,6 @@ export interface Views {
   /** Throws `BadRequest` on an unknown marker or column. */
   list(table: ViewTable, query: ViewQuery): Promise<ViewRow[]>
   count(table: ViewTable, query: Pick<ViewQuery, 'where'>): Promise<number>
+  /** Rows by what they have in a column of text, in one look. Throws `BadRequest` on an unknown column. */
+  countBy(table: ViewTable, column: string): Promise<ReadonlyMap<string, number>>
 }

@@ -4,6 +4,8 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import { chooseDriver } from '../../actors/hypervisor/drivers/choose.ts'
+import { outOfBandName } from '../../actors/hypervisor/drivers/out-of-band.ts'
+import { BUILT_IMAGES } from '../../actors/hypervisor/drivers/qemu/built.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
 import type { Config } from '../../supervisors/config.ts'
@@ -49,12 +51,13 @@ export async function run(options: Options): Promise<void> {
   const uploadedProcesses = config.driver.process.uploaded === 'yes'
   const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, {
     ...{ folder, lease, images, uploadedProcesses },
+    qemu: { built: config.driver.qemu.images ?? BUILT_IMAGES, uid: config.driver.qemu.uid },
     metadata: metadataDoor,
     leavePassword: (instance, password) => compute?.leavePassword(instance, password) ?? Promise.resolve(503),
     ...fakeOptions(config),
   })
   chosen = driver
-  const outOfBand = { driver: driver.name === 'process' ? 'process' : 'fake', folder, hierarchies } as const
+  const outOfBand = { driver: outOfBandName(driver.name), folder, hierarchies }
   const opened = createGuard(watchdogProcess({ folder: join(folder, 'watchdog'), life: incarnation, bootId, outOfBand, log: env.log }), incarnation)
   guard = opened
   const link = createZeromqLink({ identity: id })

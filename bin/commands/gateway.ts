@@ -9,6 +9,7 @@ import { createMetrics } from '../../supervisors/metrics.ts'
 import { consoleMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { type Ending, runNode } from '../../supervisors/node-process.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
+import { collectAfterStreams } from '../../supervisors/stream-garbage.ts'
 import { createConsoleServer } from '../../transport/console/server.ts'
 import { HTTP_LIMITS, type HttpLimits } from '../../transport/http/limits.ts'
 import { PAGE_FOLDER, readPage } from '../../transport/http/page.ts'
@@ -47,6 +48,7 @@ export async function run(options: Options): Promise<void> {
     requestMs: REQUEST_MS,
     identity: needsToken,
     onSilent: nodes => watched.silent(nodes),
+    onPassed: collectAfterStreams(),
   })
   const identity = gateway.gate ? { gate: gateway.gate, rules: config.policy.rules } : null
   const watched = createConsoleServer({

@@ -5,7 +5,7 @@
  * A host is the least trusted of all: it is given the bytes of an image only for an instance that has room there, and whose project may
  * use that image; and it uploads only what an operation makes of an instance there.
  */
-import { type ImageBody, type InstanceBody, isVisible } from '../../actors/api.ts'
+import { aboutOf, type ImageBody, type InstanceBody, isVisible } from '../../actors/api.ts'
 import { address } from '../../actors/kernel/address.ts'
 import { type Check, checkObject, integer, optional, text } from '../../actors/kernel/check.ts'
 import type { Sender } from '../../actors/kernel/define.ts'
@@ -85,6 +85,8 @@ export interface ImageDescription {
   readonly upload: string
   readonly sizeBytes: number
   readonly hash: string
+  /** As its owner has said; absent from a conductor of before. */
+  readonly diskFormat?: string | null
 }
 
 export function createImageBytes({ env, store: configured, views, quotas, maxBytes, call }: BytesOptions): ImageBytesService {
@@ -191,11 +193,12 @@ export function createImageBytes({ env, store: configured, views, quotas, maxByt
         return call('image', args.image, 'failUpload', { upload: args.upload })
       case 'describe': {
         await permit(from.node, args.image, args.instance)
-        const { bytes, status } = await bodyOf(args.image)
+        const body = await bodyOf(args.image)
+        const { bytes, status } = body
         if (!bytes || status !== 'active')
           throw new BatonError('NotFound', `image ${args.image} is ${status}, and there are no bytes of it to be had`)
         const { upload, sizeBytes, hash } = bytes
-        return { upload, sizeBytes, hash } satisfies ImageDescription
+        return { upload, sizeBytes, hash, diskFormat: aboutOf(body).diskFormat } satisfies ImageDescription
       }
       case 'read':
         if (from.role === 'compute') await permit(from.node, args.image, args.instance)

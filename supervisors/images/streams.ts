@@ -31,7 +31,8 @@ const STREAMS_MAX = 32
 /** Pause between two looks at a commit that takes long, ms. */
 const COMMIT_LOOK_MS = 250
 
-export function createImageStreams(env: Pick<Env, 'uuid' | 'setTimer'>, call: StoreCall): ImageStreams {
+/** `onPassed` hears how many bytes have gone through. */
+export function createImageStreams(env: Pick<Env, 'uuid' | 'setTimer'>, call: StoreCall, onPassed: (bytes: number) => void = () => {}): ImageStreams {
   let streams = 0
 
   function enter(): () => void {
@@ -57,7 +58,7 @@ export function createImageStreams(env: Pick<Env, 'uuid' | 'setTimer'>, call: St
       try {
         await call(image, 'begin', { image, upload, ...(sizeBytes === null ? {} : { sizeBytes }) }, PIECE_MS)
         try {
-          const end = await sendPieces(call, { image, upload }, body)
+          const end = await sendPieces(call, { image, upload }, body, onPassed)
           if (sizeBytes !== null && end !== sizeBytes)
             throw new BatonError('BadRequest', `${end} bytes came, not the ${sizeBytes} that were announced`)
           return await commit({ image, upload, sizeBytes: end, checksum })
@@ -74,7 +75,10 @@ export function createImageStreams(env: Pick<Env, 'uuid' | 'setTimer'>, call: St
       if (!bytes) throw new BatonError('Conflict', `image ${id} has no bytes in the image store`)
       const leave = enter()
       try {
-        yield* readPieces(call, { image: id, upload: bytes.upload, ...range })
+        for await (const piece of readPieces(call, { image: id, upload: bytes.upload, ...range })) {
+          yield piece
+          onPassed(piece.length)
+        }
       } finally {
         leave()
       }

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import { chooseDriver, FAKE_CAPACITY } from '../../actors/hypervisor/drivers/choose.ts'
 import { BUILT_IN_IMAGES, PROCESS_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { BUILT_IN_INIT } from '../../actors/hypervisor/drivers/process/launch.ts'
+import { findTools } from '../../actors/hypervisor/drivers/qemu/tools.ts'
 import { realEnv, rejects } from '../support/driver-contract.ts'
 import { canRunProcesses } from '../support/driver-process-bench.ts'
 
@@ -54,6 +55,17 @@ test('auto falls back to the fake one and says why; process then is refused', ()
     }),
   ))
 
+test('qemu when asked for: with a word on the processor, or refused with what to install', () =>
+  inFolder(async folder => {
+    const found = await findTools(realEnv).catch(() => null)
+    if (!found) return rejects('DriverUnsupported', chooseDriver('qemu', realEnv, { folder }), /apt install qemu-system-x86 qemu-utils|or newer/)
+    const { driver, because } = await chooseDriver('qemu', realEnv, { folder })
+    assert.is(driver.name, 'qemu')
+    assert.match(because, /^qemu: asked for, QEMU \d+\.\d+ with (TCG|KVM): /)
+    await rejects('DriverUnsupported', findTools(realEnv, folder), /needs qemu-system-x86_64, which is not here; on Debian: apt install/)
+    await driver.close()
+  }))
+
 test('the fake driver when asked for, with the capacity it is given or plenty', () =>
   inFolder(async folder => {
     const plenty = await chooseDriver('fake', realEnv, { folder })
@@ -67,9 +79,9 @@ test('the fake driver when asked for, with the capacity it is given or plenty', 
 test('one image per driver, of the size it really has', async () => {
   assert.equal(
     BUILT_IN_IMAGES.map(({ name, driver }) => `${name} for ${driver}`),
-    ['fake-image for fake', 'process-image for process'],
+    ['fake-image for fake', 'process-image for process', 'qemu-image for qemu'],
   )
-  assert.is(new Set(BUILT_IN_IMAGES.map(image => image.id)).size, 2)
+  assert.is(new Set(BUILT_IN_IMAGES.map(image => image.id)).size, 3)
   assert.is(PROCESS_IMAGE.sizeBytes, (await stat(BUILT_IN_INIT)).size)
 })
 

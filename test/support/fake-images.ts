@@ -74,6 +74,7 @@ export function fakeImages(options: FakeImagesOptions = {}): FakeImages {
       return at < 0 ? [] : found.slice(at, at + limit)
     },
     count: async () => 0,
+    countBy: async () => new Map(),
   }
 
   function held(id: string): Held {

@@ -41,7 +41,7 @@ test('the type follows the table', () => {
   const config = loadConfig()
   const port: number = config.http.port
   const url: string | null = config.database.url
-  const driver: 'auto' | 'fake' | 'process' = config.driver.name
+  const driver: 'auto' | 'fake' | 'process' | 'qemu' = config.driver.name
   const level: 'debug' | 'info' | 'warn' | 'error' | 'silent' = config.log.level
   assert.equal([port, url, driver, level, config.driver.fake.latencyMs], [8774, null, 'auto', 'info', 0])
 })
@@ -114,7 +114,7 @@ test('a wrong value is refused with its place, what it must be, and what it is',
     ['http: {port: }', '1:14: `http.port` must be an integer from 0 to 65535 (TCP port), not null'],
     ['http: {port: .nan}', '1:14: `http.port` must be an integer from 0 to 65535 (TCP port), not NaN'],
     ['http: {port: [1]}', '1:14: `http.port` must be an integer from 0 to 65535 (TCP port), not a list or mapping'],
-    ['driver: {name: qemu}', '1:16: `driver.name` must be one of auto, fake, process, not "qemu"'],
+    ['driver: {name: xen}', '1:16: `driver.name` must be one of auto, fake, process, qemu, not "xen"'],
     ['driver: {fake: {failureRate: 2}}', '1:30: `driver.fake.failureRate` must be a number from 0 to 1 (share), not 2'],
     ['data: {folder: ""}', '1:16: `data.folder` must be a text (path), not ""'],
     ['http: 80', '1:1: `http` must be a mapping of keys'],

@@ -50,6 +50,7 @@ function start(bench: Bench, rows: Given = {}) {
     },
     list: async (table, { where }) => (table === 'host' ? [...(rows.hosts ?? [])] : control.instances.filter(i => matches(i, where)).map(rowOf)),
     count: async () => 0,
+    countBy: async () => new Map(),
   }
   const call: TreatmentOptions['call'] = (kind, id, method, args) => {
     const text = `${method} ${kind}/${id}${method === 'register' ? '' : ` ${JSON.stringify(args)}`}`

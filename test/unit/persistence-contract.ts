@@ -338,6 +338,9 @@ export function persistenceContract(name: string, open: () => Promise<Subject>):
     assert.equal(await ids({ vm_state: [] }), [])
     assert.is(await views.count('instance', { where: { vm_state: 'error' } }), 9)
     assert.is(await views.count('operation', {}), 0)
+    assert.is((await views.countBy('instance', 'vm_state')).get('error'), 9)
+    assert.is((await views.countBy('operation', 'kind')).size, 0)
+    await rejectsWith('BadRequest', views.countBy('instance', 'created_at'))
     const filtered = await views.list('instance', { where: { vm_state: 'error' }, limit: 2, marker: 'i10' })
     assert.equal(
       filtered.map(r => r.id),

@@ -13,6 +13,7 @@ test('a resize that comes after its reservation was given up is to be sent again
     get: async () => null,
     list: async () => [],
     count: async () => 0,
+    countBy: async () => new Map(),
   }
   const requests = instanceRequests({
     async call(kind, id, method) {

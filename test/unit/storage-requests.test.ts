@@ -28,6 +28,7 @@ function cluster(rows: Rows) {
       return matching.slice(at, at + limit)
     },
     count: async () => 0,
+    countBy: async () => new Map(),
   }
   const call = async (kind: string, id: string, method: string, args: unknown) => {
     calls.push(`${kind}/${id} ${method} ${JSON.stringify(args)}`)

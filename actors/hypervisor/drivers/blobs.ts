@@ -27,7 +27,7 @@ export interface BlobStore {
 const BLOB_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 
 /** Ids become file names. Throws `DriverFault` on anything that could be more than that. */
-function checkBlobId(id: string): void {
+export function checkBlobId(id: string): void {
   if (!BLOB_ID.test(id)) {
     throw new BatonError('DriverFault', `${JSON.stringify(id.slice(0, 80))} is no id: 1 to 64 letters, digits, dots, dashes and underscores`)
   }

@@ -11,9 +11,13 @@ import { folderStore } from './folder-store.ts'
 import { type Capabilities, probeCapabilities } from './process/capabilities.ts'
 import type { Hierarchy } from './process/cgroup.ts'
 import { openProcessDriver } from './process/driver.ts'
+import type { FetchImage } from './qemu/bases.ts'
+import { openQemuDriver } from './qemu/driver.ts'
+import { QEMU_FOLDER } from './qemu/runs.ts'
+import { findTools, userFor } from './qemu/tools.ts'
 import { FakeGuestSchema, parseWith } from './records.ts'
 
-export type DriverChoice = 'auto' | 'fake' | 'process'
+export type DriverChoice = 'auto' | 'fake' | 'process' | 'qemu'
 
 export interface ChooseOptions {
   /** State of this host's guests; each driver has a folder of its own in it. */
@@ -28,6 +32,12 @@ export interface ChooseOptions {
   readonly images?: ImageSource
   /** Whether the process driver may run them: each is a script with the rights of the agent. */
   readonly uploadedProcesses?: boolean
+  readonly qemu?: {
+    /** Folder of images that `npm run images` has built. */
+    readonly built: string
+    /** Number of the user that guests run as, when the agent is root. */
+    readonly uid: number
+  }
   /** Answers guests that ask about themselves, of drivers whose guests can. */
   readonly metadata?: MetadataDoor
   readonly leavePassword?: (instance: string, password: string) => Promise<number>
@@ -44,9 +54,10 @@ export interface Chosen {
 /** Room for builds by the thousand: a fake guest takes none. */
 export const FAKE_CAPACITY: Inventory = { vcpus: 100_000, ramMb: 100_000 * 1024, diskGb: 1_000_000 }
 
-/** Rejects with `DriverUnsupported` when `process` is asked for and cannot work here; `auto` then takes the fake one. */
+/** Rejects with `DriverUnsupported` when what is asked for cannot work here; `auto` takes `process`, or else the fake one. */
 export async function chooseDriver(choice: DriverChoice, env: Env, options: ChooseOptions): Promise<Chosen> {
   if (choice === 'fake') return { driver: openFake(env, options), because: 'fake: asked for', hierarchies: [] }
+  if (choice === 'qemu') return openQemu(env, options)
   try {
     const capabilities = await probeCapabilities(env)
     const driver = await openProcessDriver(env, {
@@ -65,6 +76,22 @@ export async function chooseDriver(choice: DriverChoice, env: Env, options: Choo
     return { driver: openFake(env, options), because: `fake: ${error.message}`, hierarchies: [] }
   }
 }
+
+async function openQemu(env: Env, { folder, capacity, lease, images, qemu }: ChooseOptions): Promise<Chosen> {
+  const tools = await findTools(env)
+  const driver = await openQemuDriver(env, {
+    ...{ folder: join(folder, QEMU_FOLDER), capacity, lease, tools },
+    built: qemu?.built ?? '',
+    user: qemu ? await userFor(qemu.uid) : null,
+    ...(images ? { fetch: fetchFrom(images) } : {}),
+  })
+  return { driver, because: `qemu: asked for, QEMU ${tools.version} with ${tools.because}`, hierarchies: [] }
+}
+
+const fetchFrom =
+  (images: ImageSource): FetchImage =>
+  (image, instance, task) =>
+    images.use(image, instance, ({ path, format }) => task({ path: path ?? '', format: format ?? 'unknown' }))
 
 function openFake(env: Env, options: ChooseOptions): HypervisorDriver {
   const store = folderStore({

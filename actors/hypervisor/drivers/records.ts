@@ -95,23 +95,46 @@ export const FakeGuestSchema = Type.Object({
 })
 export type FakeGuest = Static<typeof FakeGuestSchema>
 
+/** The newest launch. The pid alone says nothing: it counts only with its start time, in the same boot. */
+const RunSchema = Type.Object({
+  number: Type.Number(),
+  /** The command that launched it. */
+  method: Type.Enum([...DRIVER_METHODS]),
+  order: Type.Number(),
+  bootId: Type.String(),
+  pid: Type.Number(),
+  startTicks: Type.Number(),
+})
+
 export const ProcessGuestSchema = Type.Object({
   ...StandingFields,
   /** Whether it was told to be off: then it counts as `shutdown`, however it ended. */
   stopped: Type.Boolean(),
   paused: Type.Boolean(),
-  /** The newest launch. The pid alone says nothing: it counts only with its start time, in the same boot. */
-  run: Type.Object({
-    number: Type.Number(),
-    /** The command that launched it. */
-    method: Type.Enum([...DRIVER_METHODS]),
-    order: Type.Number(),
-    bootId: Type.String(),
-    pid: Type.Number(),
-    startTicks: Type.Number(),
-  }),
+  run: RunSchema,
 })
 export type ProcessGuest = Static<typeof ProcessGuestSchema>
+
+/** What a guest of QEMU boots from; see `qemu/command-line.ts`. */
+export const QemuRootSchema = Type.Object({
+  base: Type.Union([Type.Object({ file: Type.String(), format: Type.Enum(['raw', 'qcow2']) }), Type.Null()]),
+  kernel: Type.Union([Type.Object({ kernel: Type.String(), initrd: Type.String(), append: Type.String() }), Type.Null()]),
+})
+
+export const QemuGuestSchema = Type.Object({
+  ...StandingFields,
+  /** Whether it was told to be off. */
+  stopped: Type.Boolean(),
+  run: RunSchema,
+  root: QemuRootSchema,
+  /** What it was booted from in rescue. */
+  rescue: Type.Union([QemuRootSchema, Type.Null()]),
+  /** Whether its memory is in a file, which is all there is of it. */
+  saved: Type.Boolean(),
+  /** Where its devices are on its bus. */
+  slots: Type.Record(Type.String(), Type.Number()),
+})
+export type QemuGuest = Static<typeof QemuGuestSchema>
 
 export const parseWith =
   <S extends TSchema>(schema: S) =>

@@ -3,8 +3,7 @@
  * control groups where they can be written. Guests outlive the agent; the next one finds them by what is on disk.
  */
 
-import { mkdir, statfs } from 'node:fs/promises'
-import { availableParallelism, totalmem } from 'node:os'
+import { mkdir } from 'node:fs/promises'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
 import type { Guest, GuestSpec, HypervisorDriver, Inventory, MetadataDoor, PowerState } from '../../driver.ts'
@@ -13,6 +12,7 @@ import type { HostLease, Permit } from '../../lease.ts'
 import { folderStore } from '../folder-store.ts'
 import { PROCESS_IMAGE } from '../images.ts'
 import { type Outcome, openLedger } from '../ledger.ts'
+import { checkSize, machineInventory } from '../machine.ts'
 import { limiter } from '../queue.ts'
 import { type ProcessGuest, ProcessGuestSchema, parseWith } from '../records.ts'
 import { checkInstanceId, type DriverMethod, noGuest, notRunning } from '../rules.ts'
@@ -23,7 +23,6 @@ import { type Cause, openRuns, type Unlaunched } from './runs.ts'
 
 const SOFT_REBOOT_GRACE_MS = 10_000
 const LOOKS_AT_ONCE = 32
-const GB = 1024 ** 3
 
 export interface ProcessOptions {
   /** Where records, consoles and exit statuses are kept; made with mode 0700. One agent per folder. */
@@ -108,7 +107,7 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
 
   /** A guest from nothing, whatever was there under its name. One launched by an earlier agent for this very command is only waited for. */
   function made(method: 'rebuild' | 'receive', spec: GuestSpec, order: number, running: boolean): Promise<void> {
-    checkSpec(spec)
+    checkSize(spec)
     return ledger.command(method, spec.instance, order, async (known, permit) => {
       const by: Cause = { method, order }
       if (known && launchedBy(known, by)) return bootOnce(known, by, permit)
@@ -122,7 +121,7 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
   return {
     name: 'process',
     async inventory() {
-      return { ...(options.capacity ?? (await machine(options.folder))), details: describe(can) }
+      return { ...(options.capacity ?? (await machineInventory(options.folder))), details: describe(can) }
     },
     async list(): Promise<Guest[]> {
       const guests = [...(await ledger.guests()).values()]
@@ -131,7 +130,7 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
       )
     },
     async spawn(spec, order) {
-      checkSpec(spec)
+      checkSize(spec)
       return ledger.command('spawn', spec.instance, order, async (known, permit) => {
         if (known) return bootOnce(known, { method: 'spawn', order }, permit)
         const fresh: Unlaunched = { spec, begun: order, order: -1, method: 'spawn', effect: null, stopped: false, paused: false }
@@ -206,17 +205,6 @@ const NEVER_RUN: ProcessGuest['run'] = { number: 0, method: 'receive', order: -1
 const launchedBy = ({ run }: ProcessGuest, { method, order }: Cause): boolean => run.method === method && run.order === order
 
 const isOn = (power: PowerState): boolean => power === 'running' || power === 'paused'
-
-function checkSpec({ vcpus, ramMb, diskGb }: GuestSpec): void {
-  for (const [name, value] of Object.entries({ vcpus, ramMb, diskGb })) {
-    if (!Number.isFinite(value) || value < 0) throw new BatonError('DriverFault', `${name} of a guest is a number from 0, not ${value}`)
-  }
-}
-
-async function machine(folder: string): Promise<Inventory> {
-  const disk = await statfs(folder)
-  return { vcpus: availableParallelism(), ramMb: Math.floor(totalmem() / 1024 ** 2), diskGb: Math.floor((disk.bavail * disk.bsize) / GB) }
-}
 
 function describe(can: Capabilities) {
   const controllers = can.cgroups?.controllers ?? []

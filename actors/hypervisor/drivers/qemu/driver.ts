@@ -1,0 +1,399 @@
+/**
+ * A driver whose guests are virtual machines: one QEMU each. Guests outlive the agent; the next one finds them by what is on disk and in the
+ * kernel, and asks each over its own control socket how it stands.
+ *
+ *     <folder>/guests/<instance>.json  run/<instance>/ (sockets, console, disk, config drive)  disks/  images/  bases/  history.log
+ */
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Env } from '../../../kernel/env.ts'
+import { BatonError } from '../../../kernel/errors.ts'
+import { type Guest, type GuestSpec, type HypervisorDriver, type Inventory, NO_DEVICES, type PowerState } from '../../driver.ts'
+import { guestData } from '../../guest-data.ts'
+import type { HostLease, Permit } from '../../lease.ts'
+import { checkBlobId } from '../blobs.ts'
+import { folderStore } from '../folder-store.ts'
+import { type Outcome, openLedger } from '../ledger.ts'
+import { checkSize, machineInventory } from '../machine.ts'
+import { ageS, usedBy } from '../process/proc.ts'
+import type { Cause } from '../process/runs.ts'
+import { limiter } from '../queue.ts'
+import { parseWith, type QemuGuest, QemuGuestSchema } from '../records.ts'
+import { checkInstanceId, type DriverMethod, noGuest, notRunning } from '../rules.ts'
+import { type FetchImage, openBases } from './bases.ts'
+import { assignSlots, commandLine, FILES, type Root } from './command-line.ts'
+import { giveTo } from './guest-files.ts'
+import { isoOf } from './iso.ts'
+import { loadMemory, saveMemory } from './memory.ts'
+import { checkSocketPaths, openRuns } from './runs.ts'
+import { createStorage } from './storage.ts'
+import { findTools, imgIn, type Tools, type User } from './tools.ts'
+
+const SOFT_REBOOT_GRACE_MS = 10_000
+const LOOKS_AT_ONCE = 32
+const MB = 1024 ** 2
+
+export interface QemuOptions {
+  /** Where all of it is kept; made with a mode that lets no stranger in. One agent per folder. */
+  readonly folder: string
+  /** Where `npm run images` puts what it builds. */
+  readonly built: string
+  /** Said to be there instead of what the machine has. */
+  readonly capacity?: Inventory | undefined
+  /** Whom guests run as; null: as the agent. */
+  readonly user: User | null
+  /** Uploaded images; left out, there are none. */
+  readonly fetch?: FetchImage | undefined
+  /** Found out by an earlier probe; default: probe now. */
+  readonly tools?: Tools
+  readonly lease?: Pick<HostLease, 'permit'> | undefined
+}
+
+type Unlaunched = Omit<QemuGuest, 'run'> & { readonly run?: QemuGuest['run'] }
+
+/** Rejects `DriverUnsupported` where there is no QEMU that it can use, `DataFolder` where guests could have no sockets. */
+export async function openQemuDriver(env: Env, options: QemuOptions): Promise<HypervisorDriver> {
+  const { folder, user } = options
+  checkSocketPaths(folder)
+  const tools = options.tools ?? (await findTools(env))
+  await mkdir(join(folder, 'run'), { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+    throw new BatonError('DataFolder', `the qemu driver cannot use ${folder}: ${cause.message}`, { cause })
+  })
+  // QEMU of another user is started in its own folder and finds the others from there: it may pass, and not look.
+  for (const each of [folder, join(folder, 'run')]) await chmod(each, user ? 0o711 : 0o700)
+  const runs = await openRuns({ env, folder, user })
+  const bases = await openBases({ folder, built: options.built, user, fetch: options.fetch })
+  const storage = createStorage({ env, folder, user, runs, bases, img: imgIn(tools, user) })
+  const store = folderStore({
+    folder,
+    parse: parseWith(QemuGuestSchema),
+    onUnreadable: file => env.log.warn({ file }, 'not the record of a guest; left alone'),
+  })
+  // A record is put while the processors stand still, so it is not the record that brings a guest to life.
+  const ledger = openLedger({ store, nameOf: guest => guest.spec.instance, env, lease: options.lease, enlivens: () => false })
+  /** Orders of destroys that wait their turn, by instance: an older stop need not be patient with its guest any more. */
+  const doomed = new Map<string, number>()
+  const looks = limiter(LOOKS_AT_ONCE)
+
+  async function writeConfigDrive(spec: GuestSpec, home: string): Promise<void> {
+    const files = [...guestData(spec)].map(([path, bytes]): [string, Uint8Array] => [path.startsWith('openstack/') ? path : `ec2/${path}`, bytes])
+    const path = join(home, FILES.configDrive)
+    await rm(path, { force: true })
+    await writeFile(path, isoOf('config-2', new Map(files)), { mode: 0o600, flag: 'wx' })
+    giveTo(path, user)
+  }
+
+  /** Starts it, and has it go on when it is written down and permitted. */
+  async function boot(guest: Unlaunched, by: Cause, permit: Permit): Promise<QemuGuest> {
+    const { spec, root, rescue, saved, run } = guest
+    const { instance, vcpus, ramMb, image, devices = NO_DEVICES } = spec
+    const home = await runs.makeHome(instance)
+    await writeConfigDrive(spec, home)
+    await storage.makeDisks(instance, devices)
+    const slots = assignSlots(guest.slots, devices)
+    const machine = { instance, vcpus, ramMb, root, rescue, devices, slots, accelerator: tools.accelerator, configDrive: true, incoming: saved }
+    const how = saved ? 'goes on from its saved memory' : `boots${rescue ? ' in rescue' : ''}`
+    await runs.say(instance, `power: on, guest ${instance} ${how} with ${vcpus} vcpus, ${ramMb} MB, image ${image}, ${tools.accelerator}`)
+    const start = { qemu: tools.qemu, args: commandLine(machine) }
+    const launched = await runs.launch({ ...guest, slots }, run, start, by, made => ledger.save(instance, made))
+    return goOn(launched, permit)
+  }
+
+  async function unfreeze(guest: QemuGuest, permit: Permit): Promise<void> {
+    const qmp = await runs.session(guest)
+    permit()
+    await qmp.execute('cont')
+  }
+
+  /** From a launch to a guest that runs: told again after the agent has died in it, it does what is left. */
+  async function goOn(guest: QemuGuest, permit: Permit): Promise<QemuGuest> {
+    const { instance } = guest.spec
+    const qmp = await runs.session(guest)
+    try {
+      if (guest.saved && (await runs.status(guest)) === 'inmigrate') await loadMemory(env, qmp, runs.homeOf(instance))
+      // From now on the file is the past, and must not be gone back to.
+      const lively: QemuGuest = { ...guest, saved: false }
+      if (guest.saved) await ledger.save(instance, lively)
+      permit()
+      await qmp.execute('cont')
+      await rm(join(runs.homeOf(instance), FILES.memory), { force: true })
+      return lively
+    } catch (error) {
+      await runs.kill(instance)
+      throw error
+    }
+  }
+
+  /** Boots a guest that is off. One that an earlier agent launched for this very command, and died, only goes on. */
+  async function bootOnce(guest: QemuGuest, by: Cause, permit: Permit): Promise<Outcome<QemuGuest>> {
+    const status = (await runs.isAlive(guest)) ? await runs.status(guest) : null
+    if (launchedBy(guest, by) && (status === 'prelaunch' || (status === 'paused' && !guest.saved)))
+      return { guest: await goOn(guest, permit), effect: true }
+    if (isOn(await runs.power(guest))) return { guest, effect: launchedBy(guest, by) }
+    await runs.kill(guest.spec.instance)
+    return { guest: await boot(guest, by, permit), effect: true }
+  }
+
+  async function end(guest: QemuGuest, order: number, graceMs: number): Promise<void> {
+    const { instance } = guest.spec
+    const isOff = await runs.terminate(guest, graceMs, () => (doomed.get(instance) ?? -1) > order)
+    await runs.kill(instance)
+    await runs.say(instance, `power: off${isOff ? '' : `, by force: it did not end within ${graceMs} ms`}`)
+  }
+
+  function command(
+    method: DriverMethod,
+    instance: string,
+    order: number,
+    act: (guest: QemuGuest, power: PowerState, permit: Permit) => Promise<Outcome<QemuGuest>>,
+  ): Promise<void> {
+    return ledger.command(method, instance, order, async (guest, permit) => {
+      if (!guest) throw noGuest(instance)
+      return act(guest, await runs.power(guest), permit)
+    })
+  }
+
+  const fresh = (spec: GuestSpec, order: number, method: DriverMethod, root: Root): Unlaunched => ({
+    ...{ spec, begun: order, order: -1, method, effect: null, stopped: true, root, rescue: null, saved: false },
+    slots: assignSlots({}, spec.devices ?? NO_DEVICES),
+  })
+
+  /** A guest with a new disk. */
+  async function create(spec: GuestSpec, order: number, method: DriverMethod): Promise<Unlaunched> {
+    return bases.use(spec.image, spec.instance, async (root, virtualBytes) => {
+      await storage.makeDisk(spec, FILES.disk, root, virtualBytes)
+      return fresh(spec, order, method, root)
+    })
+  }
+
+  const tidyBases = async (): Promise<void> =>
+    bases.tidy([...(await ledger.guests()).values()].flatMap(({ root, rescue }) => (rescue ? [root, rescue] : [root])))
+
+  /** The last line of defence: whoever asks should know that it is in use. */
+  async function checkFree(instance: string, ids: readonly string[]): Promise<void> {
+    for (const other of (await ledger.guests()).values()) {
+      const taken = other.spec.instance === instance ? undefined : other.spec.devices?.disks.find(({ id }) => ids.includes(id))
+      if (taken) throw new BatonError('DriverFault', `disk ${taken.id} is plugged into guest ${other.spec.instance}`)
+    }
+  }
+
+  /** Ends it as it is, with all that was only for this run. */
+  async function cutOff(guest: QemuGuest): Promise<void> {
+    await runs.kill(guest.spec.instance)
+    await rm(join(runs.homeOf(guest.spec.instance), FILES.memory), { force: true })
+  }
+
+  const driver: HypervisorDriver = {
+    name: 'qemu',
+    async inventory() {
+      const { version, accelerator, because } = tools
+      const confined = user ? `user ${user.uid}, sandbox` : 'sandbox; the user of the agent, who is not root or cannot give files away'
+      const details = { qemu: version, accelerator, because, confined, console: 'bounded to 1 MiB', network: 'a card that reaches nobody' }
+      const traits = [`CUSTOM_ACCELERATOR_${accelerator.toUpperCase()}`]
+      return { traits, ...(options.capacity ?? (await machineInventory(folder))), details }
+    },
+    async list(): Promise<Guest[]> {
+      const guests = [...(await ledger.guests()).values()]
+      return Promise.all(
+        guests.map(guest =>
+          looks(async () => {
+            await runs.tidy(guest.spec.instance)
+            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun }
+          }),
+        ),
+      )
+    },
+    async spawn(spec, order) {
+      checkSize(spec)
+      return ledger.command('spawn', spec.instance, order, async (known, permit) => {
+        const by: Cause = { method: 'spawn', order }
+        if (known) return bootOnce(known, by, permit)
+        return { guest: await boot(await create(spec, order, 'spawn'), by, permit), effect: true }
+      })
+    },
+    async destroy(instance, order) {
+      doomed.set(instance, order)
+      try {
+        await ledger.destroy(instance, order, async guest => {
+          await runs.kill(instance)
+          await runs.erase(instance, guest?.run.number)
+        })
+        await tidyBases()
+      } finally {
+        doomed.delete(instance)
+      }
+    },
+    start: (instance, order) =>
+      command('start', instance, order, async (guest, power, permit) => {
+        if (power !== 'paused') return bootOnce(guest, { method: 'start', order }, permit)
+        await unfreeze(guest, permit)
+        return { guest, effect: true }
+      }),
+    stop: (instance, order, graceMs) =>
+      command('stop', instance, order, async (guest, power) => {
+        if (isOn(power)) await end(guest, order, graceMs)
+        await cutOff(guest)
+        return { guest: { ...guest, stopped: true, saved: false }, effect: isOn(power) || power === 'suspended' }
+      }),
+    reboot: (instance, order, mode) =>
+      command('reboot', instance, order, async (guest, power, permit) => {
+        const by: Cause = { method: 'reboot', order }
+        if (launchedBy(guest, by)) return bootOnce(guest, by, permit)
+        if (isOn(power)) await end(guest, order, mode === 'soft' ? SOFT_REBOOT_GRACE_MS : 0)
+        await cutOff(guest)
+        return { guest: await boot({ ...guest, saved: false }, by, permit), effect: true }
+      }),
+    pause: (instance, order) =>
+      command('pause', instance, order, async (guest, power) => {
+        if (!isOn(power)) throw notRunning(instance, 'pause', power)
+        await (await runs.session(guest)).execute('stop')
+        return { guest, effect: power === 'running' }
+      }),
+    unpause: (instance, order) =>
+      command('unpause', instance, order, async (guest, power, permit) => {
+        if (!isOn(power)) throw notRunning(instance, 'unpause', power)
+        await unfreeze(guest, permit)
+        return { guest, effect: power === 'paused' }
+      }),
+    suspend: (instance, order) =>
+      command('suspend', instance, order, async (guest, power) => {
+        if (power === 'suspended') {
+          await runs.kill(instance)
+          return { guest, effect: false }
+        }
+        if (!isOn(power)) throw notRunning(instance, 'suspend', power)
+        const qmp = await runs.session(guest)
+        await saveMemory(env, qmp, runs.homeOf(instance), user).catch(async error => {
+          await qmp.execute('cont').catch(() => {})
+          throw error
+        })
+        // Written down before the machine ends, so that its end is not taken for a crash.
+        const saved = { ...guest, saved: true }
+        await ledger.save(instance, saved)
+        await runs.kill(instance)
+        await runs.say(instance, 'power: off, its memory is saved')
+        return { guest: saved, effect: true }
+      }),
+    resume: (instance, order) =>
+      command('resume', instance, order, async (guest, power, permit) => {
+        if (power !== 'suspended' && power !== 'running' && power !== 'paused') throw notRunning(instance, 'resume', power)
+        return bootOnce(guest, { method: 'resume', order }, permit)
+      }),
+    rescue: (instance, order, image) =>
+      command('rescue', instance, order, async (guest, power, permit) => {
+        const by: Cause = { method: 'rescue', order }
+        if (guest.rescue) return launchedBy(guest, by) ? bootOnce(guest, by, permit) : { guest, effect: false }
+        return bases.use(image, instance, async (rescue, virtualBytes) => {
+          if (isOn(power)) await end(guest, order, SOFT_REBOOT_GRACE_MS)
+          await cutOff(guest)
+          await storage.makeDisk({ ...guest.spec, image }, FILES.rescue, rescue, virtualBytes)
+          return { guest: await boot({ ...guest, rescue, saved: false }, by, permit), effect: true }
+        })
+      }),
+    unrescue: (instance, order, running) =>
+      command('unrescue', instance, order, async (guest, power, permit) => {
+        const by: Cause = { method: 'unrescue', order }
+        if (launchedBy(guest, by)) return bootOnce(guest, by, permit)
+        if (!guest.rescue) return { guest, effect: false }
+        if (isOn(power)) await end(guest, order, SOFT_REBOOT_GRACE_MS)
+        await cutOff(guest)
+        const own: QemuGuest = { ...guest, rescue: null, stopped: true, saved: false }
+        const done = running ? await boot(own, by, permit) : own
+        await rm(join(runs.homeOf(instance), FILES.rescue), { force: true })
+        return { guest: done, effect: true }
+      }),
+    async rebuild(spec, order, running) {
+      checkSize(spec)
+      await ledger.command('rebuild', spec.instance, order, async (known, permit) => {
+        const by: Cause = { method: 'rebuild', order }
+        if (known && launchedBy(known, by)) return bootOnce(known, by, permit)
+        if (known) await cutOff(known)
+        const made = await create(spec, order, 'rebuild')
+        const guest: QemuGuest = { ...made, effect: known?.effect ?? null, run: known?.run ?? NEVER_RUN }
+        await runs.say(spec.instance, `rebuild: made from image ${spec.image}`)
+        return { guest: running ? await boot(guest, by, permit) : guest, effect: true }
+      })
+      await tidyBases()
+    },
+    async setDevices(instance, order, devices) {
+      for (const { id } of [...devices.disks, ...devices.interfaces]) checkBlobId(id)
+      await command('setDevices', instance, order, async (guest, power) => {
+        if (power === 'suspended') throw new BatonError('DriverFault', `guest ${instance} is suspended: its memory was saved with the devices it has`)
+        const wanted = devices.disks.map(({ id }) => id)
+        await checkFree(instance, wanted)
+        const idsOf = ({ disks, interfaces } = NO_DEVICES): string[] => [...disks, ...interfaces].map(({ id }) => id)
+        const [before, after] = [idsOf(guest.spec.devices), idsOf(devices)]
+        const gone = before.filter(id => !after.includes(id)).map(id => `device ${id}: unplugged`)
+        const come = after.filter(id => !before.includes(id)).map(id => `device ${id}: plugged in`)
+        if (gone.length + come.length === 0) return { guest, effect: false }
+        const slots = assignSlots(guest.slots, devices)
+        await storage.makeDisks(instance, devices)
+        if (isOn(power)) await storage.change(guest, devices, slots)
+        for (const line of [...gone, ...come]) await runs.say(instance, line)
+        return { guest: { ...guest, slots, spec: { ...guest.spec, devices } }, effect: true }
+      })
+    },
+    async snapshot(instance, order, image) {
+      checkBlobId(image)
+      await command('snapshot', instance, order, async (guest, power) => {
+        await storage.snapshot(guest, image, isOn(power))
+        return { guest, effect: true }
+      })
+      const sizeBytes = await bases.sizeOf(image)
+      if (sizeBytes === null) throw new BatonError('DriverFault', `image ${image} is not on this host`)
+      return { sizeBytes }
+    },
+    async discardSnapshot(instance, order, image) {
+      checkBlobId(image)
+      checkInstanceId(instance)
+      // Its rank stands with the guest; where there is none no snapshot of it can be made.
+      if (!(await ledger.guests()).has(instance)) return bases.remove(image)
+      await command('discardSnapshot', instance, order, async guest => {
+        const isThere = (await bases.sizeOf(image)) !== null
+        await bases.remove(image)
+        return { guest, effect: isThere }
+      })
+    },
+    async openImage(image) {
+      checkBlobId(image)
+      return bases.open(image)
+    },
+    async removeImage(image) {
+      checkBlobId(image)
+      await bases.remove(image)
+      await tidyBases()
+    },
+    removeDisk: async disk => storage.removeDisk(disk),
+    async diagnostics(instance) {
+      checkInstanceId(instance)
+      const guest = (await ledger.guests()).get(instance)
+      if (!guest) throw noGuest(instance)
+      const state = await runs.power(guest)
+      if (!isOn(state)) return { state, uptimeS: null, cpuTimeNs: null, memoryUsedMb: null }
+      const { cpuTimeNs, memoryBytes } = await usedBy([guest.run.pid])
+      return { state, uptimeS: await ageS(guest.run), cpuTimeNs, memoryUsedMb: Math.round(memoryBytes / MB) }
+    },
+    async crashDump(instance) {
+      checkInstanceId(instance)
+      const guest = (await ledger.guests()).get(instance)
+      if (!guest) throw noGuest(instance)
+      await (await runs.session(guest)).execute('inject-nmi')
+    },
+    async consoleLog(instance, maxBytes) {
+      checkInstanceId(instance)
+      if (!(await ledger.guests()).has(instance)) throw noGuest(instance)
+      return runs.console(instance, maxBytes)
+    },
+    async close() {
+      runs.close()
+    },
+  }
+  return driver
+}
+
+/** Of a guest that was made to be off. */
+const NEVER_RUN: QemuGuest['run'] = { number: 0, method: 'rebuild', order: -1, bootId: '', pid: 0, startTicks: 0 }
+
+const launchedBy = ({ run }: QemuGuest, { method, order }: Cause): boolean => run.method === method && run.order === order
+
+const isOn = (power: PowerState): boolean => power === 'running' || power === 'paused'

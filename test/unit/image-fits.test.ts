@@ -1,0 +1,81 @@
+/** What an image says that it needs is asked before an instance is made of it, made anew or given another size. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { ActOnInstance, ImageBody } from '../../actors/api.ts'
+import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
+import type { ViewTable } from '../../actors/kernel/define.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
+import type { Views } from '../../actors/kernel/ports.ts'
+import { checkFits } from '../../supervisors/images/fits.ts'
+import { createImages } from '../../supervisors/images/requests.ts'
+import { instanceCreation } from '../../supervisors/instance-creation.ts'
+import { instanceRequests } from '../../supervisors/instance-requests.ts'
+import { instanceIn } from '../support/instance.ts'
+import { rejectsWith } from './persistence-fixtures.ts'
+
+const flavor = (name: string, ramMb: number, diskGb: number) => ({ id: name, name, vcpus: 1, ramMb, diskGb })
+const BIG: ImageBody = { ...FAKE_IMAGE, id: 'big', name: 'big', minRamMb: 1024, minDiskGb: 10 }
+
+/** One active instance of `image`; every command to an actor is noted. */
+function cluster(image: string, images: readonly ImageBody[] = [BIG]) {
+  const told: string[] = []
+  const flavors = [flavor('tiny', 64, 1), flavor('large', 1024, 10)]
+  const rows: Record<string, object> = Object.fromEntries(images.map(body => [`image/${body.id}`, body]))
+  rows['instance/i1'] = { ...instanceIn('active').body(), image, host: null }
+  const views: Views = {
+    get: async (table, id) => (rows[`${table}/${id}`] ? { table, id, columns: {}, body: rows[`${table}/${id}`] ?? {} } : null),
+    list: async () => [],
+    count: async () => 0,
+    countBy: async () => new Map(),
+  }
+  const call = async (kind: string, id: string, method: string) => {
+    if (kind === 'flavor') return flavors.find(each => each.id === id)
+    told.push(`${kind}/${id} ${method}`)
+    return { operation: 'i1.9' }
+  }
+  const quotas = { take: async () => ({ number: 1, confirm: () => {}, doubt: () => {} }) }
+  const { bootable } = createImages({ views, call, quotas, builtIn: () => [FAKE_IMAGE] })
+  async function get<T>(table: ViewTable, id: string, what: string) {
+    const row = await views.get(table, id)
+    if (!row) throw new BatonError('NotFound', `there is no ${what} ${id}`)
+    return row.body as T
+  }
+  const create = instanceCreation({ call, bootable, checkPlacement: async () => {}, quotas })
+  const common = { name: 'n', project: 'p', metadata: {}, reservation: 'r', requestId: 'req', repeatable: true }
+  return {
+    told,
+    create: (of: string, as: string) => create({ ...common, ids: ['i2'], image: of, flavor: as }),
+    act: (asked: Partial<ActOnInstance> & Pick<ActOnInstance, 'action'>) =>
+      instanceRequests({ call, bootable, views, get, quotas }).actOnInstance({ id: 'i1', requestId: 'req', ...asked }),
+  }
+}
+
+test('exactly enough is enough, and a flavor of 0 GB promises nothing about the disk', () => {
+  checkFits(BIG, flavor('enough', 1024, 10))
+  checkFits(BIG, flavor('no disk of its own', 1024, 0))
+  checkFits({ id: 'asks nothing' }, flavor('tiny', 64, 1))
+  assert.throws(() => checkFits(BIG, flavor('a', 1023, 10)), /flavor a has 1023 MB of memory, and image big needs 1024/)
+  assert.throws(() => checkFits(BIG, flavor('b', 1024, 9)), /flavor b has a disk of 9 GB, and image big needs 10/)
+})
+
+test('a create, a rebuild and a rescue with too small a flavor are refused, and nobody is told', async () => {
+  const { told, create, act } = cluster(FAKE_IMAGE.id)
+  await rejectsWith('BadRequest', create('big', 'tiny'))
+  await rejectsWith('BadRequest', act({ action: 'rebuild', image: 'big' }))
+  await rejectsWith('BadRequest', act({ action: 'rescue', image: 'big' }))
+  assert.equal(told, [])
+  await create('big', 'large')
+  await act({ action: 'rebuild', image: FAKE_IMAGE.id })
+  assert.equal(told, ['instance/i2 create', 'instance/i1 act'])
+})
+
+test('a resize below what the image needs is refused, unless the image is gone', async () => {
+  const { told, act } = cluster('big')
+  await rejectsWith('BadRequest', act({ action: 'resize', flavor: 'tiny' }))
+  assert.equal(told, [])
+  await act({ action: 'resize', flavor: 'large' })
+  await cluster('big', [{ ...BIG, status: 'deleted' }]).act({ action: 'resize', flavor: 'tiny' })
+  await cluster('big', []).act({ action: 'resize', flavor: 'tiny' })
+})
+
+test.run()
