@@ -12,6 +12,7 @@ import { realEnv } from '../../supervisors/real-env.ts'
 import { collectAfterStreams } from '../../supervisors/stream-garbage.ts'
 import { createConsoleServer } from '../../transport/console/server.ts'
 import { HTTP_LIMITS, type HttpLimits } from '../../transport/http/limits.ts'
+import { PAGE_FOLDER, readPage } from '../../transport/http/page.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
 import { readPair, type TlsFiles, type TlsServer, watchPair } from '../../transport/http/tls.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
@@ -66,6 +67,7 @@ export async function run(options: Options): Promise<void> {
   const app = createHttpServer({
     api: gateway.api,
     images: gateway.images,
+    page: readPage(PAGE_FOLDER),
     log: env.log,
     ...(files ? { tls: readPair(files) } : {}),
     ...(identity ? { identity } : {}),

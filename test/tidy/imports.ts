@@ -80,7 +80,7 @@ export function deadFiles(files: readonly SourceFile[], isEntry: (path: string) 
     if (isCode(file.path)) for (const { file: target } of importsOf(file)) if (target !== null && target !== file.path) used.add(target)
     // Started by name: worker and child process entries, scripts of package.json.
     const text = isCode(file.path) ? without(file.text, 'comment') : file.path.endsWith('.md') ? '' : file.text
-    for (const [name] of text.matchAll(/[\w./-]+\.ts\b/g)) {
+    for (const [name] of text.matchAll(/[\w./-]+\.tsx?\b/g)) {
       const beside = posix.join(posix.dirname(file.path), name)
       for (const target of [name.replace(/^\.\//, ''), beside]) if (known.has(target) && target !== file.path) used.add(target)
     }

@@ -16,7 +16,7 @@ export interface Violation {
 }
 
 const SKIPPED_FOLDERS = new Set(['node_modules', '.git', '.baton', '.cache'])
-const TEXT = /(?:\.(?:ts|js|mjs|md|json|yaml|yml|html|css|sh)|^bin\/baton|^\.ci\/run)$/
+const TEXT = /(?:\.(?:tsx?|js|mjs|md|json|yaml|yml|html|css|sh)|^bin\/baton|^\.ci\/run)$/
 
 /** All text files of the repository. */
 export function readTree(root: string, folder = ''): SourceFile[] {
@@ -27,7 +27,7 @@ export function readTree(root: string, folder = ''): SourceFile[] {
   })
 }
 
-export const isCode = (path: string): boolean => path.endsWith('.ts')
+export const isCode = (path: string): boolean => /\.tsx?$/.test(path)
 export const isTest = (path: string): boolean => path.startsWith('test/') || path.startsWith('bench/')
 
 export const under = (path: string, ...folders: readonly string[]): boolean => folders.some(folder => path.startsWith(folder))

@@ -37,6 +37,7 @@ import { migrationRoutes } from './migrations.ts'
 import { watchRoutes } from './not-found.ts'
 import { novaHostRoutes } from './nova-hosts.ts'
 import { guardOrigins } from './origins.ts'
+import { type Page, pageRoutes } from './page.ts'
 import { placementRoutes } from './placement.ts'
 import { placementApiRoutes } from './placement-api/index.ts'
 import { quotaRoutes } from './quotas.ts'
@@ -71,6 +72,8 @@ export interface HttpServerOptions {
   readonly consoleOrigin?: string | null
   /** Addresses and networks of balancers, whose X-Forwarded-For, -Proto and -Host are believed. */
   readonly trustedProxies?: readonly string[]
+  /** The console's page; left out, there is none here. */
+  readonly page?: Page
   readonly log: Logger
   /** A node that is going is not ready; its answers then end their connections, so that clients go elsewhere. */
   isReady(): Readiness
@@ -165,7 +168,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => sendError(unrouted(request), request, reply, log))
 
-  versionRoutes(app)
+  versionRoutes(app, options.page ?? null)
+  pageRoutes(app, options.page ?? null)
   serverRoutes(app, context)
   serverActionRoutes(app, context)
   serverDetailRoutes(app, context)

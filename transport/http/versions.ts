@@ -4,6 +4,7 @@ import { COMPUTE, IMAGE } from './context.ts'
 import { MAX_MINOR, MIN_MINOR } from './microversion.ts'
 import { routeInfosOf } from './not-found.ts'
 import { OPENAPI_PATH, openApiDocument } from './openapi.ts'
+import { type Page, sendPage, wantsPage } from './page.ts'
 import { originOf } from './request.ts'
 
 const computeVersion = (origin: string) => ({
@@ -25,7 +26,8 @@ const imageVersions = (origin: string) =>
     links: [{ rel: 'self', href: `${origin}${IMAGE}/` }],
   }))
 
-export function versionRoutes(app: FastifyInstance): void {
+/** At `/` a browser gets the page, if there is one. */
+export function versionRoutes(app: FastifyInstance, page: Page | null): void {
   let document: string | undefined
   app.get(OPENAPI_PATH, async (_request, reply) => {
     // All routes are there by now, and no more will come.
@@ -33,7 +35,10 @@ export function versionRoutes(app: FastifyInstance): void {
     return reply.type('application/json; charset=utf-8').send(document)
   })
 
-  for (const path of ['/', '/compute']) app.get(path, async request => ({ versions: [computeVersion(originOf(request))] }))
+  app.get('/', async (request, reply) =>
+    page && wantsPage(request) ? sendPage(request, reply, page) : { versions: [computeVersion(originOf(request))] },
+  )
+  app.get('/compute', async request => ({ versions: [computeVersion(originOf(request))] }))
   app.get(COMPUTE, async request => ({ version: { ...computeVersion(originOf(request)), 'media-types': MEDIA_TYPES } }))
   const imageService = (request: FastifyRequest) => ({ versions: imageVersions(originOf(request)) })
   app.get('/image', async (request, reply) => reply.code(300).send(imageService(request)))

@@ -82,6 +82,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
       '/readyz',
       '/metrics',
       '/console',
+      '/assets/:id',
     ].map(path => [`GET ${path}`, open]),
   ),
 

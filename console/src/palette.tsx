@@ -1,0 +1,70 @@
+/** Goes anywhere by a few letters: views, and instances, operations and hosts by name or id. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLive, useRows } from './live.ts'
+import { hrefOf } from './route.ts'
+import { mayAs } from './session.ts'
+
+interface Goal {
+  readonly title: string
+  readonly href: string
+}
+
+const SHOWN = 12
+
+export function Palette({ views, onClose }: { views: readonly Goal[]; onClose(): void }) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const [text, setText] = useState('')
+  const [chosen, setChosen] = useState(0)
+  const { session } = useLive()
+  const { rows: instances } = useRows('instances', {})
+  const { rows: hosts } = useRows('hosts', {}, mayAs(session, 'admin'))
+  useEffect(() => dialog.current?.showModal(), [])
+  const goals: Goal[] = [
+    ...views,
+    { title: 'Create instances', href: hrefOf('create') },
+    ...(instances ?? []).map(({ id, name }) => ({ title: `Instance ${name} (${id})`, href: hrefOf('instances', id) })),
+    ...(hosts ?? []).map(({ id }) => ({ title: `Host ${id}`, href: hrefOf('hosts', id) })),
+    ...(/^[^\s/]+\.\d+$/.test(text) ? [{ title: `Operation ${text}`, href: hrefOf('operations', text) }] : []),
+  ]
+  const words = text.toLowerCase().split(/\s+/)
+  const found = goals.filter(({ title }) => words.every(word => title.toLowerCase().includes(word))).slice(0, SHOWN)
+  const go = (goal: Goal | undefined) => {
+    if (!goal) return
+    location.hash = goal.href
+    onClose()
+  }
+  const pressed = (event: KeyboardEvent) => {
+    if (event.key === 'ArrowDown') setChosen(Math.min(found.length - 1, chosen + 1))
+    else if (event.key === 'ArrowUp') setChosen(Math.max(0, chosen - 1))
+    else if (event.key === 'Enter') go(found[chosen])
+    else return
+    event.preventDefault()
+  }
+  return (
+    <dialog class="palette" ref={dialog} aria-label="Command palette" onClose={onClose}>
+      <input
+        type="text"
+        placeholder="A view, a host, an instance by name or id …"
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="goals"
+        aria-activedescendant={`goal-${chosen}`}
+        aria-label="Where to"
+        value={text}
+        onInput={event => {
+          setText(event.currentTarget.value)
+          setChosen(0)
+        }}
+        onKeyDown={pressed}
+      />
+      <div id="goals" role="listbox" aria-label="Goals">
+        {found.map((goal, i) => (
+          <div key={goal.href} id={`goal-${i}`} role="option" aria-selected={i === chosen} onClick={() => go(goal)}>
+            {goal.title}
+          </div>
+        ))}
+        {found.length === 0 && <p class="empty">Nothing of that name among what is shown live.</p>}
+      </div>
+    </dialog>
+  )
+}

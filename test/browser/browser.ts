@@ -1,0 +1,19 @@
+/** A Chromium for tests and pictures, and a page of it that is signed in. */
+import { existsSync } from 'node:fs'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { ADMIN_PASSWORD } from '../support/identity.ts'
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+
+export const hasChromium = existsSync(CHROMIUM)
+
+export const launch = (): Promise<Browser> => chromium.launch({ executablePath: CHROMIUM, args: QUIET })
+
+export async function signIn(page: Page, origin: string, password = ADMIN_PASSWORD, user = 'admin'): Promise<void> {
+  await page.goto(origin)
+  await page.getByLabel('User').fill(user)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByText(/^Live by/).waitFor()
+}

@@ -1,0 +1,195 @@
+/** The page in a real browser, before a cluster in memory: what a person does there, and what the page does when the cluster changes. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Browser, Page } from 'playwright-core'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { shown } from '../support/hooks.ts'
+import { createPageWorld, type PageWorld, type PageWorldOptions } from '../support/page-world.ts'
+import { skip } from '../support/skip.ts'
+import { hasChromium, launch, signIn } from './browser.ts'
+
+const test = suite('console in a browser')
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const PATIENCE_MS = 10_000
+
+const ALL_VIEWS = ['overview', 'instances', 'operations', 'hosts', 'hosts/compute-3', 'queues', 'events', 'doctor', 'topology', 'create']
+
+interface Visit {
+  readonly world: PageWorld
+  readonly browser: Browser
+  readonly page: Page
+}
+
+/** One for all tests: each has a context of its own, which shares nothing with the others. */
+let browser: Browser | null = null
+test.after(shown(async () => browser?.close()))
+
+/** Runs `visit` with an admin signed in; whatever the page throws, or its policy refuses, fails it. */
+async function visiting(options: PageWorldOptions, visit: (visit: Visit) => Promise<void>): Promise<void> {
+  if (!hasChromium) return skip('no Chromium here', { installedByCi: true })
+  browser ??= await launch()
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+  const world = await createPageWorld(options)
+  try {
+    const page = await context.newPage()
+    page.setDefaultTimeout(PATIENCE_MS)
+    const wrong: string[] = []
+    page.on('pageerror', error => wrong.push(error.message))
+    page.on('console', message => /Content Security Policy|TrustedHTML/.test(message.text()) && wrong.push(message.text()))
+    await signIn(page, world.origin)
+    await visit({ world, browser, page })
+    assert.equal(wrong, [])
+  } finally {
+    await context.close()
+    await world.close()
+  }
+}
+
+/** In the page's own policy nothing can wait by evaluating text; so it is asked from here, frame by frame. */
+async function until(page: Page, expression: string): Promise<void> {
+  const endMs = performance.now() + PATIENCE_MS
+  while (!(await page.evaluate(expression))) {
+    if (performance.now() > endMs) throw new Error(`never true: ${expression}`)
+    await page.evaluate('new Promise(requestAnimationFrame)')
+  }
+}
+
+const go = (page: Page, hash: string) => page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
+
+test('a wrong password is told; the token is in no URL; signing out ends it', () =>
+  visiting({}, async ({ world, browser, page }) => {
+    const other = await (await browser.newContext()).newPage()
+    const urls: string[] = []
+    other.on('request', request => urls.push(request.url()))
+    other.on('websocket', socket => urls.push(socket.url()))
+    await other.goto(world.origin)
+    await other.getByLabel('User').fill('admin')
+    await other.getByLabel('Password').fill('a guess')
+    await other.getByRole('button', { name: 'Sign in' }).click()
+    await other.getByRole('alert').waitFor()
+    await signIn(other, world.origin)
+    const token = String(await other.evaluate(`JSON.parse(sessionStorage.getItem('baton.session')).token`))
+    assert.ok(token.length > 50 && urls.some(url => url.startsWith('ws')) && !urls.some(url => url.includes(token)))
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('button', { name: 'Sign in' }).waitFor()
+    await page.reload()
+    await page.getByRole('button', { name: 'Sign in' }).waitFor()
+  }))
+
+test('create, and watch it become active; what it is called is text, whatever it is called', () =>
+  visiting({}, async ({ world, page }) => {
+    const name = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`
+    await go(page, '#/create')
+    await page.getByLabel('Name').fill(name)
+    await page.getByRole('button', { name: 'Create', exact: true }).click()
+    await page.getByRole('heading', { name }).waitFor()
+    await page.getByText('building', { exact: true }).waitFor()
+    const [made] = await world.fake.api.listInstances({})
+    world.finish(made?.id ?? '')
+    await page.locator('h1').getByText('active', { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.locator('h1').getByText('powering-off …').waitFor()
+    world.finish(made?.id ?? '', { code: 'DriverFault', message: `<b onclick=alert(1)>broken</b>` })
+    await page.getByText('<b onclick=alert(1)>broken</b>').first().waitFor()
+    await go(page, '#/instances')
+    await page.getByRole('link', { name }).waitFor()
+    assert.is.not(await page.title(), 'owned')
+    assert.is(await page.locator('img, main script').count(), 0)
+  }))
+
+test('a conductor dies: its shards are seen to move, and the take-over is told', () =>
+  visiting({ conductors: 3 }, async ({ world, page }) => {
+    await go(page, '#/overview')
+    const map = page.locator('.shards')
+    const label = () => map.getAttribute('aria-label')
+    await until(page, `document.querySelectorAll('.shards i').length === 128`)
+    assert.match((await label()) ?? '', /conductor-2 43/)
+    const { settle } = world.kill('conductor-2')
+    await page.locator('.shards i.moved').first().waitFor()
+    settle()
+    await until(page, `/conductor-2 0/.test(document.querySelector('.shards')?.getAttribute('aria-label'))`)
+    await page.getByText(/43 shards/).waitFor()
+    await page.locator('.conductors').getByText('gone').waitFor()
+    assert.is(await page.locator('.shards .owner-none').count(), 0)
+    await page.getByLabel('Time of what is shown').focus()
+    await page.keyboard.press('Home')
+    await until(page, `/conductor-2 43/.test(document.querySelector('.shards')?.getAttribute('aria-label'))`)
+  }))
+
+test('the gateway is cut off: the page says so, comes back by itself, and shows what happened meanwhile', () =>
+  visiting({}, async ({ world, page }) => {
+    await go(page, '#/hosts')
+    await page.getByRole('link', { name: 'compute-1', exact: true }).waitFor()
+    await world.cut()
+    await page.getByText(/^Not live: .*trying again/).waitFor()
+    world.setHost('compute-1', { state: 'down' })
+    await world.restore()
+    await page.getByText(/^Live by/).waitFor()
+    await page.getByRole('row', { name: /compute-1 down/ }).waitFor()
+  }))
+
+test('a page of another site gets no WebSocket', () =>
+  visiting({}, async ({ world, browser }) => {
+    const page = await (await browser.newContext()).newPage()
+    // To a browser this is another site: the same machine by another name. What is open there has no policy of its own.
+    const elsewhere = world.origin.replace('127.0.0.1', 'localhost')
+    await page.goto(`${elsewhere}/healthz`)
+    const trying = (origin: string) => `new Promise(done => {
+      const socket = new WebSocket(${JSON.stringify(`${origin.replace('http', 'ws')}/console`)}, 'baton.console.v1')
+      socket.onopen = () => done('open')
+      socket.onerror = () => done('refused')
+    })`
+    assert.equal([await page.evaluate(trying(world.origin)), await page.evaluate(trying(elsewhere))], ['refused', 'open'])
+    // And the page itself may connect to nobody but where it came from.
+    await page.goto(world.origin)
+    assert.is(await page.evaluate(trying(elsewhere)), 'refused')
+  }))
+
+test('of a hundred thousand instances as many as the cluster tells are scrolled through, and few are drawn', () =>
+  visiting({ instances: 100_000 }, async ({ page }) => {
+    await go(page, '#/instances')
+    const table = page.getByRole('table')
+    await page.getByRole('table', { name: 'Instances: 1,000 rows' }).focus()
+    await page.keyboard.press('End')
+    await page.getByRole('table', { name: 'Instances: 10,000 rows' }).waitFor()
+    await page.keyboard.press('End')
+    await page.getByRole('row').nth(20).waitFor()
+    await page.getByRole('link', { name: 'worker-9999' }).waitFor()
+    assert.ok((await page.getByRole('row').count()) < 80)
+    await page.getByLabel('State').selectOption('error')
+    await until(page, `location.hash.includes('state=error')`)
+    await page.getByRole('table', { name: /^Instances: 2,4.. rows/ }).waitFor()
+    await table.focus()
+    await page.keyboard.press('Home')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.getByText('DriverFault').first().waitFor()
+  }))
+
+test('no view has a serious accessibility finding, light or dark; the palette goes anywhere by keys', () =>
+  visiting({ instances: 50 }, async ({ page }) => {
+    const serious: string[] = []
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      // Dark differs in its colours alone, and these have all of them.
+      for (const view of colorScheme === 'light' ? ALL_VIEWS : ['overview', 'instances', 'hosts/compute-3', 'doctor']) {
+        await go(page, `#/${view}`)
+        await page.getByRole('heading', { level: 1 }).waitFor()
+        await until(page, `![...document.querySelectorAll('main [role=status]')].some(each => /^Reading/.test(each.textContent))`)
+        // As the page's own policy lets nothing in, by the debugger.
+        await page.evaluate(AXE)
+        const { violations } = (await page.evaluate('axe.run()')) as { violations: { id: string; impact: string; nodes: { html: string }[] }[] }
+        for (const { id, impact, nodes } of violations)
+          if (impact === 'serious' || impact === 'critical') serious.push(`${colorScheme} ${view} ${id}: ${nodes[0]?.html}`)
+      }
+    }
+    assert.equal(serious, [])
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('host compute-5')
+    await page.getByRole('option', { name: 'Host compute-5' }).waitFor()
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: /compute-5/ }).waitFor()
+  }))
+
+test.run()

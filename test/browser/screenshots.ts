@@ -1,0 +1,138 @@
+/**
+ * `npm run screenshots`: pictures of the views into docs/pictures/, of a cluster in memory, light and dark, wide and on a phone.
+ * With names of views behind it, only those.
+ */
+import { mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Page } from 'playwright-core'
+import { createPageWorld, type PageWorld } from '../support/page-world.ts'
+import { launch, signIn } from './browser.ts'
+
+const FOLDER = fileURLToPath(new URL('../../docs/pictures', import.meta.url))
+const MAX_BYTES = 200_000
+const WIDE = { width: 1280, height: 860 }
+const PHONE = { width: 390, height: 800 }
+
+interface Picture {
+  readonly name: string
+  readonly hash: string
+  readonly scheme?: 'dark'
+  readonly phone?: true
+  before?(page: Page): Promise<unknown>
+}
+
+const only = process.argv.slice(2)
+const world = await createPageWorld({ instances: 3000, hosts: 60 })
+const browser = await launch()
+try {
+  const ids = await prepare(world)
+  const pictures: readonly Picture[] = [
+    { name: 'overview', hash: '#/overview' },
+    { name: 'overview-dark', hash: '#/overview', scheme: 'dark' },
+    { name: 'overview-phone', hash: '#/overview', phone: true },
+    { name: 'instances', hash: '#/instances?sort=name:asc' },
+    { name: 'instances-dark', hash: '#/instances?state=error', scheme: 'dark' },
+    { name: 'instances-phone', hash: '#/instances', phone: true },
+    { name: 'instance', hash: `#/instances/${ids.failed}` },
+    { name: 'instance-dark', hash: `#/instances/${ids.running}`, scheme: 'dark' },
+    { name: 'create', hash: '#/create' },
+    { name: 'operations', hash: '#/operations' },
+    { name: 'operation', hash: `#/operations/${ids.running}.1` },
+    { name: 'hosts', hash: '#/hosts' },
+    { name: 'host', hash: '#/hosts/compute-7' },
+    { name: 'queues', hash: '#/queues' },
+    { name: 'events', hash: '#/events', before: async () => ids.stir() },
+    { name: 'doctor', hash: '#/doctor' },
+    { name: 'topology', hash: '#/topology' },
+    { name: 'palette', hash: '#/hosts', before: page => page.keyboard.press('Control+k').then(() => page.keyboard.type('web-1')) },
+    { name: 'take-over-1', hash: '#/overview' },
+    { name: 'take-over-2', hash: '#/overview', before: async () => ids.kill() },
+    { name: 'take-over-3', hash: '#/overview', before: async () => ids.settle() },
+  ]
+  mkdirSync(FOLDER, { recursive: true })
+  const pages = new Map<string, Page>()
+  for (const { name, hash, scheme, phone, before } of pictures) {
+    if (only.length > 0 && !only.some(each => name.startsWith(each))) continue
+    const kind = `${scheme ?? 'light'} ${phone ? 'phone' : 'wide'}`
+    const page = pages.get(kind) ?? (await browser.newPage({ viewport: phone ? PHONE : WIDE, colorScheme: scheme ?? 'light' }))
+    if (!pages.has(kind)) await signIn(page, world.origin)
+    pages.set(kind, page)
+    await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
+    await page.getByRole('heading', { level: 1 }).first().waitFor()
+    await before?.(page)
+    // Two looks of the hub, so that what is asked every second is there.
+    await page.waitForTimeout(2200)
+    const path = join(FOLDER, `${name}.png`)
+    await page.screenshot({ path })
+    const { size } = statSync(path)
+    console.log(`${name}.png ${Math.round(size / 1000)} kB`)
+    if (size > MAX_BYTES) throw new Error(`${name}.png is larger than ${MAX_BYTES / 1000} kB`)
+    await page.keyboard.press('Escape')
+  }
+} finally {
+  await browser.close()
+  await world.close()
+}
+
+/** Something of everything that can be seen. */
+async function prepare(of: PageWorld) {
+  const { fake } = of
+  const create = async (id: string, name: string) => {
+    const asked = { project: 'default', flavor: 'small', image: 'fake', metadata: { tier: 'front' }, reservation: 'r', requestId: `req-${name}` }
+    await fake.api.createInstances({ ids: [id], name, ...asked })
+    of.setInstance(id, { createdAt: Date.now() - 8000, updatedAt: Date.now() - 5000, host: 'compute-7' })
+    return id
+  }
+  const running = await create('4be6c5d0-8a5f-4a53-9c42-0d3f6d0d2f11', 'shop-front-1')
+  const failed = await create('9d0e7c2a-61f8-4c1b-8d7e-5a4f7b1c9e22', 'shop-front-2')
+  const now = Date.now()
+  const step = { direction: 'do', attempt: 1, fault: null } as const
+  const fault = { code: 'NoValidHost', message: 'of 60 hosts none has room: ram refused 57, state 3' } as const
+  fake.finish(failed, fault)
+  const plan = ['place', 'claim', 'spawn']
+  of.setOperation(`${failed}.1`, {
+    ...{ plan, startedAt: now - 61_000, endedAt: now - 60_400, deadlineAt: now + 500_000, status: 'undone', fault },
+    steps: [{ ...step, name: 'place', state: 'failed', startedAt: now - 61_000, endedAt: now - 60_400, fault }],
+  })
+  of.setInstance(failed, {
+    createdAt: now - 61_000,
+    updatedAt: now - 60_400,
+    launchedAt: null,
+    host: null,
+    vmState: 'error',
+    fault: { ...fault, at: now - 60_400 },
+  })
+  of.setOperation(`${running}.1`, {
+    ...{ plan, startedAt: now - 8000, deadlineAt: now + 500_000 },
+    steps: [
+      { ...step, name: 'place', state: 'done', startedAt: now - 8000, endedAt: now - 7950 },
+      { ...step, name: 'claim', state: 'done', startedAt: now - 7950, endedAt: now - 7900 },
+      { ...step, name: 'spawn', state: 'running', attempt: 2, startedAt: now - 4900, endedAt: null },
+    ],
+  })
+  of.setHost('compute-4', { state: 'down', stateSince: now - 240_000 })
+  of.setHost('compute-9', { mode: 'maintenance', enabled: false })
+  of.setHost('compute-15', { mode: 'disabled', enabled: false, disabledReason: 'disk' })
+  of.setHost('compute-22', { state: 'suspect' })
+  fake.findings.push({
+    ...{ code: 'UnknownGuest', severity: 'warning', subject: 'host/compute-7', instance: null, host: 'compute-7', since: now - 90_000 },
+    ...{ believed: 'no guest 77aa on compute-7', seen: 'a guest 77aa runs there' },
+    ...{ byItself: 'nothing: reconcile.unknownGuests is keep', repair: null, command: 'baton host guests compute-7' },
+  })
+  of.setStatus({
+    advice: { addConductor: true, because: 'the oldest message waits 1,240 ms (limit 1,000) on conductor-3, and 214 commits wait' },
+    alerts: ['host compute-4 has been down for 4 min'],
+  })
+  const late = { settle: () => {} }
+  return {
+    ...{ running, failed },
+    stir() {
+      for (let i = 0; i < 6; i++) of.setInstance(running, { metadata: { tier: `front-${i}` } })
+    },
+    kill() {
+      late.settle = of.kill('conductor-2').settle
+    },
+    settle: () => late.settle(),
+  }
+}

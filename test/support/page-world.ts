@@ -1,0 +1,266 @@
+/**
+ * The console's page before a cluster in memory: the real HTTP server, WebSocket, hub and identity over `fake-api.ts`, with as many
+ * conductors, hosts and instances as wanted. What the page does goes the whole way; what the cluster does (operations that end, conductors
+ * that die) is done by the test.
+ */
+import type { AddressInfo } from 'node:net'
+import type { ClusterApi, Explanation, HostBody, InstanceBody, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
+import { VM_STATES } from '../../actors/api.ts'
+import type { ShardMap } from '../../actors/kernel/ports.ts'
+import { realEnv } from '../../supervisors/real-env.ts'
+import type { FeedChange } from '../../transport/console/feed.ts'
+import { createHub } from '../../transport/console/hub.ts'
+import { createConsoleServer } from '../../transport/console/server.ts'
+import { PAGE_FOLDER, readPage } from '../../transport/http/page.ts'
+import { createHttpServer } from '../../transport/http/server.ts'
+import { createFakeApi, type FakeApi } from './fake-api.ts'
+import { ADMIN_PASSWORD, createTestIdentity, type TestIdentity } from './identity.ts'
+import { host } from './placement.ts'
+
+export interface PageWorldOptions {
+  readonly conductors?: number
+  readonly hosts?: number
+  readonly instances?: number
+}
+
+export interface PageWorld {
+  readonly fake: FakeApi
+  readonly identity: TestIdentity
+  readonly origin: string
+  /** Ends the operation under way on an instance, and tells who watches. */
+  finish(instance: string, fault?: OperationBody['fault']): void
+  setInstance(id: string, change: Partial<InstanceBody>): void
+  setOperation(id: string, change: Partial<OperationBody>): void
+  setHost(id: string, change: Partial<HostBody>): void
+  setStatus(change: Partial<StatusBody>): void
+  /** A conductor dies; half of its shards are taken at once, the others when `settle` is called. */
+  kill(conductor: string): { settle(): void }
+  /** The gateway goes, and comes back at the same address. */
+  cut(): Promise<void>
+  restore(): Promise<void>
+  close(): Promise<void>
+}
+
+const SHARDS = 128
+const FIRST_MS = Date.now() - 3_600_000
+
+export async function createPageWorld({ conductors = 3, hosts = 24, instances = 0 }: PageWorldOptions = {}): Promise<PageWorld> {
+  const env = realEnv('page-world', 'silent')
+  const fake = createFakeApi()
+  const identity = await createTestIdentity()
+  // The first login makes the key of tokens, and the gate learns it.
+  await identity.token('admin', ADMIN_PASSWORD)
+  const revs = new Map<string, number>()
+  const withRev = <T extends { readonly id: string }>(row: T): T & { rev: number } => ({ ...row, rev: revs.get(row.id) ?? 1 })
+  const conductorNames = Array.from({ length: conductors }, (_, i) => `conductor-${i + 1}`)
+  const alive = new Set(conductorNames)
+  const incarnationOf = (name: string): number => conductorNames.indexOf(name) + 1
+  let owners: number[] = Array.from({ length: SHARDS }, (_, i) => (i % conductors) + 1)
+  let mapVersion = 1
+  const map = (): ShardMap => ({
+    version: mapVersion,
+    owners,
+    members: [...alive].map(nodeId => ({ incarnation: incarnationOf(nodeId), nodeId, endpoint: 'tcp://127.0.0.1:1', draining: false })),
+  })
+  const hostRows = new Map(
+    Array.from({ length: hosts }, (_, i): [string, HostBody] => {
+      const id = `compute-${i + 1}`
+      const used = (i * 7919) % 97
+      const claims = Math.round(used / 4)
+      const room = { vcpus: 64, ramMb: 262_144, diskGb: 2000, vcpusUsed: claims * 2, ramMbUsed: Math.round(2621.44 * used), diskGbUsed: used * 12 }
+      return [id, host(id, { ...room, claims, version: '0.1.0', createdAt: FIRST_MS, stateSince: FIRST_MS + i * 60_000 })]
+    }),
+  )
+  const many = manyInstances(instances, [...hostRows.keys()])
+  let status: Partial<StatusBody> = {}
+
+  const nodeOf = (id: string, role: NodeBody['role'], more: Partial<NodeBody>): NodeBody => ({
+    ...{ id, role, pid: 4000, state: 'up', endpoint: '', version: '0.1.0', node: 'v24.11.0', shards: 0, load: {} },
+    ...more,
+  })
+  const nodes = (): NodeBody[] => [
+    ...[...alive].map((id, i) =>
+      nodeOf(id, 'conductor', {
+        pid: 4001 + i,
+        endpoint: `tcp://127.0.0.1:${20_000 + i}`,
+        shards: owners.filter(owner => owner === incarnationOf(id)).length,
+        load: { actors: 4000 + i * 311, inbox: i * 3, oldestMs: i * 40, commitMs: 2.4 + i, commitsWaiting: i, cpu: 0.21 + i / 10, deadLetters: i },
+      }),
+    ),
+    ...[...hostRows.values()].map(row => nodeOf(row.id, 'compute', { state: row.state })),
+    nodeOf('gateway-1', 'gateway', {}),
+  ]
+  const changed: Partial<ClusterApi> = {
+    getInstance: async args => withRev(many.byId.get(args.id) ?? (await fake.api.getInstance(args))),
+    listInstances: async args => {
+      const { limit = 1000, marker } = args
+      const fits = (row: InstanceBody) => (args.vmState ?? row.vmState) === row.vmState && (args.host ?? row.host) === row.host
+      const mine = many.byId.has(marker ?? '') ? [] : await fake.api.listInstances(args)
+      const from = many.byId.has(marker ?? '') ? many.rows.findIndex(row => row.id === marker) + 1 : 0
+      const rest: InstanceBody[] = []
+      for (let i = from; i < many.rows.length && mine.length + rest.length < limit; i++) {
+        const row = many.rows[i]
+        if (row && fits(row) && (args.project ?? row.project) === row.project) rest.push(row)
+      }
+      return [...mine, ...rest].map(withRev)
+    },
+    listOperations: async args => (await fake.api.listOperations(args)).map(withRev),
+    getOperation: async args => withRev(await fake.api.getOperation(args)),
+    listHosts: async ({ limit, marker }) => {
+      const rows = [...hostRows.values()]
+      const from = marker === undefined ? 0 : rows.findIndex(({ id }) => id === marker) + 1
+      return rows.slice(from, from + (limit ?? 1000)).map(withRev)
+    },
+    getHost: async args => {
+      const row = hostRows.get(args.id)
+      return row ? { ...withRev(row), lease: { heardAgoMs: 420, leftMs: 9_580, armed: true } } : fake.api.getHost(args)
+    },
+    listNodes: async () => nodes(),
+    listQueues: async () =>
+      [...alive].flatMap((node, i) => [
+        { node, queue: 'inboxes', depth: i * 40, limit: 10_000, oldestMs: i * 210, busiest: i === 0 ? null : 'host/compute-7' },
+        { node, queue: 'journal', depth: i, limit: 10_000, oldestMs: i * 3, busiest: null },
+      ]),
+    explainSchedule: async () => explanationOf([...hostRows.values()]),
+    status: async args => ({
+      ...(await fake.api.status(args)),
+      nodes: nodes(),
+      instances: { ...(await fake.api.status(args)).instances, ...many.counts },
+      advice: { addConductor: false, because: 'the oldest message waits 80 ms (limit 1,000) and commits take 3.4 ms' },
+      ...status,
+    }),
+    createInstances: async args => {
+      const made = await fake.api.createInstances(args)
+      for (const { id } of made) await tell(id)
+      return made
+    },
+    actOnInstance: async args => {
+      const accepted = await fake.api.actOnInstance(args)
+      await tell(args.id)
+      return accepted
+    },
+    deleteInstance: async args => {
+      const accepted = await fake.api.deleteInstance(args)
+      await tell(args.id)
+      return accepted
+    },
+    cancelOperation: async args => {
+      const row = await fake.api.cancelOperation(args)
+      await tell(row.subject)
+      return row
+    },
+  }
+  const api: ClusterApi = new Proxy(fake.api, { get: (target, name) => Reflect.get(name in changed ? changed : target, name) })
+
+  const hub = createHub({ env, api, map, follow: () => {} })
+  let seq = 0
+  const changeOf = (table: string, row: { readonly id: string }, at: number): FeedChange => {
+    revs.set(row.id, (revs.get(row.id) ?? 1) + 1)
+    return { seq: ++seq, kind: table, id: row.id, types: ['changed'], at, table, json: JSON.stringify(withRev(row)) }
+  }
+  /** An instance and its operations as they are now. */
+  async function tell(instance: string): Promise<void> {
+    const row = await fake.api.getInstance({ id: instance })
+    const operations = await fake.api.listOperations({ subject: instance })
+    hub.changed([changeOf('instance', row, Date.now()), ...operations.map(operation => changeOf('operation', operation, Date.now()))])
+  }
+
+  let served: { close(): Promise<void> } | null = null
+  let port = 0
+  async function serve(): Promise<void> {
+    const gate = { gate: identity.gate, rules: [] }
+    const app = createHttpServer({
+      ...{ api, images: fake.images.streams, identity: gate, page: readPage(PAGE_FOLDER), log: env.log },
+      isReady: () => ({ ready: true, reasons: [] }),
+      metrics: () => '',
+    })
+    const watched = createConsoleServer({ env, hub, api, identity: gate, about: { gateway: 'gateway-1', version: '0.1.0' } })
+    watched.attach(app.server)
+    await app.listen({ host: '127.0.0.1', port })
+    port = (app.server.address() as AddressInfo).port
+    served = {
+      async close() {
+        watched.close()
+        app.server.closeAllConnections()
+        await app.close()
+      },
+    }
+  }
+  await serve()
+
+  return {
+    ...{ fake, identity, origin: `http://127.0.0.1:${port}` },
+    finish(instance, fault = null) {
+      fake.finish(instance, fault)
+      tell(instance)
+    },
+    setInstance(id, change) {
+      fake.setInstance(id, change)
+      tell(id)
+    },
+    setOperation(id, change) {
+      fake.setOperation(id, change)
+      tell(id.split('.', 1)[0] ?? '')
+    },
+    setHost(id, change) {
+      const row = hostRows.get(id)
+      if (!row) throw new Error(`no host ${id}`)
+      hostRows.set(id, { ...row, ...change })
+      hub.changed([changeOf('host', { ...row, ...change }, Date.now())])
+    },
+    setStatus(change) {
+      status = { ...status, ...change }
+    },
+    kill(conductor) {
+      const dead = incarnationOf(conductor)
+      alive.delete(conductor)
+      const heirs = [...alive].map(incarnationOf)
+      const orphans = owners.flatMap((owner, i) => (owner === dead ? [i] : []))
+      const take = (shards: readonly number[]): void => {
+        owners = owners.map((owner, i) => (shards.includes(i) ? (heirs[i % heirs.length] ?? 0) : owner))
+        mapVersion++
+        hub.mapChanged()
+      }
+      take(orphans.slice(0, orphans.length / 2))
+      return { settle: () => take(orphans.slice(orphans.length / 2)) }
+    },
+    cut: async () => served?.close(),
+    restore: serve,
+    async close() {
+      await served?.close()
+      hub.stop()
+    },
+  }
+}
+
+const explanationOf = (hosts: readonly HostBody[]): Explanation => {
+  const refusals = ({ state, mode }: HostBody) => [{ filter: 'up', reason: state === 'up' ? `is ${mode}` : `is ${state}` }]
+  const verdicts = hosts.map(row => {
+    const fits = row.state === 'up' && row.mode === 'enabled'
+    return { host: row.id, fits, weight: fits ? 1 - row.ramMbUsed / row.ramMb : null, refusals: fits ? [] : refusals(row) }
+  })
+  const fitting = verdicts.filter(({ fits }) => fits).toSorted((a, b) => (b.weight ?? 0) - (a.weight ?? 0))
+  const others = verdicts.filter(({ fits }) => !fits)
+  const counts = { hosts: hosts.length, fitting: fitting.length, refusedBy: { up: others.length } }
+  return { ...counts, wanted: '1 vCPU, 512 MiB, 5 GB', verdicts: [...fitting.slice(0, 6), ...others.slice(0, 4)], nearest: [] }
+}
+
+const NAMES = ['web', 'db', 'cache', 'worker', 'build', 'mail']
+
+function manyInstances(n: number, hosts: readonly string[]) {
+  const rows = Array.from({ length: n }, (_, i): InstanceBody => {
+    const vmState = i % 41 === 0 ? 'error' : i % 7 === 0 ? 'stopped' : 'active'
+    return {
+      id: `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`,
+      name: `${NAMES[i % NAMES.length]}-${i}`,
+      ...{ project: 'default', image: 'fake', metadata: {}, reservation: 'r', vmState, taskState: null, powerState: 'running' },
+      flavor: { id: 'small', name: 'small', vcpus: 1, ramMb: 512, diskGb: 5 },
+      host: hosts[i % hosts.length] ?? null,
+      ...{ claim: null, createdAt: FIRST_MS - i * 1000, updatedAt: FIRST_MS, launchedAt: FIRST_MS, deletedAt: null, operation: null, locked: null },
+      fault: vmState === 'error' ? { code: 'DriverFault', message: 'the guest did not start: out of memory', at: FIRST_MS } : null,
+      ...{ tags: [], devices: { disks: [], interfaces: [] }, origin: null },
+    }
+  })
+  const counts = Object.fromEntries(VM_STATES.map(state => [state, rows.filter(row => row.vmState === state).length]))
+  return { rows, byId: new Map(rows.map(row => [row.id, row])), counts: n === 0 ? {} : counts }
+}
