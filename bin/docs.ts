@@ -1,6 +1,7 @@
-/** `npm run docs`: writes the reference tables into README.md, docs/states.md, docs/nova-api.md and docs/openapi.json. */
+/** `npm run docs`: writes the reference tables into README.md, docs/states.md, docs/metrics.md, docs/nova-api.md and docs/openapi.json. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { metricsDocument } from './metrics-document.ts'
 import { novaDocument } from './nova-document.ts'
 import { openApiText } from './openapi-document.ts'
 import { withReference } from './reference.ts'
@@ -11,5 +12,6 @@ const file = join(root, 'README.md')
 writeFileSync(file, withReference(readFileSync(file, 'utf8')))
 mkdirSync(join(root, 'docs'), { recursive: true })
 writeFileSync(join(root, 'docs', 'states.md'), stateDocument())
+writeFileSync(join(root, 'docs', 'metrics.md'), metricsDocument())
 writeFileSync(join(root, 'docs', 'nova-api.md'), novaDocument())
 writeFileSync(join(root, 'docs', 'openapi.json'), openApiText())

@@ -27,7 +27,7 @@ const MEMBERSHIP_TIMEOUT_MS = 3_000
 
 export interface Database {
   /** The journal of one life of this conductor. */
-  journal(incarnation: Incarnation, options?: Pick<JournalOptions, 'onConnection' | 'onFenced'>): PgJournal
+  journal(incarnation: Incarnation, options?: Pick<JournalOptions, 'onConnection' | 'onFenced' | 'onCommit'>): PgJournal
   readonly membership: Membership
   readonly views: Views
   /** Applies what is missing of the schema; safe when several do it at once. Throws `DataFolder` when the database is newer. */

@@ -43,7 +43,9 @@ import { createIdentity } from './identity/service.ts'
 import { createImageBytes } from './images/bytes.ts'
 import { usableImages } from './images/usable.ts'
 import { join } from './join.ts'
+import { measured } from './measure.ts'
 import { type ClusterMember, createMember } from './member.ts'
+import type { Observe } from './metrics-table.ts'
 import { createOperationLog } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
 import { plantFlavors } from './plant-flavors.ts'
@@ -80,6 +82,8 @@ export interface ConductorOptions {
   readonly settings: ConductorSettings
   /** Figures of the process itself (cpu, lag), for the load it reports. */
   gauges?(): Record<string, number>
+  /** Where durations go. */
+  readonly observe?: Observe
   /** This incarnation is over; start another. */
   onFenced(error: BatonError): void
   /** An operator asked this node to drain; it is over when `drained` has been called. */
@@ -148,7 +152,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
     ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
   ]
-  const logOperation = createOperationLog(env.log)
+  const logOperation = createOperationLog(env.log, options.observe)
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -233,7 +237,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     link: options.link,
     self: identity,
     route,
-    serve: message => doors.serve(message),
+    serve: measured(env, options.observe, [...definitions.map(d => d.kind)], message => doors.serve(message)),
     take: message => doors.take(message),
     onMoved: () => member.refresh(),
     onSessionClosed(session) {
@@ -305,6 +309,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       monitor.release(shards)
       summaries.release(shards)
     },
+    onTakeOver: ({ silentMs, firstMs }) => options.observe?.('takeover_seconds', (silentMs + firstMs) / 1000),
     onFenced,
   })
 

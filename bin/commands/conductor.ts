@@ -16,7 +16,8 @@ import type { Config } from '../../supervisors/config.ts'
 import { runFence } from '../../supervisors/fence.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
 import { bootstrapVerifier } from '../../supervisors/identity/passwords.ts'
-import { createMetrics, type MetricValues } from '../../supervisors/metrics.ts'
+import { createMetrics } from '../../supervisors/metrics.ts'
+import type { MetricValues } from '../../supervisors/metrics-table.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
@@ -71,6 +72,7 @@ export async function run(options: Options): Promise<void> {
       membership: database.membership,
       journal(incarnation) {
         const opened = database.journal(incarnation, {
+          onCommit: ms => createdMetrics.observe('journal_commit_seconds', ms / 1000),
           onFenced(appends) {
             fencedCommits++
             env.log.warn({ incarnation, appends }, 'refused by the fence: nothing of this batch was written')
@@ -85,6 +87,7 @@ export async function run(options: Options): Promise<void> {
       imageStore,
       settings: { ...settingsFor(config), ...identity },
       gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
+      observe: (...measured) => createdMetrics.observe(...measured),
       onFenced: rejoin,
       onDrained: () => node.end('shutdown'),
     }).catch(async error => {
@@ -117,7 +120,7 @@ export async function run(options: Options): Promise<void> {
 
   const health = await startHealthServer({
     isReady: () => readiness(life),
-    metrics: () => createdMetrics.text(),
+    metrics: openMetrics => createdMetrics.text(openMetrics),
   })
   const createdMetrics = createMetrics({ id, role: 'conductor' }, () => ({
     ...metricsOf(life),
@@ -209,7 +212,6 @@ function metricsOf(life: Life | null): MetricValues {
   if (!life) return {}
   const a = life.conductor.actors.stats()
   const j = life.journal.stats()
-  const newest = life.conductor.member.takeOvers().at(-1)
   return {
     ...messengerMetrics(life.conductor.messenger.stats()),
     ...linkMetrics(life.link.stats()),
@@ -222,15 +224,12 @@ function metricsOf(life: Life | null): MetricValues {
     dead_letters_total: a.deadLetters,
     journal_queue_depth: j.queueDepth,
     journal_oldest_seconds: j.oldestWaitingMs / 1000,
-    journal_batches_total: j.batches,
+    journal_appends_total: j.appends,
     journal_events_total: j.events,
     journal_batch_size: j.lastBatch,
-    journal_commit_seconds_sum: j.commitMs.sum / 1000,
     journal_connected: Number(j.connected),
     alerts: life.conductor.alerts().length,
     shards: life.conductor.actors.owned().length,
-    takeovers_total: life.conductor.member.takeOvers().length,
-    ...(newest ? { takeover_first_seconds: (newest.silentMs + newest.firstMs) / 1000 } : {}),
   }
 }
 

@@ -59,7 +59,9 @@ export async function run(options: Options): Promise<void> {
       const reasons = [...gateway.lacks(), ...(leaving ? ['this node is shutting down'] : [])]
       return { ready: reasons.length === 0, reasons, leaving }
     },
-    metrics: () => metrics.text(),
+    metrics: openMetrics => metrics.text(openMetrics),
+    onAnswered: ({ seconds, route, method, status, trace }) =>
+      metrics.observe('http_request_duration_seconds', seconds, { route, method, status: `${Math.floor(status / 100)}xx` }, trace),
   })
   const certificate = files && isTlsServer(app.server) ? watchPair(app.server, files, env.log) : null
   const { drainDelayMs, drainMs } = config.http

@@ -11,6 +11,7 @@ import type { IdentityGate } from '../../actors/identity/api.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { aggregateRoutes } from './aggregates.ts'
+import { type Answered, watchAnswers } from './answered.ts'
 import { batonRoutes } from './baton.ts'
 import { COMPUTE, type HttpContext, type ImageStreams, isPlacement, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
@@ -73,8 +74,10 @@ export interface HttpServerOptions {
   readonly log: Logger
   /** A node that is going is not ready; its answers then end their connections, so that clients go elsewhere. */
   isReady(): Readiness
-  /** Prometheus text for /metrics. */
-  metrics(): string | Promise<string>
+  /** Text for /metrics: Prometheus' own, or OpenMetrics. */
+  metrics(openMetrics: boolean): string | Promise<string>
+  /** Told of each request when its answer is out. */
+  onAnswered?(answer: Answered): void
 }
 
 /**
@@ -94,7 +97,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     zones: createZones(api),
     hostStatuses: createHostStatuses(api),
     isReady: () => options.isReady(),
-    metrics: () => options.metrics(),
+    metrics: openMetrics => options.metrics(openMetrics),
     isClosing: () => closing,
   }
   const app = fastify({
@@ -124,6 +127,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     if (closing || options.isReady().leaving) reply.header('connection', 'close')
     done()
   })
+  if (options.onAnswered) watchAnswers(app, options.onAnswered)
   const unrouted = watchRoutes(app)
   const rates = options.rates ?? NO_RATE_LIMITS
   const nowMs = (): number => performance.now()
