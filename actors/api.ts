@@ -9,6 +9,7 @@ import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
 import type { ImageApi } from './image/body.ts'
+import type { AboutChange, InstanceAbout } from './instance/about.ts'
 import type { ListInstances } from './instance/list.ts'
 import type { TaskState, VmState } from './instance/words.ts'
 import type { Fault } from './kernel/errors.ts'
@@ -20,6 +21,7 @@ import type { Placement, PlacementApi } from './placement/bodies.ts'
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export * from './image/body.ts'
+export type { AboutChange, DiskConfig, GuestFile, InstanceAbout } from './instance/about.ts'
 export { hostnameOf } from './instance/hostname.ts'
 export * from './instance/list.ts'
 export { type TaskState, VM_STATES, type VmState } from './instance/words.ts'
@@ -38,6 +40,10 @@ export interface FlavorBody {
   readonly vcpus: number
   readonly ramMb: number
   readonly diskGb: number
+  /** Disks beside the root disk, and the factor for networks of old. Absent: 0, 0 and 1. What no driver makes no instance is built of. */
+  readonly ephemeralGb?: number
+  readonly swapMb?: number
+  readonly rxtxFactor?: number
   /** Nova's extra specs: custom resources, traits, aggregate metadata and whatever else. Absent when there never were any. */
   readonly extraSpecs?: Readonly<Record<string, string>>
   /** Absent: null. */
@@ -68,26 +74,6 @@ export interface DiskBody {
  */
 export const HA_POLICIES = ['none', 'restart-in-place', 'evacuate'] as const
 export type HaPolicy = (typeof HA_POLICIES)[number]
-
-/** A file for the guest to put in its place, in base64. */
-export interface GuestFile {
-  readonly path: string
-  readonly contents: string
-}
-
-/** What its owner says of an instance and gives to its guest. What is absent was not given. */
-export interface InstanceAbout {
-  readonly description?: string
-  /** Base64, as it was given. */
-  readonly userData?: string
-  readonly hostname?: string
-  readonly configDrive?: boolean
-  readonly files?: readonly GuestFile[]
-  /** The administrator's password as the guest has left it, encrypted with the public key of its key pair: base64. */
-  readonly password?: string
-  /** The key pair it was created with, as it was then. */
-  readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
-}
 
 /** Times are cluster time in ms since 1970. */
 export interface InstanceBody {
@@ -126,6 +112,8 @@ export interface InstanceBody {
   /** Where it was asked to be; absent when it may be anywhere. */
   readonly placement?: Placement
   readonly about?: InstanceAbout
+  /** Number of events behind this row: the newer of two copies has the larger. Absent in rows of before there was any. */
+  readonly rev?: number
 }
 
 export type InstanceAction =
@@ -235,7 +223,7 @@ export interface UpdateInstance {
   /** Whether an attached disk goes with it. Rejects `NotFound` when it is not attached. */
   readonly disk?: { readonly id: string; readonly deleteOnTermination: boolean }
   /** Only the parts given are replaced; null takes one away. */
-  readonly about?: { readonly description?: string | null; readonly hostname?: string; readonly password?: string | null }
+  readonly about?: AboutChange
 }
 
 export interface CreateInstances {

@@ -108,6 +108,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/status.ts')).status,
   },
   {
+    path: 'top',
+    about: 'watch nodes, shards, queues, operations, hosts and instances live; keys sort, filter and drill; once when not on a terminal',
+    options: [option('--view <name>', 'overview, nodes, shards, queues, operations, hosts or instances'), ...CLIENT],
+    load: async () => (await import('./commands/top.ts')).top,
+  },
+  {
+    path: 'events',
+    about: 'show what instances, operations, hosts and conductors do, as it happens',
+    options: [
+      option('--follow', 'until Ctrl-C'),
+      option('--seconds <n>', 'or for so long (default 10)'),
+      option('--subject <id>', 'only about this instance, with its operations, or this host'),
+      option('--kind <kind>', 'only of actors of this kind: instance, operation, host …'),
+      ...CLIENT,
+    ],
+    load: async () => (await import('./commands/events.ts')).events,
+  },
+  {
     path: 'doctor',
     about: 'list what differs between what is believed and what is there; exit 0 nothing, 1 something, 2 could not look',
     options: [

@@ -3,7 +3,7 @@
  * happens within one of them is the business of `cell.ts`.
  */
 import { type Address, addressKey, shardOf } from '../actors/kernel/address.ts'
-import type { AnyActor, Command, Sender, ViewRow } from '../actors/kernel/define.ts'
+import type { ActorEvent, AnyActor, Command, Sender, ViewRow } from '../actors/kernel/define.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Journal } from '../actors/kernel/ports.ts'
@@ -34,7 +34,7 @@ export interface ActorHostOptions {
   }
   readonly restart: RestartPolicy
   /** Called after each commit, for followers of a kind (the scheduler's summaries). */
-  onCommitted?(actor: Address, row: ViewRow | null): void
+  onCommitted?(actor: Address, row: ViewRow | null, events: readonly ActorEvent[]): void
   /** The journal says this conductor was declared dead. */
   onFenced(error: BatonError): void
   onPoisoned?(actor: Address, reason: string): void

@@ -28,7 +28,8 @@ export interface CellContext {
   call(to: Address, method: string, args: unknown, timeoutMs: number): Promise<unknown>
   readonly snapshotEvery: number
   readonly restart: RestartPolicy
-  onCommitted?(actor: Address, row: ViewRow | null): void
+  /** `events` are those of the commit; none for what was only loaded or written again. */
+  onCommitted?(actor: Address, row: ViewRow | null, events: readonly ActorEvent[]): void
   onFenced(error: BatonError): void
   onPoisoned?(actor: Address, reason: string): void
   /** Shared by all cells of a node. */
@@ -233,8 +234,14 @@ export function createCell(context: CellContext, address: Address, definition: A
     if (error instanceof BatonError && error.code === 'Fenced') context.onFenced(error)
   }
 
+  /** The row of a state, with the number of events behind it: of two copies of a row the one with the larger `rev` is the newer. */
+  function rowAt(at: unknown, rev: number): ViewRow | null {
+    const row = definition.view(at, address.id)
+    return row && { ...row, body: { ...row.body, rev } }
+  }
+
   async function commit({ events, state: next, now }: Batch): Promise<void> {
-    const row = definition.view(next, address.id)
+    const row = rowAt(next, seq + events.length)
     const outstanding = definition.work(next, address.id)
     // A snapshot costs as much as its size, so a large state is snapshotted less often: the cost per event stays the same.
     const due = events.length > 0 && unsnapshotted + events.length >= Math.max(context.snapshotEvery, snapshotBytes / 200)
@@ -258,13 +265,13 @@ export function createCell(context: CellContext, address: Address, definition: A
     unsnapshotted = due ? 0 : unsnapshotted + events.length
     if (due) snapshotBytes = JSON.stringify(next).length
     if (!retired) work.reconcile(outstanding)
-    announce(row)
+    announce(row, events)
   }
 
   /** Nobody who follows along can undo what is committed. */
-  function announce(row: ViewRow | null): void {
+  function announce(row: ViewRow | null, events: readonly ActorEvent[]): void {
     try {
-      context.onCommitted?.(address, row)
+      context.onCommitted?.(address, row, events)
     } catch (error) {
       env.log.error({ actor: key, error }, 'a follower of commits failed')
     }
@@ -313,7 +320,7 @@ export function createCell(context: CellContext, address: Address, definition: A
     // It may have been let go while the journal was read: then its work is another's.
     if (last === 0 || retired) return
     work.reconcile(definition.work(state, address.id))
-    announce(definition.view(state, address.id))
+    announce(rowAt(state, seq), [])
   }
 
   /** A defect in the actor: forget its state, and read it again after a pause; too often, set it aside. The message is its victim. */

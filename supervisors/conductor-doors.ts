@@ -6,8 +6,10 @@ import { type Check, checkObject, integer, listOf, optional, text } from '../act
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation } from '../actors/kernel/ports.ts'
 import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.ts'
+import { isFeedWanted } from '../transport/console/feed.ts'
 import type { Messenger, Received } from '../transport/messenger.ts'
 import type { ActorHost } from './actor-host.ts'
+import type { ConductorFeed } from './feed.ts'
 import { type Beat, checkBeat, type HostMonitor } from './host-monitor.ts'
 import { serveIdentity } from './identity/serve.ts'
 import type { ImageBytesService } from './images/bytes.ts'
@@ -32,6 +34,7 @@ export interface DoorsOptions {
   /** Undefined when this cluster has no identities. */
   readonly identity: IdentityApi | undefined
   readonly queues: SelfReport['queues']
+  readonly feed: Pick<ConductorFeed, 'wanted'>
   /** Makes sure that nothing runs on a host; undefined when nobody can. */
   readonly fence: ((host: string) => Promise<void>) | undefined
   /** Begins to hand everything over. */
@@ -58,7 +61,7 @@ const unknown = (what: string): never => {
 }
 
 export function createDoors(options: DoorsOptions) {
-  const { nodeId, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api, fence, identity } = options
+  const { nodeId, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api, fence, identity, feed } = options
 
   const movedWithMap = (shard: number): BatonError =>
     new BatonError('Moved', `shard ${shard} is not served by ${nodeId}`, { details: { map: member.map() } })
@@ -119,6 +122,7 @@ export function createDoors(options: DoorsOptions) {
         const session = messenger.sessions.to(from.node)
         if (session) messenger.castTo(session, address('node', from.node), 'map', member.map())
       }
+      if (from.role === 'gateway' && method === 'feedWanted' && isFeedWanted(args)) feed.wanted(from.node, args)
       if (from.role !== 'conductor') return
       if (to.kind === 'monitor' && method === 'policyChanged') monitor.nudge(to.id)
       if (to.kind !== 'node') return

@@ -3,30 +3,14 @@
  * this very function with a simulated world. `bin/` gives it the real one.
  */
 import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
-import { diskActor } from '../actors/disk/disk.ts'
-import { flavorActor } from '../actors/flavor/flavor.ts'
-import { hostActor } from '../actors/host/host.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
-import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
-import { directoryActor } from '../actors/identity/directory.ts'
-import { keyringActor } from '../actors/identity/keyring.ts'
-import { imageActor } from '../actors/image/image.ts'
-import { instanceActor } from '../actors/instance/instance.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
-import type { AnyActor, Json } from '../actors/kernel/define.ts'
+import type { Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { ImageStore } from '../actors/kernel/image-store.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
-import { NO_LIMITS } from '../actors/kernel/quota.ts'
-import { keyPairsActor } from '../actors/key-pairs/key-pairs.ts'
-import { catalogue } from '../actors/operation/catalogue/index.ts'
-import { operationActor } from '../actors/operation/operation.ts'
-import { aggregatesActor } from '../actors/placement/aggregates.ts'
 import { NOTHING } from '../actors/placement/amounts.ts'
-import { groupActor } from '../actors/placement/group.ts'
-import { namesActor } from '../actors/placement/names.ts'
-import { type ProjectSettings, projectActor } from '../actors/project/project.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import { schedulerSettings } from '../actors/scheduler/settings.ts'
 import type { Link } from '../transport/link.ts'
@@ -38,6 +22,8 @@ import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
 import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
+import { durableActors } from './durable-actors.ts'
+import { createFeed } from './feed.ts'
 import { createHostMonitor } from './host-monitor.ts'
 import { createIdentity } from './identity/service.ts'
 import { createImageBytes } from './images/bytes.ts'
@@ -69,9 +55,9 @@ export interface ConductorOptions {
   readonly engine: string
   readonly link: Link
   readonly membership: Membership
-  /** The journal writer of this incarnation. */
   /** Makes sure that nothing runs on a host any more; rejects with `FenceFailed`. Left out where there is no such command. */
   fence?(host: string): Promise<void>
+  /** The journal writer of this incarnation. */
   readonly journal: (
     incarnation: Incarnation,
   ) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
@@ -104,10 +90,6 @@ export interface Conductor {
   /** Stops at once, handing nothing over. */
   stop(): Promise<void>
 }
-
-/** Longer than any request that reserves something takes: it is asked about only when whoever asked has gone. Ms. */
-export const QUOTA_CHECK_MS = 40_000
-const NO_QUOTAS: ProjectSettings = { limits: NO_LIMITS, checkMs: QUOTA_CHECK_MS }
 
 /** Time a call between actors may take before its way is looked up afresh, ms. */
 const CALL_MS = 15_000
@@ -145,25 +127,20 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     options.onFenced(error)
   }
 
-  const recovery = { parallel: settings.ha.parallel, fence: options.fence !== undefined }
-  const definitions: AnyActor[] = [
-    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
-    ...[hostActor(defaults.ratios, defaults.reserved, recovery), aggregatesActor, groupActor, namesActor],
-    ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
-    ...(settings.identity ? [directoryActor(settings.identity.tokenMs), keyringActor(settings.identity.tokenMs)] : []),
-  ]
+  const definitions = durableActors(settings, options.fence !== undefined)
   const logOperation = createOperationLog(env.log, options.observe)
   const actors: ActorHost = createActorHost({
     env,
     system,
     journal,
-    definitions: new Map(definitions.map(d => [d.kind, d])),
+    definitions,
     now: clock.now,
     self,
     call: (to, method, args, timeoutMs) => messenger.call(to, method, args, { timeoutMs }),
     limits: settings.actors,
     restart: settings.restart,
-    onCommitted(actor, row) {
+    onCommitted(actor, row, events) {
+      feed.committed(actor, row, events)
       if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
       if (actor.kind === 'operation' && row) logOperation(row.body as OperationBody)
       if (actor.kind === 'host' && row) {
@@ -182,6 +159,13 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       env.log.error({ actor: addressKey(actor), reason }, 'an actor was set aside')
       tellSubject(actor, reason)
     },
+  })
+
+  const feed = createFeed({
+    env,
+    incarnation,
+    now: clock.now,
+    send: (node, batch) => messenger.cast(address('node', node), 'feed', batch),
   })
 
   const tellSubject = createSubjectTeller({
@@ -237,7 +221,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     link: options.link,
     self: identity,
     route,
-    serve: measured(env, options.observe, [...definitions.map(d => d.kind)], message => doors.serve(message)),
+    serve: measured(env, options.observe, [...definitions.keys()], message => doors.serve(message)),
     take: message => doors.take(message),
     onMoved: () => member.refresh(),
     onSessionClosed(session) {
@@ -350,7 +334,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const doors = createDoors({
     ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
-    ...{ fence: options.fence, identity: identityService },
+    ...{ fence: options.fence, identity: identityService, feed },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })
@@ -374,6 +358,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     member.stop()
     monitor.stop()
     summaries.stop()
+    feed.stop()
     identityService?.stop()
     placement.stop()
     actors.stop()

@@ -4,9 +4,11 @@ import { ALL } from '../actors/identity/directory.ts'
 import { address } from '../actors/kernel/address.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
+import { createHub, type Hub } from '../transport/console/hub.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
+import { createFollower } from './feed-follower.ts'
 import { createGate, type Gate } from './identity/gate.ts'
 import { identityProxy } from './identity/serve.ts'
 import { createImageStreams, type ImageStreams } from './images/streams.ts'
@@ -22,6 +24,8 @@ export interface GatewayOptions {
   readonly requestMs: number
   /** Whether this cluster has identities. */
   readonly identity?: boolean
+  /** Conductors that are not heard, whenever they are others. */
+  onSilent?(nodes: readonly string[]): void
 }
 
 export interface Gateway {
@@ -34,6 +38,8 @@ export interface Gateway {
   whenReady(): Promise<void>
   /** Null without identities. */
   readonly gate: Gate | null
+  /** What is watched live. */
+  readonly hub: Hub
   queues(): QueueBody[]
   stop(): void
 }
@@ -69,18 +75,44 @@ export function startGateway(options: GatewayOptions): Gateway {
     },
     take: ({ method, args, from }) => {
       if (from.role === 'conductor' && method === 'identityChanged') gate?.changed()
+      if (from.role === 'conductor' && method === 'feed') follower.heard(from.node, args)
       if (from.role !== 'conductor' || method !== 'map') return
+      const { version } = directory.map()
       directory.learn(args)
+      if (directory.map().version !== version) mapChanged()
       tellWhoWaits()
     },
-    onMoved: fault => directory.moved(fault),
+    onMoved: fault => {
+      const { version } = directory.map()
+      directory.moved(fault)
+      if (directory.map().version !== version) mapChanged()
+    },
   })
   directory.start(messenger)
   // To the conductor that has the directory: it counts the guesses.
   const identity = identityProxy((method, args) => messenger.call(address('identity', ALL), method, args, { timeoutMs: options.requestMs }))
   const gate = options.identity ? createGate({ env, api: identity, onHeard: tellWhoWaits }) : null
+  const api = apiProxy((method, args, affinity) => messenger.call(address('api', affinity ?? ''), method, args, { timeoutMs: options.requestMs }))
+  const follower = createFollower({
+    env,
+    map: directory.map,
+    ask(node, method, args) {
+      const session = messenger.sessions.to(node)
+      if (session) messenger.castTo(session, address('node', node), method, args)
+      return session !== undefined
+    },
+    onChanges: changes => hub.changed(changes),
+    onAnew: why => hub.anew(why),
+    onSilent: nodes => options.onSilent?.(nodes),
+  })
+  const hub = createHub({ env, api, map: directory.map, follow: follower.start })
+  function mapChanged(): void {
+    hub.mapChanged()
+    follower.mapChanged()
+  }
   return {
-    api: apiProxy((method, args, affinity) => messenger.call(address('api', affinity ?? ''), method, args, { timeoutMs: options.requestMs })),
+    api,
+    hub,
     messenger,
     images: createImageStreams(env, (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })),
     gate,
@@ -88,6 +120,8 @@ export function startGateway(options: GatewayOptions): Gateway {
     whenReady: () => (lacks().length === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve))),
     queues,
     stop() {
+      follower.stop()
+      hub.stop()
       gate?.stop()
       directory.stop()
       messenger.close()

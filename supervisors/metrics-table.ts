@@ -25,6 +25,7 @@ interface Measured {
 
 const ALL: readonly Role[] = ['conductor', 'compute', 'gateway']
 const CONDUCTOR: readonly Role[] = ['conductor']
+const GATEWAY: readonly Role[] = ['gateway']
 const COMPUTE: readonly Role[] = ['compute']
 
 const gauge = (help: string, roles: readonly Role[]): Numbered => ({ type: 'gauge', help, roles })
@@ -64,6 +65,12 @@ export const NUMBERS = {
   link_sent_bytes_total: counter('Bytes sent', ALL),
   link_dropped_total: counter('Messages dropped for lack of room or of a peer', ALL),
   link_malformed_total: counter('Frames that were no message', ALL),
+  console_clients: gauge('Clients of the live console', GATEWAY),
+  console_subscriptions: gauge('Subscriptions of all of them', GATEWAY),
+  console_waiting_bytes: gauge('Bytes that wait in the sockets of clients', GATEWAY),
+  console_queries: gauge('Different queries that are watched, or were a moment ago', GATEWAY),
+  console_rows: gauge('Rows and items held for them', GATEWAY),
+  console_reads_total: counter('Reads that watched queries caused', GATEWAY),
   lease_left_seconds: gauge('Time until this host stops its guests under the HA policy, unless a heartbeat is acknowledged', COMPUTE),
   guests: gauge('Guests on this host', COMPUTE),
   commands_waiting: gauge('Commands waiting for a guest', COMPUTE),

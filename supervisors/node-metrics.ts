@@ -1,4 +1,6 @@
 /** From the counters of the parts to the metrics of a node. */
+import type { Hub } from '../transport/console/hub.ts'
+import type { ConsoleServer } from '../transport/console/server.ts'
 import type { LinkStats } from '../transport/link.ts'
 import type { MessengerStats } from '../transport/messenger.ts'
 import type { MetricValues } from './metrics-table.ts'
@@ -28,4 +30,13 @@ export const linkMetrics = (l: LinkStats): MetricValues => ({
 export const processMetrics = ({ cpu, lagMs }: { cpu: number; lagMs: number }): MetricValues => ({
   cpu_ratio: cpu,
   event_loop_lag_seconds: lagMs / 1000,
+})
+
+export const consoleMetrics = (c: ReturnType<ConsoleServer['stats']>, h: ReturnType<Hub['stats']>): MetricValues => ({
+  console_clients: c.clients,
+  console_subscriptions: c.subscriptions,
+  console_waiting_bytes: c.waitingBytes,
+  console_queries: h.queries,
+  console_rows: h.rows,
+  console_reads_total: h.reads,
 })

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERRORS } from '../actors/kernel/errors.ts'
+import { asyncApiDocument } from '../bin/async-api.ts'
 import { COMMANDS } from '../bin/commands.ts'
 import { metricsDocument } from '../bin/metrics-document.ts'
 import { novaDocument } from '../bin/nova-document.ts'
@@ -86,6 +87,9 @@ test('docs/openapi.json is that of the code (`npm run openapi`)', () => {
   // Not `assert.is`: the difference of two such long texts takes minutes to draw.
   assert.ok(readFileSync(new URL('../docs/openapi.json', import.meta.url), 'utf8') === openApiText(), 'run `npm run openapi`')
 })
+
+test('docs/asyncapi.yaml is that of the code (`npm run docs`)', () =>
+  assert.is(readFileSync(resolve(import.meta.dirname, '../docs/asyncapi.yaml'), 'utf8'), asyncApiDocument()))
 
 test('docs/states.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/states.md')?.text, stateDocument()))
 

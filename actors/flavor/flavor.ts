@@ -1,7 +1,8 @@
 /** A flavor: a named size for instances. Its size never changes; its extra specs do, and instances keep those they were created with. */
 import type { FlavorBody } from '../api.ts'
-import { checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
+import { type Check, checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse } from '../kernel/define.ts'
+import { BatonError } from '../kernel/errors.ts'
 import { type Specs, specsProblem } from '../placement/specs.ts'
 
 type Definition = Omit<FlavorBody, 'id' | 'createdAt'>
@@ -29,7 +30,14 @@ type FlavorEvent =
 
 type D = Decision<FlavorState, FlavorEvent>
 
-const same = (a: Definition, b: Definition): boolean => a.name === b.name && a.vcpus === b.vcpus && a.ramMb === b.ramMb && a.diskGb === b.diskGb
+const same = (a: Definition, b: Definition): boolean =>
+  a.name === b.name &&
+  a.vcpus === b.vcpus &&
+  a.ramMb === b.ramMb &&
+  a.diskGb === b.diskGb &&
+  (a.ephemeralGb ?? 0) === (b.ephemeralGb ?? 0) &&
+  (a.swapMb ?? 0) === (b.swapMb ?? 0) &&
+  (a.rxtxFactor ?? 1) === (b.rxtxFactor ?? 1)
 
 const bodyOf = (state: FlavorState, id: string): FlavorBody | null =>
   state.status === 'absent' ? null : { id, ...state.flavor, createdAt: state.createdAt }
@@ -58,6 +66,8 @@ function decide(state: FlavorState, command: FlavorCommand, { id }: DecideContex
       return state.status === 'present' ? accept([{ type: 'deleted' }]) : refuse('NotFound', `there is no flavor ${id}`)
   }
 }
+
+const positive: Check = value => (typeof value === 'number' && value > 0 && value < 2 ** 31 ? null : 'must be a number above 0')
 
 const missing = (id: string): D => refuse('NotFound', `there is no flavor ${id}`)
 
@@ -114,6 +124,9 @@ export const flavorActor = defineActor<FlavorState, FlavorCommand, FlavorEvent>(
         vcpus: integer(1, 4096),
         ramMb: integer(1, 2 ** 31 - 1),
         diskGb: integer(0, 2 ** 31 - 1),
+        ephemeralGb: optional(integer(0, 2 ** 31 - 1)),
+        swapMb: optional(integer(0, 2 ** 31 - 1)),
+        rxtxFactor: optional(positive),
         description: optional(text(65_535)),
         isPublic: optional(flag),
       }),
@@ -138,8 +151,11 @@ export const flavorActor = defineActor<FlavorState, FlavorCommand, FlavorEvent>(
   finished: () => false,
 })
 
-/** What an instance keeps of its flavor: what it is made of, not who may use it. */
+/** What an instance keeps of its flavor: what it is made of, not who may use it. Throws `BadRequest` for one that no driver can make. */
 export function keptByInstances({ createdAt: _, access: _access, description: _description, isPublic: _isPublic, ...kept }: FlavorBody): FlavorKept {
+  if ((kept.ephemeralGb ?? 0) > 0 || (kept.swapMb ?? 0) > 0) {
+    throw new BatonError('BadRequest', `flavor ${kept.id} has an ephemeral disk or swap, which no driver makes yet; choose one without`)
+  }
   return kept
 }
 type FlavorKept = Omit<FlavorBody, 'createdAt'>

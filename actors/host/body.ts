@@ -36,6 +36,8 @@ export interface HostBody {
   readonly ha?: HostHa
   /** What only its monitor knows; absent in lists. */
   readonly lease?: HostLease | null
+  /** Number of events behind this row: the newer of two copies has the larger. Absent in rows of before there was any. */
+  readonly rev?: number
 }
 
 /** Guests under the HA policy on a host, and what is done about them when it is lost. */

@@ -1,5 +1,5 @@
 /** What people may ask of an instance. The table of `states.ts` says when. */
-import type { Accepted, BlockMigration, DiskRequest, InstanceAbout, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
+import type { AboutChange, Accepted, BlockMigration, DiskRequest, InstanceAbout, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
 import { amountsOf } from '../kernel/quota.ts'
@@ -237,14 +237,20 @@ function tagsAfter(before: readonly string[], { tags, addTags, removeTags }: Upd
   return [...new Set([...(tags ?? before), ...(addTags ?? [])])].filter(tag => !removeTags?.includes(tag))
 }
 
-function aboutAfter(before: InstanceAbout, { description, hostname, password }: NonNullable<UpdateArgs['about']>): InstanceAbout {
-  const { description: oldDescription, password: oldPassword, ...rest } = before
-  const [described, left] = [replaced(oldDescription, description), replaced(oldPassword, password)]
+export function aboutAfter(before: InstanceAbout, change: AboutChange): InstanceAbout {
+  const { description, password, accessIPv4, accessIPv6, ...rest } = before
+  const removable = {
+    description: replaced(description, change.description),
+    password: replaced(password, change.password),
+    accessIPv4: replaced(accessIPv4, change.accessIPv4),
+    accessIPv6: replaced(accessIPv6, change.accessIPv6),
+  }
+  const { hostname, diskConfig } = change
   return {
     ...rest,
-    ...(described === undefined ? {} : { description: described }),
-    ...(left === undefined ? {} : { password: left }),
+    ...Object.fromEntries(Object.entries(removable).filter(([, value]) => value !== undefined)),
     ...(hostname === undefined ? {} : { hostname }),
+    ...(diskConfig === undefined ? {} : { diskConfig }),
   }
 }
 

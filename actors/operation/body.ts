@@ -52,4 +52,6 @@ export interface OperationBody {
   readonly fault: Fault | null
   /** Of an operation that moves its instance to another host. */
   readonly move?: Move
+  /** Number of events behind this row: the newer of two copies has the larger. Absent in rows of before there was any. */
+  readonly rev?: number
 }

@@ -93,6 +93,9 @@ async function newToken(endpoint: string, signal: AbortSignal): Promise<string |
   return answer.headers.get('x-subject-token')
 }
 
+/** A token for a connection that is not made by a request. Rejects when the cluster refuses the credentials, or does not answer. */
+export const tokenFor = (endpoint: string): Promise<string | null> => newToken(endpoint, AbortSignal.timeout(REQUEST_TIMEOUT_MS))
+
 /** Sends a request; when the cluster asks who it is, says so and sends it again. */
 async function send(endpoint: string, method: string, path: string, options: RequestOptions, signal: AbortSignal): Promise<Response> {
   const sent = tokens.get(endpoint)

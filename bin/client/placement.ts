@@ -51,7 +51,9 @@ export async function findAggregate(client: Client, reference: string): Promise<
 
 export async function createAggregate(client: Client, name: string, zone: string | undefined): Promise<Aggregate> {
   const body = { aggregate: { name, ...(zone === undefined ? {} : { availability_zone: zone }) } }
-  return (await client.request('POST', AGGREGATES, one, { body })).body.aggregate
+  // A create does not answer with hosts and metadata.
+  const { id } = (await client.request('POST', AGGREGATES, shape({ aggregate: shape({ id: isNumber }) }), { body })).body.aggregate
+  return (await client.request('GET', `${AGGREGATES}/${id}`, one)).body.aggregate
 }
 
 export async function updateAggregate(client: Client, id: number, change: { name?: string; availability_zone?: string }): Promise<Aggregate> {

@@ -6,9 +6,10 @@ import type { Config } from '../../supervisors/config.ts'
 import { startGateway } from '../../supervisors/gateway.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
-import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
+import { consoleMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { type Ending, runNode } from '../../supervisors/node-process.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
+import { createConsoleServer } from '../../transport/console/server.ts'
 import { HTTP_LIMITS, type HttpLimits } from '../../transport/http/limits.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
 import { readPair, type TlsFiles, type TlsServer, watchPair } from '../../transport/http/tls.ts'
@@ -37,11 +38,26 @@ export async function run(options: Options): Promise<void> {
   const gauges = processGauges()
   const link = createZeromqLink({ identity: id })
   const self = { node: id, inc: Date.now(), role: 'gateway', pid: process.pid, ver: VERSION, eng: process.version } as const
-  const gateway = startGateway({ env, self, link, seeds: seedsOf(options), requestMs: REQUEST_MS, identity: needsToken })
+  const gateway = startGateway({
+    env,
+    self,
+    link,
+    seeds: seedsOf(options),
+    requestMs: REQUEST_MS,
+    identity: needsToken,
+    onSilent: nodes => watched.silent(nodes),
+  })
+  const identity = gateway.gate ? { gate: gateway.gate, rules: config.policy.rules } : null
+  const watched = createConsoleServer({
+    ...{ env, hub: gateway.hub, api: gateway.api, about: { gateway: id, version: VERSION } },
+    consoleOrigin: config.http.consoleOrigin,
+    ...(identity ? { identity } : {}),
+  })
   const metrics = createMetrics({ id, role: 'gateway' }, () => ({
     ...messengerMetrics(gateway.messenger.stats()),
     ...linkMetrics(link.stats()),
     ...processMetrics(gauges.read()),
+    ...consoleMetrics(watched.stats(), gateway.hub.stats()),
   }))
   const files = tlsFiles(config)
   let leaving = false
@@ -50,7 +66,7 @@ export async function run(options: Options): Promise<void> {
     images: gateway.images,
     log: env.log,
     ...(files ? { tls: readPair(files) } : {}),
-    ...(gateway.gate ? { identity: { gate: gateway.gate, rules: config.policy.rules } } : {}),
+    ...(identity ? { identity } : {}),
     limits: limitsOf(config),
     rates: config.rate,
     consoleOrigin: config.http.consoleOrigin,
@@ -63,6 +79,7 @@ export async function run(options: Options): Promise<void> {
     onAnswered: ({ seconds, route, method, status, trace }) =>
       metrics.observe('http_request_duration_seconds', seconds, { route, method, status: `${Math.floor(status / 100)}xx` }, trace),
   })
+  watched.attach(app.server)
   const certificate = files && isTlsServer(app.server) ? watchPair(app.server, files, env.log) : null
   const { drainDelayMs, drainMs } = config.http
   const close = async (why: Ending): Promise<void> => {
@@ -70,6 +87,7 @@ export async function run(options: Options): Promise<void> {
     // Balancers look at /readyz and stop sending; what they still send is still answered.
     if (why === 'drain') await delay(drainDelayMs)
     certificate?.close()
+    watched.close()
     await app.close()
     gateway.stop()
     await link.close()

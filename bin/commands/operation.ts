@@ -3,9 +3,11 @@ import type { OperationBody, StepRecord } from '../../actors/api.ts'
 import { argument, type Call, given, integer, text } from '../call.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { httpClient } from '../client/http.ts'
-import { cancelOperation, getOperation, listOperations } from '../client/operations.ts'
+import { watchOperation } from '../client/live.ts'
+import { cancelOperation, follow, getOperation, hasEnded, listOperations } from '../client/operations.ts'
 import { findInstance } from '../client/resolve.ts'
 import { failUnlessDone, watchAll } from '../client/wait.ts'
+import { progress } from '../output/progress.ts'
 import { type Column, card, duration, print, printList, table, timeText } from '../output/table.ts'
 
 const took = (o: { readonly startedAt: number; readonly endedAt: number | null }): string | null =>
@@ -58,9 +60,15 @@ export async function show(call: Call): Promise<void> {
 }
 
 export async function watch(call: Call): Promise<void> {
-  const client = httpClient(endpointOf(call.options))
+  const endpoint = endpointOf(call.options)
+  const client = httpClient(endpoint)
   const operation = await getOperation(client, argument(call, 0))
-  const [ended = operation] = await watchAll(client, [{ label: operation.id, operation }])
+  const shown = progress()
+  const show = (now: OperationBody): void => shown.update(operation.id, now)
+  show(operation)
+  const live = hasEnded(operation) ? operation : await watchOperation(endpoint, operation.id, show)
+  const ended = live ?? (await follow(client, operation.id, show))
+  shown.end()
   print(given(call.options, 'json'), ended, () => describe(ended))
   failUnlessDone([ended])
 }

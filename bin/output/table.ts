@@ -40,7 +40,7 @@ const cellText = (value: ReturnType<Column<unknown>[1]>): string =>
   value === null || value === undefined || value === '' ? '-' : printable(String(value))
 
 /** Names come from users: control characters must not reach the terminal. */
-const printable = (text: string): string => text.replace(/\p{Cc}/gu, '�')
+export const printable = (text: string): string => text.replace(/\p{Cc}/gu, '�')
 
 /** A table with one line per row, as text. */
 export const table = <T>(columns: readonly Column<T>[], rows: readonly T[]): string =>

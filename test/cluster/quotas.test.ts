@@ -88,7 +88,7 @@ quotas('bad input is refused, and changes nothing', () =>
       [{ cores: -2 }, 'whole number from 0 to 2147483647, or -1'],
       [{ cores: 1.5 }, 'whole number'],
       [{ cores: 'many' }, 'whole number'],
-      [{ floating_ips: 3 }, 'there is no such quota'],
+      [{ volumes: 3 }, 'there is no such quota'],
       [{}, 'it names no quota to set'],
       [{ instances: 3 }, 'limit 3 for instances must be greater than or equal to the 20 already used'],
     ]

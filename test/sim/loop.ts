@@ -32,7 +32,16 @@ const before = (a: Moment, b: Moment): boolean => a.atMs < b.atMs || (a.atMs ===
  * Settles all promises that can be settled without time passing: Node takes its next tick when no promise is left to settle. A turn of the
  * event loop would do the same and cost three times as much; so those come only now and then, for what Node itself has to do.
  */
-const settle = (): Promise<void> => new Promise(resolve => process.nextTick(resolve))
+const settle = (): Promise<void> =>
+  new Promise(resolve => {
+    if (waiting.push(resolve) === 1) process.nextTick(release)
+  })
+/** Who waits for that, one after the other: Node runs all its next ticks before it settles what the first of them began. */
+const waiting: (() => void)[] = []
+function release(): void {
+  waiting.shift()?.()
+  if (waiting.length > 0) queueMicrotask(() => process.nextTick(release))
+}
 const breathe = (): Promise<void> => new Promise(resolve => realSetImmediate(resolve))
 const BREATHE_EVERY = 5000
 

@@ -2,6 +2,7 @@
  * A cluster in memory behind `ClusterApi`, for tests of the faces (HTTP, CLI). Operations end when the test says so, with `finish`;
  * `fail` and `hang` make the next calls of a method go wrong.
  */
+
 import {
   type ClusterApi,
   type CreateInstances,
@@ -20,6 +21,7 @@ import {
 import type { DoctorBody, FindingBody } from '../../actors/doctor/report.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
+import { aboutAfter } from '../../actors/instance/requests.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakeFlavors } from './fake-flavors.ts'
@@ -231,13 +233,8 @@ export function createFakeApi(): FakeApi {
     },
     updateInstance: async ({ id, about, disk: _disk, addTags = [], removeTags = [], ...parts }) => {
       const before = found(instances, 'Instance', id)
-      const { description, password, ...said } = { ...before.about, ...about }
       const tags = [...(parts.tags ?? before.tags), ...addTags].filter(tag => !removeTags.includes(tag))
-      return changed(id, {
-        ...parts,
-        tags,
-        ...(about ? { about: { ...said, ...(description ? { description } : {}), ...(password ? { password } : {}) } } : {}),
-      })
+      return changed(id, { ...parts, tags, ...(about ? { about: aboutAfter(before.about ?? {}, about) } : {}) })
     },
     lockInstance: async ({ id, reason }) => changed(id, { locked: { reason: reason ?? null } }),
     unlockInstance: async ({ id }) => changed(id, { locked: null }),

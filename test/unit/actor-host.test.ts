@@ -190,7 +190,7 @@ test('views, wakefulness and the end of an actor are written with its events', (
     const actors = await hosted(bench)
     const stored = () => actors.database.tables.actors.get('counter/a')
     await bench.value(actors.send('a', 'add', { n: 4 }))
-    assert.is(actors.database.tables.views.flavor.get('a')?.body, '{"id":"a","sum":4}')
+    assert.is(actors.database.tables.views.flavor.get('a')?.body, '{"id":"a","sum":4,"rev":1}')
     assert.equal([stored()?.awake, stored()?.finishedAt], [false, null])
     await bench.value(actors.send('a', 'want', { key: 'x' }))
     assert.is(stored()?.awake, true)

@@ -4,7 +4,10 @@ import * as assert from 'uvu/assert'
 import { createFace, SERVERS, tiny } from '../support/http.ts'
 
 const SETS = '/compute/v2.1/os-quota-sets'
-const NONE = { instances: -1, cores: -1, ram: -1, server_groups: -1, server_group_members: -1, key_pairs: -1, metadata_items: 128 }
+const GONE_AT_57 = { injected_files: -1, injected_file_content_bytes: -1, injected_file_path_bytes: -1 }
+const GONE_AT_36 = { floating_ips: -1, fixed_ips: -1, security_groups: -1, security_group_rules: -1 }
+const LASTING = { instances: -1, cores: -1, ram: -1, server_groups: -1, server_group_members: -1, key_pairs: -1, metadata_items: 128 }
+const NONE = { ...LASTING, ...GONE_AT_36, ...GONE_AT_57 }
 
 test('a quota set: show, defaults, detail, update, delete', async () => {
   const { ask } = createFace()
@@ -15,6 +18,17 @@ test('a quota set: show, defaults, detail, update, delete', async () => {
   assert.equal((await ask('GET', `${SETS}/p1/defaults`)).body, { quota_set: { id: 'p1', ...NONE } })
   assert.is((await ask('DELETE', `${SETS}/p1`)).status, 202)
   assert.is((await ask('GET', `${SETS}/p1`)).body.quota_set.cores, -1)
+})
+
+test('quotas and limits of what Baton does not have go with the version in which Nova let them go', async () => {
+  const { ask } = createFace()
+  const at = async (minor: number) => (await ask('GET', `${SETS}/p`, undefined, { 'openstack-api-version': `compute 2.${minor}` })).body.quota_set
+  assert.equal(await at(35), { id: 'p', ...NONE })
+  assert.equal(await at(36), { id: 'p', ...LASTING, ...GONE_AT_57 })
+  assert.equal(await at(57), { id: 'p', ...LASTING })
+  assert.is((await ask('PUT', `${SETS}/p`, { quota_set: { floating_ips: 5, ram: '2048' } })).body.quota_set.ram, 2048)
+  const limits = (await ask('GET', '/compute/v2.1/limits', undefined, { 'openstack-api-version': 'compute 2.57' })).body.limits.absolute
+  assert.is('maxPersonality' in limits || 'maxSecurityGroups' in limits || 'maxImageMeta' in limits, false)
 })
 
 test('the default class can be read; it is changed by configuration', async () => {
@@ -41,7 +55,7 @@ test('bad quotas are 400, say why, and never reach the cluster', async () => {
   const bad: readonly (readonly ['GET' | 'PUT', string, unknown, string])[] = [
     ['PUT', `${SETS}/p`, { quota_set: { cores: -2 } }, 'quota_set.cores: it must be a whole number from 0 to 2147483647, or -1'],
     ['PUT', `${SETS}/p`, { quota_set: { cores: 1.5 } }, 'quota_set.cores'],
-    ['PUT', `${SETS}/p`, { quota_set: { floating_ips: 1 } }, 'floating_ips: there is no such quota; there are instances'],
+    ['PUT', `${SETS}/p`, { quota_set: { volumes: 1 } }, 'volumes: there is no such quota; there are instances'],
     ['PUT', `${SETS}/p`, { quota_set: { force: true } }, 'it names no quota to set'],
     ['PUT', `${SETS}/p`, { quota_set: { cores: 1, tenant_id: 'q' } }, 'the path names p'],
     ['PUT', `${SETS}/p?user_id=u`, { quota_set: { cores: 1 } }, 'there are none per user'],

@@ -5,13 +5,13 @@ import { createFace, SERVERS } from '../support/http.ts'
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000'
 
-test('delete: 204, then gone; a second one at once is a conflict; unknown ones are 404', async () => {
+test('delete: 204, then gone; a second one at once is the same one; unknown ones are 404', async () => {
   const { ask, fake, newServer } = createFace()
   const id = await newServer()
   fake.finish(id)
   const json = { 'content-type': 'application/json' }
   const both = await Promise.all([ask('DELETE', `${SERVERS}/${id}`, undefined, json), ask('DELETE', `${SERVERS}/${id}`)])
-  assert.equal(both.map(({ status }) => status).sort(), [204, 409])
+  assert.equal(both.map(({ status }) => status).sort(), [204, 204])
   assert.is(both.find(({ status }) => status === 204)?.text, '')
   fake.finish(id)
   assert.is((await ask('GET', `${SERVERS}/${id}`)).status, 404)
@@ -129,7 +129,10 @@ test('instance actions tell the operations, with their steps as events, even of 
   })
   assert.is((await ask('GET', `${SERVERS}/${id}/os-instance-actions/req-none`)).status, 404)
   assert.is((await ask('GET', `${SERVERS}/${UNKNOWN}/os-instance-actions`)).status, 404)
-  assert.is((await ask('GET', `${SERVERS}/${id}/os-instance-actions?limit=1`)).body.instanceActions_links.length, 1)
+  // Pages came with 2.58 (the test of migrations walks them); before, a limit said nothing.
+  const { body } = await ask('GET', `${SERVERS}/${id}/os-instance-actions?limit=1`)
+  assert.is(body.instanceActions.length, 2)
+  assert.equal(Object.keys(body), ['instanceActions'])
 })
 
 test.run()

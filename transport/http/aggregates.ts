@@ -61,7 +61,9 @@ export function aggregateRoutes(app: FastifyInstance, { api, limits }: HttpConte
   app.post<{ Body: CreateAggregate }>(path, { schema: { body: CreateAggregate } }, async request => {
     const { name, availability_zone: zone } = request.body.aggregate
     const made = await api.createAggregate({ uuid: randomUUID(), name, ...(zone === undefined || zone === null ? {} : { zone }) })
-    return { aggregate: aggregateView(made, request.novaMinor) }
+    // A new one has neither, and Nova does not say so.
+    const { hosts: _, metadata: _metadata, ...shown } = aggregateView(made, request.novaMinor)
+    return { aggregate: shown }
   })
 
   app.get<{ Params: IdParams }>(`${path}/:id`, async request => ({

@@ -3,7 +3,9 @@ import { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { HA_POLICIES } from '../../actors/api.ts'
+import { CONSOLE_PATH } from '../console/messages.ts'
 import { BATON, type HttpContext } from './context.ts'
+import { HttpRefusal } from './errors.ts'
 import { pageOf } from './paging.ts'
 import { operationId, originOf, plainId } from './request.ts'
 import { Id, type IdParams, isOn, pageFields, Switch } from './schemas.ts'
@@ -66,6 +68,11 @@ export function batonRoutes(app: FastifyInstance, context: HttpContext): void {
   app.post<{ Params: IdParams }>(`${BATON}/operations/:id/force-complete`, async (request, reply) => {
     const operation = await api.forceOperation({ id: operationId(request.params.id) })
     return reply.code(202).send({ operation })
+  })
+
+  // The handshake of a WebSocket never comes here; see transport/console/server.ts.
+  app.get(CONSOLE_PATH, async () => {
+    throw new HttpRefusal(426, 'This is a WebSocket: see docs/console-protocol.md.', { upgrade: 'websocket' })
   })
 
   const watchers = createWatchers(context)

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { faultBody, requestIdHeaders } from './errors.ts'
 import type { HttpLimits } from './limits.ts'
@@ -35,9 +35,9 @@ export function createListener(limits: HttpLimits, tls: TlsPair | null, handler:
   return server
 }
 
-/** Refuses a request that has not arrived in full within so long. */
+/** Refuses a request that has not arrived in full within so long. One that came over no socket was there as a whole. */
 export function limitBody({ raw }: FastifyRequest, timeoutMs: number): void {
-  if (raw.complete) return
+  if (raw.complete || !(raw.socket instanceof Socket)) return
   const late = setTimeout(() => {
     if (!raw.complete) refuseConnection(Object.assign(new Error('the request is late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), raw.socket)
   }, timeoutMs)

@@ -20,7 +20,7 @@ const PREFLIGHT_SECONDS = '600'
 const isSafe = (method: string): boolean => method === 'GET' || method === 'HEAD'
 
 /** Whether a page from `origin` has the address that the request was sent to. */
-const isOwn = (origin: string, host: string | undefined): boolean => URL.canParse(origin) && new URL(origin).host === host
+export const isOwn = (origin: string, host: string | undefined): boolean => URL.canParse(origin) && new URL(origin).host === host
 
 const isPreflight = ({ method, headers }: FastifyRequest): boolean => method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
 

@@ -6,25 +6,35 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Amounts, isResource, LIMIT_MAX, type Limits, type QuotaBody, RESOURCES, UNLIMITED } from '../../actors/kernel/quota.ts'
+import { type Shape, shaped, until } from './changes.ts'
 import { BATON, COMPUTE, type HttpContext } from './context.ts'
 import { badRequest } from './errors.ts'
 import { checkProject, projectOf } from './request.ts'
-import { Id, type IdParams } from './schemas.ts'
+import { Id, type IdParams, METADATA_ITEMS } from './schemas.ts'
 
 const NO_USERS = { description: 'quotas are per project; there are none per user' }
 const SetsQuery = Type.Object({ user_id: Type.Optional(Type.Literal('', NO_USERS)) })
+/** What limits a user is the project's. */
+const ReadQuery = Type.Object({ user_id: Type.Optional(Id) })
 
-const Limit = Type.Integer({
-  minimum: UNLIMITED,
-  maximum: LIMIT_MAX,
+const Limit = Type.Union([Type.Integer({ minimum: UNLIMITED, maximum: LIMIT_MAX }), Type.String({ pattern: '^(-1|[0-9]{1,9})$' })], {
   description: `it must be a whole number from 0 to ${LIMIT_MAX}, or -1: no limit`,
 })
+
+/** What Nova had quotas of and Baton does not have: nothing limits it. A limit may be set, as older clients do, and changes nothing. */
+const NETWORK = ['floating_ips', 'fixed_ips', 'security_groups', 'security_group_rules'] as const
+const INJECTED = ['injected_files', 'injected_file_content_bytes', 'injected_file_path_bytes'] as const
+
+const each = <T>(names: readonly string[], value: T): Record<string, T> => Object.fromEntries(names.map(name => [name, value]))
 
 const UpdateQuota = Type.Object(
   {
     quota_set: Type.Object(
       {
-        ...Object.fromEntries(RESOURCES.map(resource => [resource, Type.Optional(Limit)])),
+        ...each(RESOURCES, Type.Optional(Limit)),
+        ...each(['metadata_items'], Type.Optional(Limit)),
+        ...each(NETWORK, Type.Optional(until('network.proxies-gone', Limit))),
+        ...each(INJECTED, Type.Optional(until('personality.gone', Limit))),
         force: Type.Optional(Type.Boolean()),
         tenant_id: Type.Optional(Id),
       },
@@ -33,26 +43,51 @@ const UpdateQuota = Type.Object(
   },
   { additionalProperties: false },
 )
-type UpdateQuota = Static<typeof UpdateQuota> & { readonly quota_set: Amounts }
+type UpdateQuota = Static<typeof UpdateQuota>
 
 const LimitsQuery = Type.Object({ tenant_id: Type.Optional(Id), reserved: Type.Optional(Type.String({ maxLength: 5 })) })
 type LimitsQuery = Static<typeof LimitsQuery>
 
-/** Items of metadata that an instance may have: a rule of the API's schemas, the same for all. */
-const METADATA_ITEMS = 128
+const SET_SHAPES: readonly Shape<null>[] = [
+  { change: 'network.proxies-gone', drop: NETWORK },
+  { change: 'personality.gone', drop: INJECTED },
+]
 
 /** Glance's quotas are set here like the others, but Nova's clients know nothing of them: they are shown under /image/v2/info/usage. */
 const NOVAS = RESOURCES.filter(resource => !resource.startsWith('image_'))
 
-const quotaSet = (limits: Limits) => ({ ...Object.fromEntries(NOVAS.map(resource => [resource, limits[resource]])), metadata_items: METADATA_ITEMS })
-
-/** What is reserved counts as used, as it does in Nova. */
-function detailOf({ id, limits, used }: QuotaBody) {
-  const resources = NOVAS.map(resource => [resource, { limit: limits[resource], in_use: used[resource], reserved: 0 }] as const)
-  return { id, ...Object.fromEntries(resources), metadata_items: { limit: METADATA_ITEMS, in_use: 0, reserved: 0 } }
+const quotaSet = (limits: Limits, minor: number) => {
+  const known = Object.fromEntries(NOVAS.map(resource => [resource, limits[resource]]))
+  return shaped({ ...each([...NETWORK, ...INJECTED], UNLIMITED), ...known, metadata_items: METADATA_ITEMS }, null, minor, SET_SHAPES)
 }
 
+/** What is reserved counts as used, as it does in Nova. */
+function detailOf({ id, limits, used }: QuotaBody, minor: number) {
+  const resources = NOVAS.map(resource => [resource, { limit: limits[resource], in_use: used[resource], reserved: 0 }] as const)
+  const unused = each([...NETWORK, ...INJECTED], { limit: UNLIMITED, in_use: 0, reserved: 0 })
+  const fields = { id, ...unused, ...Object.fromEntries(resources), metadata_items: { limit: METADATA_ITEMS, in_use: 0, reserved: 0 } }
+  return shaped(fields, null, minor, SET_SHAPES)
+}
+
+const LIMIT_SHAPES: readonly Shape<null>[] = [
+  {
+    change: 'network.proxies-gone',
+    drop: ['maxTotalFloatingIps', 'totalFloatingIpsUsed', 'maxSecurityGroups', 'totalSecurityGroupsUsed', 'maxSecurityGroupRules'],
+  },
+  { change: 'image.meta-limit-gone', drop: ['maxImageMeta'] },
+  { change: 'personality.gone', drop: ['maxPersonality', 'maxPersonalitySize'] },
+]
+
 const absoluteOf = ({ limits, used }: QuotaBody) => ({
+  maxTotalFloatingIps: UNLIMITED,
+  totalFloatingIpsUsed: 0,
+  maxSecurityGroups: UNLIMITED,
+  totalSecurityGroupsUsed: 0,
+  maxSecurityGroupRules: UNLIMITED,
+  maxImageMeta: METADATA_ITEMS,
+  // No driver writes files into a guest.
+  maxPersonality: 0,
+  maxPersonalitySize: 0,
   maxTotalInstances: limits.instances,
   maxTotalCores: limits.cores,
   maxTotalRAMSize: limits.ram,
@@ -72,27 +107,30 @@ export function quotaRoutes(app: FastifyInstance, { api }: HttpContext): void {
   const sets = `${COMPUTE}/os-quota-sets/:id`
   const schema = { querystring: SetsQuery }
 
-  app.get<{ Params: IdParams }>(sets, { schema }, async request => {
+  const read = { schema: { querystring: ReadQuery } }
+
+  app.get<{ Params: IdParams }>(sets, read, async request => {
     const { id, limits } = await api.getQuota({ id: project(request) })
-    return { quota_set: { id, ...quotaSet(limits) } }
+    return { quota_set: { id, ...quotaSet(limits, request.novaMinor) } }
   })
 
-  app.get<{ Params: IdParams }>(`${sets}/detail`, { schema }, async request => ({
-    quota_set: detailOf(await api.getQuota({ id: project(request) })),
+  app.get<{ Params: IdParams }>(`${sets}/detail`, read, async request => ({
+    quota_set: detailOf(await api.getQuota({ id: project(request) }), request.novaMinor),
   }))
 
   app.get<{ Params: IdParams }>(`${sets}/defaults`, async request => {
     const { id, defaults } = await api.getQuota({ id: project(request) })
-    return { quota_set: { id, ...quotaSet(defaults) } }
+    return { quota_set: { id, ...quotaSet(defaults, request.novaMinor) } }
   })
 
   app.put<{ Params: IdParams; Body: UpdateQuota }>(sets, { schema: { ...schema, body: UpdateQuota } }, async request => {
-    const { force, tenant_id, ...limits } = request.body.quota_set
+    const { force, tenant_id, ...named } = request.body.quota_set
     const id = project(request)
     if (tenant_id !== undefined && tenant_id !== id) throw badRequest(`Invalid input for quota_set.tenant_id: the path names ${id}.`)
-    if (!Object.keys(limits).some(isResource)) throw badRequest('Invalid input for quota_set: it names no quota to set.')
+    if (Object.keys(named).length === 0) throw badRequest('Invalid input for quota_set: it names no quota to set.')
+    const limits: Amounts = Object.fromEntries(Object.entries(named).flatMap(([name, limit]) => (isResource(name) ? [[name, Number(limit)]] : [])))
     const set = await api.setQuota({ id, limits, ...(force === undefined ? {} : { force }) })
-    return { quota_set: quotaSet(set.limits) }
+    return { quota_set: quotaSet(set.limits, request.novaMinor) }
   })
 
   app.delete<{ Params: IdParams }>(sets, { schema }, async (request, reply) => {
@@ -106,7 +144,7 @@ export function quotaRoutes(app: FastifyInstance, { api }: HttpContext): void {
     const { id } = request.params
     // Nova, too, answers for a class it does not know with the defaults.
     const { defaults } = await api.getQuota({ id: 'default' })
-    return { quota_class_set: { id: checkProject('The class', id), ...quotaSet(defaults) } }
+    return { quota_class_set: { id: checkProject('The class', id), ...quotaSet(defaults, request.novaMinor) } }
   })
 
   app.put(classes, async () => {
@@ -116,7 +154,7 @@ export function quotaRoutes(app: FastifyInstance, { api }: HttpContext): void {
   app.get<{ Querystring: LimitsQuery }>(`${COMPUTE}/limits`, { schema: { querystring: LimitsQuery } }, async request => {
     const { tenant_id } = request.query
     const id = tenant_id === undefined ? projectOf(request) : checkProject('tenant_id', tenant_id)
-    return { limits: { rate: [], absolute: absoluteOf(await api.getQuota({ id })) } }
+    return { limits: { rate: [], absolute: shaped(absoluteOf(await api.getQuota({ id })), null, request.novaMinor, LIMIT_SHAPES) } }
   })
 
   app.get<{ Params: IdParams }>(`${BATON}/quotas/:id`, async request => ({ quota: await api.getQuota({ id: project(request) }) }))

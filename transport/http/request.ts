@@ -56,6 +56,9 @@ export function checkUser(request: FastifyRequest, named: string | undefined): s
   return named ?? me
 }
 
+/** Without identities everybody may do anything, but a list is as anybody's. */
+export const isAdminOf = ({ claims }: FastifyRequest): boolean => claims !== undefined && claims !== null && isAdmin(claims)
+
 /** Whether who asks may use this flavor, and know of it. */
 export const mayUse = ({ claims }: FastifyRequest, { isPublic = true, access = [] }: Pick<FlavorBody, 'isPublic' | 'access'>): boolean =>
   isPublic || !claims || isAdmin(claims) || access.includes(projectIn(claims) ?? '')

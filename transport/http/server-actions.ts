@@ -2,15 +2,18 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { type ActOnInstance, type ClusterApi, type InstanceAction, MAX_ROTATION, type SnapshotRequest } from '../../actors/api.ts'
-import { has } from './changes.ts'
+import { type ActOnInstance, type ClusterApi, type InstanceAction, type InstanceBody, MAX_ROTATION, type SnapshotRequest } from '../../actors/api.ts'
+import { has, since } from './changes.ts'
 import { COMPUTE, type HttpContext, IMAGE } from './context.ts'
 import { badRequest, printable } from './errors.ts'
 import { actOnGuest, GUEST_ACTIONS } from './guest-actions.ts'
 import { checkImage } from './policy/references.ts'
 import { beginning, checkFlavor, instanceId, originOf } from './request.ts'
-import { Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
+import { ACCESS_FIELDS, AdminPass, checkItems, Description, Hostname, Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
 import { unknownReference } from './server-create.ts'
+import { changeOf } from './server-details.ts'
+import { sightOf } from './servers.ts'
+import { serverChanged } from './views/server.ts'
 
 const RebootType = Type.String({ pattern: '^(SOFT|Soft|soft|HARD|Hard|hard)$', description: "it must be 'SOFT' or 'HARD'" })
 
@@ -27,6 +30,20 @@ const only = { additionalProperties: false } as const
 const Host = Type.Optional(Type.Union([Id, Type.Null()], { description: 'it must be the name of a compute host' }))
 const Block = Type.Union([Type.Boolean(), Type.Literal('auto')], { description: "it must be true, false or, from 2.25 on, 'auto'" })
 const Reason = Type.String({ minLength: 1, maxLength: 255, description: 'it must be a text of 1 to 255 characters' })
+
+const Rebuild = Type.Object(
+  {
+    imageRef: Id,
+    adminPass: AdminPass,
+    name: Type.Optional(Name),
+    metadata: Type.Optional(Metadata),
+    description: Type.Optional(since('server.description', Description)),
+    hostname: Type.Optional(since('server.hostname', Hostname)),
+    preserve_ephemeral: Type.Optional(Type.Boolean({ description: 'it must be true or false' })),
+    ...ACCESS_FIELDS,
+  },
+  only,
+)
 
 export const ServerAction = Type.Object(
   {
@@ -45,12 +62,12 @@ export const ServerAction = Type.Object(
     forceDelete: nothing,
     unlock: nothing,
     reboot: Type.Optional(Type.Object({ type: RebootType }, only)),
-    rescue: Type.Optional(Type.Union([Type.Object({ rescue_image_ref: Type.Optional(Id) }, only), Type.Null()])),
-    rebuild: Type.Optional(Type.Object({ imageRef: Id }, only)),
-    resize: Type.Optional(Type.Object({ flavorRef: Id }, only)),
+    rescue: Type.Optional(Type.Union([Type.Object({ rescue_image_ref: Type.Optional(Id), adminPass: AdminPass }, only), Type.Null()])),
+    rebuild: Type.Optional(Rebuild),
+    resize: Type.Optional(Type.Object({ flavorRef: Id, 'OS-DCF:diskConfig': ACCESS_FIELDS['OS-DCF:diskConfig'] }, only)),
     migrate: Type.Optional(Type.Union([Type.Object({ host: Host }, only), Type.Null()])),
     evacuate: Type.Optional(
-      Type.Object({ host: Host, onSharedStorage: Type.Optional(Type.Unknown()), adminPass: nothing, force: Type.Optional(Type.Boolean()) }, only),
+      Type.Object({ host: Host, onSharedStorage: Type.Optional(Type.Unknown()), adminPass: AdminPass, force: Type.Optional(Type.Boolean()) }, only),
     ),
     'os-migrateLive': Type.Optional(
       Type.Object(
@@ -87,6 +104,13 @@ const OPERATIONS: ReadonlyMap<string, InstanceAction> = new Map<string, Instance
 
 function same(action: InstanceAction): [string, InstanceAction] {
   return [action, action]
+}
+
+/** A rebuild and a resize may change what is said of the server, too: then, not before they are taken. Resolves null when nothing is changed. */
+async function changeWith(api: ClusterApi, id: string, { rebuild, resize }: ServerAction, requestId: string): Promise<InstanceBody | null> {
+  const { metadata } = rebuild ?? {}
+  const change = { ...changeOf(rebuild ?? resize ?? {}), ...(metadata === undefined ? {} : { metadata }) }
+  return Object.keys(change).length === 0 ? null : api.updateInstance({ id, requestId, ...change })
 }
 
 /** What an action says beside its name. */
@@ -171,10 +195,15 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
     const action = OPERATIONS.get(name)
     const details = detailsOf(body)
     if (body.resize && request.claims) await checkFlavor(request, api, body.resize.flavorRef)
+    checkItems(body.rebuild?.metadata)
     if (details.image !== undefined) await checkImage(request, api, details.image).catch(unknownReference)
     if (action !== undefined) await api.actOnInstance({ id, action, ...details, ...beginning(request) })
     else if ('forceDelete' in body) await api.deleteInstance({ id, force: true, ...beginning(request) })
     else throw badRequest(`There is no such action: ${printable(name)}`)
-    return reply.code(202).send()
+    const changed = await changeWith(api, id, body, request.id)
+    if ('rescue' in body) return {}
+    if (!body.rebuild) return reply.code('confirmResize' in body ? 204 : 202).send()
+    const instance = changed ?? (await api.getInstance({ id }))
+    return reply.code(202).send({ server: serverChanged(instance, await sightOf(context, request)) })
   })
 }

@@ -1,13 +1,13 @@
 /** What a create of servers asks for, and how it is put to the cluster. */
 import { type Static, Type } from 'typebox'
-import type { InstanceAbout, InstanceBody, Placement } from '../../actors/api.ts'
+import type { AboutChange, InstanceAbout, InstanceBody, Placement } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Requester } from '../../actors/kernel/requester.ts'
 import { CHANGES, has, since, until } from './changes.ts'
 import type { HttpContext } from './context.ts'
 import { badRequest } from './errors.ts'
 import { Hints, placementOf, Zone } from './placement.ts'
-import { Count, Description, Hostname, Id, isOn, Metadata, Name, Switch, Tags } from './schemas.ts'
+import { ACCESS_FIELDS, AdminPass, accessOf, Count, checkItems, Description, Hostname, Id, isOn, Metadata, Name, Switch, Tags } from './schemas.ts'
 import { newIds } from './tokens.ts'
 
 const NO_NETWORK = "it must be 'none' or 'auto' (which gives none): Baton's instances have no network yet"
@@ -53,9 +53,8 @@ const Mapping = Type.Object(
 
 /** Nova's fields of a create that Baton does not have may be sent with the one value that changes nothing; others are refused. */
 const HARMLESS = {
-  'OS-DCF:diskConfig': Type.Optional(Type.Union([Type.Literal('AUTO'), Type.Literal('MANUAL')], { description: "it must be 'AUTO' or 'MANUAL'" })),
-  accessIPv4: Type.Optional(Type.Literal('', { description: 'addresses of access are not supported' })),
-  accessIPv6: Type.Optional(Type.Literal('', { description: 'addresses of access are not supported' })),
+  // As Nova with enable_instance_password off: taken, and neither used nor answered. changePassword sets one.
+  adminPass: AdminPass,
   block_device_mapping_v2: Type.Optional(Type.Array(Mapping, { maxItems: 1 })),
   trusted_image_certificates: Type.Optional(
     since('server.trusted-certificates', Type.Null({ description: 'images are not checked by certificates' })),
@@ -88,9 +87,8 @@ export const CreateServer = Type.Object(
         description: Type.Optional(since('server.description', Description)),
         tags: Type.Optional(since('server.tags-at-create', Tags)),
         hostname: Type.Optional(since('server.hostname', Hostname)),
-        /** No driver sets it; it is taken as by a Nova whose driver does not either, and kept nowhere. */
-        adminPass: Type.Optional(Type.String({ maxLength: 255 })),
         personality: Type.Optional(until('personality.gone', Personality)),
+        ...ACCESS_FIELDS,
         ...HARMLESS,
       },
       { additionalProperties: false },
@@ -171,6 +169,13 @@ function imageOf({ imageRef, block_device_mapping_v2: mappings = [] }: CreateSer
   return image
 }
 
+/** What of a change is there to begin with. */
+const given = ({ accessIPv4, accessIPv6, diskConfig }: AboutChange): InstanceAbout => ({
+  ...(accessIPv4 ? { accessIPv4 } : {}),
+  ...(accessIPv6 ? { accessIPv6 } : {}),
+  ...(diskConfig === undefined ? {} : { diskConfig }),
+})
+
 /** What the owner says and gives to the guest. Rejects 400 when there is no such key pair. */
 async function aboutOf({ api }: HttpContext, server: CreateServer['server'], user: string): Promise<InstanceAbout | null> {
   const { description, user_data: userData, hostname, config_drive: drive, key_name: key, personality: files = [] } = server
@@ -182,6 +187,7 @@ async function aboutOf({ api }: HttpContext, server: CreateServer['server'], use
     // Files reach a guest by its config drive alone, so who has some has one.
     ...(isOn(drive || undefined) || files.length > 0 ? { configDrive: true } : {}),
     ...(files.length > 0 ? { files } : {}),
+    ...given(accessOf(server)),
     ...(pair ? { keyPair: { name: pair.name, type: pair.type, publicKey: pair.publicKey } } : {}),
   }
   return Object.keys(about).length > 0 ? about : null
@@ -212,6 +218,7 @@ export async function createServers(
 ): Promise<readonly InstanceBody[]> {
   const { project, token, requestId, by } = from
   const count = countOf(server, context.limits.maxInstancesPerRequest)
+  checkItems(server.metadata)
   const placement = placementOf(zoneAndHost(server), { ...older, ...newer })
   const image = idOf('server.imageRef', imageOf(server))
   await from.check(image, placement ?? {}).catch(unknownReference)

@@ -1,13 +1,13 @@
 /** What can be changed of a server at any time: PUT /servers/:id (its name), /servers/:id/metadata and /servers/:id/tags. */
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import type { InstanceBody } from '../../actors/api.ts'
-import { has, since } from './changes.ts'
+import type { InstanceBody, UpdateInstance } from '../../actors/api.ts'
+import { since } from './changes.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound } from './errors.ts'
-import { Description, Hostname, type IdParams, MAX_TAGS, Metadata, Name, Tag, Tags } from './schemas.ts'
+import { ACCESS_FIELDS, accessOf, checkItems, Description, Hostname, type IdParams, MAX_TAGS, Metadata, Name, Tag, Tags } from './schemas.ts'
 import { livingInstance, sightOf } from './servers.ts'
-import { serverAlone, serverDetail } from './views/server.ts'
+import { serverChanged } from './views/server.ts'
 
 const only = { additionalProperties: false } as const
 const PutServer = Type.Object(
@@ -17,11 +17,9 @@ const PutServer = Type.Object(
         name: Type.Optional(Name),
         description: Type.Optional(since('server.description', Description)),
         hostname: Type.Optional(since('server.hostname', Hostname)),
-        'OS-DCF:diskConfig': Type.Optional(
-          Type.Union([Type.Literal('AUTO'), Type.Literal('MANUAL')], { description: "it must be 'AUTO' or 'MANUAL'" }),
-        ),
+        ...ACCESS_FIELDS,
       },
-      { ...only, minProperties: 1 },
+      only,
     ),
   },
   only,
@@ -29,6 +27,17 @@ const PutServer = Type.Object(
 const PutMetadata = Type.Object({ metadata: Metadata }, only)
 const PutMeta = Type.Object({ meta: Metadata }, only)
 const PutTags = Type.Object({ tags: Tags }, only)
+
+/** What a body with these fields changes of an instance. */
+export function changeOf(asked: Static<typeof PutServer>['server']): Pick<UpdateInstance, 'name' | 'about'> {
+  const { name, description, hostname } = asked
+  const about = {
+    ...(description === undefined ? {} : { description: description || null }),
+    ...(hostname === undefined ? {} : { hostname }),
+    ...accessOf(asked),
+  }
+  return { ...(name === undefined ? {} : { name }), ...(Object.keys(about).length > 0 ? { about } : {}) }
+}
 
 interface KeyParams extends IdParams {
   readonly key: string
@@ -45,12 +54,8 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
 
   app.put<{ Params: IdParams; Body: Static<typeof PutServer> }>(server, { schema: { body: PutServer } }, async request => {
     const { id } = await living(request)
-    const { name, description, hostname } = request.body.server
-    const about = { ...(description === undefined ? {} : { description: description || null }), ...(hostname === undefined ? {} : { hostname }) }
-    const change = { ...(name === undefined ? {} : { name }), ...(Object.keys(about).length > 0 ? { about } : {}) }
-    const instance = await api.updateInstance({ id, requestId: request.id, ...change })
-    const sight = await sightOf(context, request)
-    return { server: has(request.novaMinor, 'strict') ? serverAlone(instance, sight) : serverDetail(instance, sight) }
+    const instance = await api.updateInstance({ id, requestId: request.id, ...changeOf(request.body.server) })
+    return { server: serverChanged(instance, await sightOf(context, request)) }
   })
 
   app.get<{ Params: IdParams }>(`${server}/metadata`, async request => ({ metadata: (await living(request)).metadata }))
@@ -58,11 +63,13 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
   const setMetadata = { schema: { body: PutMetadata } }
   app.put<{ Params: IdParams; Body: Static<typeof PutMetadata> }>(`${server}/metadata`, setMetadata, async request => {
     const { id } = await living(request)
+    checkItems(request.body.metadata)
     return { metadata: (await api.updateInstance({ id, requestId: request.id, metadata: request.body.metadata })).metadata }
   })
 
   app.post<{ Params: IdParams; Body: Static<typeof PutMetadata> }>(`${server}/metadata`, setMetadata, async request => {
-    const { id } = await living(request)
+    const { id, metadata } = await living(request)
+    checkItems({ ...metadata, ...request.body.metadata })
     return { metadata: (await api.updateInstance({ id, requestId: request.id, setMetadata: request.body.metadata })).metadata }
   })
 

@@ -121,6 +121,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     closing = true
     // From here on Node times nobody out, so a client that neither sends nor reads would hold us for ever.
     const force = setTimeout(() => app.server.closeAllConnections(), limits.drainMs)
+    // A server that never listened tells of no end.
+    force.unref()
     app.server.once('close', () => clearTimeout(force))
   })
   app.addHook('onSend', (_request, reply, _payload, done) => {

@@ -12,6 +12,7 @@ import { CreateServer, checkNetworks, createServers, idOf, tokenOf, unknownRefer
 import { findServers, ServersQuery } from './server-list.ts'
 import { links, nextLinks } from './views/links.ts'
 import { DISK_CONFIG, SECURITY_GROUPS, type ServerSight, serverAlone, serverDetail, serverSummary } from './views/server.ts'
+import { isStatus } from './views/server-status.ts'
 
 /** The living instance, or 404: Nova's clients wait for that after a delete. */
 export async function livingInstance(context: HttpContext, rawId: string): Promise<InstanceBody> {
@@ -47,14 +48,27 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
     const origin = originOf(request)
     reply.header('location', `${origin}${COMPUTE}/servers/${first.id}`)
     const path = `servers/${first.id}`
-    return { server: { id: first.id, links: links(origin, path), 'OS-DCF:diskConfig': DISK_CONFIG, security_groups: SECURITY_GROUPS } }
+    return {
+      server: {
+        id: first.id,
+        links: links(origin, path),
+        'OS-DCF:diskConfig': first.about?.diskConfig ?? DISK_CONFIG,
+        security_groups: SECURITY_GROUPS,
+      },
+    }
   })
+
+  async function foundBy(request: FastifyRequest<{ Querystring: ServersQuery }>) {
+    const { query, novaMinor } = request
+    const isNone = query.status !== undefined && !has(novaMinor, 'server.status-checked') && !isStatus(query.status)
+    return isNone ? { items: [], next: null } : findServers(api, query, limits.maxPageItems, await context.zones())
+  }
 
   app.get<{ Querystring: ServersQuery }>(
     `${COMPUTE}/servers`,
     { schema: { querystring: ServersQuery }, config: { strictQuery: true } },
     async request => {
-      const { items, next } = await findServers(api, request.query, limits.maxPageItems, await context.zones())
+      const { items, next } = await foundBy(request)
       const origin = originOf(request)
       return { servers: items.map(instance => serverSummary(instance, origin)), ...nextLinks('servers', origin, request.url, next) }
     },
@@ -64,7 +78,7 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
     `${COMPUTE}/servers/detail`,
     { schema: { querystring: ServersQuery }, config: { strictQuery: true } },
     async request => {
-      const { items, next } = await findServers(api, request.query, limits.maxPageItems, await context.zones())
+      const { items, next } = await foundBy(request)
       const sight = await sightOf(context, request)
       return { servers: items.map(instance => serverDetail(instance, sight)), ...nextLinks('servers', sight.origin, request.url, next) }
     },
@@ -76,7 +90,12 @@ export function serverRoutes(app: FastifyInstance, context: HttpContext): void {
   })
 
   app.delete<{ Params: IdParams }>(`${COMPUTE}/servers/:id`, async (request, reply) => {
-    await api.deleteInstance({ id: instanceId(request.params.id), ...beginning(request) })
+    const id = instanceId(request.params.id)
+    await api.deleteInstance({ id, ...beginning(request) }).catch(async (error: unknown) => {
+      // Asked twice is asked once, as in Nova.
+      const isLeaving = error instanceof BatonError && error.code === 'Conflict' && (await api.getInstance({ id })).taskState === 'deleting'
+      if (!isLeaving) throw error
+    })
     return reply.code(204).send()
   })
 }

@@ -11,7 +11,7 @@ import { originOf } from '../request.ts'
 import { placesOf } from './auth.ts'
 import { pathOf, resourceView, WORDS } from './views.ts'
 
-type Value = 'text' | 'flag' | 'any'
+type Value = 'text' | 'texts'
 
 interface Shape {
   /** Attributes beside name, domain and enabled; `!` behind a name: it must be given. */
@@ -23,9 +23,9 @@ interface Shape {
 
 const SHAPES: Readonly<Record<Exclude<Kind, 'application_credential'>, Shape>> = {
   domain: { attributes: { description: 'text' }, filters: ['name', 'enabled'], needsName: true },
-  project: { attributes: { description: 'text' }, filters: ['name', 'enabled', 'domain_id'], needsName: true },
+  project: { attributes: { description: 'text', parent_id: 'text', tags: 'texts' }, filters: ['name', 'enabled', 'domain_id'], needsName: true },
   user: {
-    attributes: { description: 'text', email: 'text', default_project_id: 'text' },
+    attributes: { description: 'text', email: 'text', default_project_id: 'text', project_id: 'text' },
     filters: ['name', 'enabled', 'domain_id'],
     needsName: true,
   },
@@ -40,8 +40,9 @@ const SHAPES: Readonly<Record<Exclude<Kind, 'application_credential'>, Shape>> =
 }
 
 /** Fields of Keystone that say nothing new here. */
-const IGNORED = new Set(['id', 'links', 'options', 'tags', 'is_domain', 'parent_id', 'password_expires_at', 'original_password'])
+const IGNORED = new Set(['id', 'links', 'options', 'is_domain', 'password_expires_at', 'original_password'])
 const TEXT_MAX = 1000
+const MAX_TAGS = 80
 const INTERFACES = ['public', 'internal', 'admin']
 const HEX_ID = (): string => randomUUID().replaceAll('-', '')
 const ID = /^[a-zA-Z0-9_.-]{1,64}$/
@@ -50,6 +51,12 @@ const ID = /^[a-zA-Z0-9_.-]{1,64}$/
 export function checkedId(kind: Kind, id: string): string {
   if (!ID.test(id)) throw notFound(WORDS[kind][0], id)
   return id
+}
+
+/** Ms since 1970, with microseconds as fractions; NaN when it is no time. */
+function timeOf(text: string): number {
+  const [, micros = '0'] = /[.][0-9]{3}([0-9]{1,3})/.exec(text) ?? []
+  return Date.parse(`${text.replace(/Z$/, '')}Z`) + Number(micros.padEnd(3, '0')) / 1000
 }
 
 const wrong = (field: string, what: string): BatonError => badRequest(`Invalid input for ${field}: ${what}.`)
@@ -67,21 +74,27 @@ function textOf(field: string, value: unknown, max = TEXT_MAX): string {
   return value
 }
 
-function attributeOf(field: string, value: unknown): Json {
-  return value === null ? null : textOf(field, value)
+function attributeOf(field: string, value: unknown, kind: Value = 'text'): Json {
+  if (value === null) return null
+  if (kind === 'text') return textOf(field, value)
+  if (!Array.isArray(value) || value.length > MAX_TAGS) throw wrong(field, `it must be a list of at most ${MAX_TAGS} texts`)
+  return value.map(each => textOf(field, each, 255))
 }
 
 /** What the body says of a resource. `creating`: what is needed must be there. */
 function fieldsOf(kind: keyof typeof SHAPES, given: Readonly<Record<string, unknown>>, creating: boolean): Fields {
   const { attributes: shape, needsName } = SHAPES[kind]
   const attributes: Record<string, Json> = {}
-  for (const marked of Object.keys(shape)) {
+  for (const [marked, value] of Object.entries(shape)) {
     const name = marked.replace('!', '')
-    if (given[name] !== undefined) attributes[name] = attributeOf(`${kind}.${name}`, given[name])
+    if (given[name] !== undefined) attributes[name] = attributeOf(`${kind}.${name}`, given[name], value)
     else if (creating && marked !== name) throw wrong(`${kind}.${name}`, 'it is missing')
   }
   if (kind === 'endpoint' && given.region !== undefined && given.region_id === undefined)
     attributes.region_id = attributeOf('endpoint.region', given.region)
+  // The domain itself, or no parent, is what a project without this attribute has.
+  if (kind === 'project' && (attributes.parent_id === null || attributes.parent_id === (given.domain_id ?? DEFAULT_DOMAIN)))
+    delete attributes.parent_id
   if (attributes.interface !== undefined && !INTERFACES.includes(String(attributes.interface)))
     throw wrong(`${kind}.interface`, `it must be one of ${INTERFACES.join(', ')}`)
   if (creating && needsName && given.name === undefined) throw wrong(`${kind}.name`, 'it is missing')
@@ -103,7 +116,10 @@ function fieldsOf(kind: keyof typeof SHAPES, given: Readonly<Record<string, unkn
   }
 }
 
-const SCHEMA_OF: Readonly<Record<Value, object>> = { text: { type: ['string', 'null'], maxLength: TEXT_MAX }, flag: { type: 'boolean' }, any: {} }
+const SCHEMA_OF: Readonly<Record<Value, object>> = {
+  text: { type: ['string', 'null'], maxLength: TEXT_MAX },
+  texts: { type: ['array', 'null'], maxItems: MAX_TAGS, items: { type: 'string', maxLength: 255 } },
+}
 
 /** What `fieldsOf` takes, for readers of the OpenAPI document. */
 function describedBody(kind: keyof typeof SHAPES, creating: boolean): object {
@@ -153,7 +169,8 @@ export function resourceRoutes(app: FastifyInstance, gate: IdentityGate): void {
       const given = innerOf(request, one)
       // The id of a region is chosen by who makes it.
       const id = kind === 'region' && typeof given.id === 'string' && given.id !== '' ? given.id : HEX_ID()
-      if (!ID.test(id)) throw wrong(`${kind}.id`, 'it must be 1 to 64 letters, digits, ".", "-" or "_"')
+      checkNewId(kind, id)
+      if (kind === 'endpoint') await provideRegion(given)
       const made = await api.create({ kind, id, fields: fieldsOf(kind, given, true) })
       await gate.refresh()
       return reply.code(201).send({ [one]: resourceView(made, originOf(request)) })
@@ -164,6 +181,7 @@ export function resourceRoutes(app: FastifyInstance, gate: IdentityGate): void {
     })
     app.patch<{ Params: { id: string } }>(`${path}/:id`, { config: { describedBody: describedBody(kind, false) } }, async request => {
       const id = checkedId(kind, request.params.id)
+      if (kind === 'endpoint') await provideRegion(innerOf(request, one))
       const changed = await api.update({ kind, id, fields: fieldsOf(kind, innerOf(request, one), false) })
       await gate.refresh()
       return { [one]: resourceView(changed, originOf(request)) }
@@ -175,6 +193,27 @@ export function resourceRoutes(app: FastifyInstance, gate: IdentityGate): void {
     })
   }
   userRoutes(app, gate)
+
+  app.put<{ Params: { id: string } }>(`${pathOf('region')}/:id`, async (request, reply) => {
+    const { id } = request.params
+    checkNewId('region', id)
+    const made = await api.create({ kind: 'region', id, fields: fieldsOf('region', innerOf(request, 'region'), true) })
+    await gate.refresh()
+    return reply.code(201).send({ region: resourceView(made, originOf(request)) })
+  })
+
+  /** A region named by the older field is made when it is not there, as in Keystone. */
+  async function provideRegion({ region, region_id: regionId }: Readonly<Record<string, unknown>>): Promise<void> {
+    if (region === undefined || region === null || regionId !== undefined) return
+    const id = textOf('endpoint.region', region, 64)
+    checkNewId('region', id)
+    const known = await api.find({ kind: 'region', where: {} })
+    if (!known.some(other => other.id === id)) await api.create({ kind: 'region', id, fields: { attributes: {} } })
+  }
+}
+
+function checkNewId(kind: Kind, id: string): void {
+  if (!ID.test(id)) throw wrong(`${kind}.id`, 'it must be 1 to 64 letters, digits, ".", "-" or "_"')
 }
 
 function userRoutes(app: FastifyInstance, gate: IdentityGate): void {
@@ -220,15 +259,16 @@ function userRoutes(app: FastifyInstance, gate: IdentityGate): void {
     if (project === null) throw badRequest('An application credential is of a project: use a token of one.')
     if (claims.credential?.restricted) throw new BatonError('Forbidden', 'A restricted application credential cannot be used to make others.')
     const given = innerOf(request, kind)
-    const mine = claims.roles.map(role => role.id)
+    // What the user has now: the token may be older than a role.
+    const held = await api.assignments({ user: claims.user.id, target: { type: 'project', id: project }, effective: true })
+    const mine = await Promise.all([...new Set(held.map(a => a.role))].map(id => api.read({ kind: 'role', id })))
     const wanted = Array.isArray(given.roles)
       ? given.roles.map((role: { id?: unknown; name?: unknown } | null) => String(role?.id ?? role?.name))
-      : mine
-    const foreign = wanted.find(role => !claims.roles.some(r => r.id === role || r.name === role))
+      : claims.roles.map(role => role.id)
+    const foreign = wanted.find(role => !mine.some(r => r.id === role || r.name === role))
     if (foreign !== undefined) throw badRequest(`Invalid application credential: you have no role ${JSON.stringify(foreign.slice(0, 64))} here.`)
-    const roles = claims.roles.filter(role => wanted.includes(role.id) || wanted.includes(role.name)).map(role => role.id)
-    const until =
-      given.expires_at === undefined || given.expires_at === null ? null : Date.parse(`${textOf('expires_at', given.expires_at).replace(/Z$/, '')}Z`)
+    const roles = mine.filter(role => wanted.includes(role.id) || wanted.includes(role.name)).map(role => role.id)
+    const until = given.expires_at === undefined || given.expires_at === null ? null : timeOf(textOf('expires_at', given.expires_at))
     if (Number.isNaN(until)) throw wrong('application_credential.expires_at', 'it must be a time as 2030-01-31T12:00:00')
     const secret =
       given.secret === undefined || given.secret === null ? randomBytes(48).toString('base64url') : textOf('secret', given.secret, 100_000)

@@ -23,6 +23,10 @@ export const pathOf = (kind: Kind): string => `${V3}/${WORDS[kind][1]}`
 /** Microseconds, as Keystone writes them. */
 export const keystoneTime = (ms: number): string => new Date(ms).toISOString().replace(/(\.\d{3})Z$/, '$1000Z')
 
+/** The end of an application credential, in which Keystone leaves the zone out. `ms` has microseconds as fractions. */
+const credentialTime = (ms: number): string =>
+  `${new Date(Math.floor(ms)).toISOString().slice(0, -1)}${String(Math.round((ms - Math.floor(ms)) * 1000)).padStart(3, '0')}`
+
 const urlFor = (url: unknown, origin: string): string => String(url ?? '').replaceAll(ORIGIN, origin)
 
 export function resourceView({ id, kind, name, domain, enabled, attributes }: Resource, origin: string): Record<string, unknown> {
@@ -46,7 +50,7 @@ export function resourceView({ id, kind, name, domain, enabled, attributes }: Re
     case 'application_credential': {
       const until = attributes.expires_at
       const roles = Array.isArray(attributes.roles) ? attributes.roles.map(role => ({ id: role, name: role })) : []
-      return { description: null, ...common, name, roles, expires_at: typeof until === 'number' ? keystoneTime(until) : null }
+      return { description: null, ...common, name, roles, expires_at: typeof until === 'number' ? credentialTime(until) : null }
     }
   }
 }

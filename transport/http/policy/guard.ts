@@ -148,13 +148,16 @@ function routeRule(request: FastifyRequest): RouteRule | null {
 }
 
 /** Rules beside that of the path, by what the query or the body asks for. */
-function furtherRules({ method, routeOptions: { url }, body, query }: FastifyRequest, claims: Claims): string[] {
+function furtherRules({ method, routeOptions: { url }, body, query, params: named }: FastifyRequest, claims: Claims): string[] {
+  const params = named as { id?: string }
   const { tenant_id: tenant } = query as { tenant_id?: unknown }
   if (url === `${COMPUTE}/limits` && tenant !== undefined && tenant !== projectIn(claims)) return ['os_compute_api:limits:other_project']
   if (url === `${IMAGE}/images` || url === `${IMAGE}/images/:id`) {
     const visibility = visibilityAsked(body)
     return visibility === 'public' ? ['publicize_image'] : visibility === 'community' ? ['communitize_image'] : []
   }
+  // Everybody may look at the own domain.
+  if (url === '/identity/v3/domains/:id' && method === 'GET' && params.id !== claims.user.domain.id) return ['identity:get']
   if (method !== 'POST' || typeof body !== 'object' || body === null) return []
   if (url === `${COMPUTE}/servers/:id/action`) return Object.keys(body).map(action => ACTION_RULES[action] ?? UNLISTED)
   const server: unknown = Reflect.get(body, 'server')

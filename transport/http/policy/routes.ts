@@ -48,7 +48,9 @@ function crud(path: string, name: string): Record<string, RouteRule> {
         ? rule('identity:get_user', { about: 'user' })
         : name === 'project'
           ? rule('identity:get_project', { about: 'project' })
-          : row('get'),
+          : name === 'domain'
+            ? rule('identity:get_domain')
+            : row('get'),
     [`PATCH ${V3}/${path}/:id`]: row('update'),
     [`DELETE ${V3}/${path}/:id`]: row('delete'),
   }
@@ -66,9 +68,21 @@ function grants(place: string): Record<string, RouteRule> {
 
 export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   ...Object.fromEntries(
-    ['/', '/compute', COMPUTE, '/image', '/image/versions', PLACEMENT, '/openapi.json', '/identity', V3, '/healthz', '/readyz', '/metrics'].map(
-      path => [`GET ${path}`, open],
-    ),
+    [
+      '/',
+      '/compute',
+      COMPUTE,
+      '/image',
+      '/image/versions',
+      PLACEMENT,
+      '/openapi.json',
+      '/identity',
+      V3,
+      '/healthz',
+      '/readyz',
+      '/metrics',
+      '/console',
+    ].map(path => [`GET ${path}`, open]),
   ),
 
   [`GET ${COMPUTE}/servers`]: nova('servers:index', { list: { all: 'os_compute_api:servers:index:get_all_tenants' } }),
@@ -265,6 +279,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`POST ${V3}/users/:id/application_credentials`]: rule('identity:create_application_credential', { about: 'user' }),
   [`GET ${V3}/users/:id/application_credentials/:credential`]: rule('identity:get_application_credential', { about: 'user' }),
   [`DELETE ${V3}/users/:id/application_credentials/:credential`]: rule('identity:delete_application_credential', { about: 'user' }),
+  [`PUT ${V3}/regions/:id`]: rule('identity:create'),
   [`GET ${V3}/role_assignments`]: rule('identity:list_role_assignments'),
   ...grants('projects/:id'),
   ...grants('domains/:id'),

@@ -75,7 +75,7 @@ export const RULES: Readonly<Record<string, string>> = {
   ...all(ADMIN, 'baton:cluster', 'baton:hosts', 'baton:doctor', 'baton:schedule', 'baton:disks:all', 'baton:operations:all', 'baton:quotas:check'),
   ...all(READER, 'baton:disks:show', 'baton:operations:show', 'baton:quotas:show'),
   ...all(MEMBER, 'baton:disks:delete', 'baton:operations:cancel', 'baton:instances:ha'),
-  ...all(ANYONE, 'identity:validate_token', 'identity:revoke_token', 'identity:get_auth'),
+  ...all(ANYONE, 'identity:validate_token', 'identity:revoke_token', 'identity:get_auth', 'identity:get_domain'),
   ...all(OWNER, 'identity:get_user', 'identity:list_user_projects', 'identity:change_password'),
   ...all(OWNER, 'identity:list_application_credentials', 'identity:get_application_credential'),
   ...all('rule:owner', 'identity:create_application_credential', 'identity:delete_application_credential'),

@@ -8,7 +8,7 @@ const SUMMARY: readonly Shape<FlavorBody>[] = [{ change: 'flavor.description', a
 const DETAIL: readonly Shape<FlavorBody>[] = [
   ...SUMMARY,
   { change: 'flavor.extra-specs', add: ({ extraSpecs }) => ({ extra_specs: extraSpecs ?? {} }) },
-  { change: 'strict', add: () => ({ swap: 0 }) },
+  { change: 'strict', add: ({ swapMb }) => ({ swap: swapMb ?? 0 }) },
 ]
 
 const summary = (flavor: FlavorBody, origin: string) => ({
@@ -26,11 +26,11 @@ export const flavorDetail = (flavor: FlavorBody, origin: string, minor: number) 
       ram: flavor.ramMb,
       disk: flavor.diskGb,
       vcpus: flavor.vcpus,
-      swap: '',
-      'OS-FLV-EXT-DATA:ephemeral': 0,
+      swap: flavor.swapMb ?? '',
+      'OS-FLV-EXT-DATA:ephemeral': flavor.ephemeralGb ?? 0,
       'OS-FLV-DISABLED:disabled': false,
       'os-flavor-access:is_public': flavor.isPublic ?? true,
-      rxtx_factor: 1,
+      rxtx_factor: flavor.rxtxFactor ?? 1,
     },
     flavor,
     minor,

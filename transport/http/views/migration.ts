@@ -84,13 +84,16 @@ const ROW: readonly Shape<Seen>[] = [
   },
 ]
 
+/** Nova shows the number of a flavor's row, which nothing else shows. Ours have ids alone; this tells equal ones from others. */
+const numberOf = (flavor: string | null | undefined): number | null => (flavor === undefined || flavor === null ? null : hash32(flavor))
+
 /** A row of os-migrations. */
 export function migrationRow(operation: OperationBody, minor: number, origin: string) {
   const fields = {
     ...common(operation),
     instance_uuid: operation.subject,
-    old_instance_type_id: operation.move?.oldFlavor ?? null,
-    new_instance_type_id: operation.move?.newFlavor ?? null,
+    old_instance_type_id: numberOf(operation.move?.oldFlavor),
+    new_instance_type_id: numberOf(operation.move?.newFlavor),
   }
   return shaped(shaped(fields, { operation, origin }, minor, ROW), operation, minor, LATER)
 }

@@ -69,6 +69,8 @@ function duringOf(state: VmState): [Task, ServerStatus][] {
   })
 }
 
+export const isStatus = (text: string): boolean => FILTERS.has(text.toUpperCase()) || NEVER.has(text.toUpperCase())
+
 /** How to find the servers of a status; null when there can be none. Throws 400 for a word that is no status. */
 export function statusFilter(text: string): StatusFilter | null {
   const word = text.toUpperCase()

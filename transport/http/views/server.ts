@@ -1,9 +1,9 @@
 /** An instance in Nova's words. */
 import { createHash } from 'node:crypto'
-import { hostnameOf, type InstanceBody, type VmState } from '../../../actors/api.ts'
+import { type DiskConfig, hostnameOf, type InstanceBody, type VmState } from '../../../actors/api.ts'
 import type { PowerState } from '../../../actors/hypervisor/driver.ts'
 import { ERRORS } from '../../../actors/kernel/errors.ts'
-import { type Shape, shaped } from '../changes.ts'
+import { has, type Shape, shaped } from '../changes.ts'
 import { USER } from '../context.ts'
 import { bookmark, links } from './links.ts'
 import { serverStatus } from './server-status.ts'
@@ -84,7 +84,7 @@ const hostIdOf = (instance: InstanceBody): string =>
         .digest('hex')
 
 export const SECURITY_GROUPS = [{ name: 'default' }]
-export const DISK_CONFIG = 'MANUAL'
+export const DISK_CONFIG: DiskConfig = 'MANUAL'
 
 /** One line of GET /servers. */
 export const serverSummary = (instance: InstanceBody, origin: string) => ({
@@ -114,9 +114,9 @@ export function serverDetail(instance: InstanceBody, sight: ServerSight) {
     created: isoSeconds(instance.createdAt),
     updated: isoSeconds(instance.updatedAt),
     addresses: {},
-    accessIPv4: '',
-    accessIPv6: '',
-    'OS-DCF:diskConfig': DISK_CONFIG,
+    accessIPv4: about?.accessIPv4 ?? '',
+    accessIPv6: about?.accessIPv6 ?? '',
+    'OS-DCF:diskConfig': about?.diskConfig ?? DISK_CONFIG,
     'OS-EXT-AZ:availability_zone': sight.zoneOf(host),
     config_drive: about?.configDrive ? 'True' : '',
     key_name: about?.keyPair?.name ?? null,
@@ -130,12 +130,21 @@ export function serverDetail(instance: InstanceBody, sight: ServerSight) {
     'OS-EXT-STS:power_state': instance.powerState === null ? NO_POWER_STATE : POWER_STATE[instance.powerState],
     'os-extended-volumes:volumes_attached': instance.devices.disks.map(({ id }) => ({ id })),
     security_groups: SECURITY_GROUPS,
-    'baton:ha_policy': instance.ha ?? 'none',
+    ...(instance.ha === undefined || instance.ha === 'none' ? {} : { 'baton:ha_policy': instance.ha }),
     ...progress,
     ...shown,
   }
   return shaped(base, { instance, sight }, minor, SHAPES)
 }
 
-/** GET /servers/:id, and from the change `strict` on also what a PUT or a rebuild answers with. */
+/** GET /servers/:id. */
 export const serverAlone = (instance: InstanceBody, sight: ServerSight) => shaped(serverDetail(instance, sight), instance, sight.minor, ALONE)
+
+/** Fields that only a show and a list had before the change `strict`. */
+const SHOWN_ONLY = /^(?:OS-EXT-|OS-SRV-USG:|os-extended-volumes:|baton:|config_drive$|key_name$|security_groups$|host_status$)/
+
+/** What an update and a rebuild answer with. */
+export function serverChanged(instance: InstanceBody, sight: ServerSight): Record<string, unknown> {
+  if (has(sight.minor, 'strict')) return serverAlone(instance, sight)
+  return Object.fromEntries(Object.entries(serverDetail(instance, sight)).filter(([name]) => !SHOWN_ONLY.test(name)))
+}

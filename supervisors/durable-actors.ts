@@ -1,0 +1,36 @@
+/** The durable actors that a conductor hosts: one line for each kind. */
+import { diskActor } from '../actors/disk/disk.ts'
+import { flavorActor } from '../actors/flavor/flavor.ts'
+import { hostActor } from '../actors/host/host.ts'
+import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
+import { directoryActor } from '../actors/identity/directory.ts'
+import { keyringActor } from '../actors/identity/keyring.ts'
+import { imageActor } from '../actors/image/image.ts'
+import { instanceActor } from '../actors/instance/instance.ts'
+import type { AnyActor } from '../actors/kernel/define.ts'
+import { NO_LIMITS } from '../actors/kernel/quota.ts'
+import { keyPairsActor } from '../actors/key-pairs/key-pairs.ts'
+import { catalogue } from '../actors/operation/catalogue/index.ts'
+import { operationActor } from '../actors/operation/operation.ts'
+import { aggregatesActor } from '../actors/placement/aggregates.ts'
+import { NOTHING } from '../actors/placement/amounts.ts'
+import { groupActor } from '../actors/placement/group.ts'
+import { namesActor } from '../actors/placement/names.ts'
+import { type ProjectSettings, projectActor } from '../actors/project/project.ts'
+import type { ConductorSettings } from './conductor-settings.ts'
+
+/** Longer than any request that reserves something takes: it is asked about only when whoever asked has gone. Ms. */
+export const QUOTA_CHECK_MS = 40_000
+const NO_QUOTAS: ProjectSettings = { limits: NO_LIMITS, checkMs: QUOTA_CHECK_MS }
+
+/** By kind. `canFence`: there is a command that makes sure that nothing runs on a host any more. */
+export function durableActors(settings: ConductorSettings, canFence: boolean): ReadonlyMap<string, AnyActor> {
+  const { ratios, reserved = NOTHING, ha, identity } = settings
+  const definitions: AnyActor[] = [
+    ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
+    ...[hostActor(ratios, reserved, { parallel: ha.parallel, fence: canFence }), aggregatesActor, groupActor, namesActor],
+    ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...(identity ? [directoryActor(identity.tokenMs), keyringActor(identity.tokenMs)] : []),
+  ]
+  return new Map(definitions.map(d => [d.kind, d]))
+}

@@ -1,0 +1,79 @@
+/** What can be watched, as types for who watches. Used by the page and the CLI; it imports nothing that a browser does not have. */
+import type { HostBody, InstanceBody, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
+
+/** One shard and who owns it; `node` is null while nobody does. */
+export interface ShardRow {
+  readonly id: string
+  readonly node: string | null
+  readonly incarnation: number
+}
+
+/** `<node>/<queue>` */
+export interface QueueRow {
+  readonly id: string
+  readonly node: string
+  readonly queue: string
+  readonly depth: number
+  readonly limit: number
+  readonly oldestMs: number
+  readonly busiest: string | null
+}
+
+/** The figures of `baton status`; there is one row, `cluster`. */
+export type ClusterRow = Omit<StatusBody, 'nodes'> & { readonly id: 'cluster' }
+
+/** Something that was committed, or a change of who owns what. */
+export interface EventItem {
+  /** Cluster time, ms. */
+  readonly at: number
+  /** Kind and id of the actor, or `cluster` and the name of a conductor. */
+  readonly kind: string
+  readonly id: string
+  /** The project it is about, null when it is about none. */
+  readonly project: string | null
+  readonly types: readonly string[]
+  /** Number of events behind the actor's row then. */
+  readonly rev: number
+  /** The state its row shows since, in a few words. */
+  readonly state: string
+}
+
+/** A piece of what a guest wrote; with `reset` it is the end of it, and what was shown before is not followed by it. */
+export interface ConsoleItem {
+  readonly text: string
+  readonly reset?: true
+}
+
+export interface RowTopics {
+  readonly cluster: ClusterRow
+  readonly nodes: NodeBody
+  readonly shards: ShardRow
+  readonly hosts: HostBody
+  readonly instances: InstanceBody
+  readonly operations: OperationBody
+  readonly queues: QueueRow
+}
+
+export interface ItemTopics {
+  readonly events: EventItem
+  readonly console: ConsoleItem
+}
+
+export type Topic = keyof RowTopics | keyof ItemTopics
+
+/** What to show of a topic. Every topic takes none of these but those that stand beside it in docs/console-protocol.md. */
+export interface Params {
+  /** One row, or the instance of a console. */
+  readonly id?: string
+  readonly project?: string
+  readonly host?: string
+  readonly vmState?: string
+  readonly name?: string
+  readonly subject?: string
+  readonly kind?: string
+  readonly open?: boolean
+  /** `<column>:asc` or `<column>:desc`. */
+  readonly sort?: string
+  /** Rows of the window: the first so many in the order of `sort`. */
+  readonly limit?: number
+}

@@ -1,0 +1,237 @@
+/** The topics as a table: what each takes, who may watch it, how its rows are read, and which rows belong to it. */
+import type { ClusterApi, HostBody, InstanceBody, InstanceSort, OperationBody, VmState } from '../../actors/api.ts'
+import { INSTANCE_SORT_KEYS, VM_STATES } from '../../actors/api.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
+import type { Params, Topic } from '../console-client/topics.ts'
+import { feedText } from './feed.ts'
+import type { Row, WindowSpec } from './window.ts'
+
+export const WINDOW = { default: 1000, max: 10_000 } as const
+/** Rows read at a time. */
+const PAGE = 1000
+/** Pages that are looked through for the operations of one project: the database cannot filter by it. */
+const PAGES_SEARCHED = 10
+
+/** A topic with its parameters, for one project or for all (null). */
+export interface Query {
+  readonly topic: Topic
+  readonly params: Params
+  readonly project: string | null
+}
+
+/** The same text for the same query: those who watch the same share it. */
+export const keyOf = ({ topic, params, project }: Query): string =>
+  JSON.stringify([topic, project, ...Object.entries(params).toSorted(([a], [b]) => (a < b ? -1 : 1))])
+
+interface TopicEntry {
+  readonly about: string
+  readonly params: readonly (keyof Params)[]
+  /** Rule for the own project's, and for everybody's; the same when it is nobody's in particular. */
+  readonly own: string | null
+  readonly all: string
+}
+
+export const TOPICS: Readonly<Record<Topic, TopicEntry>> = {
+  cluster: { about: 'the figures of `baton status`, one row', params: [], own: null, all: 'baton:cluster' },
+  nodes: { about: 'conductors, gateways and compute hosts with their load', params: [], own: null, all: 'baton:cluster' },
+  shards: { about: 'who owns each shard', params: [], own: null, all: 'baton:cluster' },
+  queues: { about: 'every queue with its depth, limit and oldest message', params: [], own: null, all: 'baton:cluster' },
+  hosts: { about: 'compute hosts', params: ['id', 'limit'], own: null, all: 'baton:hosts' },
+  instances: {
+    about: 'instances that are not deleted; with `id` that one, whatever becomes of it',
+    params: ['id', 'project', 'host', 'vmState', 'name', 'sort', 'limit'],
+    own: 'os_compute_api:servers:detail',
+    all: 'os_compute_api:servers:detail:get_all_tenants',
+  },
+  operations: {
+    about: 'operations, the newest first; `subject` is an instance or host',
+    params: ['id', 'project', 'subject', 'kind', 'open', 'limit'],
+    own: 'baton:operations:show',
+    all: 'baton:operations:all',
+  },
+  events: {
+    about: 'what actors commit, from now on; `subject` is an instance, with its operations, or a host',
+    params: ['project', 'subject', 'kind'],
+    own: 'baton:operations:show',
+    all: 'baton:operations:all',
+  },
+  console: {
+    about: 'what the guest of the instance `id` writes',
+    params: ['id'],
+    own: 'os_compute_api:os-console-output',
+    all: 'os_compute_api:os-console-output',
+  },
+}
+
+/** Which topics have rows that come from the views, and of which table. */
+export const TABLES: Partial<Record<Topic, string>> = { hosts: 'host', instances: 'instance', operations: 'operation' }
+
+const bad = (message: string): never => {
+  throw new BatonError('BadRequest', message)
+}
+
+/** The parameters in their normal form. Throws `BadRequest` for those that the topic does not take. */
+export function paramsOf(topic: Topic, params: Params): Params {
+  const allowed = TOPICS[topic].params
+  for (const name of Object.keys(params))
+    if (!allowed.some(known => known === name))
+      bad(`topic ${topic} has no parameter ${JSON.stringify(name)}; it has ${allowed.length === 0 ? 'none' : allowed.join(', ')}`)
+  if (topic === 'console' && params.id === undefined) bad('topic console needs the parameter id, an instance')
+  if (params.vmState !== undefined && !isVmState(params.vmState)) bad(`vmState must be one of ${VM_STATES.join(', ')}`)
+  if (params.sort !== undefined) sortOf(params.sort)
+  return params
+}
+
+const isVmState = (text: string): text is VmState => VM_STATES.some(state => state === text)
+
+function sortOf(text: string): InstanceSort {
+  const [name, direction = 'asc'] = text.split(':')
+  const column = INSTANCE_SORT_KEYS.find(key => key === name)
+  if (!column) return bad(`sort: there is no column ${JSON.stringify(name)}; there are ${INSTANCE_SORT_KEYS.join(', ')}`)
+  if (direction !== 'asc' && direction !== 'desc') return bad('sort: the direction is asc or desc')
+  return { column, direction }
+}
+
+const NEWEST: InstanceSort = { column: 'created_at', direction: 'desc' }
+
+const COLUMNS: Readonly<Record<InstanceSort['column'], (i: InstanceBody) => string | number | null>> = {
+  created_at: i => i.createdAt,
+  updated_at: i => i.updatedAt,
+  name: i => i.name,
+  project: i => i.project,
+  vm_state: i => i.vmState,
+  task_state: i => i.taskState,
+  host: i => i.host,
+  id: i => i.id,
+}
+
+/** Null is smallest, as in the views. */
+function compareValues(a: string | number | null, b: string | number | null): number {
+  if (a === b) return 0
+  if (a === null || b === null) return a === null ? -1 : 1
+  return a < b ? -1 : 1
+}
+
+const newestFirst = (at: (row: Row) => number) => (a: Row, b: Row) => compareValues(at(b), at(a)) || compareValues(b.id, a.id)
+
+// What the rows of a table are is known from the table; the casts say so.
+const instance = (body: object) => body as InstanceBody
+const operation = (body: object) => body as OperationBody
+const host = (body: object) => body as HostBody
+
+const is = (wanted: string | undefined, value: string | null): boolean => wanted === undefined || wanted === value
+
+/** The rows of a query over a view. */
+export function windowSpec({ topic, params, project }: Query): WindowSpec {
+  const limit = Math.min(params.limit ?? WINDOW.default, WINDOW.max)
+  switch (topic) {
+    case 'instances': {
+      const { column, direction } = params.sort === undefined ? NEWEST : sortOf(params.sort)
+      const sign = direction === 'asc' ? 1 : -1
+      const value = COLUMNS[column]
+      return {
+        limit,
+        fits: body => {
+          const i = instance(body)
+          const isAsked = params.id === undefined ? i.vmState !== 'deleted' : i.id === params.id
+          return (
+            isAsked && is(project ?? params.project, i.project) && is(params.host, i.host) && is(params.vmState, i.vmState) && is(params.name, i.name)
+          )
+        },
+        compare: (a, b) => sign * (compareValues(value(instance(a.body)), value(instance(b.body))) || compareValues(a.id, b.id)),
+      }
+    }
+    case 'operations':
+      return {
+        limit,
+        fits: body => {
+          const o = operation(body)
+          const isOpen = params.open === undefined || params.open === (o.endedAt === null)
+          return (
+            isOpen &&
+            is(project ?? params.project, o.project ?? null) &&
+            is(params.id, o.id) &&
+            is(params.subject, o.subject) &&
+            is(params.kind, o.kind)
+          )
+        },
+        compare: newestFirst(row => operation(row.body).startedAt),
+      }
+    default:
+      return {
+        limit,
+        fits: body => host(body).state !== 'gone' && is(params.id, host(body).id),
+        compare: newestFirst(row => host(row.body).createdAt),
+      }
+  }
+}
+
+export function rowOf(body: object & { readonly id: string; readonly rev?: number }): Row {
+  return { id: body.id, rev: body.rev ?? 0, body, json: feedText(body) }
+}
+
+/** Reads the rows of a query over a view, in its order, at most as many as its window has. */
+export async function readRows(api: ClusterApi, query: Query): Promise<Row[]> {
+  const { topic, params, project } = query
+  const { fits, limit } = windowSpec(query)
+  const owner = project ?? params.project
+  if (params.id !== undefined) return one(api, topic, params.id)
+  switch (topic) {
+    case 'instances': {
+      const { host, name, vmState } = params
+      const where = {
+        ...(owner === undefined ? {} : { project: owner }),
+        ...(host === undefined ? {} : { host }),
+        ...(name === undefined ? {} : { name }),
+        ...(vmState !== undefined && isVmState(vmState) ? { vmState } : {}),
+      }
+      return pages(limit, limit, fits, page =>
+        api.listInstances({ ...where, sort: [params.sort === undefined ? NEWEST : sortOf(params.sort)], ...page }),
+      )
+    }
+    case 'operations': {
+      const { subject, open, kind } = params
+      const where = {
+        ...(subject === undefined ? {} : { subject }),
+        ...(open === undefined ? {} : { open }),
+        ...(kind === undefined ? {} : { kinds: [kind] }),
+      }
+      return pages(limit, owner === undefined ? limit : PAGES_SEARCHED * PAGE, fits, page => api.listOperations({ ...where, ...page }))
+    }
+    default:
+      return pages(limit, limit, fits, page => api.listHosts(page))
+  }
+}
+
+async function one(api: ClusterApi, topic: Topic, id: string): Promise<Row[]> {
+  try {
+    const body =
+      topic === 'instances' ? await api.getInstance({ id }) : topic === 'operations' ? await api.getOperation({ id }) : await api.getHost({ id })
+    return [rowOf(body)]
+  } catch (error) {
+    if (error instanceof BatonError && error.code === 'NotFound') return []
+    throw error
+  }
+}
+
+type Body = InstanceBody | OperationBody | HostBody
+
+/** Looks at up to `search` rows for up to `limit` that fit. */
+async function pages(
+  limit: number,
+  search: number,
+  fits: WindowSpec['fits'],
+  read: (page: { limit: number; marker?: string }) => Promise<readonly Body[]>,
+): Promise<Row[]> {
+  const rows: Row[] = []
+  let marker: string | undefined
+  for (let seen = 0; seen < search && rows.length < limit; ) {
+    const wanted = Math.min(PAGE, search - seen)
+    const page = await read({ limit: wanted, ...(marker === undefined ? {} : { marker }) })
+    for (const body of page) if (rows.length < limit && fits(body)) rows.push(rowOf(body))
+    seen += page.length
+    marker = page.at(-1)?.id
+    if (page.length < wanted) break
+  }
+  return rows
+}

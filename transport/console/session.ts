@@ -1,0 +1,366 @@
+/**
+ * One client. It is told what changed after the version it has, when its socket has room: so it never has a queue here, and while it does
+ * not read it costs nothing. Everything it sends is counted, measured and checked.
+ */
+import type { Static } from 'typebox'
+import { Value } from 'typebox/value'
+import type { Claims } from '../../actors/identity/api.ts'
+import type { Env, Timer } from '../../actors/kernel/env.ts'
+import { BatonError, toFault } from '../../actors/kernel/errors.ts'
+import type { Topic } from '../console-client/topics.ts'
+import type { Access } from './access.ts'
+import type { Channel } from './channel.ts'
+import type { Hub, Subscription } from './hub.ts'
+import { AnyClientMessage, CLOSE, ClientMessage } from './messages.ts'
+import { paramsOf, type Query, TOPICS } from './queries.ts'
+
+export interface SessionLimits {
+  readonly subscriptions: number
+  readonly messageBytes: number
+  readonly messagesPerSecond: number
+  /** Messages that may come at once. */
+  readonly burst: number
+  /** Refused messages after which a client is let go. */
+  readonly refusals: number
+  /** What may wait in its socket before we wait with more, bytes. */
+  readonly waitingBytes: number
+  /** What may wait when it sends another message: who asks and never reads is let go. */
+  readonly unreadBytes: number
+  /** Characters of rows in one message. A single row may be larger. */
+  readonly messageChars: number
+  /** Changes of so long share a message, ms. */
+  readonly gatherMs: number
+  /** Pause before another look at a socket that was full, ms. */
+  readonly fullMs: number
+  /** How long a client may take to say who it is, ms. */
+  readonly authMs: number
+  /** How often a token is judged again, and how long before its end its client is told, ms. */
+  readonly judgeMs: number
+  readonly warnMs: number
+}
+
+export const SESSION_LIMITS: SessionLimits = {
+  subscriptions: 64,
+  messageBytes: 16 * 1024,
+  messagesPerSecond: 50,
+  burst: 200,
+  refusals: 50,
+  waitingBytes: 128 * 1024,
+  unreadBytes: 512 * 1024,
+  messageChars: 64 * 1024,
+  gatherMs: 10,
+  fullMs: 100,
+  authMs: 10_000,
+  judgeMs: 5000,
+  warnMs: 60_000,
+}
+
+/** A connection, as far as this knows it. */
+export interface Socket {
+  send(text: string): void
+  /** Bytes given to `send` that the other side has not taken. */
+  waiting(): number
+  close(code: number, why: string): void
+}
+
+export interface SessionOptions {
+  readonly env: Env
+  readonly hub: Hub
+  readonly socket: Socket
+  readonly access: Access | null
+  /** Says who has a token; null where there are no identities. Rejects `Unauthorized`. */
+  readonly verify: ((token: string) => Promise<Claims>) | null
+  readonly limits: SessionLimits
+  readonly about: { readonly gateway: string; readonly version: string }
+  /** The conductors that are silent now. */
+  silent(): readonly string[]
+}
+
+export interface Session {
+  /** A text frame. */
+  received(text: string): void
+  /** The token that came with the connection. */
+  begin(token: string | null): void
+  silentChanged(): void
+  subscriptions(): number
+  closed(): void
+}
+
+interface Open {
+  readonly id: string
+  /** Null until the first read is over. */
+  subscription: Subscription | null
+  epoch: string
+  /** The version the client has; null for none. */
+  version: number | null
+  /** It has been told something, if only that there is nothing. */
+  told: boolean
+  /** What is left of an update on its way. */
+  rest: { readonly version: number; readonly gone: readonly string[] | null; readonly rows: readonly string[]; at: number } | null
+  ended: boolean
+}
+
+export function createSession(options: SessionOptions): Session {
+  const { env, hub, socket, access, verify, limits } = options
+  const open = new Map<string, Open>()
+  let token: string | null = null
+  let claims: Claims | null = null
+  let greeted = false
+  let over = false
+  let refusals = 0
+  let credit = limits.burst
+  let creditMs = env.monotonicMs()
+  let flushTimer: Timer | null = null
+  let judgeTimer: Timer | null = null
+  const authTimer = verify ? env.setTimer(limits.authMs, () => !greeted && end(CLOSE.authTimeout)) : null
+
+  const send = (message: object): void => socket.send(JSON.stringify(message))
+
+  function end({ code, why }: { readonly code: number; readonly why: string }): void {
+    if (over) return
+    closed()
+    socket.close(code, why)
+  }
+
+  function closed(): void {
+    over = true
+    for (const timer of [flushTimer, judgeTimer, authTimer]) timer?.cancel()
+    for (const o of open.values()) finish(o)
+    open.clear()
+  }
+
+  function finish(o: Open): void {
+    o.ended = true
+    o.subscription?.close()
+  }
+
+  function refuse(error: unknown, id?: string): void {
+    const { code, message, retryAfterMs } = toFault(error)
+    send({ type: 'error', ...(id === undefined ? {} : { id }), code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+    if (++refusals >= limits.refusals) end(CLOSE.policy)
+  }
+
+  function greet(): void {
+    greeted = true
+    authTimer?.cancel()
+    send({
+      ...{ type: 'hello', protocol: 1, ...options.about },
+      user: claims?.user.name ?? null,
+      project: claims?.scope.type === 'project' ? claims.scope.id : null,
+      expiresAt: claims?.expiresAt ?? null,
+      limits: { subscriptions: limits.subscriptions, messageBytes: limits.messageBytes, messagesPerSecond: limits.messagesPerSecond },
+    })
+    if (options.silent().length > 0) send({ type: 'link', silent: options.silent() })
+  }
+
+  async function authenticate(given: string): Promise<void> {
+    if (!verify) {
+      if (!greeted) greet()
+      return
+    }
+    const found = await verify(given)
+    if (over) return
+    // Rights may only come from the same user: what is watched was allowed to that one.
+    if (claims && (claims.user.id !== found.user.id || JSON.stringify(claims.scope) !== JSON.stringify(found.scope)))
+      throw new BatonError('Unauthorized', 'a token that replaces another must be of the same user and scope; open another connection')
+    token = given
+    claims = found
+    if (!greeted) greet()
+    judgeLater()
+  }
+
+  function judgeLater(): void {
+    judgeTimer?.cancel()
+    judgeTimer = env.setTimer(limits.judgeMs, judge)
+  }
+
+  let warned = 0
+  /** Tokens end, and are revoked: what they allowed ends with them. Rejections that pass (no conductor answers) are no verdict. */
+  async function judge(): Promise<void> {
+    if (!verify || token === null || over) return
+    try {
+      const { expiresAt } = await verify(token)
+      if (over) return
+      if (expiresAt !== warned && (await endsWithin(expiresAt))) {
+        warned = expiresAt
+        send({ type: 'expiring', expiresAt })
+      }
+    } catch (error) {
+      if (error instanceof BatonError && error.code === 'Unauthorized') {
+        end(CLOSE.unauthorized)
+        return
+      }
+    }
+    if (!over) judgeLater()
+  }
+
+  /** Our clock only says when to warn; whether a token has ended is the gate's to say, by cluster time. */
+  const endsWithin = async (expiresAt: number): Promise<boolean> => expiresAt - env.wallMs() < limits.warnMs
+
+  function received(text: string): void {
+    if (over) return
+    const now = env.monotonicMs()
+    credit = Math.min(limits.burst, credit + ((now - creditMs) * limits.messagesPerSecond) / 1000) - 1
+    creditMs = now
+    if (credit < 0) {
+      end(CLOSE.tooMany)
+      return
+    }
+    if (socket.waiting() > limits.unreadBytes) {
+      end(CLOSE.unread)
+      return
+    }
+    try {
+      take(parse(text))
+    } catch (error) {
+      // An error about a subscription ends it: one that goes on is not named.
+      const id = idIn(text)
+      refuse(error, id !== undefined && open.has(id) ? undefined : id)
+    }
+  }
+
+  function take(message: AnyClientMessage): void {
+    if (message.type === 'auth') {
+      authenticate(message.token).catch(error => {
+        if (over) return
+        if (greeted) refuse(error)
+        else end(CLOSE.unauthorized)
+      })
+    } else if (!greeted) end(CLOSE.unauthorized)
+    else if (message.type === 'ping') send({ type: 'pong' })
+    else if (message.type === 'unsubscribe') unsubscribe(message.id)
+    else subscribe(message)
+  }
+
+  function unsubscribe(id: string): void {
+    const o = open.get(id)
+    if (!o) throw new BatonError('NotFound', `there is no subscription ${JSON.stringify(id)}`)
+    finish(o)
+    open.delete(id)
+  }
+
+  function subscribe({ id, topic, params = {}, resume }: Static<typeof ClientMessage.subscribe>): void {
+    if (open.has(id)) throw new BatonError('Conflict', `there is a subscription ${JSON.stringify(id)} already`)
+    if (open.size >= limits.subscriptions) throw new BatonError('Overloaded', `a connection has at most ${limits.subscriptions} subscriptions`)
+    if (!isTopic(topic)) throw new BatonError('BadRequest', `there is no topic ${JSON.stringify(topic)}; there are ${Object.keys(TOPICS).join(', ')}`)
+    const query = { topic, params: paramsOf(topic, params) }
+    const o: Open = { id, subscription: null, epoch: '', version: null, told: false, rest: null, ended: false }
+    open.set(id, o)
+    begin(o, query, resume).catch(error => {
+      if (over || o.ended) return
+      open.delete(id)
+      refuse(error, id)
+    })
+  }
+
+  async function begin(o: Open, query: Omit<Query, 'project'>, resume: { epoch: string; version: number } | undefined): Promise<void> {
+    const allowed: Query = access && claims ? await access(query, claims) : { ...query, project: null }
+    if (o.ended) return
+    const subscription = await hub.open(allowed, flushSoon)
+    if (o.ended) {
+      subscription.close()
+      return
+    }
+    o.subscription = subscription
+    o.epoch = subscription.channel.epoch
+    if (resume && resume.epoch === o.epoch) o.version = resume.version
+    flushSoon()
+  }
+
+  function flushSoon(): void {
+    if (!over) flushTimer ??= env.setTimer(limits.gatherMs, flush)
+  }
+
+  function flush(): void {
+    flushTimer = null
+    for (const o of open.values()) {
+      const channel = o.subscription?.channel
+      // Even nothing is told, once: that it goes on, or that there is nothing.
+      while (channel && (!o.told || o.rest !== null || o.version !== channel.version())) {
+        if (socket.waiting() > limits.waitingBytes) {
+          flushTimer ??= env.setTimer(limits.fullMs, flush)
+          return
+        }
+        update(o, channel)
+      }
+    }
+  }
+
+  /** One message towards the newest version. */
+  function update(o: Open, channel: Channel): void {
+    o.told = true
+    if (o.rest) {
+      sendPart(o, o.rest)
+      return
+    }
+    const next = channel.since(o.version)
+    if (next.type === 'items') {
+      o.version = next.version
+      const head = JSON.stringify({ type: 'items', id: o.id, epoch: o.epoch, version: next.version, missed: next.missed })
+      socket.send(`${head.slice(0, -1)},"items":[${next.items.join()}]}`)
+      return
+    }
+    o.rest = { version: next.version, gone: next.type === 'delta' ? next.gone : null, rows: next.set, at: 0 }
+    sendPart(o, o.rest)
+  }
+
+  /** The rows are text already: they are put between the other fields as they are. */
+  function sendPart(o: Open, rest: NonNullable<Open['rest']>): void {
+    const { version, gone, rows } = rest
+    const from = rest.at
+    for (let chars = 0; rest.at < rows.length && chars < limits.messageChars; rest.at++) chars += rows[rest.at]?.length ?? 0
+    const more = rest.at < rows.length
+    const kind = gone === null ? { type: 'snapshot', id: o.id, epoch: o.epoch } : { type: 'delta', id: o.id, gone: from === 0 ? gone : [] }
+    const head = JSON.stringify({ ...kind, version, more })
+    socket.send(`${head.slice(0, -1)},"set":[${(from === 0 && !more ? rows : rows.slice(from, rest.at)).join()}]}`)
+    if (more) return
+    o.version = version
+    o.rest = null
+  }
+
+  return {
+    received,
+    begin(given) {
+      if (!verify) greet()
+      else if (given !== null) authenticate(given).catch(() => end(CLOSE.unauthorized))
+    },
+    silentChanged() {
+      if (!over && greeted) send({ type: 'link', silent: options.silent() })
+    },
+    subscriptions: () => open.size,
+    closed,
+  }
+}
+
+const isTopic = (name: string): name is Topic => Object.hasOwn(TOPICS, name)
+
+function parse(text: string): AnyClientMessage {
+  let message: unknown
+  try {
+    message = JSON.parse(text)
+  } catch {
+    throw new BatonError('BadRequest', 'a message is one JSON object')
+  }
+  if (Value.Check(AnyClientMessage, message)) return message
+  throw new BatonError('BadRequest', problemOf(message))
+}
+
+/** What is wrong with a message, by the schema of its type. */
+function problemOf(message: unknown): string {
+  const type: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'type') : undefined
+  const schema = Object.entries(ClientMessage).find(([name]) => name === type)?.[1]
+  if (!schema) return `type must be one of ${Object.keys(ClientMessage).join(', ')}`
+  const [first] = Value.Errors(schema, message)
+  return first ? `${String(type)}${first.instancePath.replaceAll('/', '.')}: ${first.message}` : `${String(type)}: it is not valid`
+}
+
+/** The subscription that a refused message was about, if that can be told. */
+function idIn(text: string): string | undefined {
+  try {
+    const message: unknown = JSON.parse(text)
+    const id: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'id') : undefined
+    return typeof id === 'string' && id.length <= 64 ? id : undefined
+  } catch {
+    return undefined
+  }
+}
