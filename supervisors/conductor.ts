@@ -5,6 +5,7 @@
 import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
+import type { AuditLog } from '../actors/kernel/audit.ts'
 import type { Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
@@ -62,6 +63,8 @@ export interface ConductorOptions {
     incarnation: Incarnation,
   ) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
   readonly views: Views
+  /** Left out, what is told to the audit log is refused. */
+  readonly audit?: AuditLog
   readonly images: readonly ImageBody[]
   /** Where the bytes of other images are; left out, snapshots stay on their hosts and nothing can be uploaded. */
   readonly imageStore?: ImageStore | undefined
@@ -313,6 +316,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     hostLoad: summaries.load,
     doctor: { env, now: clock.now, treatments, confirmMs: settings.heartbeat.intervalMs * 1.5, freshMs: settings.heartbeat.suspectMs },
     explain: placement.explain,
+    audit: options.audit,
     version: options.version,
     timers: settings.timers,
   })

@@ -84,6 +84,7 @@ export async function run(options: Options): Promise<void> {
       },
       ...fenceOf(config, env.log),
       views: database.views,
+      audit: database.audit,
       images: BUILT_IN_IMAGES,
       imageStore,
       settings: { ...settingsFor(config), ...identity },
@@ -139,7 +140,7 @@ export async function run(options: Options): Promise<void> {
   })
 
   await live()
-  keepTidy(database, config.journal.retentionDays * DAY_MS, env)
+  keepTidy(database, config.journal.retentionDays * DAY_MS, config.audit.retentionDays * DAY_MS, env)
   node.ready(endpoint)
 }
 
@@ -234,11 +235,11 @@ function metricsOf(life: Life | null): MetricValues {
   }
 }
 
-function keepTidy(database: Database, keepMs: number, env: ReturnType<typeof realEnv>): void {
+function keepTidy(database: Database, keepMs: number, auditMs: number, env: ReturnType<typeof realEnv>): void {
   const tidy = () => {
     database
       .trim(keepMs)
-      .then(trimmed => env.log.debug({ trimmed }, 'retention'))
+      .then(async trimmed => env.log.debug({ trimmed, audit: await database.trimAudit(auditMs) }, 'retention'))
       .catch(error => env.log.warn({ fault: toFault(error) }, 'retention was not finished'))
       // Spread over the conductors, so that not all do it at once.
       .finally(() => setTimeout(tidy, RETENTION_EVERY_MS * (0.5 + Math.random())).unref())

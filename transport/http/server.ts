@@ -8,10 +8,13 @@ import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { ClusterApi } from '../../actors/api.ts'
 import type { IdentityGate } from '../../actors/identity/api.ts'
+import type { AuditLine } from '../../actors/kernel/audit.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { aggregateRoutes } from './aggregates.ts'
 import { type Answered, watchAnswers } from './answered.ts'
+import { auditRoutes } from './audit.ts'
+import { auditRequests } from './audited.ts'
 import { batonRoutes } from './baton.ts'
 import { COMPUTE, type HttpContext, type ImageStreams, isPlacement, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
@@ -78,6 +81,8 @@ export interface HttpServerOptions {
   metrics(openMetrics: boolean): string | Promise<string>
   /** Told of each request when its answer is out. */
   onAnswered?(answer: Answered): void
+  /** Told of each request that would change something, for the audit log. */
+  onDone?(line: AuditLine): void
 }
 
 /**
@@ -130,6 +135,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     done()
   })
   if (options.onAnswered) watchAnswers(app, options.onAnswered)
+  if (options.onDone) auditRequests(app, options.onDone)
   const unrouted = watchRoutes(app)
   const rates = options.rates ?? NO_RATE_LIMITS
   const nowMs = (): number => performance.now()
@@ -196,6 +202,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   extensionRoutes(app)
   batonRoutes(app, context)
   doctorRoutes(app, context)
+  auditRoutes(app, context)
   hostRoutes(app, context)
   healthRoutes(app, context)
   return app
