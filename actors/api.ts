@@ -12,6 +12,7 @@ import type { ImageApi } from './image/body.ts'
 import type { AboutChange, InstanceAbout } from './instance/about.ts'
 import type { ListInstances } from './instance/list.ts'
 import type { TaskState, VmState } from './instance/words.ts'
+import type { AuditEntry, AuditLine, AuditMark, AuditVerdict } from './kernel/audit.ts'
 import type { Fault } from './kernel/errors.ts'
 import type { Requester } from './kernel/requester.ts'
 import type { KeyPairApi } from './key-pairs/body.ts'
@@ -347,6 +348,12 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   drainNode(args: { id: string }): Promise<{ state: string }>
   listQueues(args: Record<string, never>): Promise<QueueBody[]>
   status(args: Record<string, never>): Promise<StatusBody>
+  /** Appends to the audit log what is not there yet; done when it is on disk. Rejects `Unavailable` where there is none. */
+  appendAudit(args: { readonly lines: readonly AuditLine[] }): Promise<Record<string, never>>
+  /** The audit log, newest first, those before number `before`. */
+  listAudit(args: { readonly limit?: number; readonly before?: number }): Promise<AuditEntry[]>
+  /** Looks whether the chain is whole, a part of it at a time. */
+  verifyAudit(args: { readonly after?: AuditMark }): Promise<AuditVerdict>
   /** Looks at the truth of every side; changes nothing. Rejects `NotFound` for an instance or host that nobody knows of. */
   diagnose(args: DoctorScope): Promise<DoctorBody>
   /** Looks twice, repairs what was seen both times, each through its owner, and looks again. */

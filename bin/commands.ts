@@ -21,6 +21,7 @@ import {
 } from './command-spec.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
 import { HOST_COMMANDS } from './commands-host.ts'
+import { OBSERVE_COMMANDS } from './commands-observe.ts'
 import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
 import { DIAGNOSTICS_COMMAND, PROJECT, QUOTA_COMMANDS, USAGE_COMMAND } from './commands-quotas.ts'
 
@@ -136,6 +137,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
+  ...OBSERVE_COMMANDS,
   {
     path: 'node list',
     about: 'list conductors, compute hosts and gateways',

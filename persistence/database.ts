@@ -9,8 +9,10 @@
  * const journal = database.journal(incarnation)
  */
 import pg from 'pg'
+import type { AuditLog } from '../actors/kernel/audit.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation, Membership, Views } from '../actors/kernel/ports.ts'
+import { createAudit } from './audit.ts'
 import { createConnector, overHosts, parseDatabaseUrl } from './hosts.ts'
 import { createJournal, type JournalOptions, type PgJournal } from './journal.ts'
 import { createMembership } from './membership.ts'
@@ -27,13 +29,16 @@ const MEMBERSHIP_TIMEOUT_MS = 3_000
 
 export interface Database {
   /** The journal of one life of this conductor. */
-  journal(incarnation: Incarnation, options?: Pick<JournalOptions, 'onConnection' | 'onFenced'>): PgJournal
+  journal(incarnation: Incarnation, options?: Pick<JournalOptions, 'onConnection' | 'onFenced' | 'onCommit'>): PgJournal
   readonly membership: Membership
   readonly views: Views
+  readonly audit: AuditLog
   /** Applies what is missing of the schema; safe when several do it at once. Throws `DataFolder` when the database is newer. */
   migrate(): Promise<string[]>
   /** Deletes what was finished, superseded or left more than `ms` ago. */
   trim(finishedForMs: number): Promise<Trimmed>
+  /** Deletes the lines of the audit log that are older; answers with how many. */
+  trimAudit(olderMs: number): Promise<number>
   /** Closes every connection, the journals' included; afterwards nothing keeps the process alive. */
   close(): Promise<void>
 }
@@ -70,7 +75,10 @@ export async function openDatabase(url: string, { role }: { readonly role: strin
     throw error
   }
 
+  const audit = createAudit(connector, work)
   return {
+    audit,
+    trimAudit: audit.trim,
     journal(incarnation, options = {}) {
       if (closing) throw new BatonError('Unavailable', 'the database is closed')
       const journal = createJournal({ connector, pool: work, incarnation, ...options })

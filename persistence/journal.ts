@@ -59,9 +59,11 @@ export interface JournalOptions {
   readonly onConnection?: (state: { readonly connected: boolean; readonly why: string }) => void
   /** Told when the fence refused a batch, with the number of its appends. */
   readonly onFenced?: (appends: number) => void
+  /** Told how long each batch took, from taking it to knowing its outcome, ms. */
+  readonly onCommit?: (ms: number) => void
 }
 
-export function createJournal({ connector, pool, incarnation, onConnection = () => {}, onFenced = () => {} }: JournalOptions): PgJournal {
+export function createJournal({ connector, pool, incarnation, onConnection = () => {}, onFenced = () => {}, onCommit }: JournalOptions): PgJournal {
   const connection = createJournalConnection(connector, incarnation, () => void revive())
   const meter = createJournalMeter()
   let queue: Waiting[] = []
@@ -183,11 +185,13 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
       inFlight = batch
       const startedAt = performance.now()
       await settle(batch)
+      const tookMs = performance.now() - startedAt
       meter.committed(
         batch.length,
         batch.reduce((n, w) => n + (w.entry?.events.length ?? 0), 0),
-        performance.now() - startedAt,
+        tookMs,
       )
+      onCommit?.(tookMs)
       inFlight = []
     }
     pumping = null

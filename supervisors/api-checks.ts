@@ -2,6 +2,7 @@
 import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION } from '../actors/api.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
+import { AUDIT_BATCH, checkAuditLine } from '../actors/kernel/audit.ts'
 import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
 import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../actors/kernel/quota.ts'
 import { checkRequester } from '../actors/kernel/requester.ts'
@@ -203,6 +204,9 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   drainNode: byId,
   listQueues: record,
   status: record,
+  appendAudit: checkObject({ lines: listOf(checkAuditLine, AUDIT_BATCH) }),
+  listAudit: checkObject({ limit: optional(integer(1, 1000)), before: optional(time) }),
+  verifyAudit: checkObject({ after: optional(checkObject({ seq: time, hash: text(64, 0) })) }),
   diagnose: doctorScope,
   repair: doctorScope,
 }

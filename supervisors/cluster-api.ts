@@ -17,11 +17,13 @@ import {
   VM_STATES,
   type VmState,
 } from '../actors/api.ts'
+import type { AuditLog } from '../actors/kernel/audit.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { Session } from '../transport/sessions.ts'
 import { adviseScaling } from './advice.ts'
+import { auditRequests } from './audit-requests.ts'
 import { diskRequests } from './disk-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
 import { guestRequests } from './guest-requests.ts'
@@ -46,6 +48,7 @@ export interface ClusterApiOptions {
   sessions(): readonly Session[]
   hostLoad(host: string): Readonly<Record<string, number>>
   readonly explain: PlacementService['explain']
+  readonly audit: AuditLog | undefined
   readonly version: string
   readonly timers?: InstanceTimers | undefined
   readonly doctor: Omit<DoctorOptions, 'views' | 'call' | 'nodes' | 'members' | 'map' | 'version'>
@@ -181,6 +184,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     getOperation: ({ id }) => get<OperationBody>('operation', id, 'operation'),
     listHosts: page => list('host', { state: KNOWN_HOSTS }, page),
     ...hostRequests({ views, call, get }),
+    ...auditRequests(options.audit),
     listNodes: nodes,
     async drainNode({ id }) {
       const node = (await nodes()).find(n => n.id === id)

@@ -5,6 +5,7 @@
 import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
+import type { AuditLog } from '../actors/kernel/audit.ts'
 import type { Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
@@ -29,7 +30,9 @@ import { createIdentity } from './identity/service.ts'
 import { createImageBytes } from './images/bytes.ts'
 import { usableImages } from './images/usable.ts'
 import { join } from './join.ts'
+import { measured } from './measure.ts'
 import { type ClusterMember, createMember } from './member.ts'
+import type { Observe } from './metrics-table.ts'
 import { createOperationLog } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
 import { plantFlavors } from './plant-flavors.ts'
@@ -60,12 +63,16 @@ export interface ConductorOptions {
     incarnation: Incarnation,
   ) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
   readonly views: Views
+  /** Left out, what is told to the audit log is refused. */
+  readonly audit?: AuditLog
   readonly images: readonly ImageBody[]
   /** Where the bytes of other images are; left out, snapshots stay on their hosts and nothing can be uploaded. */
   readonly imageStore?: ImageStore | undefined
   readonly settings: ConductorSettings
   /** Figures of the process itself (cpu, lag), for the load it reports. */
   gauges?(): Record<string, number>
+  /** Where durations go. */
+  readonly observe?: Observe
   /** This incarnation is over; start another. */
   onFenced(error: BatonError): void
   /** An operator asked this node to drain; it is over when `drained` has been called. */
@@ -123,12 +130,13 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     options.onFenced(error)
   }
 
-  const logOperation = createOperationLog(env.log)
+  const definitions = durableActors(settings, options.fence !== undefined)
+  const logOperation = createOperationLog(env.log, options.observe)
   const actors: ActorHost = createActorHost({
     env,
     system,
     journal,
-    definitions: durableActors(settings, options.fence !== undefined),
+    definitions,
     now: clock.now,
     self,
     call: (to, method, args, timeoutMs) => messenger.call(to, method, args, { timeoutMs }),
@@ -216,7 +224,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     link: options.link,
     self: identity,
     route,
-    serve: message => doors.serve(message),
+    serve: measured(env, options.observe, [...definitions.keys()], message => doors.serve(message)),
     take: message => doors.take(message),
     onMoved: () => member.refresh(),
     onSessionClosed(session) {
@@ -288,6 +296,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       monitor.release(shards)
       summaries.release(shards)
     },
+    onTakeOver: ({ silentMs, firstMs }) => options.observe?.('takeover_seconds', (silentMs + firstMs) / 1000),
     onFenced,
   })
 
@@ -307,6 +316,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     hostLoad: summaries.load,
     doctor: { env, now: clock.now, treatments, confirmMs: settings.heartbeat.intervalMs * 1.5, freshMs: settings.heartbeat.suspectMs },
     explain: placement.explain,
+    audit: options.audit,
     version: options.version,
     timers: settings.timers,
   })

@@ -171,6 +171,7 @@ export const CONFIG_KEYS = {
   'fence.timeoutMs': integer(30_000, 'ms', [100, HOUR], 'Time the fence command may take before it counts as failed.'),
   'journal.snapshotEvery': integer(100, 'events', [1, 100_000], 'Events of one actor between two snapshots of its state.'),
   'journal.retentionDays': number(7, 'days', [0, 3650], 'How long finished operations and deleted instances are kept.'),
+  'audit.retentionDays': number(365, 'days', [0, 3650], 'How long the audit log keeps who did what.'),
   'actors.inbox': integer(1000, 'messages', [1, 1_000_000], 'Messages that may wait for one actor; more are refused as Overloaded.'),
   'actors.idleMs': integer(MINUTE, 'ms', [100, DAY], 'Idle time after which a durable actor leaves memory until its next message.'),
   'actors.restartLimit': integer(5, 'restarts', [0, 1000], 'Restarts of one actor within the period before it is set aside.'),

@@ -28,6 +28,8 @@ export interface MemberOptions {
   onAdopted(shards: readonly number[]): Promise<void>
   onReleased(shards: readonly number[]): void
   /** This incarnation is over: it was declared dead. */
+  /** Shards of a dead conductor were taken over. */
+  onTakeOver?(takeOver: TakeOver): void
   onFenced(error: BatonError): void
 }
 
@@ -278,6 +280,7 @@ export function createMember(options: MemberOptions): ClusterMember {
       }
       takeOvers.push(takeOver)
       if (takeOvers.length > TAKE_OVERS_KEPT) takeOvers.shift()
+      options.onTakeOver?.(takeOver)
       env.log.info({ takeOver }, 'took over shards')
     }
     await options.onAdopted(shards)

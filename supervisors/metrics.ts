@@ -1,79 +1,81 @@
-/** Prometheus metrics of a node: one table says what there is, and the node's own counters are read when somebody asks. */
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+/** Prometheus metrics of a node: the node's own counters are read when somebody asks, durations are put in as they happen. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type OpenMetricsContentType, type PrometheusContentType, Registry } from 'prom-client'
+import { HISTOGRAMS, type HistogramName, type MetricValues, NUMBERS, type NumberName, type Observe } from './metrics-table.ts'
 
-/** Names without the `baton_` in front. Counters end in `_total`, as is the custom. */
-const METRICS = {
-  actors: 'Durable actors in memory',
-  inbox_depth: 'Commands waiting in all inboxes',
-  inbox_oldest_seconds: 'Age of the oldest waiting command',
-  actor_commands_total: 'Commands handled by durable actors',
-  actor_restarts_total: 'Restarts of failed actors',
-  actors_poisoned: 'Actors set aside after failing too often',
-  dead_letters_total: 'Commands for actors or methods that do not exist',
-  journal_queue_depth: 'Appends waiting for a commit',
-  journal_oldest_seconds: 'Age of the oldest waiting append',
-  journal_batches_total: 'Committed batches',
-  journal_events_total: 'Committed events',
-  journal_batch_size: 'Appends in the newest batch',
-  journal_commit_seconds_sum: 'Time spent in commits',
-  journal_connected: '1 while the journal is connected to the database',
-  journal_fenced_total: 'Commits refused because this conductor was declared dead',
-  calls_pending: 'Own calls waiting for an answer',
-  calls_oldest_seconds: 'Age of the oldest call waiting for an answer',
-  calls_running: 'Calls of others that run here',
-  calls_sent_total: 'Calls begun',
-  calls_received_total: 'Calls received',
-  calls_resent_total: 'Calls sent again',
-  calls_duplicate_total: 'Calls received again and answered from memory',
-  messages_expired_total: 'Messages dropped because their deadline had passed',
-  messages_malformed_total: 'Messages that could not be read',
-  link_queue_depth: 'Messages waiting in send queues',
-  link_messages_in_total: 'Messages received',
-  link_messages_out_total: 'Messages sent',
-  link_bytes_in_total: 'Bytes received',
-  link_bytes_out_total: 'Bytes sent',
-  link_dropped_total: 'Messages dropped for lack of room or of a peer',
-  link_malformed_total: 'Frames that were no message',
-  console_clients: 'Clients of the live console',
-  console_subscriptions: 'Subscriptions of all of them',
-  console_waiting_bytes: 'Bytes that wait in the sockets of clients',
-  console_queries: 'Different queries that are watched, or were a moment ago',
-  console_rows: 'Rows and items held for them',
-  console_reads_total: 'Reads that watched queries caused',
-  alerts: 'Things a person should look at, as in `baton status`',
-  shards: 'Shards owned',
-  takeovers_total: "Take-overs of a dead conductor's shards",
-  takeover_first_seconds: 'Newest take-over: from the last sign of life to the first resumed actor',
-  lease_left_seconds: 'Time until this host stops its guests under the HA policy, unless a heartbeat is acknowledged',
-  guests: 'Guests on this host',
-  commands_waiting: 'Commands waiting for a guest',
-  commands_done_total: 'Hypervisor commands done',
-  commands_failed_total: 'Hypervisor commands that failed',
-  commands_stale_total: 'Hypervisor commands refused as stale',
-  event_loop_lag_seconds: 'Event-loop lag, 99th percentile since the last look',
-  cpu_share: 'Share of one core used since the last look',
-} as const
+export interface NodeMetrics {
+  /** The whole text; in OpenMetrics, which has exemplars, when `openMetrics` is set, else in Prometheus' own format. */
+  text(openMetrics?: boolean): Promise<string>
+  readonly observe: Observe
+}
 
-export type MetricName = keyof typeof METRICS
-export type MetricValues = Partial<Record<MetricName, number>>
+type AnyRegistry = Registry<PrometheusContentType> | Registry<OpenMetricsContentType>
 
-/** `read` is called for every scrape; what it leaves out is left out of the answer. */
-export function createMetrics(node: { id: string; role: string }, read: () => MetricValues): { text(): Promise<string> } {
-  const registry = new Registry()
-  registry.setDefaultLabels({ node: node.id, role: node.role })
-  collectDefaultMetrics({ register: registry })
-  const gauges = new Map<MetricName, Gauge>()
+/** `read` is called for every scrape; what it has left out ever since is left out of the answer. */
+export function createMetrics(node: { readonly id: string; readonly role: string }, read: () => MetricValues): NodeMetrics {
+  // A registry has one format, so there is one for each. Counters cannot be shared: rendered as OpenMetrics they lose their names' end.
+  const plain = new Registry()
+  const open = new Registry<OpenMetricsContentType>()
+  open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
+  const histograms = new Map<HistogramName, Histogram>()
+  const faces = { plain: face(plain, node), open: face(open, node) }
+
+  function histogramOf(name: HistogramName): Histogram {
+    const known = histograms.get(name)
+    if (known) return known
+    const { help, labels, buckets } = HISTOGRAMS[name]
+    // prom-client lets only OpenMetrics have exemplars, and leaves them out where the format has none.
+    const options = { name: `baton_${name}`, help, labelNames: [...labels], buckets: [...buckets], enableExemplars: true }
+    const made = new Histogram({ ...options, registers: [open] })
+    plain.registerMetric(made)
+    histograms.set(name, made)
+    return made
+  }
+
   return {
-    text() {
-      for (const [name, value] of Object.entries(read()) as [MetricName, number][]) {
-        let gauge = gauges.get(name)
-        if (!gauge) {
-          gauge = new Gauge({ name: `baton_${name}`, help: METRICS[name], registers: [registry] })
-          gauges.set(name, gauge)
-        }
-        gauge.set(value)
-      }
-      return registry.metrics()
+    text: (openMetrics = false) => (openMetrics ? faces.open : faces.plain)(read()),
+    observe(name, seconds, labels = {}, trace) {
+      const traceId = trace?.split('-')[1]
+      histogramOf(name).observe({ labels, value: seconds, ...(traceId ? { exemplarLabels: { trace_id: traceId } } : {}) })
     },
   }
 }
+
+/** From values to the text of one registry. */
+function face(registry: AnyRegistry, node: { readonly id: string; readonly role: string }): (values: MetricValues) => Promise<string> {
+  registry.setDefaultLabels({ node: node.id, role: node.role })
+  const setters = new Map<NumberName, (value: number) => void>()
+  /** What the process says of itself costs observers, so it begins with the first scrape. */
+  let begun = false
+
+  function setterOf(name: NumberName): (value: number) => void {
+    const known = setters.get(name)
+    if (known) return known
+    const { type, help } = NUMBERS[name]
+    const made = type === 'counter' ? counterSetter(name, help) : gaugeSetter(name, help)
+    setters.set(name, made)
+    return made
+  }
+
+  function gaugeSetter(name: NumberName, help: string): (value: number) => void {
+    const gauge = new Gauge({ name: `baton_${name}`, help, registers: [registry] })
+    return value => gauge.set(value)
+  }
+
+  /** Counts are kept by the parts. One that went back is of a part that began again (a new incarnation), as Prometheus expects it. */
+  function counterSetter(name: NumberName, help: string): (value: number) => void {
+    const counter = new Counter({ name: `baton_${name}`, help, registers: [registry] })
+    return value => {
+      counter.reset()
+      counter.inc(value)
+    }
+  }
+
+  return values => {
+    if (!begun) collectDefaultMetrics({ register: registry })
+    begun = true
+    for (const [name, value] of Object.entries(values)) if (isNumber(name)) setterOf(name)(value)
+    return registry.metrics()
+  }
+}
+
+const isNumber = (name: string): name is NumberName => Object.hasOwn(NUMBERS, name)

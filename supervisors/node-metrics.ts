@@ -3,7 +3,7 @@ import type { Hub } from '../transport/console/hub.ts'
 import type { ConsoleServer } from '../transport/console/server.ts'
 import type { LinkStats } from '../transport/link.ts'
 import type { MessengerStats } from '../transport/messenger.ts'
-import type { MetricValues } from './metrics.ts'
+import type { MetricValues } from './metrics-table.ts'
 
 export const messengerMetrics = (m: MessengerStats): MetricValues => ({
   calls_pending: m.pending,
@@ -19,16 +19,16 @@ export const messengerMetrics = (m: MessengerStats): MetricValues => ({
 
 export const linkMetrics = (l: LinkStats): MetricValues => ({
   link_queue_depth: l.queued,
-  link_messages_in_total: l.messagesIn,
-  link_messages_out_total: l.messagesOut,
-  link_bytes_in_total: l.bytesIn,
-  link_bytes_out_total: l.bytesOut,
+  link_received_messages_total: l.messagesIn,
+  link_sent_messages_total: l.messagesOut,
+  link_received_bytes_total: l.bytesIn,
+  link_sent_bytes_total: l.bytesOut,
   link_dropped_total: l.droppedFull + l.droppedUnknown,
   link_malformed_total: l.malformed,
 })
 
 export const processMetrics = ({ cpu, lagMs }: { cpu: number; lagMs: number }): MetricValues => ({
-  cpu_share: cpu,
+  cpu_ratio: cpu,
   event_loop_lag_seconds: lagMs / 1000,
 })
 

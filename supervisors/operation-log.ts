@@ -1,12 +1,13 @@
 /** A line in the log when an operation begins and when it has ended, by which its request can be followed from the gateway to here. */
 import type { OperationBody } from '../actors/api.ts'
 import type { Logger } from '../actors/kernel/env.ts'
+import type { Observe } from './metrics-table.ts'
 
 /** Operations of which it is remembered what was said; of one that is forgotten it is said again. */
 const REMEMBERED = 10_000
 
 /** Given each committed row of an operation, in order. An operation that is taken over begins once more here. */
-export function createOperationLog(log: Logger): (body: OperationBody) => void {
+export function createOperationLog(log: Logger, observe?: Observe): (body: OperationBody) => void {
   const said = new Map<string, 'begun' | 'ended'>()
 
   /** False when that was said already. */
@@ -19,10 +20,13 @@ export function createOperationLog(log: Logger): (body: OperationBody) => void {
     return true
   }
 
-  return ({ id, kind, requestId, by, status, endedAt, fault }) => {
-    const fields = { operation: id, kind, requestId, ...by }
+  return ({ id, kind, subject, requestId, by, status, startedAt, endedAt, fault }) => {
+    const fields = { operation: id, kind, instance: subject, requestId, ...by }
     if (endedAt === null) {
       if (isNew(id, 'begun')) log.info(fields, 'an operation is under way')
-    } else if (isNew(id, 'ended')) log.info({ ...fields, status, ...(fault ? { fault } : {}) }, 'an operation has ended')
+    } else if (isNew(id, 'ended')) {
+      log.info({ ...fields, status, ...(fault ? { fault } : {}) }, 'an operation has ended')
+      observe?.('operation_duration_seconds', Math.max(0, endedAt - startedAt) / 1000, { kind, outcome: status }, by?.trace)
+    }
   }
 }

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { ERRORS } from '../actors/kernel/errors.ts'
 import { asyncApiDocument } from '../bin/async-api.ts'
 import { COMMANDS } from '../bin/commands.ts'
+import { metricsDocument } from '../bin/metrics-document.ts'
 import { novaDocument } from '../bin/nova-document.ts'
 import { openApiText } from '../bin/openapi-document.ts'
 import { withReference } from '../bin/reference.ts'
@@ -79,6 +80,8 @@ test('every file that the documents name is there', () =>
 test('the tables of the README are those of the code (`npm run docs`)', () => assert.is(readme, withReference(readme)))
 
 test('docs/nova-api.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/nova-api.md')?.text, novaDocument()))
+
+test('docs/metrics.md is that of the code (`npm run docs`)', () => assert.is(files.find(f => f.path === 'docs/metrics.md')?.text, metricsDocument()))
 
 test('docs/openapi.json is that of the code (`npm run openapi`)', () => {
   // Not `assert.is`: the difference of two such long texts takes minutes to draw.

@@ -81,7 +81,7 @@ export async function run(options: Options): Promise<void> {
   })
   const health = await startHealthServer({
     isReady: () => ({ ready: compute?.ready() ?? false, reasons: compute?.ready() ? [] : ['no heartbeat was acknowledged yet'] }),
-    metrics: () => metrics.text(),
+    metrics: openMetrics => metrics.text(openMetrics),
   })
   // Guests go on: they belong to the host, not to its agent.
   const node = runNode(env.log, async () => {

@@ -17,7 +17,8 @@ import { QUOTA_CHECK_MS } from '../../supervisors/durable-actors.ts'
 import { runFence } from '../../supervisors/fence.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
 import { bootstrapVerifier } from '../../supervisors/identity/passwords.ts'
-import { createMetrics, type MetricValues } from '../../supervisors/metrics.ts'
+import { createMetrics } from '../../supervisors/metrics.ts'
+import type { MetricValues } from '../../supervisors/metrics-table.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
@@ -72,6 +73,7 @@ export async function run(options: Options): Promise<void> {
       membership: database.membership,
       journal(incarnation) {
         const opened = database.journal(incarnation, {
+          onCommit: ms => createdMetrics.observe('journal_commit_seconds', ms / 1000),
           onFenced(appends) {
             fencedCommits++
             env.log.warn({ incarnation, appends }, 'refused by the fence: nothing of this batch was written')
@@ -82,10 +84,12 @@ export async function run(options: Options): Promise<void> {
       },
       ...fenceOf(config, env.log),
       views: database.views,
+      audit: database.audit,
       images: BUILT_IN_IMAGES,
       imageStore,
       settings: { ...settingsFor(config), ...identity },
       gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
+      observe: (...measured) => createdMetrics.observe(...measured),
       onFenced: rejoin,
       onDrained: () => node.end('shutdown'),
     }).catch(async error => {
@@ -118,7 +122,7 @@ export async function run(options: Options): Promise<void> {
 
   const health = await startHealthServer({
     isReady: () => readiness(life),
-    metrics: () => createdMetrics.text(),
+    metrics: openMetrics => createdMetrics.text(openMetrics),
   })
   const createdMetrics = createMetrics({ id, role: 'conductor' }, () => ({
     ...metricsOf(life),
@@ -136,7 +140,7 @@ export async function run(options: Options): Promise<void> {
   })
 
   await live()
-  keepTidy(database, config.journal.retentionDays * DAY_MS, env)
+  keepTidy(database, config.journal.retentionDays * DAY_MS, config.audit.retentionDays * DAY_MS, env)
   node.ready(endpoint)
 }
 
@@ -210,7 +214,6 @@ function metricsOf(life: Life | null): MetricValues {
   if (!life) return {}
   const a = life.conductor.actors.stats()
   const j = life.journal.stats()
-  const newest = life.conductor.member.takeOvers().at(-1)
   return {
     ...messengerMetrics(life.conductor.messenger.stats()),
     ...linkMetrics(life.link.stats()),
@@ -223,23 +226,20 @@ function metricsOf(life: Life | null): MetricValues {
     dead_letters_total: a.deadLetters,
     journal_queue_depth: j.queueDepth,
     journal_oldest_seconds: j.oldestWaitingMs / 1000,
-    journal_batches_total: j.batches,
+    journal_appends_total: j.appends,
     journal_events_total: j.events,
     journal_batch_size: j.lastBatch,
-    journal_commit_seconds_sum: j.commitMs.sum / 1000,
     journal_connected: Number(j.connected),
     alerts: life.conductor.alerts().length,
     shards: life.conductor.actors.owned().length,
-    takeovers_total: life.conductor.member.takeOvers().length,
-    ...(newest ? { takeover_first_seconds: (newest.silentMs + newest.firstMs) / 1000 } : {}),
   }
 }
 
-function keepTidy(database: Database, keepMs: number, env: ReturnType<typeof realEnv>): void {
+function keepTidy(database: Database, keepMs: number, auditMs: number, env: ReturnType<typeof realEnv>): void {
   const tidy = () => {
     database
       .trim(keepMs)
-      .then(trimmed => env.log.debug({ trimmed }, 'retention'))
+      .then(async trimmed => env.log.debug({ trimmed, audit: await database.trimAudit(auditMs) }, 'retention'))
       .catch(error => env.log.warn({ fault: toFault(error) }, 'retention was not finished'))
       // Spread over the conductors, so that not all do it at once.
       .finally(() => setTimeout(tidy, RETENTION_EVERY_MS * (0.5 + Math.random())).unref())

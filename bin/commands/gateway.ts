@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { createAuditTeller } from '../../supervisors/audit-teller.ts'
 import type { Config } from '../../supervisors/config.ts'
 import { startGateway } from '../../supervisors/gateway.ts'
 import { processGauges } from '../../supervisors/gauges.ts'
@@ -62,6 +63,7 @@ export async function run(options: Options): Promise<void> {
     ...processMetrics(gauges.read()),
     ...consoleMetrics(watched.stats(), gateway.hub.stats()),
   }))
+  const audit = createAuditTeller(env, lines => gateway.api.appendAudit({ lines }))
   const files = tlsFiles(config)
   let leaving = false
   const app = createHttpServer({
@@ -79,7 +81,10 @@ export async function run(options: Options): Promise<void> {
       const reasons = [...gateway.lacks(), ...(leaving ? ['this node is shutting down'] : [])]
       return { ready: reasons.length === 0, reasons, leaving }
     },
-    metrics: () => metrics.text(),
+    metrics: openMetrics => metrics.text(openMetrics),
+    onAnswered: ({ seconds, route, method, status, trace }) =>
+      metrics.observe('http_request_duration_seconds', seconds, { route, method, status: `${Math.floor(status / 100)}xx` }, trace),
+    onDone: audit.tell,
   })
   watched.attach(app.server)
   const certificate = files && isTlsServer(app.server) ? watchPair(app.server, files, env.log) : null
@@ -91,6 +96,7 @@ export async function run(options: Options): Promise<void> {
     certificate?.close()
     watched.close()
     await app.close()
+    await audit.close()
     gateway.stop()
     await link.close()
   }

@@ -1,3 +1,4 @@
+import { AuditChainEntity, AuditEntity } from './audit.ts'
 import { ActorEntity, EventEntity, SnapshotEntity } from './journal.ts'
 import { ClusterClockEntity, ConductorEntity, ShardEntity, ShardMapEntity } from './membership.ts'
 import { AggregatesEntity, DiskEntity, FlavorEntity, HostEntity, ImageEntity, InstanceEntity, OperationEntity, ServerGroupEntity } from './views.ts'
@@ -18,4 +19,6 @@ export const ENTITIES = [
   ShardEntity,
   ShardMapEntity,
   ClusterClockEntity,
+  AuditEntity,
+  AuditChainEntity,
 ]

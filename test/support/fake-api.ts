@@ -310,6 +310,9 @@ export function createFakeApi(): FakeApi {
       return { state: 'draining' }
     },
     listQueues: async () => [{ node: 'n1', queue: 'journal', depth: 3, limit: 10_000, oldestMs: 12, busiest: null }],
+    appendAudit: async () => ({}),
+    listAudit: async () => [],
+    verifyAudit: async () => ({ lines: 0, upTo: { seq: 0, hash: '' }, isEnd: true, broken: null }),
     diagnose: async scope => ({ ...healthy, findings: findings.filter(f => scope.host === undefined || f.host === scope.host) }),
     repair: async () => ({
       ...healthy,

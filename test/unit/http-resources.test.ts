@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import type { Answered } from '../../transport/http/answered.ts'
 import { nameNumber } from '../../transport/http/tokens.ts'
 import { createFace, FLAVORS, SERVERS, tiny } from '../support/http.ts'
 
@@ -244,6 +245,22 @@ test('operations: list with filters and pages, show, cancel', async () => {
   for (const id of ['nope', `${a}.9`, 'a.b.c']) assert.is((await ask('GET', `/baton/v1/operations/${id}`)).status, 404, id)
 })
 
+test('whoever counts is told the pattern of the route, never the URL', async () => {
+  const told: Answered[] = []
+  const face = createFace({}, { onAnswered: answer => told.push(answer) })
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  await face.ask('GET', `${SERVERS}/some-id`, undefined, { traceparent })
+  await face.ask('GET', '/nowhere/at/all')
+  assert.equal(
+    told.map(({ method, route, status, trace }) => ({ method, route, status, trace })),
+    [
+      { method: 'GET', route: `${SERVERS}/:id`, status: 404, trace: traceparent },
+      { method: 'GET', route: 'none', status: 404, trace: undefined },
+    ],
+  )
+  assert.ok(told.every(answer => answer.seconds >= 0))
+})
+
 test('health, readiness with its reasons, metrics', async () => {
   const face = createFace()
   assert.equal((await face.ask('GET', '/healthz')).body, { status: 'ok' })
@@ -255,6 +272,8 @@ test('health, readiness with its reasons, metrics', async () => {
   const metrics = await face.ask('GET', '/metrics')
   assert.is(metrics.text, 'baton_up 1\n')
   assert.match(metrics.headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/)
+  const open = await face.ask('GET', '/metrics', undefined, { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.3' })
+  assert.match(open.headers['content-type'] ?? '', /^application\/openmetrics-text; version=1\.0\.0/)
 })
 
 test.run()

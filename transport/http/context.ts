@@ -30,8 +30,8 @@ export interface HttpContext {
   readonly zones: Zones
   readonly hostStatuses: HostStatuses
   isReady(): Readiness
-  /** Prometheus text. */
-  metrics(): string | Promise<string>
+  /** Prometheus text, or OpenMetrics. */
+  metrics(openMetrics: boolean): string | Promise<string>
   /** True once `close()` was called: replies are finished, new requests refused. */
   isClosing(): boolean
 }

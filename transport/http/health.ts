@@ -4,6 +4,9 @@ import type { HttpContext } from './context.ts'
 
 export const HEALTH_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics'])
 
+const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8'
+const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
+
 export function healthRoutes(app: FastifyInstance, context: Pick<HttpContext, 'isReady' | 'metrics' | 'isClosing'>): void {
   app.get('/healthz', async () => ({ status: 'ok' }))
 
@@ -14,5 +17,8 @@ export function healthRoutes(app: FastifyInstance, context: Pick<HttpContext, 'i
     return reply.code(503).header('retry-after', '1').send({ status: 'not ready', reasons: why })
   })
 
-  app.get('/metrics', async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await context.metrics()))
+  app.get('/metrics', async (request, reply) => {
+    const openMetrics = (request.headers.accept ?? '').includes('application/openmetrics-text')
+    return reply.type(openMetrics ? OPEN_METRICS : PROMETHEUS).send(await context.metrics(openMetrics))
+  })
 }

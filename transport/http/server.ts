@@ -8,9 +8,13 @@ import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { ClusterApi } from '../../actors/api.ts'
 import type { IdentityGate } from '../../actors/identity/api.ts'
+import type { AuditLine } from '../../actors/kernel/audit.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { aggregateRoutes } from './aggregates.ts'
+import { type Answered, watchAnswers } from './answered.ts'
+import { auditRoutes } from './audit.ts'
+import { auditRequests } from './audited.ts'
 import { batonRoutes } from './baton.ts'
 import { COMPUTE, type HttpContext, type ImageStreams, isPlacement, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
@@ -77,8 +81,12 @@ export interface HttpServerOptions {
   readonly log: Logger
   /** A node that is going is not ready; its answers then end their connections, so that clients go elsewhere. */
   isReady(): Readiness
-  /** Prometheus text for /metrics. */
-  metrics(): string | Promise<string>
+  /** Text for /metrics: Prometheus' own, or OpenMetrics. */
+  metrics(openMetrics: boolean): string | Promise<string>
+  /** Told of each request when its answer is out. */
+  onAnswered?(answer: Answered): void
+  /** Told of each request that would change something, for the audit log. */
+  onDone?(line: AuditLine): void
 }
 
 /**
@@ -98,7 +106,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     zones: createZones(api),
     hostStatuses: createHostStatuses(api),
     isReady: () => options.isReady(),
-    metrics: () => options.metrics(),
+    metrics: openMetrics => options.metrics(openMetrics),
     isClosing: () => closing,
   }
   const app = fastify({
@@ -130,6 +138,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     if (closing || options.isReady().leaving) reply.header('connection', 'close')
     done()
   })
+  if (options.onAnswered) watchAnswers(app, options.onAnswered)
+  if (options.onDone) auditRequests(app, options.onDone)
   const unrouted = watchRoutes(app)
   const rates = options.rates ?? NO_RATE_LIMITS
   const nowMs = (): number => performance.now()
@@ -198,6 +208,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   extensionRoutes(app)
   batonRoutes(app, context)
   doctorRoutes(app, context)
+  auditRoutes(app, context)
   hostRoutes(app, context)
   healthRoutes(app, context)
   return app
