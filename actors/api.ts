@@ -6,6 +6,8 @@
 
 import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
+import type { GuestApi } from './guest/body.ts'
+import type { BackupKind } from './guest/contract.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
 import type { ImageApi } from './image/body.ts'
@@ -20,6 +22,8 @@ import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
+export * from './guest/body.ts'
+export { BACKUP_KINDS, type BackupKind } from './guest/contract.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export * from './image/body.ts'
 export type { AboutChange, DiskConfig, GuestFile, InstanceAbout } from './instance/about.ts'
@@ -113,8 +117,18 @@ export interface InstanceBody {
   /** Where it was asked to be; absent when it may be anywhere. */
   readonly placement?: Placement
   readonly about?: InstanceAbout
+  /** Of an image with an agent; absent: there is none. */
+  readonly agent?: ExpectedAgent
   /** Number of events behind this row: the newer of two copies has the larger. Absent in rows of before there was any. */
   readonly rev?: number
+}
+
+/** What its image says of an agent in the guest. */
+export interface ExpectedAgent {
+  /** Whether a build waits until its service is ready. */
+  readonly required: boolean
+  /** Time until it must be heard, ms. */
+  readonly bootMs: number
 }
 
 export type InstanceAction =
@@ -140,6 +154,8 @@ export type InstanceAction =
   | 'unshelve'
   | 'snapshot'
   | 'backup'
+  | 'guest-backup'
+  | 'guest-restore'
   | 'attach-disk'
   | 'detach-disk'
   | 'attach-interface'
@@ -147,6 +163,15 @@ export type InstanceAction =
 
 /** Backups of one series that can be kept. */
 export const MAX_ROTATION = 1000
+
+/** What an agent in a guest is to do. */
+export interface GuestRequest {
+  /** Of a backup: its kind, and what an incremental one builds on. */
+  readonly kind?: BackupKind
+  readonly parent?: string | null
+  /** Of a restore: the backups to be put in their place, the full one first. */
+  readonly backups?: readonly string[]
+}
 
 /** The image a snapshot or backup makes. */
 export interface SnapshotRequest {
@@ -194,6 +219,8 @@ export interface ActOnInstance {
   /** Of an attach or detach. */
   readonly disk?: DiskRequest
   readonly interface?: InterfaceRequest
+  /** Of a guest-backup or guest-restore. */
+  readonly guest?: GuestRequest
   /** Of a live-migrate: whether the disk is copied too; `auto`: when the hosts do not share it, and the default. */
   readonly blockMigration?: BlockMigration
   readonly requestId: string
@@ -272,7 +299,7 @@ export interface EmptyHost {
   readonly requestId: string
 }
 
-export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
+export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi, GuestApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
    * host that takes nothing, and `QuotaExceeded` when the project may not have all of them, before anything is created.

@@ -319,6 +319,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     audit: options.audit,
     version: options.version,
     timers: settings.timers,
+    agentBootMs: settings.agentBootMs,
   })
 
   const identityService = settings.identity && createIdentity({ env, now: clock.now, call, settings: settings.identity })

@@ -1,6 +1,7 @@
 /** The durable actors that a conductor hosts: one line for each kind. */
 import { diskActor } from '../actors/disk/disk.ts'
 import { flavorActor } from '../actors/flavor/flavor.ts'
+import { guestActor } from '../actors/guest/guest.ts'
 import { hostActor } from '../actors/host/host.ts'
 import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
 import { directoryActor } from '../actors/identity/directory.ts'
@@ -29,7 +30,7 @@ export function durableActors(settings: ConductorSettings, canFence: boolean): R
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
     ...[hostActor(ratios, reserved, { parallel: ha.parallel, fence: canFence }), aggregatesActor, groupActor, namesActor],
-    ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...[flavorActor, imageActor(settings.images), diskActor, guestActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
     ...(identity ? [directoryActor(identity.tokenMs), keyringActor(identity.tokenMs)] : []),
   ]
   return new Map(definitions.map(d => [d.kind, d]))

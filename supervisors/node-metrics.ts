@@ -1,4 +1,5 @@
 /** From the counters of the parts to the metrics of a node. */
+import type { SessionCounters } from '../actors/guest/session.ts'
 import type { Hub } from '../transport/console/hub.ts'
 import type { ConsoleServer } from '../transport/console/server.ts'
 import type { LinkStats } from '../transport/link.ts'
@@ -30,6 +31,13 @@ export const linkMetrics = (l: LinkStats): MetricValues => ({
 export const processMetrics = ({ cpu, lagMs }: { cpu: number; lagMs: number }): MetricValues => ({
   cpu_ratio: cpu,
   event_loop_lag_seconds: lagMs / 1000,
+})
+
+export const agentMetrics = (a: SessionCounters & { readonly agents: number; readonly silent: number }): MetricValues => ({
+  guest_agents: a.agents,
+  guest_agents_silent: a.silent,
+  guest_heartbeats_total: a.heartbeats,
+  guest_messages_refused_total: a.malformed + a.stale + a.foreign + a.flooded + a.unasked,
 })
 
 export const consoleMetrics = (c: ReturnType<ConsoleServer['stats']>, h: ReturnType<Hub['stats']>): MetricValues => ({

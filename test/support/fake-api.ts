@@ -24,6 +24,7 @@ import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { aboutAfter } from '../../actors/instance/requests.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { fakeAgents } from './fake-agents.ts'
 import { fakeFlavors } from './fake-flavors.ts'
 import { fakeGuests } from './fake-guests.ts'
 import { type FakeImages, fakeImages } from './fake-images.ts'
@@ -247,6 +248,12 @@ export function createFakeApi(): FakeApi {
       hosts.set(id, host)
       return host
     },
+    ...fakeAgents({
+      images,
+      instance: id => found(instances, 'Instance', id),
+      instances: () => newest(instances),
+      act: args => real.actOnInstance(args),
+    }),
     ...fakeGuests(id => found(instances, 'Instance', id)),
     ...fakeFlavors(flavors, () => now, page),
     ...images.api,

@@ -13,6 +13,7 @@ import type { Guest, GuestSpec, HypervisorDriver, Inventory, PowerState } from '
 import type { ImageSource } from '../images.ts'
 import type { HostLease } from '../lease.ts'
 import { type BlobStore, memoryBlobs } from './blobs.ts'
+import { fakeAgents } from './fake-agent.ts'
 import { createFakeMigration } from './fake-migration.ts'
 import { fakeStorage } from './fake-storage.ts'
 import { bootedMemory, DEFAULT_RATES, frozen, type TransferRates, thawed, withoutPower } from './fake-transfer.ts'
@@ -153,7 +154,12 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       return { ...options.capacity, details: { guests: 'records only', methods: DRIVER_METHODS } }
     },
     async list(): Promise<Guest[]> {
-      return [...(await ledger.guests()).values()].map(({ spec, power, begun }) => ({ instance: spec.instance, power, order: begun }))
+      return [...(await ledger.guests()).values()].map(({ spec, power, begun }) => ({
+        instance: spec.instance,
+        power,
+        order: begun,
+        ...(spec.agent ? { agent: true } : {}),
+      }))
     },
     spawn: (spec, order) =>
       ledger.command('spawn', spec.instance, order, async known => {
@@ -201,6 +207,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       fresh: (spec, order, method) => fresh(spec, order, method, []),
       rates: options.rates ?? DEFAULT_RATES,
     }),
+    agents: fakeAgents(env, async instance => (await ledger.guests()).get(instance)),
     async consoleLog(instance, maxBytes) {
       checkInstanceId(instance)
       const guest = (await ledger.guests()).get(instance)

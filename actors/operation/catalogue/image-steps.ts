@@ -26,12 +26,15 @@ const sizeIn = (answer: unknown): number =>
 
 const isLook = (answer: unknown): answer is UploadLook => typeof answer === 'object' && answer !== null && 'done' in answer
 
+/** The image that the operation's bytes become. */
+export const imageStep = step('image', {
+  do: c => told(c, 'create', definition(c)),
+  undo: c => told(c, 'discard', { operation: c.operation }),
+  onFault: giveUpWhenRefused,
+})
+
 export const makeImage = [
-  step('image', {
-    do: c => told(c, 'create', definition(c)),
-    undo: c => told(c, 'discard', { operation: c.operation }),
-    onFault: giveUpWhenRefused,
-  }),
+  imageStep,
   step('save', {
     do: c => hypervisor(c, hostOf(c), 'snapshot', { image: imageOf(c) }),
     save: (_, answer) => ({ sizeBytes: sizeIn(answer) }),

@@ -199,7 +199,7 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
         guests.map(guest =>
           looks(async () => {
             await runs.tidy(guest.spec.instance)
-            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun }
+            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun, agent: guest.spec.agent === true }
           }),
         ),
       )
