@@ -26,7 +26,7 @@ import { adviseScaling } from './advice.ts'
 import { auditRequests } from './audit-requests.ts'
 import { diskRequests } from './disk-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
-import { guestAgentRequests } from './guest-agent-requests.ts'
+import { guestAgentRequests, silentAgents } from './guest-agent-requests.ts'
 import { guestRequests } from './guest-requests.ts'
 import { hostRequests, KNOWN_HOSTS } from './host-requests.ts'
 import { createImages } from './images/requests.ts'
@@ -223,7 +223,12 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       return parts.flat()
     },
     async status() {
-      const [all, instances, operationsOpen] = await Promise.all([nodes(), instanceCounts(), views.count('operation', { where: { open: true } })])
+      const [all, instances, operationsOpen, silent] = await Promise.all([
+        nodes(),
+        instanceCounts(),
+        views.count('operation', { where: { open: true } }),
+        silentAgents(views),
+      ])
       const conductors = all.filter(n => n.role === 'conductor')
       const waitingCommits = conductors.reduce((sum, n) => sum + (n.load.commitsWaiting ?? 0), 0)
       const poisoned = options.members().flatMap(m => (m.load as { poisoned?: string[] })?.poisoned ?? [])
@@ -236,7 +241,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
         database: { connected: true, waitingCommits },
         advice: adviseScaling(conductors.map(n => n.load)),
         poisoned,
-        alerts: [...new Set(options.members().flatMap(m => (m.load as { alerts?: string[] })?.alerts ?? []))],
+        alerts: [...new Set(options.members().flatMap(m => (m.load as { alerts?: string[] })?.alerts ?? [])), ...silent],
       }
       return status
     },
