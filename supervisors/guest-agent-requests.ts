@@ -74,7 +74,7 @@ export function guestAgentRequests({ views, call, get, act }: AgentRequestsOptio
     },
     async execGuest({ id, method, args, timeoutMs = EXEC_MS }) {
       if (method.includes('.'))
-        throw new BatonError('UnknownMethod', `${method} is between a host and an agent; \`baton guest show\` has what may be asked`)
+        throw new BatonError('BadRequest', `${method} is between a host and an agent; \`baton guest show\` has what may be asked`)
       const { host, vmState, locked } = await get<InstanceBody>('instance', id, 'instance')
       await guestOf(id)
       if (locked) throw new BatonError('Conflict', `cannot ask the agent of instance ${id}: it is locked; unlock it first`)

@@ -75,7 +75,7 @@ export interface GuestSession extends GuestListener {
   counters(): Readonly<SessionCounters>
   /** Ms since the newest heartbeat; null before the first. */
   silentForMs(): number | null
-  /** Rejects `Conflict` without an agent, `UnknownMethod` for what it did not declare, `GuestFailed` as it failed, `DeadlineExceeded`. */
+  /** Rejects `Conflict` without an agent, `BadRequest` for what it did not declare, `GuestFailed` as it failed, `DeadlineExceeded`. */
   command(method: string, args: Readonly<Record<string, Json>>, timeoutMs: number): Promise<Json>
   close(why: string): void
 }
@@ -289,7 +289,7 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
       const declared = hello.methods.map(({ name }) => name)
       const isOwn = method.includes('.') ? hello.backups && hello.backups.length > 0 : declared.includes(method)
       if (!isOwn)
-        throw new BatonError('UnknownMethod', `the agent of guest ${instance} has no method ${method}; it has ${declared.join(', ') || 'none'}`)
+        throw new BatonError('BadRequest', `the agent of guest ${instance} has no method ${method}; it has ${declared.join(', ') || 'none'}`)
       if (waiting.size >= COMMANDS_MAX)
         throw new BatonError('Overloaded', `${waiting.size} commands wait for the agent of guest ${instance}`, { retryAfterMs: 1000 })
       const id = ++commands

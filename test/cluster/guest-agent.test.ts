@@ -76,7 +76,7 @@ guests('what makes no sense is refused, and says what would', () =>
     const backups = (await cluster.request('GET', '/baton/v1/backups')).body.backups as { id: string; name: string }[]
     const [tuesday, monday] = backups
     const refusals: [string, string, object | undefined, number, RegExp][] = [
-      ['POST', `${GUESTS}/${id}/exec`, { method: 'rm' }, 404, /has no method rm; it has query, execute, digest/],
+      ['POST', `${GUESTS}/${id}/exec`, { method: 'rm' }, 400, /has no method rm; it has query, execute, digest/],
       ['POST', `${GUESTS}/${id}/exec`, { method: 'backup.read' }, 400, /method/],
       ['POST', `${GUESTS}/${id}/exec`, { method: 'query', args: { sql: 'select nonsense' } }, 409, /could not query: no such column/],
       ['POST', `${GUESTS}/${id}/backups`, { backup: { kind: 'weekly' } }, 400, /kind/],

@@ -40,7 +40,7 @@ export function fakeAgents({ instance, instances, images, act }: World): GuestAp
     getGuest: async ({ id }) => guestOf(instance(id)),
     execGuest: async ({ id, method, args }) => {
       if (!guestOf(instance(id)).about?.methods.some(({ name }) => name === method)) {
-        throw new BatonError('UnknownMethod', `the agent of guest ${id} has no method ${method}; it has freeze`)
+        throw new BatonError('BadRequest', `the agent of guest ${id} has no method ${method}; it has freeze`)
       }
       return { value: { ...args } }
     },

@@ -159,7 +159,7 @@ test('one that dies is silent after the set time; others are not touched by one 
     await w.beats(40)
     const [dies, flood, garbage, liar, replays, works] = ids.map(id => w.guests.session(id))
     assert.equal([dies?.belief().heard, dies?.belief().status], [false, 'ACTIVE'])
-    assert.ok((flood?.counters().flooded ?? 0) > 10_000)
+    assert.ok((flood?.counters().flooded ?? 0) > 1000)
     assert.ok(w.reports.filter(r => r.instance === ids[1]).length <= 15, 'however often it changes its mind')
     assert.ok((garbage?.counters().malformed ?? 0) > 100)
     assert.equal([liar?.belief().hello, (liar?.counters().foreign ?? 0) > 0], [null, true])

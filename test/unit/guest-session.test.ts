@@ -138,7 +138,7 @@ test('commands: declared ones only, with an answer, a fault, a time-out, or the 
   const { env, session, say, written } = held()
   await rejectsWith('Conflict', session.command('freeze', {}, 1000))
   say(hello())
-  await rejectsWith('UnknownMethod', session.command('rm_rf', {}, 1000))
+  await rejectsWith('BadRequest', session.command('rm_rf', {}, 1000))
   const failing = session.command('freeze', { a: 1 }, 1000)
   assert.equal(written.at(-1), { type: 'command', id: 1, method: 'freeze', args: { a: 1 } })
   say({ type: 'result', id: 1, error: 'no file systems' })

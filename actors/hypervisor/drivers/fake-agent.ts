@@ -42,6 +42,7 @@ function connect(env: Env, { spec: { instance, metadata } }: FakeGuest, lines: s
   const bootMs = Number(metadata['fake:agent_boot_ms'] ?? 0)
   const timers = new Set<Timer>()
   let open = true
+  let paused = false
   let beats = 0
 
   const later = (delayMs: number, fn: () => void): Timer => {
@@ -83,16 +84,20 @@ function connect(env: Env, { spec: { instance, metadata } }: FakeGuest, lines: s
   function mischief(): void {
     const said = mischiefOf(how, env)
     if (said === null) return
-    for (let i = 0; i < MISCHIEF_LINES; i++) deliver(said(i))
+    // What nobody reads cannot be written.
+    for (let i = 0; i < MISCHIEF_LINES && !paused; i++) deliver(said(i))
     later(MISCHIEF_MS, mischief)
   }
   later(MISCHIEF_MS, mischief)
 
   return {
     write: async line => void later(0, () => agent.take(new TextEncoder().encode(line))),
-    // A guest that is not read goes on all the same: there is no socket that could be full.
-    pause: () => {},
-    resume: () => {},
+    pause() {
+      paused = true
+    },
+    resume() {
+      paused = false
+    },
     close() {
       open = false
       agent.stop()

@@ -13,7 +13,8 @@ import { createLoop, type Loop } from '../loop.ts'
 import type { DriverCommand } from '../probes.ts'
 import { createProcess } from '../process.ts'
 import { createRandom } from '../random.ts'
-import { createWorld, SIM_SETTINGS, type World } from '../world.ts'
+import { SIM_SETTINGS } from '../settings.ts'
+import { createWorld, type World } from '../world.ts'
 import { type Client, createClient } from './client.ts'
 import { judgeAlways, judgeEnd, judgeRest } from './judge.ts'
 import type { Recipe } from './recipes.ts'
@@ -124,6 +125,7 @@ class Cell {
       random.fork(),
       {
         ...SIZE,
+        agents: recipe.kind === 'guest-backup' || recipe.kind === 'guest-restore',
         settings: SETTINGS,
         probes: {
           appending: (entry, conductor) => this.#tracker?.probes.appending?.(entry, conductor),

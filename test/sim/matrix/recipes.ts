@@ -5,6 +5,7 @@
  * reported as one without a recipe, so that its author adds a line.
  */
 import type { ActOnInstance, VmState } from '../../../actors/api.ts'
+import { propertiesOf } from '../../../actors/guest/backups.ts'
 import { FAKE_IMAGE } from '../../../actors/hypervisor/drivers/images.ts'
 import { INSTANCE_OPERATIONS, type InstanceOperation } from '../../../actors/instance/states.ts'
 
@@ -30,6 +31,8 @@ export const DETAILS: Readonly<Partial<Record<InstanceOperation, Details>>> = {
   rebuild: { image: FAKE_IMAGE.id },
   snapshot: { snapshot: IMAGE },
   backup: { snapshot: { ...IMAGE, backupType: 'daily', rotation: 1 } },
+  'guest-backup': { snapshot: { ...IMAGE, properties: propertiesOf('full', null, 'lines') }, guest: { kind: 'full', parent: null } },
+  'guest-restore': { guest: { backups: [IMAGE.image] } },
   'attach-disk': DISK,
   'detach-disk': DISK,
   'attach-interface': INTERFACE,
@@ -39,6 +42,7 @@ export const DETAILS: Readonly<Partial<Record<InstanceOperation, Details>>> = {
 /** What must have been done in that state before, when no state tells of it; each list is a way of its own. */
 const FIRST: Readonly<Partial<Record<InstanceOperation, readonly (readonly InstanceOperation[])[]>>> = {
   'detach-disk': [['attach-disk']],
+  'guest-restore': [['guest-backup']],
   'detach-interface': [['attach-interface']],
   delete: [[], ['attach-disk']],
 }
