@@ -98,7 +98,7 @@ export interface GuestApi {
   listGuests(args: Page & { readonly agent?: AgentState }): Promise<GuestBody[]>
   /** Rejects `NotFound` for an instance whose image says nothing of an agent. */
   getGuest(args: { id: string }): Promise<GuestBody>
-  /** Has the agent do what it declared. Never written down. Rejects `BadRequest` for anything else, `GuestFailed`, `DeadlineExceeded`. */
+  /** Has the agent do what it declared. Never written down. Rejects `BadRequest` for anything else, `GuestFailed`. */
   execGuest(args: { id: string; method: string; args: Readonly<Record<string, Json>>; timeoutMs?: number }): Promise<{ readonly value: Json }>
   /** Null: no more. */
   scheduleBackups(args: { id: string; schedule: BackupSchedule | null }): Promise<GuestBody>

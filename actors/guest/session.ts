@@ -75,7 +75,7 @@ export interface GuestSession extends GuestListener {
   counters(): Readonly<SessionCounters>
   /** Ms since the newest heartbeat; null before the first. */
   silentForMs(): number | null
-  /** Rejects `Conflict` without an agent, `BadRequest` for what it did not declare, `GuestFailed` as it failed, `DeadlineExceeded`. */
+  /** Rejects `Conflict` without an agent, `BadRequest` for what it did not declare, `GuestFailed` as it failed or when it says nothing. */
   command(method: string, args: Readonly<Record<string, Json>>, timeoutMs: number): Promise<Json>
   close(why: string): void
 }
@@ -298,7 +298,7 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
       const answer = new Promise<Json>((resolve, reject) => {
         const timer = env.setTimer(timeoutMs, () => {
           waiting.delete(id)
-          reject(new BatonError('DeadlineExceeded', `the agent of guest ${instance} has not answered ${method} within ${timeoutMs / 1000} s`))
+          reject(new BatonError('GuestFailed', `the agent of guest ${instance} has not answered ${method} within ${timeoutMs / 1000} s`))
         })
         waiting.set(id, { resolve, reject, timer, method })
       })
