@@ -386,5 +386,6 @@ export const GROUPS: Readonly<Record<string, string>> = {
   interface: 'network interfaces of instances',
   host: 'compute hosts',
   queue: 'queues of messages',
+  audit: 'who did what',
   config: 'the configuration file',
 }

@@ -2,9 +2,10 @@
 import { type Address, address } from '../../actors/kernel/address.ts'
 import type { Env } from '../../actors/kernel/env.ts'
 import type { Fault } from '../../actors/kernel/errors.ts'
+import type { Received } from '../../transport/incoming.ts'
 import type { Link, Peer } from '../../transport/link.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../transport/memory-link.ts'
-import { createMessenger, type Messenger, type Received, type Route } from '../../transport/messenger.ts'
+import { createMessenger, type Messenger, type Route } from '../../transport/messenger.ts'
 import { decode, type Envelope, encode, type NodeIdentity } from '../../transport/protocol.ts'
 import type { Bench } from './simulated.ts'
 
