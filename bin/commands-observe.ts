@@ -25,6 +25,12 @@ export const OBSERVE_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/logs.ts')).logs,
   },
   {
+    path: 'debug bundle',
+    about: 'write what a bug report needs into one file: settings, versions, state, metrics and log lines, without secrets',
+    options: [option('--out <file>', 'where to (default baton-debug-TIME.tar.gz here)'), ...CLIENT],
+    load: async () => (await import('./commands/debug.ts')).bundle,
+  },
+  {
     path: 'audit list',
     about: 'list who did what, newest first',
     options: [option('--limit <n>', 'at most so many (default 100)'), option('--before <number>', 'those before this line'), ...CLIENT],

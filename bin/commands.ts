@@ -387,5 +387,6 @@ export const GROUPS: Readonly<Record<string, string>> = {
   host: 'compute hosts',
   queue: 'queues of messages',
   audit: 'who did what',
+  debug: 'what to send when something is wrong',
   config: 'the configuration file',
 }
