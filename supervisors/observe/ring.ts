@@ -8,7 +8,7 @@ export interface Numbered<T> {
 export interface Ring<T> {
   push(item: T): void
   /** Those after a number, the oldest first. */
-  after(seq: number): readonly Numbered<T>[]
+  since(seq: number): readonly Numbered<T>[]
   /** Number of the newest; 0 before there is one. */
   newest(): number
 }
@@ -31,7 +31,7 @@ export function createRing<T>(limit: number, maxSize: number, sizeOf: (item: T) 
       for (; size > maxSize && drop < items.length - 1; drop++) size -= sizeOf(items[drop] as T)
       items = items.slice(drop)
     },
-    after(seq) {
+    since(seq) {
       const first = newest - items.length
       const from = Math.max(0, seq - first)
       return items.slice(from).map((item, i) => ({ seq: first + from + i + 1, item }))

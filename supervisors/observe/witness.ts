@@ -59,7 +59,7 @@ export function createWitness({ node, life, spans, lines, report }: WitnessOptio
     const found: LogLine[] = []
     let chars = 0
     // From the newest back: those are wanted when there are too many.
-    for (const { seq, item } of lines.after(from).toReversed()) {
+    for (const { seq, item } of lines.since(from).toReversed()) {
       if (found.length >= limit || chars > MOST_CHARS) break
       if (!mentions.every(mention => item.includes(mention))) continue
       const line = parseLine(node, seq, item)
@@ -71,7 +71,7 @@ export function createWitness({ node, life, spans, lines, report }: WitnessOptio
   }
 
   function spansOf({ traceId, requestId }: { readonly traceId?: string; readonly requestId?: string }): Span[] {
-    const wanted = spans.after(0).map(({ item }) => item)
+    const wanted = spans.since(0).map(({ item }) => item)
     return wanted.filter(s => (traceId === undefined ? s.attributes['baton.request_id'] === requestId : s.traceId === traceId))
   }
 

@@ -19,19 +19,19 @@ const test = suite('evidence')
 
 test('a ring keeps the newest, by number and by size, and says where to go on', () => {
   const ring = createRing<string>(100, 1000, text => text.length)
-  assert.equal([ring.newest(), ring.after(0)], [0, []])
+  assert.equal([ring.newest(), ring.since(0)], [0, []])
   for (let i = 1; i <= 1000; i++) ring.push(`line ${i}`)
   assert.is(ring.newest(), 1000)
-  assert.ok(ring.after(0).length >= 100 && ring.after(0).length <= 125)
-  assert.equal(ring.after(998), [
+  assert.ok(ring.since(0).length >= 100 && ring.since(0).length <= 125)
+  assert.equal(ring.since(998), [
     { seq: 999, item: 'line 999' },
     { seq: 1000, item: 'line 1000' },
   ])
-  assert.equal(ring.after(1000), [])
+  assert.equal(ring.since(1000), [])
   for (let i = 0; i < 20; i++) ring.push('x'.repeat(400))
-  assert.ok(ring.after(0).length <= 4, 'by size')
+  assert.ok(ring.since(0).length <= 4, 'by size')
   ring.push('y'.repeat(5000))
-  assert.is(ring.after(0).at(-1)?.item.length, 5000, 'one is always kept')
+  assert.is(ring.since(0).at(-1)?.item.length, 5000, 'one is always kept')
 })
 
 const SECRETS: readonly (readonly [what: string, text: string, secret: string])[] = [

@@ -1,4 +1,4 @@
-/** The exporter of spans, against a receiver over real HTTP; what it sends is compared with what OpenTelemetry's own encoder makes of the same spans. */
+/** The exporter of spans, against a receiver over real HTTP; what it sends is compared with what OpenTelemetry's own encoder makes of them. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'

@@ -1,7 +1,8 @@
 /** Traces: what a context is, whose spans an operation has, where spans hang, and what is drawn of them. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { OperationBody, TracedSpan } from '../../actors/api.ts'
+import type { ClusterApi, OperationBody, TracedSpan } from '../../actors/api.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Append } from '../../actors/kernel/ports.ts'
 import { derivedSpanId, parseTrace, type Span, traced, traceText } from '../../actors/kernel/tracing.ts'
 import { build } from '../../actors/operation/catalogue/build.ts'
@@ -9,6 +10,9 @@ import { operationSpans, operationTrace } from '../../actors/operation/trace.ts'
 import { branches, traceTree } from '../../bin/output/trace-tree.ts'
 import { tracedJournal } from '../../supervisors/observe/journal.ts'
 import { createTracer } from '../../supervisors/observe/tracer.ts'
+import { createFace, SERVERS, tiny } from '../support/http.ts'
+import { simulated } from '../support/simulated.ts'
+import { createWire, to } from '../support/wire.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const SPAN = 'b7ad6b7169203331'
@@ -110,6 +114,65 @@ test('a commit is a span of every traced command behind it, also when it fails',
   assert.is(await journal.append({ ...entry, traces: [sampled] }).catch(error => error.message), 'fenced')
   assert.is(spans.at(-1)?.error, 'fenced')
 })
+
+test('a request over HTTP is a span; all it asks of the cluster is part of it, behind its body too', async () => {
+  const { tracer, spans } = bench(0)
+  const face = createFace({}, { tracing: tracer })
+  const seen: unknown[] = []
+  const createInstances: ClusterApi['createInstances'] = async ({ requestId, by }) => {
+    await Promise.resolve()
+    seen.push([tracer.active()?.requestId === requestId, tracer.active()?.trace === by?.trace, by?.trace])
+    throw new BatonError('Internal', 'no')
+  }
+  Object.assign(face.fake.api, { createInstances })
+  const answer = await face.ask('POST', SERVERS, tiny(), { traceparent: sampled })
+  const [request] = spans
+  assert.equal([answer.status, spans.length], [500, 1])
+  assert.equal([request?.name, request?.parentId, request?.traceId, request?.error], [`POST ${SERVERS}`, SPAN, TRACE, 'answered 500'])
+  assert.equal(request?.attributes, {
+    ...{ 'http.request.method': 'POST', 'http.route': SERVERS, 'http.response.status_code': 500 },
+    'baton.request_id': answer.headers['x-openstack-request-id'],
+  })
+  assert.equal(seen, [[true, true, traceText(TRACE, request?.spanId ?? '')]])
+  // Not drawn: no span, but the cluster's lines still know the request.
+  await face.ask('POST', SERVERS, tiny())
+  assert.equal(seen[1], [true, true, undefined])
+  await face.ask('GET', '/healthz', undefined, { traceparent: sampled })
+  assert.is(spans.length, 1)
+  await face.app.close()
+})
+
+test('calls between nodes carry what they are part of; a node that knows nothing of traces is no less answered', () =>
+  simulated(async world => {
+    const collected: Span[] = []
+    const tracer = createTracer({ sample: 1, nowMs: () => world.loop.nowMs(), random: () => 0, sink: span => void collected.push(span) })
+    const wire = createWire(world)
+    const c = await wire.node('c')
+    const b = await wire.node('b', { tracing: tracer })
+    const a = await wire.node('a', { tracing: tracer, dials: ['b', 'c'] })
+    const seen: unknown[] = []
+    for (const node of [a, b, c])
+      node.serve = async ({ method }) => {
+        seen.push(node === c ? 'c' : tracer.active()?.requestId)
+        return method
+      }
+    await world.run(3000)
+    const context = tracer.begin('GET /', {}, 'req-1', sampled)?.context
+    const answers = tracer.within(context, () =>
+      Promise.all(['a', 'b', 'c'].map(name => a.messenger.call(to(name), 'look', {}, { timeoutMs: 1000 }))),
+    )
+    const bare = a.messenger.call(to('b'), 'look', {}, { timeoutMs: 1000 })
+    await world.run(100)
+    assert.equal([await answers, await bare], [['look', 'look', 'look'], 'look'])
+    assert.equal(seen.toSorted(), ['c', 'req-1', 'req-1', undefined])
+    const [here, there, ...sent] = collected.toSorted((x, y) => (keyOf(x) < keyOf(y) ? -1 : 1))
+    assert.equal([here?.name, there?.name, sent.map(s => s.attributes['baton.to'])], ['node.look', 'node.look', ['b', 'c']])
+    const ids = new Set([here, there].map(s => s?.parentId))
+    assert.ok(ids.has(sent[0]?.spanId) && ids.has(parseTrace(context?.trace)?.spanId))
+  }))
+
+/** Served spans first, then sent ones by where to. */
+const keyOf = ({ kind, attributes }: Span): string => (kind === 'server' ? '' : `sent ${attributes['baton.to']}`)
 
 const step = (name: string, startedAt: number, endedAt: number | null) =>
   ({ name, direction: 'do', state: endedAt === null ? 'running' : 'done', attempt: 1, startedAt, endedAt, fault: null }) as const
