@@ -49,8 +49,8 @@ test('a resize is one trace, its lines are found everywhere, what was done is in
     BATON_FENCE_COMMAND: JSON.stringify(['true', '--password', SECRETS.fence]),
   }
   const cluster = await startCluster({ args: ['--conductors', '2', '--computes', '2'], env })
-  const run = async (args: string, more: Record<string, string> = {}) => {
-    const ended = await baton([...args.split(' '), '--data', cluster.folder], { env: more, cwd: cluster.folder })
+  const run = async (args: string) => {
+    const ended = await baton([...args.split(' '), '--data', cluster.folder], { cwd: cluster.folder })
     assert.is(ended.code, 0, `baton ${args}: ${ended.stdout}${ended.stderr}`)
     return ended.stdout
   }
@@ -74,7 +74,14 @@ test('a resize is one trace, its lines are found everywhere, what was done is in
         (await cluster.request('GET', `/baton/v1/operations?subject=${id}`, undefined, auth)).body.operations
       await until('the build', 20_000, async () => (await operations()).every(o => o.status === 'done'))
 
-      await run(`instance resize ${id} --flavor small --wait`, { TRACEPARENT })
+      const resized = await cluster.request(
+        'POST',
+        `${SERVERS}/${id}/action`,
+        { resize: { flavorRef: 'small' } },
+        { ...auth, traceparent: TRACEPARENT },
+      )
+      assert.is(resized.status, 202, resized.text)
+      await until('the resize', 20_000, async () => (await operations()).some(o => o.kind === 'resize' && o.status === 'done'))
       const resize = (await operations()).find(o => o.kind === 'resize')
       assert.ok(resize)
 
