@@ -1,105 +1,15 @@
 /** One client of the console over a hub with a cluster in memory: what it is told, what it is refused, and what it costs. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { ClusterApi, InstanceBody, ListLogs, LogLine } from '../../actors/api.ts'
 import type { Claims } from '../../actors/identity/api.ts'
 import type { ViewRow } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { createFeed } from '../../supervisors/feed.ts'
 import { createFollower } from '../../supervisors/feed-follower.ts'
-import { createAccess } from '../../transport/console/access.ts'
-import type { FeedBatch, FeedChange, FeedWanted } from '../../transport/console/feed.ts'
-import { createHub, type Hub, type HubLimits } from '../../transport/console/hub.ts'
-import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from '../../transport/console/session.ts'
-import { createFakeApi } from '../support/fake-api.ts'
-import { type Bench, simulated } from '../support/simulated.ts'
-
-const MAP = { version: 1, owners: [7, 7], members: [{ incarnation: 7, nodeId: 'conductor-1', endpoint: 'x', draining: false }] }
-
-interface Told {
-  readonly type: string
-  readonly id?: string
-  readonly [name: string]: unknown
-}
-
-interface World {
-  readonly bench: Bench
-  readonly api: ClusterApi
-  readonly hub: Hub
-  /** A commit as the feed tells it. */
-  tell(body: Partial<InstanceBody> & { id: string; rev: number }): void
-  client(options?: { limits?: Partial<SessionLimits>; verify?: (token: string) => Promise<Claims> }): Client
-}
-
-interface Client {
-  readonly session: Session
-  readonly told: Told[]
-  readonly closed: () => { code: number; why: string } | null
-  send(message: unknown): void
-  /** Bytes that the other side does not take. */
-  waiting: number
-}
-
-function inWorld(fn: (world: World) => Promise<void>, limits: Partial<HubLimits> = {}): Promise<void> {
-  return simulated(async bench => {
-    const { env } = bench
-    const { api } = createFakeApi()
-    await api.createInstances({
-      ids: ['i1', 'i2'],
-      name: 'vm',
-      project: 'p1',
-      flavor: 'tiny',
-      image: 'fake',
-      metadata: {},
-      reservation: 'r',
-      requestId: 'q',
-    })
-    const [first] = await api.listInstances({})
-    if (!first) throw new Error('an instance was expected')
-    const hub = createHub({ env, api, map: () => MAP, follow: () => {}, limits })
-    let seq = 0
-    await fn({
-      bench,
-      api,
-      hub,
-      tell(body) {
-        const whole = { ...first, ...body }
-        const change: FeedChange = {
-          seq: ++seq,
-          kind: 'instance',
-          id: body.id,
-          types: ['changed'],
-          at: 1,
-          table: 'instance',
-          json: JSON.stringify(whole),
-        }
-        hub.changed([change])
-      },
-      client({ limits: bounds = {}, verify } = {}) {
-        const told: Told[] = []
-        let end: { code: number; why: string } | null = null
-        const client = { waiting: 0 }
-        const session = createSession({
-          ...{ env, hub, verify: verify ?? null, limits: { ...SESSION_LIMITS, ...bounds }, about: { gateway: 'g', version: '0' }, silent: () => [] },
-          access: verify ? createAccess(api, []) : null,
-          socket: {
-            send: text => told.push(JSON.parse(text)),
-            waiting: () => client.waiting,
-            close(code, why) {
-              end = { code, why }
-            },
-          },
-        })
-        return Object.assign(client, { session, told, closed: () => end, send: (message: unknown) => session.received(JSON.stringify(message)) })
-      },
-    })
-    hub.stop()
-  })
-}
-
-const of = (told: readonly Told[], type: string): Told[] => told.filter(message => message.type === type)
-const idsIn = (message: Told | undefined): string[] =>
-  (Array.isArray(message?.set) ? message.set.map(row => String(Reflect.get(row, 'id'))) : []).toSorted()
+import type { FeedBatch, FeedWanted } from '../../transport/console/feed.ts'
+import { SESSION_LIMITS } from '../../transport/console/session.ts'
+import { type Client, claims, idsIn, inWorld, MAP, of } from '../support/console-world.ts'
+import { simulated } from '../support/simulated.ts'
 
 test('hello, a snapshot, deltas in order; unsubscribed, nothing more', () =>
   inWorld(async ({ bench, tell, client }) => {
@@ -226,71 +136,6 @@ test('bad messages are answered by what is wrong, and too many of them end the c
     for (let i = 0; i < SESSION_LIMITS.burst + 1; i++) flood.send({ type: 'ping' })
     assert.is(flood.closed()?.code, 4429)
   }))
-
-test('lines of logs come once each, of every node, and go on where a client left; only for who may see everything', () =>
-  inWorld(async ({ bench, api, client }) => {
-    const log: LogLine[] = []
-    const asked: ListLogs[] = []
-    const write = (node: string, message: string): void => {
-      log.push({ node, seq: log.filter(l => l.node === node).length + 1, at: log.length, level: 'info', message, fields: {} })
-    }
-    const listLogs: ClusterApi['listLogs'] = async query => {
-      asked.push(query)
-      const upTo = Object.fromEntries(['n1', 'n2'].map(node => [node, { life: 'l', seq: log.filter(l => l.node === node).length }]))
-      return { lines: log.filter(l => l.seq > (query.after?.[l.node]?.seq ?? 0)), upTo, silent: [] }
-    }
-    Object.assign(api, { listLogs })
-    write('n1', 'a')
-    const c = client()
-    c.session.begin(null)
-    c.send({ type: 'subscribe', id: 'l', topic: 'logs', params: { request: 'req-1', node: 'n1', level: 'warn' } })
-    await bench.run(1500)
-    write('n2', 'b')
-    write('n1', 'c')
-    await bench.run(3000)
-    const items = (of_: Client): unknown[] =>
-      of(of_.told, 'items').flatMap(m => (Array.isArray(m.items) ? m.items.map(i => Reflect.get(i, 'message')) : []))
-    assert.equal(items(c), ['a', 'b', 'c'])
-    assert.equal(asked[0], { node: 'n1', mentions: ['req-1'], level: 'warn', after: {} })
-    assert.equal(asked.at(-1)?.after, { n1: { life: 'l', seq: 2 }, n2: { life: 'l', seq: 1 } })
-    const last = of(c.told, 'items').at(-1)
-    c.session.closed()
-    write('n1', 'd')
-    const back = client()
-    back.session.begin(null)
-    back.send({
-      type: 'subscribe',
-      id: 'l',
-      topic: 'logs',
-      params: { request: 'req-1', node: 'n1', level: 'warn' },
-      resume: { epoch: last?.epoch, version: last?.version },
-    })
-    await bench.run(3000)
-    assert.equal(items(back), ['d'])
-    back.send({ type: 'subscribe', id: 'x', topic: 'logs', params: { level: 'loud' } })
-    assert.match(String(of(back.told, 'error').at(-1)?.message), /level must be one of debug, info, warn, error/)
-
-    const verify = async (role: string): Promise<Claims> => claims(role, 'p1')
-    const member = client({ verify })
-    member.session.begin('member')
-    const admin = client({ verify })
-    admin.session.begin('admin')
-    await bench.run(10)
-    for (const who of [member, admin]) who.send({ type: 'subscribe', id: 'l', topic: 'logs' })
-    await bench.run(1000)
-    assert.equal(
-      of(member.told, 'error').map(e => e.code),
-      ['Forbidden'],
-    )
-    assert.equal([items(member).length, items(admin).length], [0, 4])
-  }))
-
-const claims = (role: string, project: string): Claims => ({
-  ...{ audit: ['a'], methods: ['password'], credential: null, issuedAt: 0, expiresAt: 1e15 },
-  user: { id: 'u', name: 'ann', domain: { id: 'default', name: 'Default' } },
-  scope: { type: 'project', id: project, name: project, domain: { id: 'default', name: 'Default' } },
-  roles: [{ id: role, name: role }],
-})
 
 test('a token decides what is shown; one that ends takes the connection with it', () =>
   inWorld(async ({ bench, tell, client }) => {
