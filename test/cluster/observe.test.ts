@@ -11,7 +11,7 @@ import { gunzipSync } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { OperationBody, TracedSpan } from '../../actors/api.ts'
-import { baton, FAKE_IMAGE, SERVERS, startCluster, telling, until } from '../support/cluster.ts'
+import { baton, FAKE_IMAGE, SERVERS, type Started, startBaton, startCluster, telling, until } from '../support/cluster.ts'
 import { runSql } from '../support/database.ts'
 import { adminOf } from '../support/login.ts'
 
@@ -55,6 +55,7 @@ test('a resize is one trace, its lines are found everywhere, what was done is in
     return ended.stdout
   }
   const json = async (args: string) => JSON.parse(await run(`${args} --json`))
+  const started: Started[] = []
   try {
     await telling(cluster, async () => {
       const { token, password } = await adminOf(cluster.folder)
@@ -74,6 +75,9 @@ test('a resize is one trace, its lines are found everywhere, what was done is in
         (await cluster.request('GET', `/baton/v1/operations?subject=${id}`, undefined, auth)).body.operations
       await until('the build', 20_000, async () => (await operations()).every(o => o.status === 'done'))
 
+      const following = startBaton(['logs', '--follow', '--instance', id, '--level', 'info', '--data', cluster.folder], { cwd: cluster.folder })
+      started.push(following)
+      await following.said('kind=build')
       const resized = await cluster.request(
         'POST',
         `${SERVERS}/${id}/action`,
@@ -115,6 +119,17 @@ test('a resize is one trace, its lines are found everywhere, what was done is in
         assert.ok(told.has(line), `${line}: ${[...told].join(', ')}`)
       assert.equal(await json(`logs gateway-1 --request ${resize.requestId} --level error`), [])
       assert.ok((await json(`logs --instance ${id}`)).length > lines.length)
+      // Also who only looked on has it, once.
+      await following.said(new RegExp(`an operation has ended.*operation=${resize.id}`), 10_000)
+      await following.stop('SIGINT')
+      assert.is(
+        following
+          .output()
+          .split('\n')
+          .filter(l => l.includes('an operation has ended') && l.includes(resize.id)).length,
+        1,
+        following.output(),
+      )
 
       const audited: { action: string; target: string; requestId: string }[] = await until('the audit line of the resize', 10_000, async () => {
         const entries = await json('audit list')
@@ -154,6 +169,7 @@ test('a resize is one trace, its lines are found everywhere, what was done is in
       assert.match(tampered.stdout, 'TAMPERED: line')
     })
   } finally {
+    for (const one of started) await one.stop()
     await cluster.stop()
     server.closeAllConnections()
     server.close()
