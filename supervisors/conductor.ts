@@ -138,7 +138,9 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const definitions = durableActors(settings, options.fence !== undefined)
   const logOperation = createOperationLog(env.log, options.observe)
   function traceOperation({ body, columns }: ViewRow): void {
-    if (env.tracing) for (const span of operationSpans(body as OperationBody, Number(columns.updated_at))) env.tracing.record(span)
+    const { tracing } = env
+    const aheadMs = tracing ? tracing.nowMs() - clock.now() : 0
+    if (tracing) for (const span of operationSpans(body as OperationBody, Number(columns.updated_at), aheadMs)) tracing.record(span)
   }
   const actors: ActorHost = createActorHost({
     env,

@@ -18,7 +18,7 @@ export interface RequestContext {
 export type SpanKind = 'server' | 'client' | 'internal'
 export type Attributes = Readonly<Record<string, string | number | boolean>>
 
-/** A span that has ended. Times are ms since 1970: of the node's clock, or of the cluster's where it follows from the journal. */
+/** A span that has ended. Times are ms since 1970 by the clock of the node that tells of it. */
 export interface Span {
   readonly traceId: string
   readonly spanId: string
@@ -41,6 +41,8 @@ export interface OpenSpan {
 
 /** Where a node's spans go, and what is active in it. The simulator has none. */
 export interface Tracing {
+  /** The clock of spans, ms since 1970. */
+  nowMs(): number
   active(): RequestContext | undefined
   /** Runs `fn` and everything it awaits within a context; `undefined` is none. */
   within<T>(context: RequestContext | undefined, fn: () => T): T

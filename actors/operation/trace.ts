@@ -18,8 +18,8 @@ export function operationTrace(id: string, trace: string | undefined, steps: rea
   return traceText(parent.traceId, step ? stepSpan(id, step) : operationSpan(id))
 }
 
-/** The spans that ended at `at`, cluster time: steps, and the operation itself. */
-export function operationSpans(body: OperationBody, at: number): Span[] {
+/** The spans that ended at `at`, cluster time: steps, and the operation itself. `aheadMs` is by how much the clock of spans is ahead of cluster time. */
+export function operationSpans(body: OperationBody, at: number, aheadMs = 0): Span[] {
   const { id, kind, subject, requestId, by, steps, startedAt, endedAt, status, fault } = body
   const parent = parseTrace(by?.trace)
   if (!parent?.isSampled) return []
@@ -33,8 +33,8 @@ export function operationSpans(body: OperationBody, at: number): Span[] {
       spanId: stepSpan(id, step),
       parentId: operationSpan(id),
       name: `${step.direction === 'undo' ? 'undo of step' : 'step'} ${step.name}`,
-      startMs: step.startedAt,
-      endMs: at,
+      startMs: step.startedAt + aheadMs,
+      endMs: at + aheadMs,
       attributes: { ...about, 'baton.attempt': step.attempt },
       error: step.state === 'failed' ? (step.fault?.message ?? 'failed') : null,
     }))
@@ -45,8 +45,8 @@ export function operationSpans(body: OperationBody, at: number): Span[] {
       spanId: operationSpan(id),
       parentId: parent.spanId,
       name: `operation ${kind}`,
-      startMs: startedAt,
-      endMs: endedAt,
+      startMs: startedAt + aheadMs,
+      endMs: endedAt + aheadMs,
       attributes: { ...about, 'baton.outcome': status },
       error: status === 'done' ? null : (fault?.message ?? status),
     })

@@ -45,6 +45,7 @@ export function createTracer({ sample, nowMs, random, sink }: TracerOptions): Tr
   }
 
   return {
+    nowMs,
     active: () => storage.getStore(),
     within: (context, fn) => (context === storage.getStore() ? fn() : storage.run(context, fn)),
     start(name, kind, attributes = {}, parent = storage.getStore()) {

@@ -206,6 +206,9 @@ test('each step is told once, by the conductor that sees its end; whoever goes o
   const [whole] = operationSpans(over, 41)
   assert.equal([whole?.name, whole?.spanId, whole?.parentId, whole?.error], ['operation build', claim?.parentId, SPAN, 'broken'])
   assert.equal([whole?.startMs, whole?.endMs], [10, 40])
+  // Steps were measured in cluster time; they are told in that of all other spans.
+  const [ahead] = operationSpans(operation, 35, 1000)
+  assert.equal([ahead?.startMs, ahead?.endMs, ahead?.spanId], [1020, 1035, claim?.spanId])
 })
 
 test('an operation of no sampled trace has no spans', () => {
