@@ -18,7 +18,7 @@ export function operationTrace(id: string, trace: string | undefined, steps: rea
   return traceText(parent.traceId, step ? stepSpan(id, step) : operationSpan(id))
 }
 
-/** The spans that ended at `at`, cluster time: steps, and the operation itself. `aheadMs` is by how much the clock of spans is ahead of cluster time. */
+/** The spans that ended at `at`, cluster time: steps, and the operation itself. The clock of spans is `aheadMs` ahead of cluster time. */
 export function operationSpans(body: OperationBody, at: number, aheadMs = 0): Span[] {
   const { id, kind, subject, requestId, by, steps, startedAt, endedAt, status, fault } = body
   const parent = parseTrace(by?.trace)
