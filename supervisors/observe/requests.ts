@@ -63,7 +63,11 @@ export function evidenceRequests({ env, views, call, nodes }: EvidenceOptions): 
     const parsed = typeof trace === 'string' ? parseTrace(trace) : null
     if (parsed?.isSampled) return parsed.traceId
     if (!isRequest && !row) throw new BatonError('NotFound', `there is no operation ${id}; give a trace id, a request id (req-…) or an operation id`)
-    if (!isRequest || row) throw new BatonError('NotFound', `${id} was not traced: tracing.sample is the share of the requests that are`)
+    if (!isRequest || row)
+      throw new BatonError(
+        'NotFound',
+        `${id} was not traced; tracing.sample is the share of the requests that are, and one with a sampled traceparent always is`,
+      )
     const { answers } = await askAll<Span[]>(await known(), 'spans', () => ({ requestId: id }))
     const [span] = [...answers.values()].flat()
     if (!span) throw new BatonError('NotFound', `no node remembers a span of request ${id}: it was not traced, or too long ago`)

@@ -38,6 +38,8 @@ const DEFAULT_LINES = 200
 /** Characters of one answer, of 4 MiB that a message may have. */
 const MOST_CHARS = 1024 * 1024
 const REPORTED_LINES = 1000
+/** Spans of one answer: a client may put as many requests as it likes into one trace. */
+const MOST_SPANS = 2000
 /** pino's numbers. */
 const LEVELS: Readonly<Record<number, LogLevel>> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' }
 
@@ -72,7 +74,8 @@ export function createWitness({ node, life, spans, lines, report }: WitnessOptio
 
   function spansOf({ traceId, requestId }: { readonly traceId?: string; readonly requestId?: string }): Span[] {
     const wanted = spans.since(0).map(({ item }) => item)
-    return wanted.filter(s => (traceId === undefined ? s.attributes['baton.request_id'] === requestId : s.traceId === traceId))
+    const found = wanted.filter(s => (traceId === undefined ? s.attributes['baton.request_id'] === requestId : s.traceId === traceId))
+    return found.slice(-MOST_SPANS)
   }
 
   const checked = <T>(what: string, wrong: string | null, args: unknown): T => {

@@ -203,6 +203,14 @@ test('a trace by its id, by an operation and by a request; what was not traced s
     assert.equal([spans.map(s => s.spanId), silent], [['s1', 's2', 's3'], ['h3']], id)
   }
   for (const id of ['i1.2', 'req-2', 'i9.1', 'req-9', 'a'.repeat(32)]) await rejectsWith('NotFound', api.getTrace({ id }))
+  const many = witnessOf(
+    'n1',
+    [],
+    'l1',
+    Array.from({ length: 3000 }, (_, i) => span(`s${i}`, i)),
+  )
+  const answered = (await many.answer('spans', { traceId: TRACE })) as Span[]
+  assert.ok(answered.length <= 2000 && answered.at(-1)?.spanId === 's2999', 'the newest, and not more than a message holds')
   await rejectsWith('Unavailable', api.nodeReport({ id: 'h3' }))
   assert.is((await api.nodeReport({ id: 'h1' })).node, 'h1')
 })
