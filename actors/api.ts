@@ -272,6 +272,7 @@ export interface EmptyHost {
   /** Instances moved at a time; default 2. */
   readonly parallel?: number
   readonly requestId: string
+  readonly by?: Requester
 }
 
 export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {

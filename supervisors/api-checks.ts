@@ -46,7 +46,7 @@ const checkAbout = checkObject({
 const time = integer(0, Number.MAX_SAFE_INTEGER)
 const aggregate = integer(1, Number.MAX_SAFE_INTEGER)
 const names = optional(listOf(text(255), 256))
-const emptied = { id, parallel: optional(integer(1, 100)), requestId }
+const emptied = { id, parallel: optional(integer(1, 100)), requestId, by }
 
 export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   createInstances: checkObject({

@@ -155,7 +155,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onCommitted(actor, row, events) {
       feed.committed(actor, row, events)
       if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
-      if (actor.kind === 'operation' && row) {
+      if (row?.table === 'operation') {
         logOperation(row.body as OperationBody)
         if (events.length > 0) traceOperation(row)
       }

@@ -25,7 +25,7 @@ export function operationSpans(body: OperationBody, at: number, aheadMs = 0): Sp
   if (!parent?.isSampled) return []
   const { traceId } = parent
   const common = { traceId, kind: 'internal' } as const
-  const about = { 'baton.operation': id, 'baton.instance': subject, 'baton.request_id': requestId }
+  const about = { 'baton.operation': id, 'baton.subject': subject, 'baton.request_id': requestId }
   const spans: Span[] = steps
     .filter(step => step.endedAt === at)
     .map(step => ({
