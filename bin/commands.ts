@@ -390,5 +390,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   backup: 'backups that agents in guests make',
   host: 'compute hosts',
   queue: 'queues of messages',
+  audit: 'who did what',
+  debug: 'what to send when something is wrong',
   config: 'the configuration file',
 }
