@@ -21,7 +21,7 @@ export const GUEST_COMMANDS: readonly CommandSpec[] = [
     about: 'have the agent in a guest do what it declares',
     options: [
       option('--args <json>', 'what goes with it, as a JSON object'),
-      option('--timeout <ms>', 'how long its answer is waited for (default 10000)'),
+      option('--timeout <ms>', 'how long its answer is waited for (default 10000, at most 12000)'),
       ...CLIENT,
     ],
     load: async () => (await import('./commands/guest.ts')).exec,

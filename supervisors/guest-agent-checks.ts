@@ -1,5 +1,5 @@
 /** What the cluster's interface takes about agents in guests and their backups. */
-import { AGENT_STATES, type GuestApi } from '../actors/api.ts'
+import { AGENT_STATES, EXEC_MAX_MS, type GuestApi } from '../actors/api.ts'
 import { BACKUP_KINDS, backupId, methodName } from '../actors/guest/contract.ts'
 import { checkSchedule } from '../actors/guest/schedule.ts'
 import { anyOf, type Check, checkObject, integer, listOf, optional, record, text } from '../actors/kernel/check.ts'
@@ -19,7 +19,7 @@ export const checkGuestRequest = checkObject({
 export const GUEST_CHECKS: Readonly<Record<keyof GuestApi, Check>> = {
   listGuests: checkObject({ ...page, agent: optional(anyOf(...AGENT_STATES)) }),
   getGuest: checkObject({ id }),
-  execGuest: checkObject({ id, method: methodName, args: record, timeoutMs: optional(integer(1, 60_000)) }),
+  execGuest: checkObject({ id, method: methodName, args: record, timeoutMs: optional(integer(1, EXEC_MAX_MS)) }),
   scheduleBackups: checkObject({ id, schedule: optional(checkSchedule) }),
   createBackup: checkObject({
     ...{ id, backup: backupId, name: text(255), kind: anyOf(...BACKUP_KINDS), parent: optional(backupId) },

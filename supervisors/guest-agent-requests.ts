@@ -31,11 +31,13 @@ export function guestAgentRequests({ views, call, get, act }: AgentRequestsOptio
     throw new BatonError('NotFound', `nothing is known of an agent in instance ${id}: ${why}`)
   }
 
+  const stateOf = async (host: string): Promise<string> => ((await views.get('host', host))?.body as HostBody | undefined)?.state ?? 'gone'
+
   /** As it was written down, unless its host is silent: then nobody knows how its agent is. */
   async function shown(body: GuestBody): Promise<GuestBody> {
     if (body.agent !== 'up') return body
-    const host = (await views.get('host', body.host))?.body as HostBody | undefined
-    return host?.state === 'up' ? body : { ...body, agent: 'unknown', message: `host ${body.host} is ${host?.state ?? 'gone'}` }
+    const state = await stateOf(body.host)
+    return state === 'up' ? body : { ...body, agent: 'unknown', message: `host ${body.host} is ${state}` }
   }
 
   async function backup(id: string): Promise<BackupBody> {
@@ -68,7 +70,7 @@ export function guestAgentRequests({ views, call, get, act }: AgentRequestsOptio
     },
     async getGuest({ id }) {
       const body = await shown(await guestOf(id))
-      if (body.agent === 'off') return body
+      if (body.agent === 'off' || (await stateOf(body.host)) !== 'up') return body
       const live = await call('compute', body.host, 'guestLook', { instance: id }).catch(() => null)
       return live ? { ...body, live: live as AgentLook } : body
     },

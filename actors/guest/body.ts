@@ -93,6 +93,9 @@ interface Page {
   readonly project?: string
 }
 
+/** An agent's answer is waited for no longer, ms: the request itself is, for some seconds more. */
+export const EXEC_MAX_MS = 12_000
+
 export interface GuestApi {
   /** Guests with an agent, newest first. */
   listGuests(args: Page & { readonly agent?: AgentState }): Promise<GuestBody[]>

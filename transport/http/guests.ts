@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { AGENT_STATES, BACKUP_KINDS } from '../../actors/api.ts'
+import { AGENT_STATES, BACKUP_KINDS, EXEC_MAX_MS } from '../../actors/api.ts'
 import { BATON, type HttpContext } from './context.ts'
 import { pageOf } from './paging.ts'
 import { beginning, instanceId, originOf, plainId } from './request.ts'
@@ -19,7 +19,7 @@ const ExecBody = Type.Object(
   {
     method: MethodName,
     args: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.Unknown(), { maxProperties: 64 })),
-    timeoutMs: Type.Optional(integer(1, 60_000, 'ms')),
+    timeoutMs: Type.Optional(integer(1, EXEC_MAX_MS, 'ms')),
   },
   only,
 )
