@@ -80,7 +80,7 @@ export function Agent({ id }: { id: string }) {
         <p key={backup}>
           {name} {chip(state)}{' '}
           <span class="dim">
-            {kind}, {mebibytes(sizeBytes / 1024 ** 2)},{' '}
+            {kind}, {count(sizeBytes)} bytes,{' '}
           </span>
           <When at={createdAt} />
         </p>
