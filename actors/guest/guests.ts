@@ -84,6 +84,7 @@ export function createGuests({ env, channels, life, settings, report }: GuestsOp
       ...{ credit: REPORTS.burst, creditMs: env.monotonicMs(), watchers: new Set() },
     }
     tended.set(instance, guest)
+    session.await()
     open(instance, guest)
     return guest
   }
@@ -123,7 +124,10 @@ export function createGuests({ env, channels, life, settings, report }: GuestsOp
   /** Tells what is believed now, unless that was told. What could not be told, or came too often, is told with a later look. */
   function tell(instance: string, guest: Tended): void {
     if (guest.telling || !isMine(instance, guest)) return
-    const body = reportOf(guest.session.belief(), guest.on)
+    const belief = guest.session.belief()
+    // Whether it is heard is not known yet: it soon will be.
+    if (guest.on && belief.heard === null) return
+    const body = reportOf(belief, guest.on)
     const digest = JSON.stringify({ ...body, rank: guest.rank })
     // An agent that was never heard is no news.
     if (digest === guest.told || (body.about === null && guest.told === '') || !hasCredit(guest)) return
@@ -167,6 +171,7 @@ export function createGuests({ env, channels, life, settings, report }: GuestsOp
       for (const [instance, guest] of tended) if (!here.has(instance)) forget(instance, guest)
       for (const [instance, { power, order }] of here) {
         const guest = begin(instance)
+        if (power === 'running' && !guest.on) guest.session.await()
         guest.on = power === 'running'
         guest.rank = order
         if (guest.on && guest.pipe === 'closed') open(instance, guest)
@@ -208,7 +213,7 @@ export function createGuests({ env, channels, life, settings, report }: GuestsOp
       for (const { session, on } of tended.values()) {
         const counters = session.counters()
         for (const name of Object.keys(total) as (keyof SessionCounters)[]) total[name] += counters[name]
-        if (on && session.belief().hello && !session.belief().heard) silent++
+        if (on && session.belief().hello && session.belief().heard === false) silent++
       }
       return { ...total, agents: tended.size, silent }
     },

@@ -62,5 +62,5 @@ export function reportOf({ heard, hello, status, message, backup }: AgentBelief,
     ...{ agent: hello.agent, boot: hello.boot, service: hello.service, methods: hello.methods },
     backups: hello.backups ?? [],
   }
-  return { on, heard: on && heard, status, message, about, backup }
+  return { on, heard: on && heard === true, status, message, about, backup }
 }

@@ -44,8 +44,8 @@ export interface SessionSettings {
 
 /** What is believed of an agent. */
 export interface AgentBelief {
-  /** Whether it was heard within the last `silentMs`. */
-  readonly heard: boolean
+  /** Whether it was heard within the last `silentMs`; null: not yet, and there is time. */
+  readonly heard: boolean | null
   readonly hello: Omit<Hello, 'type'> | null
   readonly status: Heartbeat['status'] | null
   readonly message: string | null
@@ -70,6 +70,8 @@ export interface SessionCounters {
 export interface GuestSession extends GuestListener {
   /** The way to the guest, when it is open; null when it is closed. */
   attach(pipe: GuestPipe | null): void
+  /** The guest has begun to run: nothing of before counts, and there is time to be heard again. */
+  await(): void
   belief(): AgentBelief
   backup(id: string): BackupReport | null
   counters(): Readonly<SessionCounters>
@@ -107,7 +109,7 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
   let status: Heartbeat['status'] | null = null
   let message: string | null = null
   let newestBackup: BackupReport | null = null
-  let heard = false
+  let heard: boolean | null = null
   let heardMs: number | null = null
   let commands = 0
   let tokens: number = RATE.burst
@@ -123,15 +125,19 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
 
   function fallSilent(): void {
     silence = null
-    if (!heard) return
+    if (heard === false) return
     heard = false
     onChange()
   }
 
-  function listened(): void {
-    heardMs = env.monotonicMs()
+  function watch(): void {
     silence?.cancel()
     silence = env.setTimer(settings.silentMs, fallSilent)
+  }
+
+  function listened(): void {
+    heardMs = env.monotonicMs()
+    watch()
   }
 
   function hold(): void {
@@ -279,6 +285,12 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
         return
       }
       for (const line of lines) if (line.length > 0) hear(line)
+    },
+    await() {
+      heard = null
+      status = null
+      message = null
+      watch()
     },
     belief: () => ({ heard, hello, status, message, backup: newestBackup }),
     backup: id => backups.get(id) ?? null,

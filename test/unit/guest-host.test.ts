@@ -93,7 +93,7 @@ test('ready when its service is, and told upward: what changes, and nothing else
     assert.equal(await w.value(ready), { status: 'ACTIVE' })
     await w.beats(30)
     const said = w.reports.map(({ report }) => `${report.heard} ${report.status}`)
-    assert.equal([said.at(0), said.at(-1), said.length <= 4], ['false null', 'true ACTIVE', true], said.join('; '))
+    assert.equal([said.at(0), said.at(-1), said.length <= 4], ['true BUILDING', 'true ACTIVE', true], said.join('; '))
     assert.ok(w.guests.look(A).counters.heartbeats > 25)
   }))
 
@@ -109,6 +109,14 @@ test('off, on again, and gone', () =>
     await w.beats(3)
     const on = w.reports.at(-1)?.report
     assert.equal([on?.on, on?.heard, on?.status], [true, true, 'ACTIVE'])
+    await w.value(w.driver.pause(A, 3_000_002))
+    await w.beats(8)
+    await w.value(w.driver.unpause(A, 3_000_003))
+    await w.beats(3)
+    assert.ok(
+      w.reports.every(({ report }) => report.heard || !report.on),
+      'a guest that begins to run, or goes on, has time to be heard',
+    )
     await w.value(w.driver.destroy(A, 4_000_001))
     await w.beats(1)
     assert.is(w.guests.stats().agents, 0)

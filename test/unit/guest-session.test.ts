@@ -57,7 +57,7 @@ test('it is asked who it is, welcomed, and believed', () => {
   assert.equal(written, [{ type: 'who', version: 1, instance: INSTANCE }])
   say(hello())
   assert.equal(written.at(-1), { type: 'welcome', version: 1, heartbeatMs: 1000 })
-  assert.is(session.belief().heard, false, 'a hello says nothing of the service')
+  assert.is(session.belief().heard, null, 'a hello says nothing of the service')
   say(beat(1, 'BUILDING'))
   say(beat(2))
   assert.equal([session.belief().status, session.belief().heard, changes()], ['ACTIVE', true, 3])
