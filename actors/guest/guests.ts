@@ -42,6 +42,8 @@ export interface Guests {
   /** What runs here: called with every look at the host's guests. */
   tend(guests: readonly SeenGuest[]): void
   session(instance: string): GuestSession
+  /** What its agent declares, as far as it is heard; nothing of a guest without one. */
+  methods(instance: string): readonly string[]
   look(instance: string): AgentLook
   /**
    * Resolves when the service of the guest is ACTIVE. Rejects `GuestFailed` when it has failed, or nothing was heard for `silentMs`.
@@ -184,6 +186,10 @@ export function createGuests({ env, channels, life, settings, report }: GuestsOp
       }
     },
     session: instance => begin(instance).session,
+    methods(instance) {
+      const { heard, hello } = tended.get(instance)?.session.belief() ?? {}
+      return heard && hello ? hello.methods.map(({ name }) => name) : []
+    },
     look: instance => {
       const { session } = begin(instance)
       const heardAgoMs = session.silentForMs()

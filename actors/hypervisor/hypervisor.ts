@@ -13,7 +13,7 @@ import { checkObject, flag, integer, listOf, optional, text } from '../kernel/ch
 import type { Env } from '../kernel/env.ts'
 import { BatonError, type ErrorCode, isTransient, toFault } from '../kernel/errors.ts'
 import { traced } from '../kernel/tracing.ts'
-import { AGENT_CHECKS, checkBackupRequest, type HostAgents, isAgentMethod, serveAgents } from './agents.ts'
+import { AGENT_CHECKS, checkBackupRequest, type HostAgents, isAgentMethod, passwordByAgent, serveAgents, whileFrozen } from './agents.ts'
 import type { Devices, GuestSpec, HypervisorDriver, PowerState } from './driver.ts'
 import type { ImageUploads, UploadRequest } from './images.ts'
 import { isMigrationMethod, MIGRATION_CHECKS, performMigration } from './migration.ts'
@@ -133,7 +133,11 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
           ? perGuest(String(args.instance), async () => driver.crashDump?.(String(args.instance)))
           : unsupported('trigger a crash dump of')
       case 'setPassword':
-        return driver.setPassword?.(String(args.instance), String(args.password)) ?? unsupported('set a password of')
+        return (
+          driver.setPassword?.(String(args.instance), String(args.password)) ??
+          (agents && passwordByAgent(agents, String(args.instance), String(args.password))) ??
+          unsupported('set a password of')
+        )
       case 'removeImage':
         return driver.removeImage?.(String(args.image)) ?? unsupported('remove an image of')
       case 'uploadImage':
@@ -177,7 +181,8 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
       case 'setDevices':
         return driver.setDevices?.(c.instance, c.order, c.devices as Devices) ?? unsupported('change the devices of', NEEDS_DISKS)
       case 'snapshot':
-        return driver.snapshot?.(c.instance, c.order, String(c.image)) ?? unsupported(method, NEEDS_DISKS)
+        if (!driver.snapshot) return unsupported(method, NEEDS_DISKS)
+        return whileFrozen(agents, c.instance, env.log, async () => driver.snapshot?.(c.instance, c.order, String(c.image)))
       case 'discardSnapshot':
         return driver.discardSnapshot?.(c.instance, c.order, String(c.image)) ?? unsupported('snapshot', NEEDS_DISKS)
       default:

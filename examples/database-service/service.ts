@@ -9,6 +9,7 @@ import { dump, load, type Pages } from './pages.ts'
 
 /** Rows of an answer; a line to the host holds some 60 kB. */
 const ROWS_MAX = 500
+const FROZEN_MAX_MS = 60_000
 
 export interface DatabaseService extends AgentService {
   close(): void
@@ -22,6 +23,7 @@ export async function openDatabase(folder: string): Promise<DatabaseService> {
   await mkdir(away, { recursive: true })
   let db = connect(file)
   let frozen = false
+  let thaw: ReturnType<typeof setTimeout> | undefined
 
   const valuesIn = (args: Readonly<Record<string, Json>>): SQLInputValue[] =>
     Array.isArray(args.values) ? args.values.map(value => (typeof value === 'number' || value === null ? value : String(value))) : []
@@ -100,6 +102,9 @@ export async function openDatabase(folder: string): Promise<DatabaseService> {
 
   function set(to: boolean): Json {
     frozen = to
+    clearTimeout(thaw)
+    // Whoever was to thaw it may be gone.
+    if (to) thaw = setTimeout(() => set(false), FROZEN_MAX_MS).unref()
     return { frozen }
   }
 }

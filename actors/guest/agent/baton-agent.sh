@@ -40,7 +40,11 @@ argument() { printf '%s' "$args" | sed -n "s/.*\"$1\":\"\{0,1\}\([A-Za-z0-9._-]*
 
 obey() {
   case "$method" in
-  freeze) { sync && fsfreeze --freeze /disk 2>/dev/null && answer; } || refuse 'the disk could not be frozen' ;;
+  freeze)
+    { sync && fsfreeze --freeze /disk 2>/dev/null && answer; } || refuse 'the disk could not be frozen'
+    # Whoever was to thaw it may be gone.
+    (sleep 60 && fsfreeze --unfreeze /disk 2>/dev/null) </dev/null >/dev/null 2>&1 3>&- &
+    ;;
   thaw) { fsfreeze --unfreeze /disk 2>/dev/null && answer; } || refuse 'the disk was not frozen' ;;
   sync_time) { date -s "@$(argument epochS)" >/dev/null 2>&1 && answer; } || refuse 'epochS must be seconds since 1970' ;;
   set_password)
