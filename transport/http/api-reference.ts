@@ -17,7 +17,6 @@ const rows = (standing: Standing, why: string, list: Readonly<Record<string, str
 
 const NETWORK = 'proxies of a network service; Nova answers 404 after 2.36, Baton always'
 const VOLUME = 'proxies of a volume service; Nova answers 404 after 2.36, Baton always'
-const IMAGE = 'proxies of the image service; Nova answers 404 after 2.36, Baton always. Use /image/v2'
 const GONE = 'removed from Nova itself'
 
 export const API_REFERENCE: readonly ReferenceRow[] = [
@@ -63,6 +62,13 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/servers/:id/os-instance-actions/:requestId': 'GET',
     '/servers/:id/os-instance-actions': 'GET',
     '/os-migrations': 'GET',
+  }),
+  ...rows('done', 'the image service in the words of Nova, before 2.36 (metadata before 2.39); deleted images are not shown', {
+    '/images': 'GET',
+    '/images/detail': 'GET',
+    '/images/:id': 'GET DELETE',
+    '/images/:id/metadata': 'GET POST PUT',
+    '/images/:id/metadata/:key': 'GET PUT DELETE',
   }),
   ...rows(
     'done',
@@ -130,7 +136,6 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/servers/:id/os-virtual-interfaces': 'all',
   }),
   ...rows('not applicable', VOLUME, { '/os-volumes': 'all', '/os-snapshots': 'all', '/os-volumes_boot': 'all' }),
-  ...rows('not applicable', IMAGE, { '/images': 'all', '/images/:id/metadata': 'all' }),
   ...rows('not applicable', 'bare metal is not managed', { '/os-baremetal-nodes': 'all' }),
   ...rows('not applicable', 'shares need a file system service, and came after 2.90', { '/servers/:id/shares': 'all' }),
   ...rows('not applicable', GONE, {

@@ -33,7 +33,7 @@ const UpdateQuota = Type.Object(
       {
         ...each(RESOURCES, Type.Optional(Limit)),
         ...each(['metadata_items'], Type.Optional(Limit)),
-        ...each(NETWORK, Type.Optional(until('network.proxies-gone', Limit))),
+        ...each(NETWORK, Type.Optional(until('proxies-gone', Limit))),
         ...each(INJECTED, Type.Optional(until('personality.gone', Limit))),
         force: Type.Optional(Type.Boolean()),
         tenant_id: Type.Optional(Id),
@@ -49,7 +49,7 @@ const LimitsQuery = Type.Object({ tenant_id: Type.Optional(Id), reserved: Type.O
 type LimitsQuery = Static<typeof LimitsQuery>
 
 const SET_SHAPES: readonly Shape<null>[] = [
-  { change: 'network.proxies-gone', drop: NETWORK },
+  { change: 'proxies-gone', drop: NETWORK },
   { change: 'personality.gone', drop: INJECTED },
 ]
 
@@ -71,10 +71,10 @@ function detailOf({ id, limits, used }: QuotaBody, minor: number) {
 
 const LIMIT_SHAPES: readonly Shape<null>[] = [
   {
-    change: 'network.proxies-gone',
+    change: 'proxies-gone',
     drop: ['maxTotalFloatingIps', 'totalFloatingIpsUsed', 'maxSecurityGroups', 'totalSecurityGroupsUsed', 'maxSecurityGroupRules'],
   },
-  { change: 'image.meta-limit-gone', drop: ['maxImageMeta'] },
+  { change: 'image.metadata-gone', drop: ['maxImageMeta'] },
   { change: 'personality.gone', drop: ['maxPersonality', 'maxPersonalitySize'] },
 ]
 

@@ -216,6 +216,17 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`GET ${PLACEMENT}/resource_providers/:id/usages`]: rule('placement:resource_providers:usages'),
   [`GET ${PLACEMENT}/usages`]: rule('placement:usages', { about: 'project_id?' }),
 
+  // Nova's proxy asks the image service, whose rules these are.
+  [`GET ${COMPUTE}/images`]: rule('get_images'),
+  [`GET ${COMPUTE}/images/detail`]: rule('get_images'),
+  [`GET ${COMPUTE}/images/:id`]: rule('get_image', seenImage),
+  [`DELETE ${COMPUTE}/images/:id`]: rule('delete_image', image),
+  [`GET ${COMPUTE}/images/:id/metadata`]: rule('get_image', seenImage),
+  [`PUT ${COMPUTE}/images/:id/metadata`]: rule('modify_image', image),
+  [`POST ${COMPUTE}/images/:id/metadata`]: rule('modify_image', image),
+  [`GET ${COMPUTE}/images/:id/metadata/:key`]: rule('get_image', seenImage),
+  [`PUT ${COMPUTE}/images/:id/metadata/:key`]: rule('modify_image', image),
+  [`DELETE ${COMPUTE}/images/:id/metadata/:key`]: rule('modify_image', image),
   [`GET ${IMAGE}/images`]: rule('get_images'),
   [`POST ${IMAGE}/images`]: rule('add_image'),
   [`GET ${IMAGE}/images/:id`]: rule('get_image', seenImage),
