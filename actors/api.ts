@@ -187,6 +187,8 @@ export interface ActOnInstance {
   readonly image?: string
   /** Of a resize. */
   readonly flavor?: string
+  /** Of a rebuild: what is said of the instance and given to the guest from then on. */
+  readonly about?: AboutChange
   /** Where to, for a migrate, live-migrate, evacuate or unshelve; default: the scheduler chooses. */
   readonly host?: string
   /** Of a snapshot or backup. */

@@ -81,6 +81,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     mode: optional(anyOf('soft', 'hard')),
     image: optional(id),
     flavor: optional(id),
+    about: optional(checkAbout),
     host: optional(id),
     snapshot: optional(
       checkObject({

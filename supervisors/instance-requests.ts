@@ -49,10 +49,13 @@ type Requests = Pick<
   'actOnInstance' | 'deleteInstance' | 'updateInstance' | 'lockInstance' | 'unlockInstance' | 'resetInstance' | 'setInstanceHa'
 >
 
+type Part = 'image' | 'flavor' | 'about' | 'host' | 'snapshot' | 'disk' | 'interface' | 'blockMigration'
+
 /** What an action may say beside its name, and which actions say it. What is not optional must be said. */
-const PARTS: Readonly<Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' | 'interface' | 'blockMigration', readonly InstanceAction[]>> = {
+const PARTS: Readonly<Record<Part, readonly InstanceAction[]>> = {
   image: ['rebuild', 'rescue'],
   flavor: ['resize'],
+  about: ['rebuild'],
   host: ['migrate', 'live-migrate', 'evacuate', 'unshelve'],
   snapshot: ['snapshot', 'backup'],
   disk: ['attach-disk', 'detach-disk'],
@@ -61,7 +64,7 @@ const PARTS: Readonly<Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' |
 }
 /** Of a fault's message so much is kept, characters. */
 const FAULT_TEXT = 1000
-const OPTIONAL: ReadonlySet<string> = new Set(['image', 'host', 'blockMigration'])
+const OPTIONAL: ReadonlySet<string> = new Set(['image', 'about', 'host', 'blockMigration'])
 
 /** Throws `BadRequest` for what makes no sense wherever and whenever it is asked. */
 function checkParts(args: ActOnInstance): void {
@@ -102,11 +105,9 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   }
 
   async function changeOf(args: ActOnInstance): Promise<Change | null> {
-    const { id, image, flavor, snapshot } = args
-    if (image !== undefined) {
-      await checkImage(id, image)
-      return { image }
-    }
+    const { id, image, flavor, snapshot, about } = args
+    if (image !== undefined) await checkImage(id, image)
+    if (image !== undefined || about) return { ...(image === undefined ? {} : { image }), ...(about ? { about } : {}) }
     if (flavor !== undefined) {
       const wanted = keptByInstances((await call('flavor', flavor, 'get', {})) as FlavorBody)
       const { image: from } = await get<InstanceBody>('instance', id, 'instance')

@@ -20,8 +20,8 @@ import {
 } from '../../actors/api.ts'
 import type { DoctorBody, FindingBody } from '../../actors/doctor/report.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
+import { aboutAfter } from '../../actors/instance/about.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
-import { aboutAfter } from '../../actors/instance/requests.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { fakeFlavors } from './fake-flavors.ts'
@@ -224,7 +224,8 @@ export function createFakeApi(): FakeApi {
         disks.set(disk.id, { id: disk.id, sizeGb: disk.sizeGb ?? 1, host: 'c1', status: 'attached', instance: id, createdAt: now, updatedAt: now })
       }
       if (action === 'detach-disk' && disk) disks.set(disk.id, { ...found(disks, 'Disk', disk.id), status: 'available', instance: null })
-      const begun = begin(id, action, requestId, rowOf(action, mode).task, change ? { devices: change } : {})
+      const about = asked.about ? { about: aboutAfter(instance.about ?? {}, asked.about) } : {}
+      const begun = begin(id, action, requestId, rowOf(action, mode).task, { ...(change ? { devices: change } : {}), ...about })
       return { ...begun, ...attachedBy(devices.change ?? undefined) }
     },
     deleteInstance: async ({ id, requestId }) => {

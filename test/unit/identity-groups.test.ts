@@ -128,6 +128,7 @@ test('operators say which roles imply others, but for admin', async () => {
   const made = await as('PUT', `roles/${chief}/implies/${helper}`)
   assert.equal([made.status, made.body.role_inference.implies.name], [201, 'helper'])
   assert.equal((await login(parent)).roles, ['chief', 'helper'])
+  assert.is((await as('HEAD', `roles/${chief}/implies/${helper}`)).status, 204)
   assert.is((await as('GET', `roles/${chief}/implies`)).body.role_inference.implies.length, 1)
   const priors = (await as('GET', 'role_inferences')).body.role_inferences.map((r: { prior_role: { name: string } }) => r.prior_role.name)
   assert.equal(priors.sort(), ['admin', 'chief', 'member'])

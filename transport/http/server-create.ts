@@ -16,8 +16,8 @@ const Networks = Type.Union([Type.Literal('none'), Type.Literal('auto'), Type.Ar
 })
 const Reference = Type.Union([Id, Type.Integer({ minimum: 0 })], { description: 'it must be the id of a flavor' })
 const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$'
-const USER_DATA = 'it must be base64 of at most 65535 characters'
-const UserData = Type.String({ maxLength: 65_535, pattern: BASE64 })
+export const USER_DATA = 'it must be base64 of at most 65535 characters'
+export const UserData = Type.String({ maxLength: 65_535, pattern: BASE64 })
 
 /** Nova's limits of injected files, in bytes of the file. */
 const MAX_FILES = 5

@@ -94,10 +94,12 @@ export function impliedRoleRoutes(app: FastifyInstance, gate: IdentityGate): voi
     return { role_inference: inferenceView(prior, implied, originOf(request)) }
   })
 
-  app.get<{ Params: ImpliedParams }>(`${implies}/:implied`, async request => {
+  app.get<{ Params: ImpliedParams }>(`${implies}/:implied`, async (request, reply) => {
     const { prior, implied } = ruleOf(request.params)
     const rules = await api.implications({})
     if (!rules.some(rule => rule.prior === prior && rule.implied === implied)) throw notFound('Implied role', implied)
+    // It says nothing, so it has another status in Keystone.
+    if (request.method === 'HEAD') return reply.code(204).send()
     return inference({ prior, implied }, originOf(request))
   })
 
