@@ -104,7 +104,7 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/servers/:id/remote-consoles': 'POST',
     '/os-console-auth-tokens/:id': 'GET',
   }),
-  ...rows('done', 'no driver tells it: 400 for each host, as Nova answers for such a driver', { '/os-hypervisors/:id/uptime': 'GET' }),
+  ...rows('done', 'without users and load, which Nova shows; lists of details from 2.88 on do not have it', { '/os-hypervisors/:id/uptime': 'GET' }),
   ...rows('done', '', { '/os-hosts': 'GET', '/os-hosts/:id': 'GET PUT' }),
   ...rows('done', 'no driver turns a machine off or on: 501, as Nova answers for such a driver', {
     '/os-hosts/:id/startup': 'GET',

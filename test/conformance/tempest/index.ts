@@ -129,7 +129,7 @@ async function runSuite(suite: Suite, subject: Subject, asked: Asked, say: (line
     if (ids.length === 0) return NOTHING
     const told = await runTempest(
       folder,
-      asked.only ? new RegExp(`${suite.pattern}.*${asked.only.source}`) : pattern,
+      asked.only ? new RegExp(`(?=${suite.pattern}).*(?:${asked.only.source})`) : pattern,
       asked.concurrency ?? AT_ONCE,
       say,
     )
