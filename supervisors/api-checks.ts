@@ -156,6 +156,8 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   getQuota: ofProject,
   setQuota: checkObject({ id: projectName, limits, force: optional(flag) }),
   resetQuota: ofProject,
+  getDefaultLimits: record,
+  setDefaultLimits: checkObject({ limits, unused: record }),
   checkQuota: ofProject,
   listOperations: checkObject({
     ...page,

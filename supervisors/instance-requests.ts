@@ -123,9 +123,11 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   async function snapshotOf({ id, action }: ActOnInstance, asked: SnapshotRequest) {
     const { image, host } = await get<InstanceBody>('instance', id, 'instance')
     const isBackup = action === 'backup'
-    const about = { image_type: isBackup ? 'backup' : 'snapshot', instance_uuid: id, base_image_ref: image }
+    // As in Nova, its owner may call it another type, and lists by type believe that; of what it is, there is one truth.
+    const type = { image_type: isBackup ? 'backup' : 'snapshot' }
+    const about = { instance_uuid: id, base_image_ref: image }
     const driver = host === null ? '' : (await get<HostBody>('host', host, 'host')).driver
-    const properties = { ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
+    const properties = { ...type, ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
     return { ...asked, properties, driver }
   }
 

@@ -86,6 +86,21 @@ test('metadata are the properties of an image', async () => {
   assert.is((await ask('GET', `${V21}/images/${made.id}`)).status, 404)
 })
 
+test('an image that is being made goes at once, and what would finish it finds nothing', async () => {
+  const made = fake.images.held('half')
+  const definition = { name: 'half', driver: 'fake', project: 'default', properties: {}, instance: SERVER, operation: `${SERVER}.2`, host: 'c1' }
+  made.send('create', definition)
+  assert.is((await ask('GET', `${V21}/images/half`)).body.image.status, 'SAVING')
+  assert.is(made.code('delete'), 'Conflict', 'its operation is to be called off first')
+  assert.is((await ask('DELETE', `${V21}/images/half`)).status, 204)
+  assert.is((await ask('GET', `${V21}/images/half`)).status, 404)
+  assert.equal([made.code('activate', { operation: definition.operation, sizeBytes: 1 }), made.code('create', definition)], ['NotFound', 'Conflict'])
+  assert.equal(
+    made.work().map(w => w.type === 'call' && w.method),
+    ['removeImage'],
+  )
+})
+
 test('the proxy is gone from 2.36 on, its metadata from 2.39 on', async () => {
   for (const path of ['images', 'images/detail', 'images/fake']) {
     assert.is((await ask('GET', `${V21}/${path}`, undefined, at(35))).status, 200, path)

@@ -111,7 +111,7 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/os-hosts/:id/shutdown': 'GET',
     '/os-hosts/:id/reboot': 'GET',
   }),
-  ...rows('partly', 'the default class can be read; it is set in the configuration of the conductors', { '/os-quota-class-sets/:id': 'GET PUT' }),
+  ...rows('done', 'the class `default`; there are no others', { '/os-quota-class-sets/:id': 'GET PUT' }),
   ...rows('done', 'addresses and security groups are refused, as in Nova for a server without networks', { '/servers/:id/action': 'POST' }),
   ...rows('done', 'disks are local to their host; one cannot be put in the place of another', {
     '/servers/:id/os-volume_attachments': 'GET POST',

@@ -6,16 +6,16 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { ImageBody, ImageFilter } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { COMPUTE, type HttpContext } from './context.ts'
+import { COMPUTE, type HttpContext, PROJECT } from './context.ts'
 import { badRequest, printable } from './errors.ts'
 import { isWritable } from './images/fields.ts'
 import { askerOf } from './images/records.ts'
 import { isReserved } from './images/schemas.ts'
-import { itemOf, type KeyParams, MetaBody, MetadataBody, valueFor } from './metadata.ts'
+import { checkItems, itemOf, type KeyParams, MetaBody, MetadataBody, valueFor } from './metadata.ts'
 import { pageOf } from './paging.ts'
 import { timeOf } from './query-time.ts'
 import { originOf, plainId } from './request.ts'
-import { checkItems, Id, type IdParams, pageFields } from './schemas.ts'
+import { Id, type IdParams, pageFields } from './schemas.ts'
 import { computeImageDetail, computeImageSummary, imageStatuses } from './views/compute-image.ts'
 import { nextLinks } from './views/links.ts'
 
@@ -67,7 +67,6 @@ const idOf = (request: { readonly params: IdParams }): string => plainId('Image'
 function checkNames(metadata: Readonly<Record<string, string>>): void {
   const taken = Object.keys(metadata).find(name => isReserved(name) || isWritable(name))
   if (taken !== undefined) throw new BatonError('Forbidden', `Attribute '${printable(taken)}' is no metadata; change it at /image/v2/images.`)
-  checkItems(metadata)
 }
 
 export function computeImageRoutes(app: FastifyInstance, { api, limits }: HttpContext): void {
@@ -99,6 +98,9 @@ export function computeImageRoutes(app: FastifyInstance, { api, limits }: HttpCo
   })
 }
 
+/** Those that come with Baton are of no project, and take no metadata. */
+const ownerOf = ({ project }: ImageBody): string => project ?? PROJECT
+
 export function imageMetadataRoutes(app: FastifyInstance, { api }: HttpContext): void {
   const metadata = `${COMPUTE}/images/:id/metadata`
   const config = { until: 'image.metadata-gone' } as const
@@ -108,17 +110,20 @@ export function imageMetadataRoutes(app: FastifyInstance, { api }: HttpContext):
 
   const whole = { schema: { body: MetadataBody }, config }
   app.post<{ Params: IdParams; Body: MetadataBody }>(metadata, whole, async request => {
-    const { id, properties } = await image(request)
+    const found = await image(request)
+    const { id, properties } = found
     const { metadata: added } = request.body
     checkNames(added)
-    checkItems({ ...properties, ...added })
+    await checkItems(api, ownerOf(found), { ...properties, ...added })
     return { metadata: (await api.updateImage({ id, setProperties: added })).properties }
   })
 
   app.put<{ Params: IdParams; Body: MetadataBody }>(metadata, whole, async request => {
-    const { id, properties } = await image(request)
+    const found = await image(request)
+    const { id, properties } = found
     const { metadata: wanted } = request.body
     checkNames(wanted)
+    await checkItems(api, ownerOf(found), wanted)
     const gone = Object.keys(properties).filter(name => !Object.hasOwn(wanted, name))
     return { metadata: (await api.updateImage({ id, setProperties: wanted, unsetProperties: gone })).properties }
   })
@@ -129,12 +134,13 @@ export function imageMetadataRoutes(app: FastifyInstance, { api }: HttpContext):
   })
 
   app.put<{ Params: KeyParams; Body: MetaBody }>(`${metadata}/:key`, { schema: { body: MetaBody }, config }, async request => {
-    const { id, properties } = await image(request)
+    const found = await image(request)
+    const { id, properties } = found
     const { key } = request.params
     const value = valueFor(key, request.body)
     if (Object.keys(request.body.meta).length > 1) throw badRequest('Invalid input for meta: it must have one key, that of the path.')
     checkNames({ [key]: value })
-    checkItems({ ...properties, [key]: value })
+    await checkItems(api, ownerOf(found), { ...properties, [key]: value })
     await api.updateImage({ id, setProperties: { [key]: value } })
     return { meta: { [key]: value } }
   })

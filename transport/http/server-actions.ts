@@ -15,9 +15,10 @@ import { has, since } from './changes.ts'
 import { COMPUTE, type HttpContext, IMAGE, USER } from './context.ts'
 import { badRequest, printable } from './errors.ts'
 import { actOnGuest, GUEST_ACTIONS } from './guest-actions.ts'
+import { checkItems } from './metadata.ts'
 import { checkImage } from './policy/references.ts'
 import { beginning, checkFlavor, instanceId, originOf, plainId } from './request.ts'
-import { ACCESS_FIELDS, AdminPass, checkItems, Description, Hostname, Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
+import { ACCESS_FIELDS, AdminPass, Description, Hostname, Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
 import { USER_DATA, UserData, unknownReference } from './server-create.ts'
 import { changeOf } from './server-details.ts'
 import { sightOf } from './servers.ts'
@@ -223,7 +224,7 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
     const details = { ...detailsOf(body), ...(await aboutRebuild(api, id, body)) }
     if (body.resize && request.claims) await checkFlavor(request, api, body.resize.flavorRef).catch(unknownReference)
     if (details.host !== undefined) await api.getHost({ id: plainId('Host', details.host) }).catch(unknownReference)
-    checkItems(body.rebuild?.metadata)
+    if (body.rebuild?.metadata) await checkItems(api, (await api.getInstance({ id })).project, body.rebuild.metadata)
     if (details.image !== undefined) await checkImage(request, api, details.image).catch(unknownReference)
     if (action !== undefined) await api.actOnInstance({ id, action, ...details, ...beginning(request) })
     else if ('forceDelete' in body) await api.deleteInstance({ id, force: true, ...beginning(request) })

@@ -5,8 +5,8 @@ import type { InstanceBody, UpdateInstance } from '../../actors/api.ts'
 import { since } from './changes.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound } from './errors.ts'
-import { itemOf, type KeyParams, MetaBody, MetadataBody, valueFor } from './metadata.ts'
-import { ACCESS_FIELDS, accessOf, checkItems, Description, Hostname, type IdParams, MAX_TAGS, Name, Tag, Tags } from './schemas.ts'
+import { checkItems, itemOf, type KeyParams, MetaBody, MetadataBody, valueFor } from './metadata.ts'
+import { ACCESS_FIELDS, accessOf, Description, Hostname, type IdParams, MAX_TAGS, Name, Tag, Tags } from './schemas.ts'
 import { livingInstance, sightOf } from './servers.ts'
 import { serverChanged } from './views/server.ts'
 
@@ -57,14 +57,14 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
 
   const setMetadata = { schema: { body: MetadataBody } }
   app.put<{ Params: IdParams; Body: MetadataBody }>(`${server}/metadata`, setMetadata, async request => {
-    const { id } = await living(request)
-    checkItems(request.body.metadata)
+    const { id, project } = await living(request)
+    await checkItems(api, project, request.body.metadata)
     return { metadata: (await api.updateInstance({ id, requestId: request.id, metadata: request.body.metadata })).metadata }
   })
 
   app.post<{ Params: IdParams; Body: MetadataBody }>(`${server}/metadata`, setMetadata, async request => {
-    const { id, metadata } = await living(request)
-    checkItems({ ...metadata, ...request.body.metadata })
+    const { id, metadata, project } = await living(request)
+    await checkItems(api, project, { ...metadata, ...request.body.metadata })
     return { metadata: (await api.updateInstance({ id, requestId: request.id, setMetadata: request.body.metadata })).metadata }
   })
 
@@ -74,9 +74,10 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
   })
 
   app.put<{ Params: KeyParams; Body: MetaBody }>(`${server}/metadata/:key`, { schema: { body: MetaBody } }, async request => {
-    const { id } = await living(request)
+    const { id, metadata, project } = await living(request)
     const { key } = request.params
     const value = valueFor(key, request.body)
+    await checkItems(api, project, { ...metadata, [key]: value })
     await api.updateInstance({ id, requestId: request.id, setMetadata: { [key]: value } })
     return { meta: { [key]: value } }
   })
