@@ -109,6 +109,36 @@ const HANGING: Readonly<Partial<Record<Kind, readonly Kind[]>>> = {
   project: ['application_credential'],
 }
 
+const keyOf = (kind: Kind, id: string): string => `${kind}:${id}`
+
+/** A thing and all that goes with it. */
+function hanging(state: DirectoryState, kind: Kind, id: string): ReadonlyMap<string, Resource> {
+  const found = new Map<string, Resource>()
+  const root = thing(state, kind, id)
+  if (root) found.set(keyOf(kind, id), root)
+  // A kind that is found is looked at in its turn, when all of it are.
+  const kinds = new Set([kind])
+  for (const of of kinds) {
+    for (const other of HANGING[of] ?? []) {
+      kinds.add(other)
+      for (const r of allOf(state, other)) if (KIND_RULES[other].refers(r).some(ref => found.has(keyOf(...ref)))) found.set(keyOf(other, r.id), r)
+    }
+  }
+  return found
+}
+
+/** Without the thing itself. */
+function removed(state: DirectoryState, resource: Resource): DirectoryState {
+  const { kind, id } = resource
+  const name = nameKey(resource)
+  return {
+    ...state,
+    names: name === null ? state.names : remove(state.names, name),
+    things: { ...state.things, [kind]: remove(mapOf(state, kind), id) },
+    verifiers: remove(state.verifiers, id),
+  }
+}
+
 const listed = (map: BucketMap<readonly string[]> | undefined, key: string, list: readonly string[]): BucketMap<readonly string[]> =>
   list.length === 0 ? remove(map ?? emptyMap, key) : set(map ?? emptyMap, key, list)
 
@@ -183,36 +213,29 @@ export function evolver(tokenMs: number) {
     return { ...endRole(state, prior, at), implied: listed(state.implied, prior, left) }
   }
 
-  /** What hangs on it goes with it. */
+  /** What hangs on it goes with it, and all that is said of either. */
   function drop(state: DirectoryState, kind: Kind, id: string, at: number): DirectoryState {
-    const found = thing(state, kind, id)
-    if (!found) return state
+    const going = hanging(state, kind, id)
+    const goes = (of: Kind, ref: string | undefined): boolean => ref !== undefined && going.has(keyOf(of, ref))
     let next = state
-    for (const other of HANGING[kind] ?? [])
-      for (const r of allOf(next, other)) if (KIND_RULES[other].refers(r).some(([k, i]) => k === kind && i === id)) next = drop(next, other, r.id, at)
-    next = unassignAll(
-      next,
-      a =>
-        (kind === 'user' && a.user === id) ||
-        (kind === 'group' && a.group === id) ||
-        (kind === 'role' && a.role === id) ||
-        (a.target.type === kind && a.target.id === id),
-    )
-    if (kind === 'user' && next.memberships) next = { ...next, memberships: remove(next.memberships, id) }
-    if (kind === 'group') for (const user of membersOf(next, id)) next = leave(next, { user, group: id }, at)
-    if (kind === 'role') {
-      next = endRole(next, id, at)
-      for (const rule of implicationsIn(next)) if (rule.prior === id || rule.implied === id) next = unimply(next, rule, at)
+    // Tokens end while it is known what is behind them.
+    for (const { kind: of, id: each } of going.values()) {
+      if (of === 'group') next = heldBy(next, { group: each }).reduce((s, a) => endAssignment(s, a, at), next)
+      if (of === 'role') next = endRole(next, each, at)
     }
+    // What is in a domain, and the credentials of a user or project, end with that.
     if (kind === 'user' || kind === 'project' || kind === 'domain') next = end(next, { [kind]: id }, at)
     if (kind === 'application_credential') next = end(next, { credential: id }, at)
-    const name = nameKey(found)
-    return {
-      ...next,
-      names: name === null ? next.names : remove(next.names, name),
-      things: { ...next.things, [kind]: remove(mapOf(next, kind), id) },
-      verifiers: remove(next.verifiers, id),
+    for (const rule of implicationsIn(next)) if (goes('role', rule.prior) || goes('role', rule.implied)) next = unimply(next, rule, at)
+    next = unassignAll(
+      next,
+      a => goes('user', a.user) || goes('group', a.group) || goes('role', a.role) || (a.target.type !== 'system' && goes(a.target.type, a.target.id)),
+    )
+    for (const [user, groups] of entries(next.memberships ?? emptyMap)) {
+      const left = goes('user', user) ? [] : groups.filter(group => !goes('group', group))
+      if (left.length < groups.length) next = { ...next, memberships: listed(next.memberships, user, left) }
     }
+    return [...going.values()].reduce(removed, next)
   }
 
   function bootstrap(state: DirectoryState, verifier: string, at: number): DirectoryState {
