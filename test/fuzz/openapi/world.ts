@@ -99,6 +99,7 @@ export async function createWorld(): Promise<World> {
       groups: [...groups, ...(await made('groups', 'group'))],
       implies: ['reader'],
       quotas: ['default', 'demo-id'],
+      traces: ['0af7651916cd43dd8448eb211c80319c'],
       'os-quota-sets': ['demo-id'],
       'os-quota-class-sets': ['default'],
       'os-server-groups': groups,
