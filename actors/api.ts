@@ -7,8 +7,7 @@
 import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { ListLogs, LogsBody, NodeReport, TraceBody } from './cluster/evidence.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
-import type { GuestApi } from './guest/body.ts'
-import type { BackupKind } from './guest/contract.ts'
+import type { ExpectedAgent, GuestApi, GuestRequest } from './guest/body.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
 import type { ImageApi } from './image/body.ts'
@@ -39,7 +38,7 @@ export * from './placement/bodies.ts'
 export type { NameKind, PlacementNames } from './placement/names.ts'
 export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
 
-import type { Amounts, QuotaBody, QuotaDifference } from './kernel/quota.ts'
+import type { Amounts, DefaultLimits, QuotaBody, QuotaDifference } from './kernel/quota.ts'
 
 export interface FlavorBody {
   readonly id: string
@@ -125,14 +124,6 @@ export interface InstanceBody {
   readonly rev?: number
 }
 
-/** What its image says of an agent in the guest. */
-export interface ExpectedAgent {
-  /** Whether a build waits until its service is ready. */
-  readonly required: boolean
-  /** Time until it must be heard, ms. */
-  readonly bootMs: number
-}
-
 export type InstanceAction =
   | 'start'
   | 'stop'
@@ -165,15 +156,6 @@ export type InstanceAction =
 
 /** Backups of one series that can be kept. */
 export const MAX_ROTATION = 1000
-
-/** What an agent in a guest is to do. */
-export interface GuestRequest {
-  /** Of a backup: its kind, and what an incremental one builds on. */
-  readonly kind?: BackupKind
-  readonly parent?: string | null
-  /** Of a restore: the backups to be put in their place, the full one first. */
-  readonly backups?: readonly string[]
-}
 
 /** The image a snapshot or backup makes. */
 export interface SnapshotRequest {
@@ -214,6 +196,8 @@ export interface ActOnInstance {
   readonly image?: string
   /** Of a resize. */
   readonly flavor?: string
+  /** Of a rebuild: what is said of the instance and given to the guest from then on. */
+  readonly about?: AboutChange
   /** Where to, for a migrate, live-migrate, evacuate or unshelve; default: the scheduler chooses. */
   readonly host?: string
   /** Of a snapshot or backup. */
@@ -346,6 +330,9 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi, GuestApi
   setQuota(args: { id: string; limits: Amounts; force?: boolean }): Promise<QuotaBody>
   /** Back to the defaults, whatever is used. */
   resetQuota(args: { id: string }): Promise<QuotaBody>
+  getDefaultLimits(args: Record<string, never>): Promise<DefaultLimits>
+  /** Rejects `BadRequest` for a limit below -1. Limits that are not given stay; projects with own ones keep them. */
+  setDefaultLimits(args: { limits: Amounts; unused: Readonly<Record<string, number>> }): Promise<DefaultLimits>
   /** Compares what is entered for a project with what its instances hold; there should never be a difference that stays. */
   checkQuota(args: { id: string }): Promise<{ holders: number; differences: readonly QuotaDifference[] }>
 

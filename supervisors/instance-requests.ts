@@ -50,12 +50,13 @@ type Requests = Pick<
   'actOnInstance' | 'deleteInstance' | 'updateInstance' | 'lockInstance' | 'unlockInstance' | 'resetInstance' | 'setInstanceHa'
 >
 
+type Part = 'image' | 'flavor' | 'about' | 'host' | 'snapshot' | 'disk' | 'interface' | 'guest' | 'blockMigration'
+
 /** What an action may say beside its name, and which actions say it. What is not optional must be said. */
-const PARTS: Readonly<
-  Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' | 'interface' | 'guest' | 'blockMigration', readonly InstanceAction[]>
-> = {
+const PARTS: Readonly<Record<Part, readonly InstanceAction[]>> = {
   image: ['rebuild', 'rescue'],
   flavor: ['resize'],
+  about: ['rebuild'],
   host: ['migrate', 'live-migrate', 'evacuate', 'unshelve'],
   snapshot: ['snapshot', 'backup', 'guest-backup'],
   guest: ['guest-backup', 'guest-restore'],
@@ -65,7 +66,7 @@ const PARTS: Readonly<
 }
 /** Of a fault's message so much is kept, characters. */
 const FAULT_TEXT = 1000
-const OPTIONAL: ReadonlySet<string> = new Set(['image', 'host', 'blockMigration'])
+const OPTIONAL: ReadonlySet<string> = new Set(['image', 'about', 'host', 'blockMigration'])
 
 /** Throws `BadRequest` for what makes no sense wherever and whenever it is asked. */
 function checkParts(args: ActOnInstance): void {
@@ -106,12 +107,10 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   }
 
   async function changeOf(args: ActOnInstance): Promise<Change | null> {
-    const { id, image, flavor, snapshot, guest } = args
+    const { id, image, flavor, snapshot, about, guest } = args
     if (guest) return { guest, ...(snapshot ? { snapshot: { ...snapshot, driver: BACKUP_DRIVER } } : {}) }
-    if (image !== undefined) {
-      await checkImage(id, image)
-      return { image }
-    }
+    if (image !== undefined) await checkImage(id, image)
+    if (image !== undefined || about) return { ...(image === undefined ? {} : { image }), ...(about ? { about } : {}) }
     if (flavor !== undefined) {
       const wanted = keptByInstances((await call('flavor', flavor, 'get', {})) as FlavorBody)
       const { image: from } = await get<InstanceBody>('instance', id, 'instance')
@@ -127,9 +126,11 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   async function snapshotOf({ id, action }: ActOnInstance, asked: SnapshotRequest) {
     const { image, host } = await get<InstanceBody>('instance', id, 'instance')
     const isBackup = action === 'backup'
-    const about = { image_type: isBackup ? 'backup' : 'snapshot', instance_uuid: id, base_image_ref: image }
+    // As in Nova, its owner may call it another type, and lists by type believe that; of what it is, there is one truth.
+    const type = { image_type: isBackup ? 'backup' : 'snapshot' }
+    const about = { instance_uuid: id, base_image_ref: image }
     const driver = host === null ? '' : (await get<HostBody>('host', host, 'host')).driver
-    const properties = { ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
+    const properties = { ...type, ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
     return { ...asked, properties, driver }
   }
 

@@ -33,6 +33,23 @@ export interface GuestBody {
   readonly updatedAt: number
 }
 
+/** What its image says of an agent in the guest. */
+export interface ExpectedAgent {
+  /** Whether a build waits until its service is ready. */
+  readonly required: boolean
+  /** Time until it must be heard, ms. */
+  readonly bootMs: number
+}
+
+/** What an agent in a guest is to do. */
+export interface GuestRequest {
+  /** Of a backup: its kind, and what an incremental one builds on. */
+  readonly kind?: BackupKind
+  readonly parent?: string | null
+  /** Of a restore: the backups to be put in their place, the full one first. */
+  readonly backups?: readonly string[]
+}
+
 /** Backups that begin by themselves. */
 export interface BackupSchedule {
   readonly everyMs: number

@@ -240,7 +240,12 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
       check: checkObject({
         action: anyOf(...ACTIONS),
         mode: optional(anyOf('soft', 'hard')),
-        change: optional(checkObject({ image: optional(text(64)), flavor: optional(record), snapshot: optional(record), guest: optional(record) })),
+        change: optional(
+          checkObject({
+            ...{ image: optional(text(64)), flavor: optional(record), snapshot: optional(record) },
+            ...{ about: optional(record), guest: optional(record) },
+          }),
+        ),
         host: optional(text(128)),
         disk: optional(checkDisk),
         interface: optional(checkInterface),
