@@ -5,8 +5,8 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { describeImage, fetchBytes } from '../../supervisors/images/fetch.ts'
 import type { StoreCall } from '../../supervisors/images/pieces.ts'
 
-/** The image that instances are made of, where they have agents: nobody waits for them, since some never come to life. */
-export const WITH_AGENT = { ...FAKE_IMAGE, properties: { baton_agent: 'optional' } }
+/** The image that instances are made of, where they have agents; `optional`: nobody waits for one. */
+export const withAgent = (word: 'required' | 'optional') => ({ ...FAKE_IMAGE, properties: { baton_agent: word } })
 
 /** `store`: undefined while the host's agent is starting. */
 export const imagesOver = (store: () => StoreCall | undefined): ImageSource => ({

@@ -61,7 +61,7 @@ export function drawPlan(seed: number): Plan {
   }
   const speaks = drawSpeech(random, conductors, computes)
   // Not drawn, so that other seeds stand for what they always did.
-  const agents = seed % 4 === 1
+  const agents = seed % 4 === 1 ? 'optional' : undefined
   return {
     seed,
     worldSeed: random.int(0, 0xffffffff),
@@ -70,7 +70,7 @@ export function drawPlan(seed: number): Plan {
       ...{ pace: random.chance(0.25) ? SLOW_DRIVERS : 1, flaky: random.chance(0.2) ? FLAKY_DRIVERS : 1 },
     },
     clients: Array.from({ length: random.int(1, 4) }, () => random.int(0, 0xffffffff)),
-    mix: withAgents(drawMix(random), agents),
+    mix: withAgents(drawMix(random), agents !== undefined),
     strikes: drawStrikes(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS),
   }
 }

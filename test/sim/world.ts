@@ -22,7 +22,7 @@ import { createMemoryNetwork } from '../../transport/memory-link.ts'
 import { type DatabaseFaults, lineTo, newDatabaseFaults } from './database-line.ts'
 import { type Failures, failures, latencies } from './drivers.ts'
 import { printOf, turnsOf } from './history.ts'
-import { imagesOver, WITH_AGENT } from './image-source.ts'
+import { imagesOver, withAgent } from './image-source.ts'
 import { createLateness } from './lateness.ts'
 import type { Loop } from './loop.ts'
 import { createMachine, type Machine } from './machine.ts'
@@ -105,7 +105,7 @@ export interface WorldSize {
   /** Versions of the protocol that nodes of other releases speak. */
   readonly speaks?: Readonly<Record<string, readonly [oldest: number, newest: number]>>
   /** Whether there are agents in guests, and an image store for what they put away. */
-  readonly agents?: boolean
+  readonly agents?: 'required' | 'optional' | undefined
 }
 
 export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
@@ -208,7 +208,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
         link,
         membership: line.membership,
         views: line.views,
-        images: [size.agents ? WITH_AGENT : FAKE_IMAGE],
+        images: [size.agents ? withAgent(size.agents) : FAKE_IMAGE],
         imageStore,
         settings,
         journal(incarnation) {

@@ -54,6 +54,8 @@ export interface CellResult {
   readonly simulatedMs: number
 }
 
+/** Operations that say something of agents, or to them. */
+const WITH_AGENTS: ReadonlySet<string> = new Set(['build', 'delete', 'guest-backup', 'guest-restore'])
 const SIZE = { conductors: 2, computes: 3, failure: {} } as const
 const DEADLINE_MS = 60_000
 /** A delete gives up on a host after three attempts of 20 s each, and there may be two hosts. */
@@ -125,7 +127,7 @@ class Cell {
       random.fork(),
       {
         ...SIZE,
-        agents: recipe.kind === 'guest-backup' || recipe.kind === 'guest-restore',
+        agents: WITH_AGENTS.has(recipe.kind) ? 'required' : undefined,
         settings: SETTINGS,
         probes: {
           appending: (entry, conductor) => this.#tracker?.probes.appending?.(entry, conductor),
