@@ -3,6 +3,7 @@
  * guest can never send more than it was asked for, and whatever breaks in the middle goes on from where it was.
  */
 import type { ImageSource, MadeImage } from '../hypervisor/images.ts'
+import { createLooks, type Sending, type SendingLook } from '../hypervisor/looks.ts'
 import type { Json } from '../kernel/define.ts'
 import type { Env } from '../kernel/env.ts'
 import { BatonError } from '../kernel/errors.ts'
@@ -28,13 +29,6 @@ export interface BackupLook {
   readonly checksum: string
 }
 
-/** How far a restore is. */
-export interface RestoreLook {
-  readonly done: boolean
-  readonly sentBytes: number
-  readonly totalBytes: number
-}
-
 export interface Transfers {
   /** Has the guest make a backup, or looks how far it is. Rejects `GuestFailed` when it could not. */
   backup(request: BackupRequest, waitMs: number): Promise<BackupLook>
@@ -43,17 +37,11 @@ export interface Transfers {
   /** The guest need not keep it any more. A guest that is away forgets it by itself. */
   forget(instance: string, backup: string): Promise<void>
   /** Puts backups into a guest, the full one first; or looks how far that is. */
-  restore(request: { readonly instance: string; readonly restore: string; readonly images: readonly string[] }, waitMs: number): Promise<RestoreLook>
-}
-
-interface Running {
-  sentBytes: number
-  totalBytes: number
-  readonly ended: Promise<void>
+  restore(request: { readonly instance: string; readonly restore: string; readonly images: readonly string[] }, waitMs: number): Promise<SendingLook>
 }
 
 export function createTransfers(env: Pick<Env, 'setTimer'>, guests: Guests, images: ImageSource | undefined): Transfers {
-  const running = new Map<string, Running>()
+  const lookAt = createLooks(env)
 
   function failed(instance: string, { backup, message }: BackupReport): BatonError {
     return new BatonError('GuestFailed', `guest ${instance} could not make backup ${backup}: ${message ?? 'no reason given'}`)
@@ -70,7 +58,7 @@ export function createTransfers(env: Pick<Env, 'setTimer'>, guests: Guests, imag
     }
   }
 
-  async function put(instance: string, restore: string, list: readonly string[], progress: { sentBytes: number; totalBytes: number }): Promise<void> {
+  async function put(instance: string, restore: string, list: readonly string[], progress: Sending): Promise<void> {
     if (!images) throw new BatonError('DriverUnsupported', 'this host fetches no images, and backups are images')
     const ask = (method: string, args: Readonly<Record<string, Json>>, timeoutMs = PIECE_MS) =>
       guests.session(instance).command(method, { restore, ...args }, timeoutMs)
@@ -118,18 +106,7 @@ export function createTransfers(env: Pick<Env, 'setTimer'>, guests: Guests, imag
         .command('backup.end', { backup }, PIECE_MS)
         .catch(() => null)
     },
-    async restore({ instance, restore, images: list }, waitMs) {
-      const progress = { sentBytes: 0, totalBytes: 0 }
-      const known = running.get(restore)
-      const mine: Running = known ?? Object.assign(progress, { ended: put(instance, restore, list, progress) })
-      if (!known) {
-        running.set(restore, mine)
-        const over = (): boolean => running.delete(restore)
-        mine.ended.then(over, over)
-      }
-      const done = await Promise.race([mine.ended.then(() => true), new Promise<false>(resolve => env.setTimer(waitMs, () => resolve(false)))])
-      return { done, sentBytes: mine.sentBytes, totalBytes: mine.totalBytes }
-    },
+    restore: ({ instance, restore, images: list }, waitMs) => lookAt(restore, waitMs, progress => put(instance, restore, list, progress)),
   }
 }
 

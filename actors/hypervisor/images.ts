@@ -3,6 +3,7 @@
  * this port; how the bytes come is not their business.
  */
 import type { BackupRequest } from '../guest/transfers.ts'
+import type { SendingLook } from './looks.ts'
 
 export interface LocalImage {
   readonly sizeBytes: number
@@ -33,13 +34,6 @@ export interface MadeImage {
   read(from: number): AsyncIterable<Uint8Array>
 }
 
-/** How far an upload to the image store is. */
-export interface UploadLook {
-  readonly done: boolean
-  readonly sentBytes: number
-  readonly totalBytes: number
-}
-
 export interface UploadRequest {
   readonly image: string
   readonly upload: string
@@ -50,5 +44,5 @@ export interface UploadRequest {
 
 export interface ImageUploads {
   /** Begins it, goes on with it after a restart, or waits for it up to `waitMs`. Rejects as it has failed; asked again, it is tried again. */
-  look(args: UploadRequest): Promise<UploadLook>
+  look(args: UploadRequest): Promise<SendingLook>
 }

@@ -4,17 +4,12 @@
  */
 import type { Transfers } from '../../actors/guest/transfers.ts'
 import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
-import type { ImageUploads, UploadLook, UploadRequest } from '../../actors/hypervisor/images.ts'
+import type { ImageUploads, UploadRequest } from '../../actors/hypervisor/images.ts'
+import { createLooks, type Sending } from '../../actors/hypervisor/looks.ts'
 import type { Env } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Committed } from './bytes.ts'
 import { PIECE_MS, type StoreCall, sendPieces } from './pieces.ts'
-
-interface Running {
-  sentBytes: number
-  totalBytes: number
-  readonly ended: Promise<void>
-}
 
 const COMMIT_LOOK_MS = 250
 
@@ -25,7 +20,7 @@ export function createHostUploads(
   driver: Pick<HypervisorDriver, 'name' | 'openImage'>,
   guests?: Pick<Transfers, 'open'>,
 ): ImageUploads {
-  const running = new Map<string, Running>()
+  const look = createLooks(env)
   const pause = (ms: number): Promise<void> => new Promise(resolve => env.setTimer(ms, resolve))
 
   async function opened({ image, backup }: UploadRequest) {
@@ -34,7 +29,7 @@ export function createHostUploads(
     return driver.openImage(image)
   }
 
-  async function send(request: UploadRequest, progress: { sentBytes: number; totalBytes: number }): Promise<void> {
+  async function send(request: UploadRequest, progress: Sending): Promise<void> {
     const { image, upload } = request
     const made = await opened(request)
     progress.totalBytes = made.sizeBytes
@@ -52,21 +47,5 @@ export function createHostUploads(
     }
   }
 
-  return {
-    async look(request): Promise<UploadLook> {
-      const { upload, waitMs } = request
-      const progress = { sentBytes: 0, totalBytes: 0 }
-      const known = running.get(upload)
-      const mine: Running = known ?? Object.assign(progress, { ended: send(request, progress) })
-      if (!known) {
-        running.set(upload, mine)
-        mine.ended.then(
-          () => running.delete(upload),
-          () => running.delete(upload),
-        )
-      }
-      const done = await Promise.race([mine.ended.then(() => true), pause(waitMs).then(() => false)])
-      return { done, sentBytes: mine.sentBytes, totalBytes: mine.totalBytes }
-    },
-  }
+  return { look: request => look(request.upload, request.waitMs, progress => send(request, progress)) }
 }

@@ -2,8 +2,8 @@
  * Steps about the agent in a guest: its record beside the instance, the wait for its first word, and backups that it makes. What takes long is
  * watched by short looks; whoever does it goes on between them.
  */
-import type { BackupLook, RestoreLook } from '../../guest/transfers.ts'
-import type { UploadLook } from '../../hypervisor/images.ts'
+import type { BackupLook } from '../../guest/transfers.ts'
+import type { SendingLook } from '../../hypervisor/looks.ts'
 import { address } from '../../kernel/address.ts'
 import { minutes, seconds } from '../../kernel/env.ts'
 import type { Fault } from '../../kernel/errors.ts'
@@ -54,8 +54,7 @@ function requested(c: StepContext) {
   return { instance: c.subject, backup: c.args.change?.snapshot?.image ?? '', kind, parent }
 }
 
-const isLook = <T extends BackupLook | RestoreLook | UploadLook>(answer: unknown): answer is T =>
-  typeof answer === 'object' && answer !== null && 'done' in answer
+const isLook = <T extends BackupLook | SendingLook>(answer: unknown): answer is T => typeof answer === 'object' && answer !== null && 'done' in answer
 
 export const makeBackup = [
   // Without what it builds on it would be worth nothing.
@@ -81,7 +80,7 @@ export const makeBackup = [
       const backup = requested(c)
       return toHost(hostOf(c), 'uploadImage', { image: backup.backup, upload: c.operation, waitMs: LOOK_MS, backup })
     },
-    again: (_, answer) => (isLook<UploadLook>(answer) && !answer.done ? { sentBytes: answer.sentBytes, totalBytes: answer.totalBytes } : null),
+    again: (_, answer) => (isLook<SendingLook>(answer) && !answer.done ? { sentBytes: answer.sentBytes, totalBytes: answer.totalBytes } : null),
     // The store takes only the bytes that the agent has said; others are no backup, however often they come.
     onFault: giveUpUnlessTransient,
     timeoutMs: seconds(45),
@@ -101,7 +100,7 @@ export const makeBackup = [
 export const putBackup = step('restore', {
   do: c =>
     toHost(hostOf(c), 'guestRestore', { instance: c.subject, restore: c.operation, images: c.args.change?.guest?.backups ?? [], waitMs: LOOK_MS }),
-  again: (_, answer) => (isLook<RestoreLook>(answer) && !answer.done ? { sentBytes: answer.sentBytes, totalBytes: answer.totalBytes } : null),
+  again: (_, answer) => (isLook<SendingLook>(answer) && !answer.done ? { sentBytes: answer.sentBytes, totalBytes: answer.totalBytes } : null),
   onFault: giveUpUnlessTransient,
   timeoutMs: seconds(45),
   attempts: 5,
