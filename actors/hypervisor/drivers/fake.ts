@@ -19,7 +19,7 @@ import { fakeStorage } from './fake-storage.ts'
 import { bootedMemory, DEFAULT_RATES, frozen, type TransferRates, thawed, withoutPower } from './fake-transfer.ts'
 import { openLedger } from './ledger.ts'
 import type { FakeGuest } from './records.ts'
-import { checkInstanceId, DRIVER_METHODS, type DriverMethod, noGuest, notRunning } from './rules.ts'
+import { checkInstanceId, DRIVER_METHODS, type DriverMethod, noGuest, notRunning, saidOf } from './rules.ts'
 import type { GuestStore } from './store.ts'
 
 const CONSOLE_LINES = 100
@@ -161,7 +161,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
         instance: spec.instance,
         power,
         order: begun,
-        ...(spec.agent ? { agent: true } : {}),
+        ...saidOf(spec),
       }))
     },
     spawn: (spec, order) =>

@@ -16,7 +16,7 @@ import { type Outcome, openLedger } from '../ledger.ts'
 import { checkSize, machineInventory, machineUptimeS } from '../machine.ts'
 import { limiter } from '../queue.ts'
 import { type ProcessGuest, ProcessGuestSchema, parseWith } from '../records.ts'
-import { checkInstanceId, type DriverMethod, noGuest, notRunning } from '../rules.ts'
+import { checkInstanceId, type DriverMethod, noGuest, notRunning, saidOf } from '../rules.ts'
 import { listenForAgent } from './agent-channel.ts'
 import { type Capabilities, probeCapabilities } from './capabilities.ts'
 import { AGENT_SOCKET, createGuestDoors } from './guest-doors.ts'
@@ -131,8 +131,7 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
       return Promise.all(
         guests.map(guest =>
           looks(async () => {
-            const { instance, agent } = guest.spec
-            return { instance, power: await runs.power(guest), order: guest.begun, agent: agent === true }
+            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun, ...saidOf(guest.spec) }
           }),
         ),
       )

@@ -19,7 +19,7 @@ import { ageS, usedBy } from '../process/proc.ts'
 import type { Cause } from '../process/runs.ts'
 import { limiter } from '../queue.ts'
 import { parseWith, type QemuGuest, QemuGuestSchema } from '../records.ts'
-import { checkInstanceId, type DriverMethod, noGuest, notRunning } from '../rules.ts'
+import { checkInstanceId, type DriverMethod, noGuest, notRunning, saidOf } from '../rules.ts'
 import { type FetchImage, openBases } from './bases.ts'
 import { assignSlots, commandLine, FILES, type Root } from './command-line.ts'
 import { giveTo } from './guest-files.ts'
@@ -199,7 +199,7 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
         guests.map(guest =>
           looks(async () => {
             await runs.tidy(guest.spec.instance)
-            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun, agent: guest.spec.agent === true }
+            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun, ...saidOf(guest.spec) }
           }),
         ),
       )
