@@ -13,7 +13,7 @@ export interface Plan {
   readonly seed: number
   /** Seed of whatever the world itself leaves to chance: delays, ids, latencies. */
   readonly worldSeed: number
-  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks' | 'pace' | 'flaky' | 'agents'> & {
+  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks' | 'pace' | 'flaky' | 'images' | 'agents'> & {
     readonly settings: typeof SIM_SETTINGS
   }
   /** One seed per client. */
@@ -61,8 +61,8 @@ export function drawPlan(seed: number): Plan {
   }
   const speaks = drawSpeech(random, conductors, computes)
   // Not drawn, so that other seeds stand for what they always did.
-  const agents = seed % 4 === 1 ? 'optional' : undefined
-  return {
+  const agents = seed % 4 === 1 ? ('optional' as const) : undefined
+  const plan = {
     seed,
     worldSeed: random.int(0, 0xffffffff),
     size: {
@@ -73,6 +73,7 @@ export function drawPlan(seed: number): Plan {
     mix: withAgents(drawMix(random), agents !== undefined),
     strikes: drawStrikes(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS),
   }
+  return { ...plan, size: { ...plan.size, images: random.chance(0.5) } }
 }
 
 function drawSpeech(random: Random, conductors: number, computes: number): Record<string, readonly [number, number]> {
@@ -87,6 +88,7 @@ export function describePlan({ size, clients, mix, strikes }: Plan): string {
     size.drift ? 'clocks drift' : '',
     size.agents ? 'agents' : '',
     size.settings.actors.inbox === SMALL_INBOX ? 'small inboxes' : '',
+    size.images ? 'an image store' : '',
     size.pace === SLOW_DRIVERS ? 'slow drivers' : '',
     size.settings.deadlines ? 'hasty' : '',
     size.flaky === FLAKY_DRIVERS ? 'flaky drivers' : '',

@@ -104,8 +104,10 @@ export interface WorldSize {
   readonly drift?: number
   /** Versions of the protocol that nodes of other releases speak. */
   readonly speaks?: Readonly<Record<string, readonly [oldest: number, newest: number]>>
-  /** Whether there are agents in guests, and an image store for what they put away. */
+  /** Whether there are agents in guests, who put away what they have in an image store. */
   readonly agents?: 'required' | 'optional' | undefined
+  /** Whether there is an image store; without one, snapshots stay on their hosts. */
+  readonly images?: boolean
 }
 
 export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
@@ -148,9 +150,9 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     },
   })
   const commits: World['commits'] = []
-  const imageStore = size.agents ? memoryImageStore() : undefined
   const stores = new Map<string, MemoryStore<FakeGuest>>()
   const blobs = new Map<string, MemoryBlobs>()
+  const imageStore = size.images || size.agents ? memoryImageStore() : undefined
   const dark = new Set<string>()
   let lives = 0
   let latestApi = 0
@@ -165,12 +167,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     const link = lateness.watch(name, links.link(name))
     return versions ? speaking(link, versions) : link
   }
-  const idle = <T>(name: string): Node<T> => ({
-    name,
-    process: processOf(name),
-    up: false,
-    running: null,
-  })
+  const idle = <T>(name: string): Node<T> => ({ name, process: processOf(name), up: false, running: null })
   const conductors = names('conductor', size.conductors).map(n => idle<Conductor>(n))
   const computes = names('compute', size.computes).map(n => idle<Compute>(n))
   const gateways = [idle<Gateway>('gateway-1')]
