@@ -4,6 +4,7 @@
  * Every method may reject with a `BatonError` of the table in `kernel/errors.ts`.
  */
 
+import type { AlertsBody } from './alerts/body.ts'
 import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
@@ -19,6 +20,7 @@ import type { KeyPairApi } from './key-pairs/body.ts'
 import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
+export type { AlertBody, AlertsBody, Notification } from './alerts/body.ts'
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export * from './image/body.ts'
@@ -348,6 +350,8 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   drainNode(args: { id: string }): Promise<{ state: string }>
   listQueues(args: Record<string, never>): Promise<QueueBody[]>
   status(args: Record<string, never>): Promise<StatusBody>
+  /** The alerts that fire, and those that are over. */
+  listAlerts(args: Record<string, never>): Promise<AlertsBody>
   /** Appends to the audit log what is not there yet; done when it is on disk. Rejects `Unavailable` where there is none. */
   appendAudit(args: { readonly lines: readonly AuditLine[] }): Promise<Record<string, never>>
   /** The audit log, newest first, those before number `before`. */

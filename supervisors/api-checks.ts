@@ -204,6 +204,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   drainNode: byId,
   listQueues: record,
   status: record,
+  listAlerts: record,
   appendAudit: checkObject({ lines: listOf(checkAuditLine, AUDIT_BATCH) }),
   listAudit: checkObject({ limit: optional(integer(1, 1000)), before: optional(time) }),
   verifyAudit: checkObject({ after: optional(checkObject({ seq: time, hash: text(64, 0) })) }),

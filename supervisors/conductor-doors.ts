@@ -1,4 +1,5 @@
 /** What a conductor answers and hears, by who asks: every message from outside comes through here, and its arguments are looked at. */
+import type { Notification } from '../actors/alerts/body.ts'
 import type { ClusterApi } from '../actors/api.ts'
 import type { IdentityApi } from '../actors/identity/api.ts'
 import { address, parseAddress, shardOf } from '../actors/kernel/address.ts'
@@ -37,6 +38,7 @@ export interface DoorsOptions {
   readonly feed: Pick<ConductorFeed, 'wanted'>
   /** Makes sure that nothing runs on a host; undefined when nobody can. */
   readonly fence: ((host: string) => Promise<void>) | undefined
+  readonly webhook: ((notification: Notification) => Promise<void>) | undefined
   /** Begins to hand everything over. */
   /** Which life of the node this is. */
   readonly incarnation: Incarnation
@@ -95,6 +97,9 @@ export function createDoors(options: DoorsOptions) {
         case 'fence':
           if (from.role !== 'conductor' || !fence) return unknown(`there is no fence command for a ${from.role}`)
           return fence(String((args as { host: string }).host)).then(() => null)
+        case 'webhook':
+          if (from.role !== 'conductor' || from.node !== nodeId || !options.webhook) return unknown(`there is no webhook for a ${from.role}`)
+          return options.webhook(args as Notification).then(() => null)
         case 'api':
           if (from.role !== 'gateway' && from.role !== 'client') return unknown(`the API is not for a ${from.role}`)
           return serveApi(api, method, args)

@@ -26,6 +26,8 @@ export interface GatewayOptions {
   readonly onPassed?: (bytes: number) => void
   /** Whether this cluster has identities. */
   readonly identity?: boolean
+  /** When the certificate of the API ends, ms since 1970; null where it has none. */
+  certificateEndsAt?(): number | null
   /** Conductors that are not heard, whenever they are others. */
   onSilent?(nodes: readonly string[]): void
 }
@@ -73,6 +75,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     },
     serve: async ({ method }) => {
       if (method === 'queues') return queues()
+      if (method === 'report') return { certificateEndsAt: options.certificateEndsAt?.() ?? null }
       throw new BatonError('UnknownMethod', `a gateway has no method ${method}`)
     },
     take: ({ method, args, from }) => {

@@ -48,7 +48,7 @@ export const NUMBERS = {
   journal_connected: gauge('1 while the journal is connected to the database', CONDUCTOR),
   journal_fenced_total: counter('Commits refused because this conductor was declared dead', CONDUCTOR),
   shards: gauge('Shards owned', CONDUCTOR),
-  alerts: gauge('Alerts raised by this conductor, as in `baton alerts`', CONDUCTOR),
+  alerts: gauge('Alerts that fire, as in `baton alerts`, on the conductor that watches; 0 on the others', CONDUCTOR),
   calls_pending: gauge('Own calls waiting for an answer', ALL),
   calls_oldest_seconds: gauge('Age of the oldest call waiting for an answer', ALL),
   calls_running: gauge('Calls of others that run here', ALL),

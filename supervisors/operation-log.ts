@@ -1,5 +1,5 @@
 /** A line in the log when an operation begins and when it has ended, by which its request can be followed from the gateway to here. */
-import type { OperationBody } from '../actors/api.ts'
+import type { OperationBody, OperationStatus } from '../actors/api.ts'
 import type { Logger } from '../actors/kernel/env.ts'
 import type { Observe } from './metrics-table.ts'
 
@@ -7,7 +7,7 @@ import type { Observe } from './metrics-table.ts'
 const REMEMBERED = 10_000
 
 /** Given each committed row of an operation, in order. An operation that is taken over begins once more here. */
-export function createOperationLog(log: Logger, observe?: Observe): (body: OperationBody) => void {
+export function createOperationLog(log: Logger, observe?: Observe, onEnded?: (status: OperationStatus) => void): (body: OperationBody) => void {
   const said = new Map<string, 'begun' | 'ended'>()
 
   /** False when that was said already. */
@@ -26,6 +26,7 @@ export function createOperationLog(log: Logger, observe?: Observe): (body: Opera
       if (isNew(id, 'begun')) log.info(fields, 'an operation is under way')
     } else if (isNew(id, 'ended')) {
       log.info({ ...fields, status, ...(fault ? { fault } : {}) }, 'an operation has ended')
+      onEnded?.(status)
       observe?.('operation_duration_seconds', Math.max(0, endedAt - startedAt) / 1000, { kind, outcome: status }, by?.trace)
     }
   }

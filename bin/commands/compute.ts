@@ -32,9 +32,9 @@ export async function run(options: Options): Promise<void> {
   const id = text(options, 'id') ?? `compute-${hostname()}`
   const seeds = seedsOf(options)
   const env = realEnv(id, config.log.level)
-  const gauges = processGauges()
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   const folder = resolve(config.data.folder, 'hosts', id)
+  const gauges = processGauges(folder)
   const incarnation = await nextLife(folder, env.wallMs())
   let guard: Guard | null = null
   let compute: Compute | null = null
@@ -102,7 +102,7 @@ export async function run(options: Options): Promise<void> {
     bootId,
     guard: opened,
     intervalMs: config.heartbeat.intervalMs,
-    gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
+    gauges: () => ({ ...gauges.read(), metricsPort: health.port, wallMs: env.wallMs() }),
     onReady: () => node.ready('', because),
   })
 }

@@ -12,6 +12,7 @@ import type { AuditLine } from '../../actors/kernel/audit.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { aggregateRoutes } from './aggregates.ts'
+import { alertRoutes } from './alerts.ts'
 import { type Answered, watchAnswers } from './answered.ts'
 import { auditRoutes } from './audit.ts'
 import { auditRequests } from './audited.ts'
@@ -209,6 +210,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   batonRoutes(app, context)
   doctorRoutes(app, context)
   auditRoutes(app, context)
+  alertRoutes(app, context)
   hostRoutes(app, context)
   healthRoutes(app, context)
   return app

@@ -1,0 +1,103 @@
+/**
+ * When should an operator add a conductor? When those there are cannot keep up (messages wait, event loops lag, processors are busy) and
+ * another would take some of it off them. It would not when commits are what everything waits for, since all share one database; nor when one
+ * conductor alone is busy while the others idle: shards are spread evenly already, so a few actors are the load, and an actor cannot be split.
+ * Each threshold stands here once, and is said with the number that is over it.
+ */
+
+export const SCALING = {
+  /** Oldest waiting message, ms. */
+  oldestMs: 1000,
+  /** Event-loop lag at the 99th percentile, ms. */
+  lagMs: 200,
+  /** Share of one core used by the process: Node runs actors on one. */
+  cpu: 0.85,
+  /** Time of a commit, ms. */
+  commitMs: 100,
+  /** Commits that wait while no processor is busy: then the database is what they wait for. */
+  commitsWaiting: 200,
+  /** No conductor uses more of its core than this: its processor is not what anything waits for. */
+  idleCpu: 0.5,
+  /** The busiest uses so many times what the others use on average: it alone is the trouble. */
+  uneven: 3,
+} as const
+
+/** What a conductor says of itself; what it does not say counts as nothing. */
+export interface ConductorLoad {
+  readonly id: string
+  readonly shards: number
+  readonly load: Readonly<Record<string, number>>
+}
+
+/** How the load would spread over one conductor more: shards are even, and work follows shards. Shares of a core, 0 to 1 and above. */
+export interface Spread {
+  readonly conductors: number
+  readonly shardsBefore: number
+  readonly shardsAfter: number
+  readonly cpuBefore: number
+  readonly cpuAfter: number
+}
+
+export interface Advice {
+  readonly addConductor: boolean
+  /** Why, with the numbers. */
+  readonly because: string
+  /** Absent when no conductor is to be added. */
+  readonly spread?: Spread
+}
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`
+const no = (because: string): Advice => ({ addConductor: false, because })
+
+export function adviseScaling(conductors: readonly ConductorLoad[]): Advice {
+  const worst = (key: string): { id: string; value: number } =>
+    conductors.reduce((most, { id, load }) => ((load[key] ?? 0) > most.value ? { id, value: load[key] ?? 0 } : most), { id: '', value: 0 })
+  const oldest = worst('oldestMs')
+  const lag = worst('lagMs')
+  const cpu = worst('cpu')
+  const commit = worst('commitMs')
+  const waiting = worst('commitsWaiting')
+  const signs: string[] = []
+  if (oldest.value > SCALING.oldestMs) signs.push(`a message has waited ${Math.round(oldest.value)} ms on ${oldest.id} (limit ${SCALING.oldestMs})`)
+  if (lag.value > SCALING.lagMs) signs.push(`the event loop of ${lag.id} lags ${Math.round(lag.value)} ms (limit ${SCALING.lagMs})`)
+  if (cpu.value > SCALING.cpu) signs.push(`${cpu.id} uses ${percent(cpu.value)} of its core (limit ${percent(SCALING.cpu)})`)
+  const said = signs.join('; ')
+  if (signs.length === 0)
+    return no(`queues are short: oldest message ${Math.round(oldest.value)} ms, lag ${Math.round(lag.value)} ms, CPU ${percent(cpu.value)}`)
+  if (commit.value > SCALING.commitMs)
+    return no(`${said}; but commits take ${Math.round(commit.value)} ms: a conductor more would not help, the database is the limit`)
+  if (waiting.value > SCALING.commitsWaiting && cpu.value < SCALING.idleCpu)
+    return no(
+      `${said}; but ${waiting.value} commits wait while no conductor uses more than ${percent(cpu.value)} of its core: ` +
+        'a conductor more would not help, the database is the limit',
+    )
+  const total = conductors.reduce((sum, { load }) => sum + (load.cpu ?? 0), 0)
+  const others = conductors.length > 1 ? (total - cpu.value) / (conductors.length - 1) : cpu.value
+  if (cpu.value > SCALING.cpu && cpu.value > others * SCALING.uneven) {
+    const { shards = 0 } = conductors.find(({ id }) => id === cpu.id) ?? {}
+    return no(
+      `${said}; but the others use ${percent(others)} on average, and it has ${shards} of ${shardsOf(conductors)} shards: ` +
+        'a few actors are the load, and a conductor more would not split them; `baton queue list` names the busiest',
+    )
+  }
+  const conductorsAfter = conductors.length + 1
+  const shards = shardsOf(conductors)
+  return {
+    addConductor: true,
+    because: said,
+    spread: {
+      conductors: conductorsAfter,
+      shardsBefore: Math.max(...conductors.map(c => c.shards)),
+      shardsAfter: Math.ceil(shards / conductorsAfter),
+      cpuBefore: cpu.value,
+      cpuAfter: Math.round((total / conductorsAfter) * 100) / 100,
+    },
+  }
+}
+
+const shardsOf = (conductors: readonly ConductorLoad[]): number => conductors.reduce((sum, { shards }) => sum + shards, 0)
+
+/** The sentence for people. */
+export const spreadText = ({ conductors, shardsBefore, shardsAfter, cpuBefore, cpuAfter }: Spread): string =>
+  `With one more, each of ${conductors} would own about ${shardsAfter} shards instead of up to ${shardsBefore}, ` +
+  `and use about ${percent(cpuAfter)} of its core instead of up to ${percent(cpuBefore)}.`
