@@ -372,6 +372,7 @@ export const COMMANDS: readonly CommandSpec[] = [
 
 /** What the first words of the two-word commands stand for. */
 export const GROUPS: Readonly<Record<string, string>> = {
+  audit: 'the log of who did what',
   node: 'conductors, compute hosts and gateways',
   instance: 'build and control instances',
   operation: 'long-running operations and their steps',

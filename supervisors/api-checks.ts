@@ -1,5 +1,6 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
 import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION } from '../actors/api.ts'
+import { checkHistory } from '../actors/cluster/history.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { AUDIT_BATCH, checkAuditLine } from '../actors/kernel/audit.ts'
@@ -205,6 +206,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   listQueues: record,
   status: record,
   listAlerts: record,
+  clusterHistory: checkHistory,
   appendAudit: checkObject({ lines: listOf(checkAuditLine, AUDIT_BATCH) }),
   listAudit: checkObject({ limit: optional(integer(1, 1000)), before: optional(time) }),
   verifyAudit: checkObject({ after: optional(checkObject({ seq: time, hash: text(64, 0) })) }),

@@ -52,6 +52,7 @@ export interface ClusterApiOptions {
   readonly explain: PlacementService['explain']
   readonly audit: AuditLog | undefined
   listAlerts(): Promise<AlertsBody>
+  readonly clusterHistory: ClusterApi['clusterHistory']
   /** Whether this conductor could reach the database just now. */
   databaseConnected(): boolean
   readonly version: string
@@ -191,6 +192,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     ...hostRequests({ views, call, get }),
     ...auditRequests(options.audit),
     listAlerts: options.listAlerts,
+    clusterHistory: options.clusterHistory,
     listNodes: nodes,
     async drainNode({ id }) {
       const node = (await nodes()).find(n => n.id === id)

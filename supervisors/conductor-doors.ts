@@ -1,6 +1,7 @@
 /** What a conductor answers and hears, by who asks: every message from outside comes through here, and its arguments are looked at. */
 import type { Notification } from '../actors/alerts/body.ts'
 import type { ClusterApi } from '../actors/api.ts'
+import { checkHistory, type HistoryAsked } from '../actors/cluster/history.ts'
 import type { IdentityApi } from '../actors/identity/api.ts'
 import { address, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import { type Check, checkObject, integer, listOf, optional, text } from '../actors/kernel/check.ts'
@@ -11,6 +12,7 @@ import { isFeedWanted } from '../transport/console/feed.ts'
 import type { Messenger, Received } from '../transport/messenger.ts'
 import type { ActorHost } from './actor-host.ts'
 import type { ConductorFeed } from './feed.ts'
+import type { History } from './history.ts'
 import { type Beat, checkBeat, type HostMonitor } from './host-monitor.ts'
 import { serveIdentity } from './identity/serve.ts'
 import type { ImageBytesService } from './images/bytes.ts'
@@ -35,6 +37,7 @@ export interface DoorsOptions {
   /** Undefined when this cluster has no identities. */
   readonly identity: IdentityApi | undefined
   readonly queues: SelfReport['queues']
+  readonly history: Pick<History, 'part'>
   readonly feed: Pick<ConductorFeed, 'wanted'>
   /** Makes sure that nothing runs on a host; undefined when nobody can. */
   readonly fence: ((host: string) => Promise<void>) | undefined
@@ -70,6 +73,7 @@ export function createDoors(options: DoorsOptions) {
 
   async function serveNode(method: string, args: unknown): Promise<unknown> {
     if (method === 'queues') return options.queues()
+    if (method === 'history') return options.history.part(checked('history', checkHistory, args) as HistoryAsked)
     if ((method === 'revive' || method === 'rewrite') && checkActor(args) === null) {
       return actors[method](parseAddress((args as { actor: string }).actor))
     }

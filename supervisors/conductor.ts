@@ -3,7 +3,7 @@
  * this very function with a simulated world. `bin/` gives it the real one.
  */
 import type { Notification } from '../actors/alerts/body.ts'
-import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
+import type { HistoryAsked, HistoryPart, HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import type { AuditLog } from '../actors/kernel/audit.ts'
@@ -26,6 +26,7 @@ import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
 import { durableActors } from './durable-actors.ts'
 import { createFeed } from './feed.ts'
+import { createHistory, historyRequests } from './history.ts'
 import { createHostMonitor } from './host-monitor.ts'
 import { createIdentity } from './identity/service.ts'
 import { createImageBytes } from './images/bytes.ts'
@@ -98,6 +99,8 @@ export interface Conductor {
 
 /** Time a call between actors may take before its way is looked up afresh, ms. */
 const CALL_MS = 15_000
+/** Another conductor that remembers the last hour answers within this, or is not asked; somebody looks at it meanwhile. Ms. */
+const HISTORY_MS = 1500
 
 export async function startConductor(options: ConductorOptions): Promise<Conductor> {
   const { env, nodeId, settings } = options
@@ -286,6 +289,19 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const { imageMaxBytes = Number.MAX_SAFE_INTEGER } = settings
   const imageBytes = createImageBytes({ env, views: options.views, quotas, call, store: options.imageStore, maxBytes: imageMaxBytes })
 
+  const history = createHistory({
+    ...{ env, now: clock.now, epoch: `${nodeId}/${incarnation}`, members: member.members, map: member.map, hosts: scheduler.hosts },
+  })
+  async function askHistory(node: string, args: HistoryAsked): Promise<HistoryPart> {
+    return (await messenger.call(address('node', node), 'history', args, { timeoutMs: HISTORY_MS })) as HistoryPart
+  }
+
+  const alerts = createAlertWatch({
+    ...{ env, now: clock.now, owns: actors.owns, members: member.members, map: member.map, hosts: scheduler.hosts, hostLoad: summaries.load },
+    gateways: () => messenger.sessions.all().flatMap(({ identity: { role, node } }) => (role === 'gateway' ? [node] : [])),
+    ...{ views: options.views, call, leaseMs: settings.membership.leaseMs },
+  })
+
   const api = createClusterApi({
     quotas,
     views: options.views,
@@ -299,18 +315,13 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     explain: placement.explain,
     audit: options.audit,
     listAlerts: () => alerts.list(),
+    ...historyRequests({ history, incarnation, members: member.members, ask: askHistory }),
     databaseConnected: () => journal.stats().connected,
     version: options.version,
     timers: settings.timers,
   })
 
   const identityService = settings.identity && createIdentity({ env, now: clock.now, call, settings: settings.identity })
-
-  const alerts = createAlertWatch({
-    ...{ env, now: clock.now, owns: actors.owns, members: member.members, map: member.map, hosts: scheduler.hosts, hostLoad: summaries.load },
-    gateways: () => messenger.sessions.all().flatMap(({ identity: { role, node } }) => (role === 'gateway' ? [node] : [])),
-    ...{ views: options.views, call, leaseMs: settings.membership.leaseMs },
-  })
 
   const selfReport = createSelfReport({
     ...{ env, now: clock.now, nodeId, engine: options.engine, link: options.link, messenger, actors, journal, monitor },
@@ -323,6 +334,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
     ...{ fence: options.fence, webhook: options.webhook, identity: identityService, feed },
     queues: selfReport.queues,
+    history,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })
 
@@ -346,6 +358,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     monitor.stop()
     summaries.stop()
     alerts.stop()
+    history.stop()
     feed.stop()
     identityService?.stop()
     placement.stop()

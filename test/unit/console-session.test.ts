@@ -9,6 +9,7 @@ import { createFeed } from '../../supervisors/feed.ts'
 import { createFollower } from '../../supervisors/feed-follower.ts'
 import { createAccess } from '../../transport/console/access.ts'
 import type { FeedBatch, FeedChange, FeedWanted } from '../../transport/console/feed.ts'
+import { createHistoryReader } from '../../transport/console/history.ts'
 import { createHub, type Hub, type HubLimits } from '../../transport/console/hub.ts'
 import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from '../../transport/console/session.ts'
 import { createFakeApi } from '../support/fake-api.ts'
@@ -57,6 +58,7 @@ function inWorld(fn: (world: World) => Promise<void>, limits: Partial<HubLimits>
     const [first] = await api.listInstances({})
     if (!first) throw new Error('an instance was expected')
     const hub = createHub({ env, api, map: () => MAP, follow: () => {}, limits })
+    const history = createHistoryReader(env, api)
     let seq = 0
     await fn({
       bench,
@@ -81,6 +83,7 @@ function inWorld(fn: (world: World) => Promise<void>, limits: Partial<HubLimits>
         const client = { waiting: 0 }
         const session = createSession({
           ...{ env, hub, verify: verify ?? null, limits: { ...SESSION_LIMITS, ...bounds }, about: { gateway: 'g', version: '0' }, silent: () => [] },
+          history,
           access: verify ? createAccess(api, []) : null,
           socket: {
             send: text => told.push(JSON.parse(text)),
@@ -267,13 +270,18 @@ test('a token decides what is shown; one that ends takes the connection with it'
       c.send({ type: 'subscribe', id: 'one', topic: 'instances', params: { id: 'i1' } })
       c.send({ type: 'subscribe', id: 'hosts', topic: 'hosts' })
       c.send({ type: 'subscribe', id: 'events', topic: 'events', params: { kind: 'instance' } })
+      c.send({ type: 'history', id: 'h' })
     }
     await bench.run(1000)
     tell({ id: 'i7', rev: 1, project: 'p1' })
     tell({ id: 'i8', rev: 1, project: 'p2' })
     await bench.run(1000)
     const errors = (c: Client) => of(c.told, 'error').map(e => `${e.id} ${e.code}`)
-    assert.equal([errors(reader), errors(other), errors(admin)], [['hosts Forbidden'], ['hosts Forbidden', 'one NotFound'], []])
+    assert.equal(
+      [errors(reader), errors(other), errors(admin)],
+      [['hosts Forbidden', 'h Forbidden'], ['hosts Forbidden', 'h Forbidden', 'one NotFound'], []],
+    )
+    assert.is(of(admin.told, 'history').length, 1)
     const seen = (c: Client) => [...of(c.told, 'snapshot'), ...of(c.told, 'delta')].filter(m => m.id === 'all').flatMap(idsIn)
     assert.equal([seen(reader), seen(other), seen(admin)], [['i1', 'i2', 'i7'], ['i8'], ['i1', 'i2', 'i7', 'i8']])
     const events = (c: Client) => of(c.told, 'items').flatMap(m => (Array.isArray(m.items) ? m.items.map(item => Reflect.get(item, 'id')) : []))
@@ -376,6 +384,53 @@ test('feed and follower: over a link that loses, repeats and delays, every commi
     assert.is(got.at(-1), 22_021)
     follower.stop()
     feed.stop()
+  }))
+
+test('alerts are rows: those that fire, and those that are over', () =>
+  inWorld(async ({ bench, api, client }) => {
+    const alert = { code: 'host-silent', severity: 'critical', subject: 'host/h1', message: 'm', remedy: 'r', firedAt: 5, clearedAt: null } as const
+    const webhook = { waiting: 0, delivered: 0, givenUp: 0, failure: null }
+    api.listAlerts = async () => ({ firing: [{ ...alert, id: 2 }], ended: [{ ...alert, id: 1, clearedAt: 9 }], webhook })
+    const c = client()
+    c.session.begin(null)
+    c.send({ type: 'subscribe', id: 'a', topic: 'alerts' })
+    await bench.run(1000)
+    assert.equal(idsIn(of(c.told, 'snapshot')[0]), ['1', '2'])
+    api.listAlerts = async () => ({ firing: [], ended: [{ ...alert, id: 2, clearedAt: 8 }], webhook })
+    await bench.run(5000)
+    const [delta] = of(c.told, 'delta')
+    assert.equal([idsIn(delta), delta?.gone], [['2'], ['1']])
+  }))
+
+test('the last hour: who asks for the same is told the same, one question at a time, and a refusal is no end', () =>
+  inWorld(async ({ bench, api, client }) => {
+    let asked = 0
+    api.clusterHistory = async ({ after, epoch }) => {
+      asked++
+      if (epoch === 'gone') throw new BatonError('Unavailable', 'no conductor answers')
+      return { epoch: 'c1/1', isWhole: after === undefined, samples: [{ at: (after ?? 0) + 1 }], more: false }
+    }
+    const clients = [client(), client(), client()]
+    for (const c of clients) {
+      c.session.begin(null)
+      c.send({ type: 'history', id: 'h1', after: 7, epoch: 'c1/1' })
+      c.send({ type: 'history', id: 'h2' })
+    }
+    await bench.run(100)
+    assert.is(asked, 1)
+    for (const c of clients) {
+      assert.equal(of(c.told, 'history'), [{ type: 'history', id: 'h1', epoch: 'c1/1', isWhole: false, samples: [{ at: 8 }], more: false }])
+      assert.equal(
+        of(c.told, 'error').map(e => [e.id, e.code]),
+        [['h2', 'Overloaded']],
+      )
+    }
+    const [c] = clients
+    c?.send({ type: 'history', id: 'h3', after: 7, epoch: 'gone' })
+    await bench.run(2000)
+    c?.send({ type: 'history', id: 'h4', after: 7, epoch: 'c1/1' })
+    await bench.run(100)
+    assert.equal([of(c?.told ?? [], 'error').at(-1)?.code, of(c?.told ?? [], 'history').at(-1)?.id, asked], ['Unavailable', 'h4', 3])
   }))
 
 test.run()
