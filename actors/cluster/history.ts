@@ -98,11 +98,15 @@ export const merged = (first: Sample, second: Sample): Sample => ({
 function laidOver<T>(before: ReadonlyMap<string, T>, changed: Readonly<Record<string, T | null>> | undefined): ReadonlyMap<string, T> {
   if (!changed) return before
   const after = new Map(before)
-  for (const [name, value] of Object.entries(changed)) {
-    if (value === null) after.delete(name)
-    else after.set(name, value)
-  }
+  lay(after, changed)
   return after
+}
+
+function lay<T>(state: Map<string, T>, changed: Readonly<Record<string, T | null>> = {}): void {
+  for (const [name, value] of Object.entries(changed)) {
+    if (value === null) state.delete(name)
+    else state.set(name, value)
+  }
 }
 
 /** The state after a sample. */
@@ -116,8 +120,17 @@ export const applied = (moment: Moment, { at, conductors, owners, hosts, ended }
 
 /** As it was at a time, from samples in order; null before the first. */
 export function momentAt(samples: readonly Sample[], at: number): Moment | null {
-  const until = samples.findLastIndex(sample => sample.at <= at)
-  if (until < 0) return null
-  const whole = samples.slice(0, until + 1).reduce(merged)
-  return applied(NO_MOMENT, whole)
+  const conductors = new Map<string, ConductorMoment>()
+  const hosts = new Map<string, HostMoment>()
+  let seenAt: number | null = null
+  let { owners, ended } = NO_MOMENT
+  for (const sample of samples) {
+    if (sample.at > at) break
+    lay(conductors, sample.conductors)
+    lay(hosts, sample.hosts)
+    owners = sample.owners ?? owners
+    ended = sample.ended ?? ended
+    seenAt = sample.at
+  }
+  return seenAt === null ? null : { at: seenAt, conductors, owners, hosts, ended }
 }

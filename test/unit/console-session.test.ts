@@ -1,108 +1,15 @@
 /** One client of the console over a hub with a cluster in memory: what it is told, what it is refused, and what it costs. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { ClusterApi, InstanceBody } from '../../actors/api.ts'
 import type { Claims } from '../../actors/identity/api.ts'
 import type { ViewRow } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { createFeed } from '../../supervisors/feed.ts'
 import { createFollower } from '../../supervisors/feed-follower.ts'
-import { createAccess } from '../../transport/console/access.ts'
-import type { FeedBatch, FeedChange, FeedWanted } from '../../transport/console/feed.ts'
-import { createHistoryReader } from '../../transport/console/history.ts'
-import { createHub, type Hub, type HubLimits } from '../../transport/console/hub.ts'
-import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from '../../transport/console/session.ts'
-import { createFakeApi } from '../support/fake-api.ts'
-import { type Bench, simulated } from '../support/simulated.ts'
-
-const MAP = { version: 1, owners: [7, 7], members: [{ incarnation: 7, nodeId: 'conductor-1', endpoint: 'x', draining: false }] }
-
-interface Told {
-  readonly type: string
-  readonly id?: string
-  readonly [name: string]: unknown
-}
-
-interface World {
-  readonly bench: Bench
-  readonly api: ClusterApi
-  readonly hub: Hub
-  /** A commit as the feed tells it. */
-  tell(body: Partial<InstanceBody> & { id: string; rev: number }): void
-  client(options?: { limits?: Partial<SessionLimits>; verify?: (token: string) => Promise<Claims> }): Client
-}
-
-interface Client {
-  readonly session: Session
-  readonly told: Told[]
-  readonly closed: () => { code: number; why: string } | null
-  send(message: unknown): void
-  /** Bytes that the other side does not take. */
-  waiting: number
-}
-
-function inWorld(fn: (world: World) => Promise<void>, limits: Partial<HubLimits> = {}): Promise<void> {
-  return simulated(async bench => {
-    const { env } = bench
-    const { api } = createFakeApi()
-    await api.createInstances({
-      ids: ['i1', 'i2'],
-      name: 'vm',
-      project: 'p1',
-      flavor: 'tiny',
-      image: 'fake',
-      metadata: {},
-      reservation: 'r',
-      requestId: 'q',
-    })
-    const [first] = await api.listInstances({})
-    if (!first) throw new Error('an instance was expected')
-    const hub = createHub({ env, api, map: () => MAP, follow: () => {}, limits })
-    const history = createHistoryReader(env, api)
-    let seq = 0
-    await fn({
-      bench,
-      api,
-      hub,
-      tell(body) {
-        const whole = { ...first, ...body }
-        const change: FeedChange = {
-          seq: ++seq,
-          kind: 'instance',
-          id: body.id,
-          types: ['changed'],
-          at: 1,
-          table: 'instance',
-          json: JSON.stringify(whole),
-        }
-        hub.changed([change])
-      },
-      client({ limits: bounds = {}, verify } = {}) {
-        const told: Told[] = []
-        let end: { code: number; why: string } | null = null
-        const client = { waiting: 0 }
-        const session = createSession({
-          ...{ env, hub, verify: verify ?? null, limits: { ...SESSION_LIMITS, ...bounds }, about: { gateway: 'g', version: '0' }, silent: () => [] },
-          history,
-          access: verify ? createAccess(api, []) : null,
-          socket: {
-            send: text => told.push(JSON.parse(text)),
-            waiting: () => client.waiting,
-            close(code, why) {
-              end = { code, why }
-            },
-          },
-        })
-        return Object.assign(client, { session, told, closed: () => end, send: (message: unknown) => session.received(JSON.stringify(message)) })
-      },
-    })
-    hub.stop()
-  })
-}
-
-const of = (told: readonly Told[], type: string): Told[] => told.filter(message => message.type === type)
-const idsIn = (message: Told | undefined): string[] =>
-  (Array.isArray(message?.set) ? message.set.map(row => String(Reflect.get(row, 'id'))) : []).toSorted()
+import type { FeedBatch, FeedWanted } from '../../transport/console/feed.ts'
+import { SESSION_LIMITS } from '../../transport/console/session.ts'
+import { type Client, idsIn, inWorld, MAP, of } from '../support/console-world.ts'
+import { simulated } from '../support/simulated.ts'
 
 test('hello, a snapshot, deltas in order; unsubscribed, nothing more', () =>
   inWorld(async ({ bench, tell, client }) => {
@@ -384,53 +291,6 @@ test('feed and follower: over a link that loses, repeats and delays, every commi
     assert.is(got.at(-1), 22_021)
     follower.stop()
     feed.stop()
-  }))
-
-test('alerts are rows: those that fire, and those that are over', () =>
-  inWorld(async ({ bench, api, client }) => {
-    const alert = { code: 'host-silent', severity: 'critical', subject: 'host/h1', message: 'm', remedy: 'r', firedAt: 5, clearedAt: null } as const
-    const webhook = { waiting: 0, delivered: 0, givenUp: 0, failure: null }
-    api.listAlerts = async () => ({ firing: [{ ...alert, id: 2 }], ended: [{ ...alert, id: 1, clearedAt: 9 }], webhook })
-    const c = client()
-    c.session.begin(null)
-    c.send({ type: 'subscribe', id: 'a', topic: 'alerts' })
-    await bench.run(1000)
-    assert.equal(idsIn(of(c.told, 'snapshot')[0]), ['1', '2'])
-    api.listAlerts = async () => ({ firing: [], ended: [{ ...alert, id: 2, clearedAt: 8 }], webhook })
-    await bench.run(5000)
-    const [delta] = of(c.told, 'delta')
-    assert.equal([idsIn(delta), delta?.gone], [['2'], ['1']])
-  }))
-
-test('the last hour: who asks for the same is told the same, one question at a time, and a refusal is no end', () =>
-  inWorld(async ({ bench, api, client }) => {
-    let asked = 0
-    api.clusterHistory = async ({ after, epoch }) => {
-      asked++
-      if (epoch === 'gone') throw new BatonError('Unavailable', 'no conductor answers')
-      return { epoch: 'c1/1', isWhole: after === undefined, samples: [{ at: (after ?? 0) + 1 }], more: false }
-    }
-    const clients = [client(), client(), client()]
-    for (const c of clients) {
-      c.session.begin(null)
-      c.send({ type: 'history', id: 'h1', after: 7, epoch: 'c1/1' })
-      c.send({ type: 'history', id: 'h2' })
-    }
-    await bench.run(100)
-    assert.is(asked, 1)
-    for (const c of clients) {
-      assert.equal(of(c.told, 'history'), [{ type: 'history', id: 'h1', epoch: 'c1/1', isWhole: false, samples: [{ at: 8 }], more: false }])
-      assert.equal(
-        of(c.told, 'error').map(e => [e.id, e.code]),
-        [['h2', 'Overloaded']],
-      )
-    }
-    const [c] = clients
-    c?.send({ type: 'history', id: 'h3', after: 7, epoch: 'gone' })
-    await bench.run(2000)
-    c?.send({ type: 'history', id: 'h4', after: 7, epoch: 'c1/1' })
-    await bench.run(100)
-    assert.equal([of(c?.told ?? [], 'error').at(-1)?.code, of(c?.told ?? [], 'history').at(-1)?.id, asked], ['Unavailable', 'h4', 3])
   }))
 
 test.run()
