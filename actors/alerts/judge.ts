@@ -9,8 +9,9 @@ import type { Condition, Rule } from './rules.ts'
 /** Alerts of one rule at a time; where more would fire, one says how many. */
 export const MOST_OF_A_RULE = 20
 const OTHERS = 'others'
-/** Characters of a message: names in it may be long. */
+/** Characters of a message, and of what it is about: names in it may be long. */
 const MESSAGE = 900
+const SUBJECT = 300
 
 export interface Firing extends Condition {
   readonly code: string
@@ -65,7 +66,7 @@ export function judge(
 
 /** Those that fire already come first, so that which are shown does not change from look to look. */
 function bounded(conditions: readonly Condition[], fires: (subject: string) => boolean): readonly Condition[] {
-  const bySubject = new Map(conditions.map(condition => [condition.subject, condition]))
+  const bySubject = new Map(conditions.map(({ subject, message }) => [subject.slice(0, SUBJECT), { subject: subject.slice(0, SUBJECT), message }]))
   if (bySubject.size <= MOST_OF_A_RULE) return [...bySubject.values()]
   const sorted = [...bySubject.values()].toSorted(
     (a, b) => Number(fires(b.subject)) - Number(fires(a.subject)) || (a.subject < b.subject ? -1 : a.subject > b.subject ? 1 : 0),

@@ -126,10 +126,10 @@ export const RULES = {
     ...{ severity: 'critical', holdMs: 0, clearMs: seconds(5) },
     about: 'no heartbeat of a host for longer than `heartbeat.downMs`, and it is not in maintenance',
     remedy: 'look at the host, its agent and the network between; `baton host show ID` tells what becomes of its instances',
-    find: ({ hosts, now }) =>
-      hosts.flatMap(({ id, state, mode, stateSince, claims }) =>
+    find: ({ hosts }) =>
+      hosts.flatMap(({ id, state, mode, claims }) =>
         state === 'down' && mode !== 'maintenance'
-          ? { subject: `host/${id}`, message: `no heartbeat of ${id}: down for ${mins(now - stateSince)}, with ${claims} instances` }
+          ? { subject: `host/${id}`, message: `no heartbeat of ${id}, which has ${claims === 1 ? '1 instance' : `${claims} instances`}` }
           : [],
       ),
   },

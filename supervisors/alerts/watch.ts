@@ -53,6 +53,7 @@ const CERTIFICATES_MS = 60_000
 const OPERATIONS = 300
 /** Alerts that are named in the lease. */
 const NAMED = 20
+const NAMED_CHARS = 300
 
 export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
   const { env } = options
@@ -148,7 +149,7 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
       if (state === 'gone') states.delete(id)
       else states.set(id, state)
     },
-    firing: () => firing.slice(0, NAMED).map(({ message }) => message),
+    firing: () => firing.slice(0, NAMED).map(({ message }) => message.slice(0, NAMED_CHARS)),
     list,
     stop() {
       stopped = true

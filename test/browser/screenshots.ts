@@ -145,7 +145,7 @@ async function prepare(of: PageWorld) {
         ...quiet,
         id: 3,
         subject: 'host/compute-4',
-        message: 'no heartbeat of compute-4: down for 10 s, with 12 instances',
+        message: 'no heartbeat of compute-4, which has 12 instances',
         firedAt: now - 230_000,
         clearedAt: null,
       },
@@ -155,7 +155,7 @@ async function prepare(of: PageWorld) {
       },
     ],
     ended: [1, 2].map(i => ({
-      ...{ ...quiet, id: i, subject: `host/compute-${i}`, message: `no heartbeat of compute-${i}: down for 10 s, with 9 instances` },
+      ...{ ...quiet, id: i, subject: `host/compute-${i}`, message: `no heartbeat of compute-${i}, which has 9 instances` },
       ...{ firedAt: now - 17.9 * 60_000, clearedAt: now - 17 * 60_000 },
     })),
   })

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { ALERT_LIMITS, ATTEMPTS, alertsActor, pauseMs } from '../../actors/alerts/alerts.ts'
 import type { AlertsBody, Notification } from '../../actors/alerts/body.ts'
 import { applyCommand, type CallWork } from '../../actors/kernel/define.ts'
+import { alertsText } from '../../bin/commands/alerts.ts'
 
 const test = suite('alerts actor')
 const FROM = { role: 'conductor', node: 'c1' } as const
@@ -104,6 +105,21 @@ test('without a webhook nothing waits, and what waited when it was taken away st
   const a = alerts({ notifies: false })
   a.change(['h1'])
   assert.equal([a.head(), a.list().webhook.waiting], [undefined, 0])
+})
+
+test('as a person reads it: what fires, what to do, what is over, and that the webhook fails', () => {
+  const a = alerts()
+  assert.is(alertsText(a.list(), false), 'No alert fires.')
+  assert.match(alertsText(a.list(), true), /None was there before/)
+  a.change(['h1', 'h2'])
+  a.pass(61_000)
+  a.change([], ['h2'])
+  a.answer(false)
+  const text = alertsText(a.list(), true)
+  assert.match(text, /1 +critical +host-silent +h1 +1970-01-01 00:00:01 +no heartbeat of h1/)
+  assert.match(text, /Next:\n {2}host-silent: look/)
+  assert.match(text, /Over:\n.*LASTED.*\n2 .* h2 .* 1\.0 min .*no heartbeat of h2/)
+  assert.match(text, /WEBHOOK: answered with 500, attempt 1 at .*; 3 wait$/)
 })
 
 test.run()

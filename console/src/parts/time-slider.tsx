@@ -1,7 +1,7 @@
 /** The last hour under a slider, with marks at what happened. Null is now. */
 import type { Sample } from '../../../actors/cluster/history.ts'
 import { ago, clockTime } from '../format.ts'
-import type { Mark } from '../history.ts'
+import type { Mark } from '../replay.ts'
 import { Card } from './bits.tsx'
 
 /** A mark shows what came of it: the moment right after. */
