@@ -100,7 +100,11 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
   async function serve({ to, method, args, from, deadlineMs }: Received): Promise<unknown> {
     if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `a compute host takes no commands from a ${from.role}`)
     if (to.kind !== 'compute' || to.id !== nodeId) throw new BatonError('NotFound', `this is ${nodeId}, not ${to.kind} ${to.id}`)
-    return method === 'queues' ? queues() : hypervisor.serve(method, args, deadlineMs)
+    if (method === 'queues') return queues()
+    // A host that was said to be fenced may be back before anybody knows. As long as it counts as fenced, what it runs may be made anew
+    // elsewhere; so nothing is done here before its actor has written down that it is up.
+    if (!acknowledged) throw new BatonError('Unavailable', `${nodeId} has just started; nobody has taken note of that yet`, { retryAfterMs: 50 })
+    return hypervisor.serve(method, args, deadlineMs)
   }
 
   const messenger: Messenger = createMessenger({
