@@ -118,7 +118,7 @@ test('as a person reads it: what fires, what to do, what is over, and that the w
   const text = alertsText(a.list(), true)
   assert.match(text, /1 +critical +host-silent +h1 +1970-01-01 00:00:01 +no heartbeat of h1/)
   assert.match(text, /Next:\n {2}host-silent: look/)
-  assert.match(text, /Over:\n.*LASTED.*\n2 .* h2 .* 1\.0 min .*no heartbeat of h2/)
+  assert.match(text, /Over:\n.*LASTED.*\n2 .* h2 .* 1m 1s .*no heartbeat of h2/)
   assert.match(text, /WEBHOOK: answered with 500, attempt 1 at .*; 3 wait$/)
 })
 
