@@ -37,6 +37,7 @@ const percent = (share: number): string => `${Math.round(share * 100)} %`
 const days = (ms: number): string => `${Math.max(0, Math.floor(ms / DAY_MS))} days`
 const secs = (ms: number): string => `${Math.round(ms / 1000)} s`
 const mins = (ms: number): string => (ms < minutes(2) ? secs(ms) : `${Math.floor(ms / 60_000)} min`)
+const many = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
 const first = (names: readonly string[]): string => `${names.slice(0, 10).join(', ')}${names.length > 10 ? ' …' : ''}`
 
 const subjectOf = ({ id }: ConductorFacts): string => `conductor/${id}`
@@ -129,7 +130,7 @@ export const RULES = {
     find: ({ hosts }) =>
       hosts.flatMap(({ id, state, mode, claims }) =>
         state === 'down' && mode !== 'maintenance'
-          ? { subject: `host/${id}`, message: `no heartbeat of ${id}, which has ${claims === 1 ? '1 instance' : `${claims} instances`}` }
+          ? { subject: `host/${id}`, message: `no heartbeat of ${id}, which has ${many(claims, 'instance')}` }
           : [],
       ),
   },
@@ -150,7 +151,10 @@ export const RULES = {
       ...conductors.flatMap(({ silent }) =>
         silent.flatMap(({ host, heardAgoMs, leftMs, instances }) =>
           leftMs < (leftMs + heardAgoMs) / 3
-            ? { subject: `host/${host}`, message: `${secs(leftMs)} are left of the lease of ${host}; then it stops ${instances} protected instances` }
+            ? {
+                subject: `host/${host}`,
+                message: `${secs(leftMs)} are left of the lease of ${host}; then it stops ${many(instances, 'protected instance')}`,
+              }
             : [],
         ),
       ),
@@ -175,7 +179,7 @@ export const RULES = {
     remedy: 'look for another release among the nodes: `baton node list`',
     find: ({ recently }) =>
       [...recently.deadLetters].flatMap(([id, count]) =>
-        count > 0 ? { subject: `conductor/${id}`, message: `${count} commands for nobody in ten minutes` } : [],
+        count > 0 ? { subject: `conductor/${id}`, message: `${many(count, 'command')} for nobody in ten minutes` } : [],
       ),
   },
   'actor-set-aside': {

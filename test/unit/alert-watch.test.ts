@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CLUSTER } from '../../actors/alerts/alerts.ts'
 import type { AlertsBody, Notification } from '../../actors/alerts/body.ts'
-import { shardOf } from '../../actors/kernel/address.ts'
+import { address, shardOf } from '../../actors/kernel/address.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { createLoop, type Loop } from '../sim/loop.ts'
 import { createRandom } from '../sim/random.ts'
@@ -118,5 +118,31 @@ test('the judge is killed between two attempts to tell: another goes on, and eac
     },
   )
 })
+
+test('what is counted over minutes: a host that comes and goes, and commands for nobody; a take-over does not forget them', () =>
+  inWorld(
+    async () => {},
+    async ({ world, run, alerts, judge }) => {
+      for (let i = 0; i < 3; i++) {
+        world.freeze('compute-1')
+        await run(4000)
+        world.thaw('compute-1')
+        await run(4000)
+        // The next owner has counted, too.
+        if (i === 1) world.kill(judge())
+      }
+      const nobody = world.conductors.find(({ up }) => up)?.running?.messenger.call(address('no-such-kind', 'x'), 'get', {}, { timeoutMs: 1000 })
+      nobody?.catch(() => {})
+      await run(6000)
+      const { firing } = await alerts()
+      assert.equal(
+        codes(firing).filter(text => text.startsWith('host')),
+        ['host-flaps host/compute-1'],
+      )
+      assert.match(firing.find(({ code }) => code === 'dead-letters')?.message ?? '', /^1 commands? for nobody in ten minutes$/)
+      await run(640_000)
+      assert.equal((await alerts()).firing, [], 'ten quiet minutes later')
+    },
+  ))
 
 test.run()
