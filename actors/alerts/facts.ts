@@ -27,7 +27,8 @@ export interface ConductorFacts {
   readonly held: readonly string[]
 }
 
-export interface HostFacts extends HostBody {
+/** There may be ten thousand of them, so only what rules look at is copied. */
+export interface HostFacts extends Pick<HostBody, 'id' | 'state' | 'mode' | 'claims'> {
   readonly load: Readonly<Record<string, number>>
 }
 

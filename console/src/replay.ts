@@ -40,3 +40,29 @@ export function marksOf(samples: readonly Sample[], alerts: readonly AlertRow[])
     .slice(-MARKS)
     .map(mark => ({ ...mark, text: `${clockTime(mark.at)} ${mark.text}` }))
 }
+
+const NAMED = 5
+
+/** Marks of a kind that are too close to be told apart as one, at the first of them. In the order of `marks`. */
+export function grouped(marks: readonly Mark[], withinMs: number): readonly Mark[] {
+  const groups: Mark[][] = []
+  for (const mark of marks) {
+    const group = groups.findLast(([first]) => first?.kind === mark.kind)
+    const [first] = group ?? []
+    if (group && first && mark.at - first.at <= withinMs) group.push(mark)
+    else groups.push([mark])
+  }
+  return groups.flatMap(group => {
+    const [first] = group
+    const more = group.length > NAMED ? `; ${group.length - NAMED} more` : ''
+    return first
+      ? {
+          ...first,
+          text: `${group
+            .slice(0, NAMED)
+            .map(({ text }) => text)
+            .join('; ')}${more}`,
+        }
+      : []
+  })
+}

@@ -121,7 +121,7 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
     return {
       now,
       conductors: conductorFacts(options.members(), options.map(), now, options.leaseMs),
-      hosts: options.hosts().map(host => ({ ...host, load: options.hostLoad(host.id) })),
+      hosts: options.hosts().map(({ id, state, mode, claims }) => ({ id, state, mode, claims, load: options.hostLoad(id) })),
       operations: operations.rows,
       certificates: certificates.ends,
       recently: { deadLetters: deadLetters.counts(nowMs), silences: silences.counts(nowMs) },

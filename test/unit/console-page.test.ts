@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { actionsFor } from '../../console/src/actions.ts'
 import { ago, duration, mebibytes, percentile } from '../../console/src/format.ts'
-import { framesOf, joined, marksOf } from '../../console/src/replay.ts'
+import { framesOf, grouped, joined, marksOf } from '../../console/src/replay.ts'
 import { hrefOf, parseRoute } from '../../console/src/route.ts'
 import { type Frame, frameAt, KEPT_MS, remember, takeovers } from '../../console/src/takeover.ts'
 import { readPage } from '../../transport/http/page.ts'
@@ -141,6 +141,15 @@ test('the last hour: samples are joined, what is older becomes one, and marks st
     'what was before the first sample cannot be replayed',
   )
   assert.match(marks[1]?.text ?? '', /1 shard from c1/)
+  const close = [0, 10, 400, 15].map((at, i) => ({ at, kind: i === 3 ? 'takeover' : 'fired', text: `t${i}` }) as const)
+  assert.equal(
+    grouped(close, 20).map(({ at, text }) => [at, text]),
+    [
+      [0, 't0; t1'],
+      [400, 't2'],
+      [15, 't3'],
+    ],
+  )
 })
 
 test.run()

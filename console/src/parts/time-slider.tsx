@@ -1,11 +1,13 @@
 /** The last hour under a slider, with marks at what happened. Null is now. */
 import type { Sample } from '../../../actors/cluster/history.ts'
 import { ago, clockTime } from '../format.ts'
-import type { Mark } from '../replay.ts'
+import { grouped, type Mark } from '../replay.ts'
 import { Card } from './bits.tsx'
 
 /** A mark shows what came of it: the moment right after. */
 const AFTER_MS = 1000
+/** Marks closer than this share of what is shown are one: they would cover each other. */
+const TOGETHER = 0.015
 const TITLES = { takeover: 'take-over', fired: 'alert', cleared: 'alert over' } as const
 
 interface SliderProps {
@@ -37,11 +39,11 @@ export function TimeSlider({ samples, marks, replay, onReplay }: SliderProps) {
     >
       <div class="timeline">
         <ol class="marks" aria-label="What happened">
-          {marks.map(({ at: time, kind, text }) => (
-            <li key={`${kind} ${time} ${text}`} style={{ left: place(time) }}>
+          {grouped(marks, (to - from) * TOGETHER).map(({ at: time, kind, text }) => (
+            <li key={`${kind} ${time} ${text}`} class={kind} style={{ left: place(time) }}>
               <button
                 type="button"
-                class={`mark ${kind}`}
+                class="mark"
                 title={text}
                 aria-label={`${TITLES[kind]}: ${text}`}
                 onClick={() => onReplay(Math.min(to, time + AFTER_MS))}
