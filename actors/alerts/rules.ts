@@ -52,16 +52,29 @@ const eachConductor =
       return message === null ? [] : { subject, message }
     })
 
+type Load = Readonly<Record<string, number>>
+
+/** Conductors and hosts of which `isNear` says that there may be something to say; of ten thousand hosts that is hardly one. */
+const eachNode =
+  (isNear: (load: Load) => boolean, of: (load: Load, isFiring: boolean) => string | null): Rule['find'] =>
+  ({ conductors, hosts }, fires) => {
+    const found: Condition[] = []
+    const look = (subject: string, load: Load): void => {
+      const message = of(load, fires(subject))
+      if (message !== null) found.push({ subject, message })
+    }
+    for (const conductor of conductors) if (isNear(conductor.load)) look(subjectOf(conductor), conductor.load)
+    for (const { id, load } of hosts) if (isNear(load)) look(`host/${id}`, load)
+    return found
+  }
+
 /** Less free space than a share of the file system, on any node that says what it has. */
-const diskBelow =
-  (begin: number, goOn: number): Rule['find'] =>
-  ({ conductors, hosts }, fires) =>
-    [...conductors.map(c => ({ subject: subjectOf(c), load: c.load })), ...hosts.map(h => ({ subject: `host/${h.id}`, load: h.load }))].flatMap(
-      ({ subject, load: { diskFree } }) =>
-        diskFree !== undefined && diskFree < (fires(subject) ? goOn : begin)
-          ? { subject, message: `${percent(diskFree)} of the disk is free where it keeps its data (limit ${percent(begin)})` }
-          : [],
-    )
+const diskBelow = (begin: number, goOn: number): Rule['find'] =>
+  eachNode(
+    ({ diskFree = 1 }) => diskFree < goOn,
+    ({ diskFree = 1 }, isFiring) =>
+      diskFree < (isFiring ? goOn : begin) ? `${percent(diskFree)} of the disk is free where it keeps its data (limit ${percent(begin)})` : null,
+  )
 
 const certificateWithin =
   (leftMs: number): Rule['find'] =>
@@ -215,13 +228,13 @@ export const RULES = {
     ...{ severity: 'warning', holdMs: seconds(10), clearMs: seconds(10) },
     about: 'the clock of a machine is over 2 s away from cluster time: nothing depends on it but what people read, and certificates',
     remedy: 'let NTP set the clock of that machine',
-    find: ({ conductors, hosts }, fires) =>
-      [...conductors.map(c => ({ subject: subjectOf(c), load: c.load })), ...hosts.map(h => ({ subject: `host/${h.id}`, load: h.load }))].flatMap(
-        ({ subject, load: { clockOffMs } }) =>
-          clockOffMs !== undefined && above(Math.abs(clockOffMs), CLOCK_MS, fires(subject))
-            ? { subject, message: `its clock is ${secs(Math.abs(clockOffMs))} ${clockOffMs > 0 ? 'ahead of' : 'behind'} cluster time` }
-            : [],
-      ),
+    find: eachNode(
+      ({ clockOffMs = 0 }) => Math.abs(clockOffMs) > CLOCK_MS[1],
+      ({ clockOffMs = 0 }, isFiring) =>
+        above(Math.abs(clockOffMs), CLOCK_MS, isFiring)
+          ? `its clock is ${secs(Math.abs(clockOffMs))} ${clockOffMs > 0 ? 'ahead of' : 'behind'} cluster time`
+          : null,
+    ),
   },
   'certificate-ends-soon': {
     ...{ severity: 'warning', holdMs: 0, clearMs: 0 },
