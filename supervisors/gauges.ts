@@ -4,6 +4,8 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 
 export interface Figures {
   readonly cpu: number
+  /** Share of the time in which the event loop had something to do; on a machine without processor time to give, it is far above `cpu`. */
+  readonly busy: number
   readonly lagMs: number
   readonly rssMb: number
   /** Absent when that cannot be told. */
@@ -12,7 +14,7 @@ export interface Figures {
 
 export interface ProcessGauges {
   /**
-   * Share of one core used since the last look, 99th percentile of event-loop lag in ms, resident memory in MB, and the share of the disk of
+   * Share of one core used since the last look, share of the time in which the event loop was busy, 99th percentile of event-loop lag in ms, resident memory in MB, and the share of the disk of
    * `folder` that is free.
    */
   read(): Figures
@@ -26,7 +28,8 @@ export function processGauges(folder?: string): ProcessGauges {
   let usage = process.cpuUsage()
   let atMs = performance.now()
   const disk = diskGauge(folder)
-  let last: Figures = { cpu: 0, lagMs: 0, rssMb: 0 }
+  let loop = performance.eventLoopUtilization()
+  let last: Figures = { cpu: 0, busy: 0, lagMs: 0, rssMb: 0 }
   return {
     read() {
       const nowMs = performance.now()
@@ -38,7 +41,10 @@ export function processGauges(folder?: string): ProcessGauges {
       // The histogram holds the intervals themselves, so its own resolution is taken off.
       const lagMs = Math.max(0, delay.percentile(99) / 1e6 - 20)
       delay.reset()
-      const process_ = { cpu: Math.round(cpu * 100) / 100, lagMs: Math.round(lagMs), rssMb: Math.round(process.memoryUsage.rss() / 1e6) }
+      const { utilization } = performance.eventLoopUtilization(loop)
+      loop = performance.eventLoopUtilization()
+      const shares = { cpu: Math.round(cpu * 100) / 100, busy: Math.round(utilization * 100) / 100 }
+      const process_ = { ...shares, lagMs: Math.round(lagMs), rssMb: Math.round(process.memoryUsage.rss() / 1e6) }
       last = { ...process_, ...disk() }
       return last
     },

@@ -189,9 +189,10 @@ export function createHistory(options: HistoryOptions): History {
 const round = (n: number | undefined): number => Math.round(n ?? 0)
 
 function conductorOf({ state, load }: Member): ConductorMoment {
-  const { cpu = 0, lagMs, inbox, oldestMs, commitMs } = numbersOf(load)
+  const { cpu = 0, busy, lagMs, inbox, oldestMs, commitMs } = numbersOf(load)
   return {
     state: state === 'alive' ? 'up' : state,
+    ...(busy === undefined ? {} : { busy: Math.round(busy * 20) / 20 }),
     ...{ cpu: Math.round(cpu * 20) / 20, lagMs: round(lagMs), inbox: round(inbox), oldestMs: round(oldestMs), commitMs: round(commitMs) },
   }
 }

@@ -78,6 +78,7 @@ export const NUMBERS = {
   commands_failed_total: counter('Hypervisor commands that failed', COMPUTE),
   commands_stale_total: counter('Hypervisor commands refused as stale', COMPUTE),
   event_loop_lag_seconds: gauge('Event-loop lag, 99th percentile since the last look', ALL),
+  event_loop_busy_ratio: gauge('Share of the time in which the event loop had something to do since the last look', ALL),
   cpu_ratio: gauge('Share of one core used since the last look', ALL),
 } as const satisfies Record<string, Numbered>
 

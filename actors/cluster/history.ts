@@ -9,6 +9,8 @@ import { checkObject, integer, optional, text } from '../kernel/check.ts'
 export interface ConductorMoment {
   readonly state: string
   readonly cpu: number
+  /** Absent from conductors of before it was measured. */
+  readonly busy?: number
   readonly lagMs: number
   readonly inbox: number
   readonly oldestMs: number

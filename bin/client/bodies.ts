@@ -128,7 +128,7 @@ export const isStatus: Guard<StatusBody> = shape({
   database: shape({ connected: isFlag, waitingCommits: isNumber }),
   advice: shape({
     ...{ addConductor: isFlag, because: isText },
-    spread: optional(shape({ conductors: isNumber, shardsBefore: isNumber, shardsAfter: isNumber, cpuBefore: isNumber, cpuAfter: isNumber })),
+    spread: optional(shape({ conductors: isNumber, shardsBefore: isNumber, shardsAfter: isNumber, busyBefore: isNumber, busyAfter: isNumber })),
   }),
   poisoned: listOf(isText),
   alerts: listOf(isText),

@@ -134,8 +134,8 @@ async function prepare(of: PageWorld) {
   of.setStatus({
     advice: {
       addConductor: true,
-      because: 'a message has waited 1240 ms on conductor-3 (limit 1000); conductor-3 uses 93 % of its core (limit 85 %)',
-      spread: { conductors: 4, shardsBefore: 43, shardsAfter: 32, cpuBefore: 0.93, cpuAfter: 0.61 },
+      because: 'a message has waited 1240 ms on conductor-3 (limit 1000); conductor-3 is busy 93 % of the time (limit 85 %)',
+      spread: { conductors: 4, shardsBefore: 43, shardsAfter: 32, busyBefore: 0.93, busyAfter: 0.61 },
     },
   })
   const quiet = { code: 'host-silent', severity: 'critical', remedy: RULES['host-silent'].remedy } as const
