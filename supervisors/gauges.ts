@@ -14,8 +14,8 @@ export interface Figures {
 
 export interface ProcessGauges {
   /**
-   * Share of one core used since the last look, share of the time in which the event loop was busy, 99th percentile of event-loop lag in ms, resident memory in MB, and the share of the disk of
-   * `folder` that is free.
+   * Since the last look: share of one core used, share of the time in which the event loop was busy, 99th percentile of its lag in ms. And
+   * resident memory in MB, and the share of the disk of `folder` that is free.
    */
   read(): Figures
   stop(): void

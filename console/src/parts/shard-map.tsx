@@ -94,7 +94,7 @@ export function Takeovers({ frames, onReplay }: { frames: readonly Frame[]; onRe
           <li key={at}>
             <When at={at} /> <strong>{plural(moved, 'shard')}</strong> from {named(from)} to {named(to)}
             {tookMs > 0 && <span class="dim">, within {duration(tookMs)}</span>}{' '}
-            <button type="button" class="small" onClick={() => onReplay(at)}>
+            <button type="button" onClick={() => onReplay(at)}>
               Replay
             </button>
           </li>

@@ -115,18 +115,23 @@ function Alerts({ alerts }: { alerts: readonly AlertRow[] }) {
     <>
       {[...alerts]
         .sort((a, b) => rank(a) - rank(b) || b.firedAt - a.firedAt)
-        .map(({ id, severity, code, message, remedy, firedAt: at }) => (
+        .map(({ id, severity, code, subject, message, remedy, firedAt: at }) => (
           <div key={id} class={`banner ${severity === 'critical' ? 'bad' : 'busy'}`} role="alert">
             <Chip state={severity} /> <strong>{message}</strong>{' '}
             <span class="dim">
-              {code}, <When at={at} />
+              {code}, {subject}, <When at={at} />
             </span>
-            <div>Next: {remedy}.</div>
+            <div>
+              Next: <Words text={remedy} />.
+            </div>
           </div>
         ))}
     </>
   )
 }
+
+/** Commands stand between backticks. */
+const Words = ({ text }: { text: string }) => <>{text.split('`').map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>
 
 interface Tile {
   readonly id: string
