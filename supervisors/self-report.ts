@@ -15,8 +15,9 @@ export interface JournalLoad {
   /** Appends that wait, and the age of the oldest of them. */
   readonly queued: number
   readonly oldestMs: number
-  /** The newest commit. */
-  readonly commitMs: number
+  /** Commits so far, and the time all of them took, ms. */
+  readonly commits: number
+  readonly commitSumMs: number
   /** Whether the database was there when it was last asked for something. */
   readonly connected: boolean
 }
@@ -46,6 +47,7 @@ export type SelfReport = ReturnType<typeof createSelfReport>
 export function createSelfReport(options: SelfReportOptions) {
   const { env, nodeId, engine, link, messenger, actors, journal, total, monitor } = options
   const ended = { done: 0, failed: 0 }
+  const commitMs = createSmoothed()
   return {
     operationEnded(status: OperationStatus): void {
       ended[status === 'done' ? 'done' : 'failed']++
@@ -60,7 +62,7 @@ export function createSelfReport(options: SelfReportOptions) {
         inbox: a.waiting,
         oldestMs: Math.round(Math.max(a.oldestMs, j.oldestMs)),
         commitsWaiting: j.queued,
-        commitMs: Math.round(j.commitMs * 10) / 10,
+        commitMs: Math.round(commitMs(j.commits, j.commitSumMs) * 10) / 10,
         calls: m.pending,
         restarts: a.restarts,
         deadLetters: a.deadLetters,
@@ -91,6 +93,25 @@ export function createSelfReport(options: SelfReportOptions) {
         { node: nodeId, queue: 'links', depth: l.queued, limit: 10_000, oldestMs: 0, busiest: null },
       ]
     },
+  }
+}
+
+/** A half of what is told is of this look, the rest of those before. */
+const NEW_SHARE = 0.5
+
+/**
+ * The mean of what was measured since the last look, mixed with those before, so that one value that is out of line tells nothing. When nothing
+ * was measured it fades.
+ */
+export function createSmoothed(): (count: number, sum: number) => number {
+  let before = { count: 0, sum: 0 }
+  let value = 0
+  return (count, sum) => {
+    const fresh = count - before.count
+    const mean = fresh > 0 ? (sum - before.sum) / fresh : 0
+    value = before.count === 0 ? mean : value * (1 - NEW_SHARE) + mean * NEW_SHARE
+    before = { count, sum }
+    return value
   }
 }
 

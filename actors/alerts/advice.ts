@@ -57,7 +57,8 @@ export function adviseScaling(conductors: readonly ConductorLoad[]): Advice {
   const oldest = worst('oldestMs')
   const lag = worst('lagMs')
   const cpu = conductors.reduce((most, { id, load }) => (usedBy(load) > most.value ? { id, value: usedBy(load) } : most), { id: '', value: 0 })
-  const isStarved = conductors.some(({ id, load }) => id === cpu.id && (load.cpu ?? 0) < (load.busy ?? 0) * SCALING.starved)
+  const { cpu: got = 0, busy = 0 } = loadOf(cpu.id, conductors)
+  const isStarved = busy > SCALING.cpu && got < busy * SCALING.starved
   const commit = worst('commitMs')
   const waiting = worst('commitsWaiting')
   const signs: string[] = []
@@ -89,7 +90,7 @@ export function adviseScaling(conductors: readonly ConductorLoad[]): Advice {
   const shards = shardsOf(conductors)
   return {
     addConductor: true,
-    because: isStarved ? `${said}, though it gets only ${percent(loadOf(cpu.id, conductors).cpu ?? 0)} of a core: start it on another machine` : said,
+    because: isStarved ? `${said}, though it gets only ${percent(got)} of a core: start it on another machine` : said,
     spread: {
       conductors: conductorsAfter,
       shardsBefore: Math.max(...conductors.map(c => c.shards)),

@@ -221,7 +221,7 @@ export const RULES = {
     find({ conductors }, fires) {
       const slowest = conductors.toSorted((a, b) => (b.load.commitMs ?? 0) - (a.load.commitMs ?? 0))[0]
       if (!slowest || !above(slowest.load.commitMs, COMMIT_MS, fires('database'))) return []
-      return [{ subject: 'database', message: `a commit of ${slowest.id} took ${Math.round(slowest.load.commitMs ?? 0)} ms (limit ${COMMIT_MS[0]})` }]
+      return [{ subject: 'database', message: `commits of ${slowest.id} take ${Math.round(slowest.load.commitMs ?? 0)} ms (limit ${COMMIT_MS[0]})` }]
     },
   },
   'clock-drifts': {

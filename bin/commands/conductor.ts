@@ -204,7 +204,13 @@ const quotasFor = ({ instances, cores, ram, serverGroups, serverGroupMembers, ke
 
 function journalLoad(journal: PgJournal) {
   const s = journal.stats()
-  return { queued: s.queueDepth, oldestMs: s.oldestWaitingMs, commitMs: s.commitMs.last, connected: s.connected }
+  return {
+    queued: s.queueDepth,
+    oldestMs: s.oldestWaitingMs,
+    commits: s.commitMs.counts.reduce((a, b) => a + b, 0),
+    commitSumMs: s.commitMs.sum,
+    connected: s.connected,
+  }
 }
 
 function readiness(life: Life | null): { ready: boolean; reasons: string[] } {

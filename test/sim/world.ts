@@ -239,7 +239,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
             confirm: () => process.guard(journal.confirm()),
             load: journal.load,
             awake: journal.awake,
-            stats: () => ({ queued: journal.waiting(), oldestMs: 0, commitMs: 0, connected: true }),
+            stats: () => ({ queued: journal.waiting(), oldestMs: 0, commits: 0, commitSumMs: 0, connected: true }),
             close: () => journal.close(),
           }
         },

@@ -6,6 +6,7 @@ import { alertKey, judge, MOST_OF_A_RULE } from '../../actors/alerts/judge.ts'
 import { RULES } from '../../actors/alerts/rules.ts'
 import type { OperationBody, StepRecord } from '../../actors/api.ts'
 import { createRecent } from '../../supervisors/alerts/recent.ts'
+import { createSmoothed } from '../../supervisors/self-report.ts'
 import { host as hostRow } from '../support/placement.ts'
 
 const test = suite('alert rules')
@@ -163,6 +164,19 @@ test('what is counted is forgotten after ten minutes', () => {
   recent.add('h2', 0, 1_200_000)
   assert.equal([...recent.counts(1_200_000)], [['h1', 10]])
   assert.is(recent.counts(3_000_000).size, 0)
+})
+
+test('a time that is smoothed: one slow commit is none, many are, and it fades', () => {
+  const commitMs = createSmoothed()
+  assert.is(commitMs(10, 40), 4)
+  assert.is(commitMs(20, 380), 19, 'one of ten took 300 ms')
+  assert.is(commitMs(30, 420), 11.5)
+  for (let i = 1; i <= 10; i++) commitMs(30 + i * 10, 420 + i * 1500)
+  const slow = commitMs(140, 420 + 16_500)
+  assert.ok(slow > 145 && slow <= 150, String(slow))
+  let fading = slow
+  for (let i = 0; i < 10; i++) fading = commitMs(140, 420 + 16_500)
+  assert.ok(fading < 1)
 })
 
 test.run()
