@@ -6,6 +6,7 @@
 
 import type { AlertsBody } from './alerts/body.ts'
 import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
+import type { ListLogs, LogsBody, NodeReport, TraceBody } from './cluster/evidence.ts'
 import type { HistoryAsked, HistoryPart } from './cluster/history.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
@@ -23,6 +24,7 @@ import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { AlertBody, AlertsBody, Notification } from './alerts/body.ts'
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
+export * from './cluster/evidence.ts'
 export * from './cluster/history.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export * from './image/body.ts'
@@ -274,6 +276,7 @@ export interface EmptyHost {
   /** Instances moved at a time; default 2. */
   readonly parallel?: number
   readonly requestId: string
+  readonly by?: Requester
 }
 
 export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
@@ -365,6 +368,12 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   listAudit(args: { readonly limit?: number; readonly before?: number }): Promise<AuditEntry[]>
   /** Looks whether the chain is whole, a part of it at a time. */
   verifyAudit(args: { readonly after?: AuditMark }): Promise<AuditVerdict>
+  /** The spans that nodes remember of a trace; `id` is a trace id, a request's or an operation's. Rejects `NotFound`. */
+  getTrace(args: { readonly id: string }): Promise<TraceBody>
+  /** The newest lines of the logs, by time. Rejects `NotFound` for a node that nobody knows of. */
+  listLogs(args: ListLogs): Promise<LogsBody>
+  /** What a node says of itself for a bug report. Rejects `Unavailable` when it does not answer. */
+  nodeReport(args: { readonly id: string }): Promise<NodeReport>
   /** Looks at the truth of every side; changes nothing. Rejects `NotFound` for an instance or host that nobody knows of. */
   diagnose(args: DoctorScope): Promise<DoctorBody>
   /** Looks twice, repairs what was seen both times, each through its owner, and looks again. */

@@ -372,7 +372,6 @@ export const COMMANDS: readonly CommandSpec[] = [
 
 /** What the first words of the two-word commands stand for. */
 export const GROUPS: Readonly<Record<string, string>> = {
-  audit: 'the log of who did what',
   node: 'conductors, compute hosts and gateways',
   instance: 'build and control instances',
   operation: 'long-running operations and their steps',
@@ -387,5 +386,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   interface: 'network interfaces of instances',
   host: 'compute hosts',
   queue: 'queues of messages',
+  audit: 'who did what',
+  debug: 'what to send when something is wrong',
   config: 'the configuration file',
 }

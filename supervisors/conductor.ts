@@ -7,10 +7,12 @@ import type { HistoryAsked, HistoryPart, HostBody, ImageBody, InstanceBody, Oper
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import type { AuditLog } from '../actors/kernel/audit.ts'
+import type { ViewRow } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { ImageStore } from '../actors/kernel/image-store.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
+import { operationSpans } from '../actors/operation/trace.ts'
 import { NOTHING } from '../actors/placement/amounts.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import { schedulerSettings } from '../actors/scheduler/settings.ts'
@@ -35,6 +37,8 @@ import { join } from './join.ts'
 import { measured } from './measure.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import type { Observe } from './metrics-table.ts'
+import { tracedJournal } from './observe/journal.ts'
+import type { Witness } from './observe/witness.ts'
 import { createOperationLog } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
 import { plantFlavors } from './plant-flavors.ts'
@@ -74,6 +78,8 @@ export interface ConductorOptions {
   readonly settings: ConductorSettings
   /** Figures of the process itself (cpu, lag), for the load it reports. */
   gauges?(): Record<string, number>
+  /** What this node remembers, for whoever asks. */
+  readonly witness?: Witness
   /** Where durations go. */
   readonly observe?: Observe
   /** This incarnation is over; start another. */
@@ -117,7 +123,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   let stopped = false
   let fenced = false
-  const journal = options.journal(incarnation)
+  const journal = tracedJournal(options.journal(incarnation), env.tracing)
   const system = createActorSystem(`${nodeId}-${incarnation}`)
   const defaults = { ratios: settings.ratios, reserved: settings.reserved ?? NOTHING }
   const scheduler = createScheduler({
@@ -137,6 +143,11 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const definitions = durableActors(settings, { canFence: options.fence !== undefined, notifies: options.webhook !== undefined })
   const logOperation = createOperationLog(env.log, options.observe, status => selfReport.operationEnded(status))
+  function traceOperation({ body, columns }: ViewRow): void {
+    const { tracing } = env
+    const aheadMs = tracing ? tracing.nowMs() - clock.now() : 0
+    if (tracing) for (const span of operationSpans(body as OperationBody, Number(columns.updated_at), aheadMs)) tracing.record(span)
+  }
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -150,7 +161,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onCommitted(actor, row, events) {
       feed.committed(actor, row, events)
       if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
-      if (actor.kind === 'operation' && row) logOperation(row.body as OperationBody)
+      if (row?.table === 'operation') {
+        logOperation(row.body as OperationBody)
+        if (events.length > 0) traceOperation(row)
+      }
       if (actor.kind === 'host' && row) {
         const host = row.body as HostBody
         summaries.changed(host)
@@ -332,7 +346,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const doors = createDoors({
     ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
-    ...{ fence: options.fence, webhook: options.webhook, identity: identityService, feed },
+    ...{ fence: options.fence, webhook: options.webhook, identity: identityService, feed, witness: options.witness },
     queues: selfReport.queues,
     history,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),

@@ -12,6 +12,7 @@ import { createFollower } from './feed-follower.ts'
 import { createGate, type Gate } from './identity/gate.ts'
 import { identityProxy } from './identity/serve.ts'
 import { createImageStreams, type ImageStreams } from './images/streams.ts'
+import type { Witness } from './observe/witness.ts'
 import { createDirectory } from './seeds.ts'
 import { apiProxy } from './serve-api.ts'
 
@@ -28,6 +29,8 @@ export interface GatewayOptions {
   readonly identity?: boolean
   /** When the certificate of the API ends, ms since 1970; null where it has none. */
   certificateEndsAt?(): number | null
+  /** What this node remembers, for whoever asks. */
+  readonly witness?: Witness
   /** Conductors that are not heard, whenever they are others. */
   onSilent?(nodes: readonly string[]): void
 }
@@ -73,9 +76,11 @@ export function startGateway(options: GatewayOptions): Gateway {
       const owner = directory.ownerOf(to)
       return owner.at === 'node' && messenger.sessions.to(owner.node) ? owner : directory.anyConductor()
     },
-    serve: async ({ method }) => {
+    serve: async ({ method, args, from }) => {
       if (method === 'queues') return queues()
-      if (method === 'report') return { certificateEndsAt: options.certificateEndsAt?.() ?? null }
+      if (method === 'certificate') return { endsAt: options.certificateEndsAt?.() ?? null }
+      const told = from.role === 'conductor' ? options.witness?.answer(method, args) : undefined
+      if (told) return told
       throw new BatonError('UnknownMethod', `a gateway has no method ${method}`)
     },
     take: ({ method, args, from }) => {

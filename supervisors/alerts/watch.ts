@@ -135,7 +135,7 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
 
   async function askGateways(): Promise<Facts['certificates']> {
     const answers = await Promise.allSettled(
-      options.gateways().map(async node => ({ node, endsAt: endsAtOf(await options.call('node', node, 'report', {})) })),
+      options.gateways().map(async node => ({ node, endsAt: endsAtOf(await options.call('node', node, 'certificate', {})) })),
     )
     return answers.flatMap(answer => {
       if (answer.status === 'rejected' || answer.value.endsAt === null) return []
@@ -160,7 +160,7 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
 
 /** A gateway of an earlier release says nothing of it. */
 function endsAtOf(report: unknown): number | null {
-  const endsAt: unknown = typeof report === 'object' && report !== null ? Reflect.get(report, 'certificateEndsAt') : null
+  const endsAt: unknown = typeof report === 'object' && report !== null ? Reflect.get(report, 'endsAt') : null
   return typeof endsAt === 'number' ? endsAt : null
 }
 

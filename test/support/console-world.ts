@@ -17,7 +17,7 @@ export interface Told {
   readonly [name: string]: unknown
 }
 
-interface World {
+export interface World {
   readonly bench: Bench
   readonly api: ClusterApi
   readonly hub: Hub
@@ -97,3 +97,10 @@ export function inWorld(fn: (world: World) => Promise<void>, limits: Partial<Hub
 export const of = (told: readonly Told[], type: string): Told[] => told.filter(message => message.type === type)
 export const idsIn = (message: Told | undefined): string[] =>
   (Array.isArray(message?.set) ? message.set.map(row => String(Reflect.get(row, 'id'))) : []).toSorted()
+
+export const claims = (role: string, project: string): Claims => ({
+  ...{ audit: ['a'], methods: ['password'], credential: null, issuedAt: 0, expiresAt: 1e15 },
+  user: { id: 'u', name: 'ann', domain: { id: 'default', name: 'Default' } },
+  scope: { type: 'project', id: project, name: project, domain: { id: 'default', name: 'Default' } },
+  roles: [{ id: role, name: role }],
+})

@@ -8,7 +8,7 @@ import { createFeed } from '../../supervisors/feed.ts'
 import { createFollower } from '../../supervisors/feed-follower.ts'
 import type { FeedBatch, FeedWanted } from '../../transport/console/feed.ts'
 import { SESSION_LIMITS } from '../../transport/console/session.ts'
-import { type Client, idsIn, inWorld, MAP, of } from '../support/console-world.ts'
+import { type Client, claims, idsIn, inWorld, MAP, of } from '../support/console-world.ts'
 import { simulated } from '../support/simulated.ts'
 
 test('hello, a snapshot, deltas in order; unsubscribed, nothing more', () =>
@@ -136,13 +136,6 @@ test('bad messages are answered by what is wrong, and too many of them end the c
     for (let i = 0; i < SESSION_LIMITS.burst + 1; i++) flood.send({ type: 'ping' })
     assert.is(flood.closed()?.code, 4429)
   }))
-
-const claims = (role: string, project: string): Claims => ({
-  ...{ audit: ['a'], methods: ['password'], credential: null, issuedAt: 0, expiresAt: 1e15 },
-  user: { id: 'u', name: 'ann', domain: { id: 'default', name: 'Default' } },
-  scope: { type: 'project', id: project, name: project, domain: { id: 'default', name: 'Default' } },
-  roles: [{ id: role, name: role }],
-})
 
 test('a token decides what is shown; one that ends takes the connection with it', () =>
   inWorld(async ({ bench, tell, client }) => {
