@@ -43,7 +43,6 @@ type AlertsCommand =
   | { readonly method: 'change'; readonly args: { readonly fire: readonly Firing[]; readonly clear: readonly string[] } }
   | { readonly method: 'list'; readonly args: unknown }
   | { readonly method: '@result'; readonly args: WorkResult }
-  | { readonly method: '@timer'; readonly args: { readonly key: string } }
 
 type AlertsEvent =
   | { readonly type: 'fired'; readonly alert: Firing; readonly notify: boolean }
@@ -110,8 +109,6 @@ export const alertsActor = ({ notifies }: { readonly notifies: boolean }) =>
           const message = command.args.fault?.message ?? 'it failed'
           return accept([{ type: head.attempt + 1 >= ATTEMPTS ? 'givenUp' : 'notDelivered', id: head.id, message }])
         }
-        case '@timer':
-          return accept([])
       }
     },
     evolve(state, event, at) {
