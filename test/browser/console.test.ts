@@ -121,7 +121,7 @@ test('the last hour is replayed: a take-over, the hosts and the alerts of then, 
   visiting({ conductors: 3, hosts: 8, remembers: 30 }, async ({ world, page }) => {
     const now = Date.now()
     const alert = { code: 'host-silent', severity: 'critical', subject: 'host/compute-1', remedy: 'look at the host' } as const
-    const over = { ...alert, id: 1, message: 'no heartbeat of compute-1', firedAt: now - 17.9 * 60_000, clearedAt: now - 17 * 60_000 }
+    const over = { ...alert, id: 1, message: 'no heartbeat of compute-1', firedAt: now - 19 * 60_000, clearedAt: now - 17 * 60_000 }
     world.setAlerts({
       firing: [{ ...alert, id: 2, subject: 'host/compute-2', message: '<b>compute-2</b>', firedAt: now, clearedAt: null }],
       ended: [over],

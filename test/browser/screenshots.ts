@@ -156,7 +156,7 @@ async function prepare(of: PageWorld) {
     ],
     ended: [1, 2].map(i => ({
       ...{ ...quiet, id: i, subject: `host/compute-${i}`, message: `no heartbeat of compute-${i}, which has 9 instances` },
-      ...{ firedAt: now - 17.9 * 60_000, clearedAt: now - 17 * 60_000 },
+      ...{ firedAt: now - 18.2 * 60_000, clearedAt: now - 17 * 60_000 },
     })),
   })
   const late = { settle: () => {} }
