@@ -26,6 +26,7 @@ import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
 import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
+import { recentDefaults } from './default-limits.ts'
 import { durableActors } from './durable-actors.ts'
 import { createFeed } from './feed.ts'
 import { createHistory, historyRequests } from './history.ts'
@@ -299,7 +300,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   })
 
   const storage = createStorage({ views: options.views, call })
-  const quotas = createQuotas({ env, call })
+  const quotas = createQuotas({ env, call, defaults: recentDefaults({ env, call }) })
   const { imageMaxBytes = Number.MAX_SAFE_INTEGER } = settings
   const imageBytes = createImageBytes({ env, views: options.views, quotas, call, store: options.imageStore, maxBytes: imageMaxBytes })
 
