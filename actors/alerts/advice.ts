@@ -51,7 +51,8 @@ export interface Advice {
 const percent = (share: number): string => `${Math.round(share * 100)} %`
 const no = (because: string): Advice => ({ addConductor: false, because })
 
-export function adviseScaling(conductors: readonly ConductorLoad[]): Advice {
+/** `share` of the limits is looked at: below 1 for an advice that stands, so that it does not come and go. */
+export function adviseScaling(conductors: readonly ConductorLoad[], share = 1): Advice {
   const worst = (key: string): { id: string; value: number } =>
     conductors.reduce((most, { id, load }) => ((load[key] ?? 0) > most.value ? { id, value: load[key] ?? 0 } : most), { id: '', value: 0 })
   const oldest = worst('oldestMs')
@@ -62,9 +63,10 @@ export function adviseScaling(conductors: readonly ConductorLoad[]): Advice {
   const commit = worst('commitMs')
   const waiting = worst('commitsWaiting')
   const signs: string[] = []
-  if (oldest.value > SCALING.oldestMs) signs.push(`a message has waited ${Math.round(oldest.value)} ms on ${oldest.id} (limit ${SCALING.oldestMs})`)
-  if (lag.value > SCALING.lagMs) signs.push(`the event loop of ${lag.id} lags ${Math.round(lag.value)} ms (limit ${SCALING.lagMs})`)
-  if (cpu.value > SCALING.cpu) signs.push(`${cpu.id} is busy ${percent(cpu.value)} of the time (limit ${percent(SCALING.cpu)})`)
+  if (oldest.value > SCALING.oldestMs * share)
+    signs.push(`a message has waited ${Math.round(oldest.value)} ms on ${oldest.id} (limit ${SCALING.oldestMs})`)
+  if (lag.value > SCALING.lagMs * share) signs.push(`the event loop of ${lag.id} lags ${Math.round(lag.value)} ms (limit ${SCALING.lagMs})`)
+  if (cpu.value > SCALING.cpu * share) signs.push(`${cpu.id} is busy ${percent(cpu.value)} of the time (limit ${percent(SCALING.cpu)})`)
   const said = signs.join('; ')
   if (signs.length === 0)
     return no(

@@ -47,7 +47,8 @@ export function judge(
   }
   const seen = new Set<string>()
   for (const [code, rule] of Object.entries(rules)) {
-    const fires = (subject: string): boolean => firing.has(alertKey(code, subject))
+    // What was over its limit once is waited for by the lower one, or a number that plays around the limit would never fire.
+    const fires = (subject: string): boolean => firing.has(alertKey(code, subject)) || waiting.has(`+${alertKey(code, subject)}`)
     for (const { subject, message } of bounded(rule.find(facts, fires), fires)) {
       const key = alertKey(code, subject)
       seen.add(key)

@@ -23,7 +23,7 @@ export interface Rule {
   readonly holdMs: number
   /** It must not have been seen for so long before it is over, ms. */
   readonly clearMs: number
-  /** `fires` says of a subject whether this alert fires for it already: then the lower limit counts. */
+  /** `fires` says of a subject whether this alert fires for it already, or is about to: then the lower limit counts. */
   find(facts: Facts, fires: (subject: string) => boolean): readonly Condition[]
 }
 
@@ -100,6 +100,8 @@ function stuck(operation: OperationBody, now: number): string | null {
 }
 
 const QUEUE = { oldestMs: [2 * SCALING.oldestMs, SCALING.oldestMs / 2], full: [0.5, 0.25] } as const
+/** Share of its limits at which the advice to add a conductor goes on. */
+const GO_ON = 0.7
 const COMMIT_MS = [SCALING.commitMs, SCALING.commitMs / 2] as const
 const CLOCK_MS = [2000, 1000] as const
 /** Times within ten minutes that a host was no longer heard. */
@@ -131,8 +133,8 @@ export const RULES = {
     ...{ severity: 'warning', holdMs: seconds(15), clearMs: seconds(20) },
     about: 'the conductors there are cannot keep up, and one more would take load off them',
     remedy: 'start another on a machine with a free core: `baton conductor --id NAME --database URL`',
-    find({ conductors }) {
-      const { addConductor, because, spread } = adviseScaling(conductors)
+    find({ conductors }, fires) {
+      const { addConductor, because, spread } = adviseScaling(conductors, fires('cluster') ? GO_ON : 1)
       return addConductor ? [{ subject: 'cluster', message: spread ? `${because}. ${spreadText(spread)}` : because }] : []
     },
   },

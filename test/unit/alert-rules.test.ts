@@ -179,4 +179,23 @@ test('a time that is smoothed: one slow commit is none, many are, and it fades',
   assert.ok(fading < 1)
 })
 
+test('what was over its limit once fires when it stays above the lower one, and is over below that', () => {
+  const busy = (cpu: number) => ({ ...QUIET, ...conductor({ load: { cpu } }) })
+  const shares = [0.9, 0.7, 0.8, 0.65, 0.88, 0.7, 0.7, 0.7, 0.7]
+  const fires = new Set<string>()
+  let waiting: ReadonlyMap<string, number> = new Map()
+  const look = (cpu: number, ms: number) => {
+    const verdict = judge(RULES, { ...busy(cpu), now: NOW + ms }, fires, waiting)
+    waiting = verdict.waiting
+    for (const { code, subject } of verdict.fire) fires.add(alertKey(code, subject))
+    for (const key of verdict.clear) fires.delete(key)
+  }
+  for (const [i, cpu] of shares.entries()) look(cpu, i * 2000)
+  assert.equal([...fires], ['add-a-conductor cluster'])
+  for (let ms = 18_000; ms <= 40_000; ms += 2000) look(0.5, ms)
+  assert.is(fires.size, 0)
+  for (let ms = 42_000; ms <= 90_000; ms += 2000) look(0.7, ms)
+  assert.is(fires.size, 0, 'it never was over its limit')
+})
+
 test.run()
