@@ -198,4 +198,39 @@ test('what was over its limit once fires when it stays above the lower one, and 
   assert.is(fires.size, 0, 'it never was over its limit')
 })
 
+/** One conductor under 3,000 heartbeats a second on a busy machine, as it was recorded: seconds, busy, CPU, lag in ms. */
+const RECORDED: readonly (readonly [s: number, busy: number, cpu: number, lagMs: number])[] = [
+  ...([
+    [24.0, 0.4, 0.35, 11],
+    [25.6, 0.88, 0.3, 238],
+    [27.3, 0.77, 0.32, 180],
+    [28.9, 0.67, 0.27, 227],
+    [30.6, 0.66, 0.32, 139],
+  ] as const),
+  ...([
+    [32.1, 0.76, 0.24, 326],
+    [34.4, 0.72, 0.12, 450],
+    [36.1, 0.72, 0.18, 419],
+    [37.6, 0.7, 0.25, 331],
+    [41.0, 0.74, 0.29, 136],
+  ] as const),
+]
+
+test('a recorded overload: it fires 15 s after it began, though numbers fell below their limits in between', () => {
+  let waiting: ReadonlyMap<string, number> = new Map()
+  const fired = RECORDED.flatMap(([s, busy, cpu, lagMs]) => {
+    const verdict = judge(RULES, { ...QUIET, ...conductor({ load: { busy, cpu, lagMs } }), now: NOW + s * 1000 }, new Set(), waiting)
+    waiting = verdict.waiting
+    return verdict.fire.map(({ code, message }) => [s, code, message] as const)
+  })
+  assert.equal(
+    fired.map(([s, code]) => [s, code]),
+    [[41, 'add-a-conductor']],
+  )
+  assert.match(
+    fired[0]?.[2] ?? '',
+    /c1 is busy 74 % .*With one more, each of 2 would own about 128 shards instead of up to 256, and be busy about 37 %/,
+  )
+})
+
 test.run()
