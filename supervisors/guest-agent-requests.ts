@@ -131,15 +131,3 @@ export function guestAgentRequests({ views, call, get, act }: AgentRequestsOptio
     },
   }
 }
-
-/** Silent agents that one alert names; of more, how many there are. */
-const NAMED = 5
-
-/** What a person should look at: agents that were heard once, and are not any more. */
-export async function silentAgents(views: Pick<Views, 'count' | 'list'>): Promise<string[]> {
-  const where = { deleted: false, agent: 'unknown' }
-  const count = await views.count('guest', { where })
-  if (count === 0) return []
-  const named = (await views.list('guest', { where, limit: NAMED })).map(row => row.id)
-  return [`${count} agents in guests are silent: ${named.join(', ')}${count > NAMED ? ' …' : ''}; \`baton guest list --agent unknown\` shows them`]
-}

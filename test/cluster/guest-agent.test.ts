@@ -54,11 +54,10 @@ guests('silenced it is unknown, and an alert; heard again it is up; its host and
     signal(pid, 'SIGSTOP')
     const { id, status } = await seen('unknown')
     assert.is(status, 'ACTIVE', 'its last word')
-    const { alerts } = (await cluster.request('GET', '/baton/v1/status')).body.status
-    assert.ok(
-      alerts.some((alert: string) => alert.includes(id)),
-      JSON.stringify(alerts),
-    )
+    await until('an alert', 20_000, async () => {
+      const { firing } = (await cluster.request('GET', '/baton/v1/alerts')).body.alerts
+      return firing.some((alert: { code: string; subject: string }) => alert.code === 'agent-silent' && alert.subject === `instance/${id}`)
+    })
     signal(pid, 'SIGCONT')
     await seen('up')
     for (const role of ['compute', 'conductor'] as const) kill(cluster.processes(role)[0]?.pid ?? 0)

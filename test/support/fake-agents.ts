@@ -6,13 +6,18 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import type { FakeImages } from './fake-images.ts'
 
 interface World {
-  instance(id: string): InstanceBody
-  instances(): readonly InstanceBody[]
+  readonly instances: ReadonlyMap<string, InstanceBody>
   readonly images: FakeImages
   act(args: ActOnInstance): Promise<{ operation: string }>
 }
 
-export function fakeAgents({ instance, instances, images, act }: World): GuestApi {
+export function fakeAgents({ instances, images, act }: World): GuestApi {
+  function instance(id: string): InstanceBody {
+    const found = instances.get(id)
+    if (!found) throw new BatonError('NotFound', `Instance ${id} could not be found.`)
+    return found
+  }
+
   const schedules = new Map<string, GuestBody['schedule']>()
 
   const guestOf = ({ id, project, host, createdAt, updatedAt }: InstanceBody): GuestBody => ({
@@ -33,7 +38,7 @@ export function fakeAgents({ instance, instances, images, act }: World): GuestAp
 
   return {
     listGuests: async ({ project, agent }) =>
-      instances()
+      [...instances.values()]
         .filter(each => each.host !== null && (project === undefined || each.project === project))
         .map(guestOf)
         .filter(guest => agent === undefined || guest.agent === agent),

@@ -249,12 +249,7 @@ export function createFakeApi(): FakeApi {
       hosts.set(id, host)
       return host
     },
-    ...fakeAgents({
-      images,
-      instance: id => found(instances, 'Instance', id),
-      instances: () => newest(instances),
-      act: args => real.actOnInstance(args),
-    }),
+    ...fakeAgents({ images, instances, act: args => real.actOnInstance(args) }),
     ...fakeGuests(id => found(instances, 'Instance', id)),
     ...fakeFlavors(flavors, () => now, page),
     ...images.api,
@@ -318,6 +313,8 @@ export function createFakeApi(): FakeApi {
       return { state: 'draining' }
     },
     listQueues: async () => [{ node: 'n1', queue: 'journal', depth: 3, limit: 10_000, oldestMs: 12, busiest: null }],
+    clusterHistory: async () => ({ epoch: 'c1/1', isWhole: true, samples: [], more: false }),
+    listAlerts: async () => ({ firing: [], ended: [], webhook: { waiting: 0, delivered: 0, givenUp: 0, failure: null } }),
     appendAudit: async () => ({}),
     listAudit: async () => [],
     getTrace: async ({ id }) => {
