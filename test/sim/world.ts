@@ -79,6 +79,8 @@ export interface World {
   freeze(node: string): void
   thaw(node: string): void
   api(): ClusterApi
+  /** Whether somebody is told of alerts. */
+  readonly hasWebhook: boolean
   /** Lives of agents and gateways so far. */
   lives(): number
   nowMs(): number
@@ -390,6 +392,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       if (!gateway) throw new Error('no gateway runs')
       return gateway.api
     },
+    hasWebhook: webhook !== undefined,
     lives: () => lives,
     nowMs: loop.nowMs,
     wallMs: () => SIM_EPOCH_MS + loop.nowMs(),
