@@ -7,7 +7,8 @@
 import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
-import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
+import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState, StreamKind } from './hypervisor/driver.ts'
+import type { ConsoleTicket, TicketOwner } from './hypervisor/remote-consoles.ts'
 import type { ImageApi } from './image/body.ts'
 import type { AboutChange, InstanceAbout } from './instance/about.ts'
 import type { ListInstances } from './instance/list.ts'
@@ -293,6 +294,8 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   /** Never written down: it goes straight to the host. Rejects `DriverUnsupported` where the driver cannot. */
   changePassword(args: { id: string; password: string }): Promise<Record<string, never>>
   consoleLog(args: { id: string; maxBytes: number }): Promise<{ output: string }>
+  /** Lets somebody open a console of its guest once, at its host. Rejects `Conflict` when it is on no host, `DriverUnsupported`. */
+  consoleTicket(args: { id: string; kind: StreamKind; by: TicketOwner }): Promise<ConsoleTicket & { readonly host: string }>
   /** What its guest uses, from the driver of its host. Rejects `Conflict` when nothing runs, `DriverUnsupported` where the driver cannot tell. */
   instanceDiagnostics(args: { id: string }): Promise<Diagnostics & { readonly driver: string }>
   /** Has the guest's system write a dump of itself, as far as it is set up to. Rejects `DriverUnsupported` where the driver cannot. */

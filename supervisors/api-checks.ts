@@ -1,5 +1,7 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
 import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION } from '../actors/api.ts'
+import { STREAM_KINDS } from '../actors/hypervisor/driver.ts'
+import { checkTicketOwner } from '../actors/hypervisor/remote-consoles.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { AUDIT_BATCH, checkAuditLine } from '../actors/kernel/audit.ts'
@@ -119,6 +121,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   fenceHost: byId,
   instanceDiagnostics: byId,
   triggerCrashDump: byId,
+  consoleTicket: checkObject({ id, kind: anyOf(...STREAM_KINDS), by: checkTicketOwner }),
   consoleLog: checkObject({ id, maxBytes: integer(1, 4 * 1024 * 1024) }),
   listFlavors: checkObject(page),
   getFlavor: byId,

@@ -3,6 +3,7 @@
 import type { QueueBody } from '../actors/api.ts'
 import type { HypervisorDriver } from '../actors/hypervisor/driver.ts'
 import { createHypervisor, type GuestReport, type Hypervisor } from '../actors/hypervisor/hypervisor.ts'
+import { createRemoteConsoles, isRemoteConsoleMethod, type RemoteConsoles } from '../actors/hypervisor/remote-consoles.ts'
 import { address } from '../actors/kernel/address.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
@@ -45,7 +46,7 @@ export interface Compute {
   readonly toStore: StoreCall
   ready(): boolean
   queues(): QueueBody[]
-  stats(): ReturnType<Hypervisor['stats']> & { guests: number }
+  stats(): ReturnType<Hypervisor['stats']> & { readonly guests: number; readonly consoles: ReturnType<RemoteConsoles['stats']> }
   /** Tells a guest's owner the password the guest leaves, encrypted. Resolves to the HTTP status that says how it went. */
   leavePassword(instance: string, password: string): Promise<number>
   stop(): Promise<void>
@@ -84,6 +85,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
   }
 
   const toStore: StoreCall = (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })
+  const consoles = createRemoteConsoles({ env, driver })
   const hypervisor = createHypervisor({ env, driver, perGuest, uploads: createHostUploads(env, toStore, driver) })
 
   function queues(): QueueBody[] {
@@ -100,7 +102,8 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
   async function serve({ to, method, args, from, deadlineMs }: Received): Promise<unknown> {
     if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `a compute host takes no commands from a ${from.role}`)
     if (to.kind !== 'compute' || to.id !== nodeId) throw new BatonError('NotFound', `this is ${nodeId}, not ${to.kind} ${to.id}`)
-    return method === 'queues' ? queues() : hypervisor.serve(method, args, deadlineMs)
+    if (method === 'queues') return queues()
+    return isRemoteConsoleMethod(method) ? consoles.serve(method, args) : hypervisor.serve(method, args, deadlineMs)
   }
 
   const messenger: Messenger = createMessenger({
@@ -169,7 +172,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     toStore,
     ready: () => acknowledged,
     queues,
-    stats: () => ({ ...hypervisor.stats(), guests: guestReports.length }),
+    stats: () => ({ ...hypervisor.stats(), guests: guestReports.length, consoles: consoles.stats() }),
     async leavePassword(instance, password) {
       try {
         await messenger.call(address('instance', instance), 'leavePassword', { password }, { timeoutMs: PASSWORD_MS })
@@ -183,6 +186,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
       stopped = true
       timer?.cancel()
       directory.stop()
+      consoles.close()
       messenger.close()
       system.stop()
       await driver.close()

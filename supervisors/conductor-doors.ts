@@ -1,5 +1,6 @@
 /** What a conductor answers and hears, by who asks: every message from outside comes through here, and its arguments are looked at. */
 import type { ClusterApi } from '../actors/api.ts'
+import { isRelayed } from '../actors/hypervisor/remote-consoles.ts'
 import type { IdentityApi } from '../actors/identity/api.ts'
 import { address, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import { type Check, checkObject, integer, listOf, optional, text } from '../actors/kernel/check.ts'
@@ -43,6 +44,8 @@ export interface DoorsOptions {
   drain(): void
 }
 
+/** How long a host may take for what a gateway asks of a remote console, its own wait included, ms. */
+const RELAY_MS = 15_000
 const ANY = Number.MAX_SAFE_INTEGER
 const checkPing = checkObject({ incarnation: integer(1, ANY), suspects: listOf(integer(1, ANY), 1000) })
 /** Gateways and conductors of an earlier release do not say which life they mean. */
@@ -92,6 +95,10 @@ export function createDoors(options: DoorsOptions) {
           return storage(method, args)
         case 'image-store':
           return imageBytes(method, args, from)
+        case 'remote-console':
+          // Only handed on: the session is between the gateway and the host, and goes on with another conductor when this one dies.
+          if (from.role !== 'gateway' || !isRelayed(method)) return unknown(`a remote console has no method ${method} for a ${from.role}`)
+          return messenger.call(address('compute', to.id), method, args, { timeoutMs: RELAY_MS })
         case 'fence':
           if (from.role !== 'conductor' || !fence) return unknown(`there is no fence command for a ${from.role}`)
           return fence(String((args as { host: string }).host)).then(() => null)

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks'
 import { LiveContext, useConnection, useLive } from './live.ts'
 import { Palette } from './palette.tsx'
 import { Connection } from './parts/connection.tsx'
+import { LoneScreen } from './parts/remote.tsx'
 import { hrefOf, parseRoute, type Route } from './route.ts'
 import { findSession, forget, mayAs, messageOf, type Session, signOut } from './session.ts'
 import { ShardsContext, useShardHistory } from './shards.ts'
@@ -14,6 +15,12 @@ type Who = { readonly state: 'asking' } | { readonly state: 'unknown'; readonly 
 const RETRY_MS = 2000
 
 export function App() {
+  const { view, query } = useRoute()
+  // Its token is all that it needs.
+  return view === 'screen' ? <LoneScreen token={query.token ?? ''} /> : <Cluster />
+}
+
+function Cluster() {
   const [who, setWho] = useState<Who>({ state: 'asking' })
   const [problem, setProblem] = useState('')
   useEffect(() => {
