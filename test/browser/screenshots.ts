@@ -36,6 +36,8 @@ try {
     { name: 'instances-phone', hash: '#/instances', phone: true },
     { name: 'instance', hash: `#/instances/${ids.failed}` },
     { name: 'instance-dark', hash: `#/instances/${ids.running}`, scheme: 'dark' },
+    { name: 'serial', hash: `#/instances/${ids.running}?tab=serial`, before: page => typing(page) },
+    { name: 'screen-dark', hash: `#/instances/${ids.running}?tab=screen`, scheme: 'dark', before: page => page.keyboard.type('hello') },
     { name: 'create', hash: '#/create' },
     { name: 'operations', hash: '#/operations' },
     { name: 'operation', hash: `#/operations/${ids.running}.1` },
@@ -73,6 +75,12 @@ try {
 } finally {
   await browser.close()
   await world.close()
+}
+
+async function typing(page: Page): Promise<void> {
+  await page.getByText('You have the keyboard').waitFor()
+  await page.keyboard.type('root')
+  await page.keyboard.press('Enter')
 }
 
 /** Something of everything that can be seen. */

@@ -52,14 +52,13 @@ export function openTerminal(box: HTMLElement, { onType, onLeave }: ScreenOption
 
 /**
  * The terminal writes its colours and sizes into <style> elements, which the policy of this page forbids, as anybody's could be. While it is
- * opened, such an element puts its text into a constructed sheet instead: only who already runs here can make one.
+ * opened, it gets elements instead that put their text into a constructed sheet: only who already runs here can make one.
  */
 function withConstructedStyles(open: () => void): void {
   const create = document.createElement.bind(document)
-  const patched = (name: string, options?: ElementCreationOptions): HTMLElement => {
-    const element = create(name, options)
-    return name === 'style' ? constructed(element) : element
-  }
+  // Of another name: an empty <style>, too, is against the policy.
+  const patched = (name: string, options?: ElementCreationOptions): HTMLElement =>
+    name === 'style' ? constructed(create('template')) : create(name, options)
   Object.defineProperty(document, 'createElement', { value: patched, configurable: true })
   try {
     open()

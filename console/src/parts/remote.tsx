@@ -90,7 +90,7 @@ export function Serial({ id }: { id: string }) {
   const urlOf = useUrlOf(id)
   const [isYours, setYours] = useState(true)
   const [missed, setMissed] = useState(0)
-  const leave = useRef<HTMLButtonElement>(null)
+  const leave = useRef<HTMLSpanElement>(null)
   const { box, state, opened, again } = useOpened(id, async (target, show) => {
     const [{ openTerminal }, url] = await Promise.all([import('../lazy/terminal.ts'), urlOf('serial', 'serial')])
     target.replaceChildren()
@@ -118,11 +118,13 @@ export function Serial({ id }: { id: string }) {
   })
   const tools = (
     <p class="row">
-      <button type="button" ref={leave} disabled={isYours} onClick={() => opened.current?.take()}>
-        {isYours ? 'You have the keyboard' : 'Take the keyboard'}
-      </button>
-      <span class="dim">
-        {isYours ? 'Ctrl+] leaves the terminal.' : 'Somebody else types; you look.'}
+      {!isYours && (
+        <button type="button" onClick={() => opened.current?.take()}>
+          Take the keyboard
+        </button>
+      )}
+      <span class="dim" ref={leave} tabIndex={-1}>
+        {isYours ? 'You have the keyboard; Ctrl+] leaves the terminal.' : 'Somebody else types; you look.'}
         {missed > 0 && ` ${missed} bytes came too fast and are not shown.`}
       </span>
     </p>
