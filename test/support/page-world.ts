@@ -12,11 +12,11 @@ import { realEnv } from '../../supervisors/real-env.ts'
 import { createRemoteConsoles } from '../../supervisors/remote-consoles.ts'
 import type { FeedChange } from '../../transport/console/feed.ts'
 import { createHub } from '../../transport/console/hub.ts'
-import { createConsoleServer } from '../../transport/console/server.ts'
+import { type ConsoleLimits, createConsoleServer } from '../../transport/console/server.ts'
 import { openDoors } from '../../transport/console/upgrade.ts'
 import { PAGE_FOLDER, readPage } from '../../transport/http/page.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
-import { createRemoteConsoleServer } from '../../transport/remote-console/server.ts'
+import { createRemoteConsoleServer, type RemoteLimits } from '../../transport/remote-console/server.ts'
 import { createFakeApi, type FakeApi } from './fake-api.ts'
 import { createFakeGuest, type FakeGuest, type FakeStream } from './fake-guest-stream.ts'
 import { type FakeScreen, fakeScreen } from './fake-screen.ts'
@@ -27,6 +27,8 @@ export interface PageWorldOptions {
   readonly conductors?: number
   readonly hosts?: number
   readonly instances?: number
+  readonly consoleLimits?: Partial<ConsoleLimits>
+  readonly remoteLimits?: Partial<RemoteLimits>
 }
 
 export interface PageWorld {
@@ -35,6 +37,8 @@ export interface PageWorld {
   readonly origin: string
   /** The one that all instances have: a line that answers what is typed with what was typed, and a screen. */
   readonly guest: FakeGuest
+  /** What was said of remote consoles to the audit log: action, instance, user. */
+  readonly audited: readonly string[]
   /** Keys pressed on the screen that was opened last. */
   keys(): readonly number[]
   /** Ends the operation under way on an instance, and tells who watches. */
@@ -54,7 +58,8 @@ export interface PageWorld {
 const SHARDS = 128
 const FIRST_MS = Date.now() - 3_600_000
 
-export async function createPageWorld({ conductors = 3, hosts = 24, instances = 0 }: PageWorldOptions = {}): Promise<PageWorld> {
+export async function createPageWorld(options: PageWorldOptions = {}): Promise<PageWorld> {
+  const { conductors = 3, hosts = 24, instances = 0, consoleLimits = {}, remoteLimits = {} } = options
   const env = realEnv('page-world', 'silent')
   const fake = createFakeApi()
   const identity = await createTestIdentity()
@@ -191,6 +196,7 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
     return hostConsoles.serve(method, args)
   })
 
+  const audited: string[] = []
   let served: { close(): Promise<void> } | null = null
   let port = 0
   async function serve(): Promise<void> {
@@ -200,8 +206,13 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
       isReady: () => ({ ready: true, reasons: [] }),
       metrics: () => '',
     })
-    const watched = createConsoleServer({ env, hub, api, identity: gate, about: { gateway: 'gateway-1', version: '0.1.0' } })
-    const remote = createRemoteConsoleServer({ env, consoles })
+    const watched = createConsoleServer({ env, hub, api, identity: gate, about: { gateway: 'gateway-1', version: '0.1.0' }, limits: consoleLimits })
+    const remote = createRemoteConsoleServer({
+      env,
+      consoles,
+      limits: remoteLimits,
+      audit: line => audited.push(`${line.action} ${line.target} ${line.user}`),
+    })
     openDoors(app.server, [watched.door, remote.door])
     await app.listen({ host: '127.0.0.1', port })
     port = (app.server.address() as AddressInfo).port
@@ -217,7 +228,7 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
   await serve()
 
   return {
-    ...{ fake, guest, keys: () => [...screens.values()].at(-1)?.keys() ?? [] },
+    ...{ fake, guest, audited, keys: () => [...screens.values()].at(-1)?.keys() ?? [] },
     ...{ identity, origin: `http://127.0.0.1:${port}` },
     finish(instance, fault = null) {
       fake.finish(instance, fault)
