@@ -22,6 +22,7 @@ import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
+export type { ConsoleOpened } from './hypervisor/remote-consoles.ts'
 export * from './image/body.ts'
 export type { AboutChange, DiskConfig, GuestFile, InstanceAbout } from './instance/about.ts'
 export { hostnameOf } from './instance/hostname.ts'

@@ -1,5 +1,5 @@
 /** One end of a remote console as a gateway has it; `supervisors/remote-consoles.ts` makes them. */
-import type { ConsoleOpened } from '../../actors/hypervisor/remote-consoles.ts'
+import type { ConsoleOpened } from '../../actors/api.ts'
 
 /** What a console tells of. After `end` nothing comes any more. */
 export interface ConsoleEvents {

@@ -7,13 +7,15 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { Value } from 'typebox/value'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { AuditLine } from '../../actors/kernel/audit.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import { protocolsOf, type Refusal, refuse, refusedOrigin, type SocketDoor } from '../console/upgrade.ts'
 import type { RemoteConsole, RemoteConsoles } from './console.ts'
-import { GUEST_PROTOCOL, type GuestNotice, REMOTE_CLOSE, REMOTE_CONSOLE_PATH } from './messages.ts'
+import { GUEST_PROTOCOL, REMOTE_CLOSE, REMOTE_CONSOLE_PATH } from './messages.ts'
+import { GuestMessage, type NoticeBySchema } from './schemas.ts'
 
 export const REMOTE_LIMITS = {
   clients: 500,
@@ -143,7 +145,7 @@ export function createRemoteConsoleServer(options: RemoteConsoleOptions): Remote
     const client: Client = { ws, sinceMs: now, heardMs: now, busyMs: now, console: null, isOver: false }
     clients.add(client)
     const isTold = ws.protocol === GUEST_PROTOCOL
-    const notice = (message: GuestNotice): void => {
+    const notice = (message: NoticeBySchema): void => {
       if (isTold && ws.readyState === ws.OPEN) ws.send(JSON.stringify(message))
     }
     // Nothing is read before it is known where it goes.
@@ -229,8 +231,7 @@ function bytesOf(data: WebSocket.RawData): Uint8Array {
 /** The one thing that a client says of the console itself. */
 function isTake(text: string): boolean {
   try {
-    const message: unknown = JSON.parse(text)
-    return typeof message === 'object' && message !== null && Reflect.get(message, 'type') === 'take'
+    return Value.Check(GuestMessage.take, JSON.parse(text))
   } catch {
     return false
   }
