@@ -307,6 +307,22 @@ function unreliable(seed: number): (plain: HostCall, bench: Bench) => HostCall {
   }
 }
 
+test('whatever a gateway sends to a host is answered by a refusal, never by a defect', () =>
+  inWorld(async ({ bench, host, token }) => {
+    const { ticket = '' } = partsOf(await token()) ?? {}
+    await bench.value(host.serve('consoleOpen', { ticket, session: 's' }))
+    const methods = fc.constantFrom('consoleOpen', 'consoleRead', 'consoleWrite', 'consoleTake', 'consoleClose', 'consoleTicket')
+    const args = fc.oneof(
+      fc.anything(),
+      fc.record({ session: fc.constantFrom('s', 't', ''), from: fc.nat(), at: fc.nat(9), waitMs: fc.nat(9), bytes: fc.uint8Array() }),
+    )
+    const calls = fc.sample(fc.tuple(methods, args), 300)
+    for (const [method, given] of calls) {
+      const code = isRemoteConsoleMethod(method) ? await bench.code(host.serve(method, given)) : ''
+      assert.ok(['ok', 'BadRequest', 'NotFound', 'Conflict'].includes(code), `${method} ${fc.stringify(given)}: ${code}`)
+    }
+  }))
+
 test('the tail of a stream: any reads see any pushes by their place', () =>
   fc.assert(
     fc.property(
