@@ -46,7 +46,11 @@ export function createRemoteConsoles(env: Pick<Env, 'uuid'>, call: HostCall): Re
 
       const failed = (error: unknown): void => {
         const { code, message } = toFault(error)
-        end(code === 'NotFound' ? 'the session is over: the agent of its host was started again, or heard nothing for too long' : message)
+        end(
+          code === 'NotFound'
+            ? 'the session is over: the agent of its host was started again, or heard nothing for too long'
+            : `its host does not answer: ${message}`,
+        )
       }
 
       async function readOn(): Promise<void> {
@@ -89,7 +93,10 @@ export function createRemoteConsoles(env: Pick<Env, 'uuid'>, call: HostCall): Re
           if (!isSending) sendOn().catch(failed)
         },
         unsent: () => unsentBytes,
-        take: () => void call(host, 'consoleTake', { session }, OPEN_MS).catch(failed),
+        take() {
+          // Whether it was given is told with what is read.
+          call(host, 'consoleTake', { session }, OPEN_MS).catch(() => {})
+        },
         close() {
           if (!isOver) leave()
         },

@@ -1,6 +1,6 @@
 /**
  * The newest bytes of a stream, each known by its place: its offset from the beginning of the stream. Who reads says from where, so reading
- * twice changes nothing; what was let go is missed, and can be counted. Pure.
+ * twice changes nothing; what was let go is missed, and can be counted. A serial line may come byte by byte, so bytes are kept in pages. Pure.
  */
 
 export interface StreamTail {
@@ -14,42 +14,51 @@ export interface StreamTail {
   end(): number
 }
 
-/** Holds the newest `limit` bytes at least; what is older is let go in whole chunks. */
+const PAGE_BYTES = 4096
+
+/** Holds the newest `limit` bytes. */
 export function createStreamTail(limit: number = Number.POSITIVE_INFINITY): StreamTail {
-  let chunks: Uint8Array[] = []
+  /** One behind the other, from `base` on. */
+  const pages: Uint8Array[] = []
+  let base = 0
   let begin = 0
   let end = 0
 
+  /** The part of a page from a place on. */
+  function from(offset: number): Uint8Array {
+    const index = Math.floor((offset - base) / PAGE_BYTES)
+    const page = pages[index] ?? new Uint8Array(PAGE_BYTES)
+    if (index === pages.length) pages.push(page)
+    return page.subarray((offset - base) % PAGE_BYTES)
+  }
+
   function drop(offset: number): void {
-    let gone = 0
-    for (const chunk of chunks) {
-      if (begin + chunk.length > offset) break
-      begin += chunk.length
-      gone++
-    }
-    if (gone > 0) chunks = chunks.slice(gone)
+    begin = Math.max(begin, Math.min(offset, end))
+    const gone = Math.floor((begin - base) / PAGE_BYTES)
+    pages.splice(0, gone)
+    base += gone * PAGE_BYTES
   }
 
   return {
     push(bytes) {
-      if (bytes.length === 0) return
-      chunks.push(bytes)
-      end += bytes.length
-      if (end - begin > limit) drop(end - limit)
-    },
-    read(from, maxBytes) {
-      const at = Math.min(end, Math.max(begin, from))
-      const parts: Uint8Array[] = []
-      let room = maxBytes
-      let place = begin
-      for (const chunk of chunks) {
-        if (room === 0) break
-        const part = chunk.subarray(Math.max(0, at - place), Math.max(0, at - place) + room)
-        if (part.length > 0) parts.push(part)
-        room -= part.length
-        place += chunk.length
+      for (let done = 0; done < bytes.length; ) {
+        const room = from(end)
+        const part = bytes.subarray(done, done + room.length)
+        room.set(part)
+        done += part.length
+        end += part.length
       }
-      return { at, bytes: parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts) }
+      drop(end - limit)
+    },
+    read(wanted, maxBytes) {
+      const at = Math.min(end, Math.max(begin, wanted))
+      const bytes = new Uint8Array(Math.min(maxBytes, end - at))
+      for (let done = 0; done < bytes.length; ) {
+        const part = from(at + done).subarray(0, bytes.length - done)
+        bytes.set(part, done)
+        done += part.length
+      }
+      return { at, bytes }
     },
     drop,
     begin: () => begin,

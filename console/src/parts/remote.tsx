@@ -51,7 +51,8 @@ function Frame({
 }: {
   title: string
   state: State
-  again: () => void
+  /** Null where the token was all there is. */
+  again: (() => void) | null
   tools?: ComponentChildren
   children: ComponentChildren
 }) {
@@ -67,9 +68,11 @@ function Frame({
           <span class="problem" role="alert">
             {state.why}
           </span>
-          <button type="button" onClick={again}>
-            Open again
-          </button>
+          {again && (
+            <button type="button" onClick={again}>
+              Open again
+            </button>
+          )}
         </p>
       )}
       {state.is === 'open' && tools}
@@ -146,7 +149,7 @@ export function LoneScreen({ token }: { token: string }) {
   return (
     <main class="lone">
       <h1>Screen</h1>
-      <ScreenOf name={token} url={async () => socketUrl(token)} />
+      <ScreenOf name={token} url={async () => socketUrl(token)} isOnce />
     </main>
   )
 }
@@ -154,7 +157,7 @@ export function LoneScreen({ token }: { token: string }) {
 const tokenIn = (page: string): string => new URLSearchParams(page.split('?', 2)[1] ?? '').get('token') ?? ''
 const socketUrl = (token: string): string => `${location.origin.replace(/^http/, 'ws')}${REMOTE_CONSOLE_PATH}?token=${encodeURIComponent(token)}`
 
-function ScreenOf({ name, url }: { name: string; url: () => Promise<string> }) {
+function ScreenOf({ name, url, isOnce = false }: { name: string; url: () => Promise<string>; isOnce?: boolean }) {
   const { box, state, opened, again } = useOpened(name, async (target, show) => {
     const [{ openScreen }, address] = await Promise.all([import('../lazy/screen.ts'), url()])
     target.replaceChildren()
@@ -176,7 +179,7 @@ function ScreenOf({ name, url }: { name: string; url: () => Promise<string> }) {
     </p>
   )
   return (
-    <Frame {...{ title: 'Screen', state, again, tools }}>
+    <Frame {...{ title: 'Screen', state, again: isOnce ? null : again, tools }}>
       <div class="screen" ref={box} role="group" aria-label="Screen of the guest" />
     </Frame>
   )
