@@ -21,7 +21,7 @@ export async function attach(call: Call): Promise<void> {
   const client = httpClient(endpointOf(call.options))
   const { id, name } = await findInstance(client, argument(call, 0))
   const url = await remoteConsole(client, id, type)
-  if (wantsUrl) print(isJson, { id, type, url }, () => `${url}\n`)
+  if (wantsUrl) print(isJson, { id, type, url }, () => url)
   else await onTerminal(url, name, integer(call.options, 'seconds', 0) ?? DEFAULT_SECONDS)
 }
 
@@ -75,7 +75,8 @@ async function typing(line: RemoteLine, seconds: number): Promise<null> {
         else act[command]()
       }
     })
-    stdin.once('end', () => delay(seconds * 1000).then(resolve, reject))
+    // It is the connection that holds the process: when that has ended, nobody waits.
+    stdin.once('end', () => delay(seconds * 1000, undefined, { ref: false }).then(resolve, reject))
     for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.once(signal, () => resolve())
   })
   return null
