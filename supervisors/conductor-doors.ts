@@ -37,6 +37,8 @@ export interface DoorsOptions {
   /** Undefined when this cluster has no identities. */
   readonly identity: IdentityApi | undefined
   readonly queues: SelfReport['queues']
+  /** Whether a compute host of that id was ever heard of. */
+  isHost(id: string): boolean
   readonly feed: Pick<ConductorFeed, 'wanted'>
   readonly witness: Witness | undefined
   /** Makes sure that nothing runs on a host; undefined when nobody can. */
@@ -103,6 +105,8 @@ export function createDoors(options: DoorsOptions) {
         case 'remote-console':
           // Only handed on: the session is between the gateway and the host, and goes on with another conductor when this one dies.
           if (from.role !== 'gateway' || !isRelayed(method)) return unknown(`a remote console has no method ${method} for a ${from.role}`)
+          // A token that somebody made up must not wait for a host that there never was.
+          if (method === 'consoleOpen' && !options.isHost(to.id)) throw new BatonError('NotFound', 'this console token is of no host of this cluster')
           return messenger.call(address('compute', to.id), method, args, { timeoutMs: RELAY_MS })
         case 'fence':
           if (from.role !== 'conductor' || !fence) return unknown(`there is no fence command for a ${from.role}`)

@@ -112,6 +112,10 @@ test('the agent of the host is killed and started again: the session ends and sa
       (error: unknown) => error,
     )
     assert.ok(fault instanceof BatonError && fault.code === 'NotFound', 'tickets end with who gave them')
+    const begunMs = loop.nowMs()
+    const madeUp = value(world.gateways[0]?.running?.consoles.open(tokenOf('compute-77', ticket), silent) ?? Promise.reject(new Error('no gateway')))
+    assert.match(String(await madeUp.catch((error: unknown) => error)), /of no host of this cluster/)
+    assert.ok(loop.nowMs() - begunMs < 1000, 'nobody waits for a host that there never was')
     const again = await open(cluster)
     again.console.write(Buffer.from('here again\r'))
     await loop.runUntil(loop.nowMs() + 20_000, () => again.text().includes('here again'))
