@@ -14,11 +14,13 @@ const WAIT_MS = 5_000
 /** A question may be on its way for so long: longer than a take-over, ms. */
 const ANSWER_MS = 20_000
 const OPEN_MS = 8_000
+/** A session whose client takes nothing is asked about so often, or its host would take it for over, ms. */
+const ALIVE_MS = 10_000
 
 /** Calls `remote-console/<host>`. */
 export type HostCall = (host: string, method: string, args: object, timeoutMs: number) => Promise<unknown>
 
-export function createRemoteConsoles(env: Pick<Env, 'uuid'>, call: HostCall): RemoteConsoles {
+export function createRemoteConsoles(env: Pick<Env, 'uuid' | 'setTimer'>, call: HostCall): RemoteConsoles {
   return {
     async open(token, on) {
       const parts = partsOf(token)
@@ -53,9 +55,22 @@ export function createRemoteConsoles(env: Pick<Env, 'uuid'>, call: HostCall): Re
         )
       }
 
+      /** Resolves when the client has room. */
+      async function room(from: number): Promise<void> {
+        const ready = on.room().then(() => true)
+        for (;;) {
+          const late = Promise.withResolvers<boolean>()
+          const timer = env.setTimer(ALIVE_MS, () => late.resolve(false))
+          const hasRoom = await Promise.race([ready, late.promise])
+          timer.cancel()
+          if (hasRoom || isOver) return
+          await call(host, 'consoleRead', { session, from, maxBytes: 0, waitMs: 0 }, ANSWER_MS)
+        }
+      }
+
       async function readOn(): Promise<void> {
         for (let from = opened.from; ; ) {
-          await on.room()
+          await room(from)
           if (isOver) return
           const { at, bytes, writer, ended } = (await call(host, 'consoleRead', { session, from, waitMs: WAIT_MS }, ANSWER_MS)) as ConsoleRead
           if (isOver) return

@@ -11,7 +11,7 @@
  *
  * Who comes has a ticket, which is good once and for a while. It is told only to whom the policy lets, and only this host knows it.
  */
-import { anyOf, type Check, checkObject, integer, text } from '../kernel/check.ts'
+import { anyOf, type Check, checkObject, integer, optional, text } from '../kernel/check.ts'
 import type { Env, Timer } from '../kernel/env.ts'
 import { BatonError } from '../kernel/errors.ts'
 import { type GuestStream, type HypervisorDriver, STREAM_KINDS, type StreamKind } from './driver.ts'
@@ -89,7 +89,7 @@ export const checkTicketOwner = checkObject({ user: nullable(text(256, 0)), proj
 const CHECKS = {
   consoleTicket: checkObject({ instance: text(128), kind: anyOf(...STREAM_KINDS), by: checkTicketOwner }),
   consoleOpen: checkObject({ ticket: text(64), session }),
-  consoleRead: checkObject({ session, from: place, waitMs }),
+  consoleRead: checkObject({ session, from: place, maxBytes: optional(integer(0, REMOTE_CONSOLE_LIMITS.readBytes)), waitMs }),
   consoleWrite: checkObject({ session, at: place, bytes: chunk, waitMs }),
   consoleTake: checkObject({ session }),
   consoleClose: checkObject({ session }),
@@ -258,7 +258,7 @@ export function createRemoteConsoles({ env, driver }: { readonly env: Env; reado
     return s
   }
 
-  async function read(s: ConsoleSession, from: number, forMs: number): Promise<ConsoleRead> {
+  async function read(s: ConsoleSession, from: number, maxBytes: number, forMs: number): Promise<ConsoleRead> {
     const { source } = s
     const { tail } = source
     if (source.kind !== 'serial') {
@@ -279,7 +279,7 @@ export function createRemoteConsoles({ env, driver }: { readonly env: Env; reado
         s.wake = wake
       })
     }
-    const { at, bytes } = tail.read(from, limits.readBytes)
+    const { at, bytes } = tail.read(from, maxBytes)
     const writer = source.writer === s
     s.toldWriter = writer
     if (!sessions.has(s.id)) throw gone()
@@ -319,7 +319,7 @@ export function createRemoteConsoles({ env, driver }: { readonly env: Env; reado
         return opened
       }
       case 'consoleRead':
-        return read(heard(id), Number(a.from), Number(a.waitMs))
+        return read(heard(id), Number(a.from), Number(a.maxBytes ?? limits.readBytes), Number(a.waitMs))
       case 'consoleWrite': {
         const s = heard(id)
         const written = s.writing.then(() => write(s, Number(a.at), a.bytes as Uint8Array, Number(a.waitMs)))
