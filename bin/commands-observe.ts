@@ -1,7 +1,13 @@
-/** The commands of who looks into a cluster: what was done in it, by whom, how long it took, and what a guest says. */
+/** The commands of who looks into a cluster: what is wrong with it, what was done, by whom, how long it took, and what a guest says. */
 import { CLIENT, type CommandSpec, option } from './command-spec.ts'
 
 export const OBSERVE_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: 'alerts',
+    about: 'list the alerts that fire, with what to do about them',
+    options: [option('--history', 'those that are over, too'), ...CLIENT],
+    load: async () => (await import('./commands/alerts.ts')).alerts,
+  },
   {
     path: 'trace',
     args: '<id>',

@@ -1,5 +1,7 @@
 /** What a conductor answers and hears, by who asks: every message from outside comes through here, and its arguments are looked at. */
+import type { Notification } from '../actors/alerts/body.ts'
 import type { ClusterApi } from '../actors/api.ts'
+import { checkHistory, type HistoryAsked } from '../actors/cluster/history.ts'
 import { isRelayed } from '../actors/hypervisor/remote-consoles.ts'
 import type { IdentityApi } from '../actors/identity/api.ts'
 import { address, parseAddress, shardOf } from '../actors/kernel/address.ts'
@@ -12,6 +14,7 @@ import type { Received } from '../transport/incoming.ts'
 import type { Messenger } from '../transport/messenger.ts'
 import type { ActorHost } from './actor-host.ts'
 import type { ConductorFeed } from './feed.ts'
+import type { History } from './history.ts'
 import { type Beat, checkBeat, type HostMonitor } from './host-monitor.ts'
 import { serveIdentity } from './identity/serve.ts'
 import type { ImageBytesService } from './images/bytes.ts'
@@ -39,10 +42,12 @@ export interface DoorsOptions {
   readonly queues: SelfReport['queues']
   /** Whether a compute host of that id was ever heard of. */
   isHost(id: string): boolean
+  readonly history: Pick<History, 'part'>
   readonly feed: Pick<ConductorFeed, 'wanted'>
   readonly witness: Witness | undefined
   /** Makes sure that nothing runs on a host; undefined when nobody can. */
   readonly fence: ((host: string) => Promise<void>) | undefined
+  readonly webhook: ((notification: Notification) => Promise<void>) | undefined
   /** Begins to hand everything over. */
   /** Which life of the node this is. */
   readonly incarnation: Incarnation
@@ -76,6 +81,7 @@ export function createDoors(options: DoorsOptions) {
 
   async function serveNode(method: string, args: unknown): Promise<unknown> {
     if (method === 'queues') return options.queues()
+    if (method === 'history') return options.history.part(checked('history', checkHistory, args) as HistoryAsked)
     const told = options.witness?.answer(method, args)
     if (told) return told
     if ((method === 'revive' || method === 'rewrite') && checkActor(args) === null) {
@@ -111,6 +117,9 @@ export function createDoors(options: DoorsOptions) {
         case 'fence':
           if (from.role !== 'conductor' || !fence) return unknown(`there is no fence command for a ${from.role}`)
           return fence(String((args as { host: string }).host)).then(() => null)
+        case 'webhook':
+          if (from.role !== 'conductor' || from.node !== nodeId || !options.webhook) return unknown(`there is no webhook for a ${from.role}`)
+          return options.webhook(args as Notification).then(() => null)
         case 'api':
           if (from.role !== 'gateway' && from.role !== 'client') return unknown(`the API is not for a ${from.role}`)
           return serveApi(api, method, args)

@@ -43,6 +43,8 @@ export function withDeadlines(api: ClusterApi, timeoutMs: number): ClusterApi {
     triggerCrashDump: bound(args => api.triggerCrashDump(args)),
     consoleTicket: bound(args => api.consoleTicket(args)),
     consoleLog: bound(args => api.consoleLog(args)),
+    clusterHistory: bound(args => api.clusterHistory(args)),
+    listAlerts: bound(args => api.listAlerts(args)),
     appendAudit: bound(args => api.appendAudit(args)),
     listAudit: bound(args => api.listAudit(args)),
     getTrace: bound(args => api.getTrace(args)),
