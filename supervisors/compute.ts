@@ -8,6 +8,7 @@ import type { HostAgents } from '../actors/hypervisor/agents.ts'
 import type { HypervisorDriver } from '../actors/hypervisor/driver.ts'
 import { createHypervisor, type GuestReport, type Hypervisor } from '../actors/hypervisor/hypervisor.ts'
 import type { ImageSource } from '../actors/hypervisor/images.ts'
+import { createRemoteConsoles, isRemoteConsoleMethod, type RemoteConsoles } from '../actors/hypervisor/remote-consoles.ts'
 import { address } from '../actors/kernel/address.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
@@ -62,7 +63,11 @@ export interface Compute {
   readonly toStore: StoreCall
   ready(): boolean
   queues(): QueueBody[]
-  stats(): ReturnType<Hypervisor['stats']> & { guests: number; agents: ReturnType<Guests['stats']> | null }
+  stats(): ReturnType<Hypervisor['stats']> & {
+    readonly guests: number
+    readonly agents: ReturnType<Guests['stats']> | null
+    readonly consoles: ReturnType<RemoteConsoles['stats']>
+  }
   /** Tells a guest's owner the password the guest leaves, encrypted. Resolves to the HTTP status that says how it went. */
   leavePassword(instance: string, password: string): Promise<number>
   stop(): Promise<void>
@@ -102,6 +107,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
   }
 
   const toStore: StoreCall = (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })
+  const consoles = createRemoteConsoles({ env, driver })
   const agents = openAgents()
   const uploads = createHostUploads(env, toStore, driver, agents?.transfers)
   const hypervisor = createHypervisor({ env, driver, perGuest, uploads, agents })
@@ -142,6 +148,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     // A host that was said to be fenced may be back before anybody knows. As long as it counts as fenced, what it runs may be made anew
     // elsewhere; so nothing is done here before its actor has written down that it is up.
     if (!acknowledged) throw new BatonError('Unavailable', `${nodeId} has just started; nobody has taken note of that yet`, { retryAfterMs: 50 })
+    if (isRemoteConsoleMethod(method)) return consoles.serve(method, args)
     return hypervisor.serve(method, args, deadlineMs)
   }
 
@@ -213,7 +220,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     toStore,
     ready: () => acknowledged,
     queues,
-    stats: () => ({ ...hypervisor.stats(), guests: guestReports.length, agents: agents?.guests.stats() ?? null }),
+    stats: () => ({ ...hypervisor.stats(), guests: guestReports.length, agents: agents?.guests.stats() ?? null, consoles: consoles.stats() }),
     async leavePassword(instance, password) {
       try {
         await messenger.call(address('instance', instance), 'leavePassword', { password }, { timeoutMs: PASSWORD_MS })
@@ -228,6 +235,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
       timer?.cancel()
       agents?.guests.stop()
       directory.stop()
+      consoles.close()
       messenger.close()
       system.stop()
       await driver.close()
