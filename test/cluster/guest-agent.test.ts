@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { GuestBody } from '../../actors/api.ts'
 import { demo } from '../../examples/database-service/demo.ts'
-import { startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
+import { SERVERS, startCluster, type TestCluster, telling, until } from '../support/cluster.ts'
 import { shown } from '../support/hooks.ts'
 import { allRunning, environmentOf, kill, signal } from '../support/kill.ts'
 
@@ -18,7 +18,14 @@ guests.before(
     cluster = await startCluster({ args: ['--driver', 'process', '--conductors', '2', '--computes', '1'], env })
   }),
 )
-guests.after(shown(() => cluster?.stop()))
+guests.after(
+  shown(async () => {
+    // Guests outlive their cluster.
+    for (const { id } of (await cluster.request('GET', SERVERS)).body.servers) await cluster.request('DELETE', `${SERVERS}/${id}`)
+    await until('no guest', 30_000, async () => (await cluster.request('GET', SERVERS)).body.servers.length === 0)
+    await cluster.stop()
+  }),
+)
 
 const theGuest = async (): Promise<GuestBody> => (await cluster.request('GET', GUESTS)).body.guests[0]
 const seen = (agent: string): Promise<GuestBody> =>
