@@ -151,6 +151,13 @@ export const CONFIG_KEYS = {
   'driver.fake.diskGb': integer(65_536, 'GiB', [1, 2 ** 31], 'Size of a host with the fake driver.'),
   'driver.qemu.images': text(null, 'path', 'Folder of images that `npm run images` has built; null: where that puts them.'),
   'driver.qemu.uid': integer(64_055, 'user', [1, 2 ** 31 - 1], 'User that virtual machines run as, when the agent is root.'),
+  'driver.qemu.address': text(
+    '127.0.0.1',
+    'address',
+    'Address of a compute host at which other hosts reach it when a guest moves; its ports are free ones.',
+  ),
+  'driver.qemu.bandwidthMbPerS': integer(0, 'MiB/s', [0, 2 ** 20], 'How much of the line one live migration takes; 0: all it gets.'),
+  'driver.qemu.downtimeMs': integer(500, 'ms', [1, MINUTE], 'How long a guest may stand still while the last of its memory is sent.'),
   'driver.process.uploaded': choice('no', ['no', 'yes'], 'Whether the process driver runs uploaded images: scripts, with the rights of the agent.'),
   'membership.leaseMs': integer(6000, 'ms', [500, HOUR], 'Lease of a conductor, by database time; run out, it may be declared dead.'),
   'membership.renewMs': integer(1000, 'ms', [50, HOUR], 'How often a conductor renews its lease.'),

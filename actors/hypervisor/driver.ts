@@ -104,6 +104,14 @@ export interface Diagnostics {
   readonly memoryUsedMb: number | null
 }
 
+/** How far the files of a guest are on their way to another host, in bytes. */
+export interface MovedDisk {
+  readonly done: boolean
+  readonly diskTotalBytes: number
+  readonly diskProcessedBytes: number
+  readonly diskRemainingBytes: number
+}
+
 export interface HypervisorDriver {
   readonly name: string
   /** What the machine has to give, and what the driver says of itself. */
@@ -130,7 +138,19 @@ export interface HypervisorDriver {
   unrescue?(instance: string, order: number, running: boolean): Promise<void>
   /** Throws the disk away and makes it anew from the image of `spec`; then it runs or is off. Makes a guest that has vanished. */
   rebuild?(spec: GuestSpec, order: number, running: boolean): Promise<void>
-  /** Takes over a guest whose disk all hosts can reach, with the size `spec` says; then it runs or is off. The other host lets go of it later. */
+  /**
+   * On the source: whether the guest could go to another host with the size `spec` says; `fetched`: whether somebody would come for its disk.
+   * Rejects `DriverFault` or `DriverUnsupported` when not so.
+   */
+  checkMove?(spec: GuestSpec, fetched: boolean): Promise<void>
+  /** On the source, of a guest that is off and whose disk is a file of this host: answers where the destination gets it. */
+  offer?(instance: string, order: number): Promise<Json>
+  /** On the destination: gets what the source offers, and resolves when it has it, or after `waitMs`; told again it goes on. */
+  fetch?(spec: GuestSpec, order: number, offer: Json, waitMs: number): Promise<MovedDisk>
+  /**
+   * Takes over a guest whose disk was fetched, or all hosts can reach, with the size `spec` says; then it runs or is off. The other host lets
+   * go of it later.
+   */
   receive?(spec: GuestSpec, order: number, running: boolean): Promise<void>
   /** Makes these the guest's devices, whatever it had, running or not. A disk that is not there yet is made; one taken away stays on the host. */
   setDevices?(instance: string, order: number, devices: Devices): Promise<void>

@@ -67,12 +67,15 @@ export const liveMigrate = operation('live-migrate', {
   steps: [
     step('check', {
       do: c => hypervisor(c, source(c), 'checkMigration', { blockMigration: c.args.blockMigration ?? 'auto' }),
-      save: (_, answer) => ({ driver: field(answer, 'driver'), copyDisk: field(answer, 'copyDisk') }),
+      save: (_, answer) => ({ driver: field(answer, 'driver'), copyDisk: field(answer, 'copyDisk'), shape: field(answer, 'shape') }),
       onFault: (_, fault) => ({ next: fault.code === 'DeadlineExceeded' ? 'retry' : 'giveUp' }),
     }),
     ...placeAndClaim(),
     step('prepare', {
-      do: c => hypervisor(c, targetOf(c), 'prepareIncoming', { spec: guestSpec(c), driver: c.found.driver, copyDisk: c.found.copyDisk }),
+      do: c => {
+        const { driver, copyDisk, shape = null } = c.found
+        return hypervisor(c, targetOf(c), 'prepareIncoming', { spec: guestSpec(c), driver, copyDisk, shape })
+      },
       save: (_, answer) => ({ to: field(answer, 'to') }),
       undo: c => hypervisor(c, targetOf(c), 'destroy'),
       onFault: anotherHost,

@@ -6,7 +6,7 @@
  */
 import { chmodSync, constants, createReadStream } from 'node:fs'
 import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { BatonError } from '../../../kernel/errors.ts'
 import type { MadeImage } from '../../images.ts'
 import { checkBlobId } from '../blobs.ts'
@@ -31,6 +31,8 @@ export type FetchImage = <T>(image: string, instance: string, task: (found: Fetc
 export interface Bases {
   /** Does `task` with what a guest boots from; none of it goes meanwhile. `virtualBytes` is the least its disk has. Rejects `DriverFault`. */
   use<T>(image: string, instance: string, task: (root: Root, virtualBytes: number) => Promise<T>): Promise<T>
+  /** Has `fetch` write a file of ours (`bases/<image>.<format>`) that comes from another host, unless it is here already. */
+  bring(file: string, fetch: (part: string) => Promise<void>): Promise<void>
   /** Takes a file as an image; what boots it is that of the guest it was made of. Answers with its size. */
   keep(image: string, file: string, root: Root): Promise<number>
   sizeOf(image: string): Promise<number | null>
@@ -129,6 +131,18 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
         else holding.delete(image)
       }
     },
+    bring: (file, fetch) =>
+      inTurn(basename(file), async () => {
+        const own = join(bases, basename(file))
+        const there = await access(own).then(
+          () => true,
+          () => false,
+        )
+        if (there) return
+        await fetch(`${own}.part`)
+        await rename(`${own}.part`, own)
+        showTo(own, user)
+      }),
     async keep(image, file, { kernel }) {
       await writeFile(imageFile(image, 'json'), JSON.stringify({ base: null, kernel }), { mode: 0o600 })
       await rename(file, imageFile(image, 'qcow2'))

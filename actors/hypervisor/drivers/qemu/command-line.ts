@@ -171,7 +171,8 @@ export function commandLine(machine: Machine): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none'],
     ...['-name', `guest=${instance}`, ...(UUID.test(instance) ? ['-uuid', instance] : [])],
-    ...['-machine', 'pc,usb=off', '-accel', accelerator === 'tcg' ? `tcg,tb-size=${TCG_CACHE_MB}` : 'kvm'],
+    // A machine of one kind on every host, however new its QEMU is: memory that comes from elsewhere fits only where it is alike.
+    ...['-machine', 'pc-i440fx-7.2,usb=off', '-accel', accelerator === 'tcg' ? `tcg,tb-size=${TCG_CACHE_MB}` : 'kvm'],
     ...['-cpu', accelerator === 'tcg' ? 'max' : 'host', '-smp', `${Math.max(1, vcpus)}`, '-m', `${Math.max(MIN_RAM_MB, Math.round(ramMb))}`],
     // It waits until it has been written down; and stays, to be asked, when the guest has gone.
     ...['-S', '-action', 'shutdown=pause,panic=pause'],

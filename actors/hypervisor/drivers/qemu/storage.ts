@@ -38,6 +38,12 @@ export interface Storage {
   makeDisk(spec: GuestSpec, file: string, root: Root, virtualBytes: number): Promise<void>
   /** Makes the disks that are not there yet. */
   makeDisks(instance: string, devices: Devices): Promise<void>
+  /** An empty disk of a guest, to be filled from elsewhere. */
+  makeEmptyDisk(instance: string, bytes: number): Promise<void>
+  /** Makes the guest's own disk as large as `spec` says, if it is smaller. The guest is off. Rejects `DriverFault` when it is larger. */
+  grow(spec: GuestSpec, guest: QemuGuest): Promise<void>
+  /** What the guest sees of its own disk. */
+  diskBytesOf(guest: QemuGuest): Promise<number>
   removeDisk(disk: string): Promise<void>
   /** Plugs and unplugs what makes the difference, in a guest that runs. */
   change(guest: QemuGuest, devices: Devices, slots: Slots): Promise<void>
@@ -53,6 +59,13 @@ export function diskBytes({ diskGb, image }: Pick<GuestSpec, 'diskGb' | 'image'>
     throw new BatonError('DriverFault', `image ${image} needs a disk of ${needs} GB and the flavor has ${diskGb} GB; take a larger flavor`)
   }
   return diskGb * GB
+}
+
+/** Throws `DriverFault` when a disk of so many bytes would have to shrink: what is at its end would be lost. */
+export function checkGrows({ instance, diskGb }: Pick<GuestSpec, 'instance' | 'diskGb'>, bytes: number): void {
+  if (diskGb === 0 || diskGb * GB >= bytes) return
+  const hasGb = Math.ceil(bytes / GB)
+  throw new BatonError('DriverFault', `the disk of guest ${instance} has ${hasGb} GB and cannot shrink to ${diskGb} GB; take a flavor with more`)
 }
 
 export function createStorage({ env, folder, user, runs, bases, img }: StorageOptions): Storage {
@@ -127,7 +140,21 @@ export function createStorage({ env, folder, user, runs, bases, img }: StorageOp
     }
   }
 
+  async function diskBytesOf({ spec }: QemuGuest): Promise<number> {
+    const info: unknown = JSON.parse(await img(runs.homeOf(spec.instance), 'info', '-U', '-f', 'qcow2', '--output=json', FILES.disk))
+    const bytes = typeof info === 'object' && info !== null && 'virtual-size' in info ? Number(info['virtual-size']) : Number.NaN
+    if (!Number.isSafeInteger(bytes)) throw new BatonError('DriverFault', `qemu-img does not say how large the disk of guest ${spec.instance} is`)
+    return bytes
+  }
+
   return {
+    diskBytesOf,
+    async grow(spec, guest) {
+      const bytes = await diskBytesOf(guest)
+      checkGrows(spec, bytes)
+      if (spec.diskGb * GB > bytes) await img(runs.homeOf(spec.instance), 'resize', '-q', '-f', 'qcow2', FILES.disk, `${spec.diskGb * GB}`)
+    },
+    makeEmptyDisk: (instance, bytes) => makeDisk(instance, FILES.disk, [`${bytes}`]),
     async makeDisk(spec, file, { base }, virtualBytes) {
       const bytes = diskBytes(spec, virtualBytes)
       await makeDisk(spec.instance, file, [...(base ? ['-b', `../../${base.file}`, '-F', base.format] : []), `${bytes}`])
@@ -171,9 +198,7 @@ export function createStorage({ env, folder, user, runs, bases, img }: StorageOp
       await rm(join(home, SNAPSHOT), { force: true })
       try {
         if (isOn) {
-          const info: unknown = JSON.parse(await img(home, 'info', '-U', '-f', 'qcow2', '--output=json', FILES.disk))
-          const sizeBytes = typeof info === 'object' && info !== null && 'virtual-size' in info ? Number(info['virtual-size']) : 0
-          await backup(await runs.session(guest), home, sizeBytes)
+          await backup(await runs.session(guest), home, await diskBytesOf(guest))
         } else await img(home, 'convert', '-q', '-f', 'qcow2', '-O', 'qcow2', FILES.disk, SNAPSHOT)
         return await bases.keep(image, join(home, SNAPSHOT), guest.root)
       } finally {
