@@ -65,7 +65,7 @@ export async function beginOutgoing({ env, home, user, qmp, to, copyDisk, limits
     closing.push(() => far.destroy())
     const server = await listenPlain(join(home, name), user, near => {
       closing.push(() => near.destroy())
-      carry(near, far).catch(error => env.log.debug({ why: String(error), channel: name }, 'a tunnel of a move broke'))
+      carry(near, far)
     })
     closing.push(() => server.close())
   }

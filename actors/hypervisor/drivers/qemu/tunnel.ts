@@ -12,7 +12,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { connect, createServer, type Server, type TLSSocket } from 'node:tls'
 import { Type } from 'typebox'
 import type { Env } from '../../../kernel/env.ts'
@@ -138,32 +137,45 @@ export async function call(env: Env, { host, port, move, key }: Invitation, chan
 }
 
 /** The first line of a stream; what follows is left in it. Rejects when it is too long, or the stream ends before. */
-async function readLine(stream: Duplex): Promise<string> {
-  let held = Buffer.alloc(0)
-  for (;;) {
-    const piece: Buffer | null = stream.read()
-    if (piece === null) {
-      if (stream.readableEnded || stream.destroyed) throw new Error('it ended before it said anything')
-      await Promise.race([once(stream, 'readable'), once(stream, 'close')])
-      continue
-    }
-    held = Buffer.concat([held, piece])
-    const end = held.indexOf(10)
-    if (end < 0 && held.length <= MAX_LINE_BYTES) continue
-    if (end < 0 || end > MAX_LINE_BYTES) throw new Error('its first line is too long')
-    if (end + 1 < held.length) stream.unshift(held.subarray(end + 1))
-    return held.subarray(0, end).toString('utf8')
-  }
+function readLine(stream: Duplex): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let held = Buffer.alloc(0)
+    const over = (): void => reject(new Error('it ended before it said what it is for'))
+    stream.once('close', over)
+    stream.on('data', function take(bytes: Uint8Array) {
+      held = Buffer.concat([held, bytes])
+      const end = held.indexOf(10)
+      if (end < 0 && held.length <= MAX_LINE_BYTES) return
+      stream.off('data', take)
+      stream.off('close', over)
+      stream.pause()
+      if (end < 0 || end > MAX_LINE_BYTES) return reject(new Error('its first line is too long'))
+      if (end + 1 < held.length) stream.unshift(held.subarray(end + 1))
+      resolve(held.subarray(0, end).toString('utf8'))
+    })
+  })
 }
 
-/** Carries bytes both ways until both ends are done. Rejects when one breaks; then both are gone. */
-export async function carry(a: Duplex, b: Duplex): Promise<void> {
-  try {
-    await Promise.all([pipeline(a, b), pipeline(b, a)])
-  } finally {
-    a.destroy()
-    b.destroy()
-  }
+/**
+ * Carries bytes both ways; resolves when both ends are closed. An end that has said its last word closes the other behind it, and what was
+ * said before still arrives; one that breaks off breaks the other.
+ */
+export function carry(a: Duplex, b: Duplex): Promise<void> {
+  return new Promise(resolve => {
+    let open = 2
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      from.on('error', () => {})
+      from.once('close', () => {
+        if (from.readableEnded) to.resume()
+        else to.destroy()
+        if (--open === 0) resolve()
+      })
+      from.pipe(to)
+    }
+  })
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
