@@ -156,6 +156,7 @@ export const CONFIG_KEYS = {
     'address',
     'Address of a compute host at which other hosts reach it when a guest moves; its ports are free ones.',
   ),
+  'driver.qemu.shared': text(null, 'path', 'Folder that all hosts have at the same path, for disks that need not be copied; null: disks are local.'),
   'driver.qemu.bandwidthMbPerS': integer(0, 'MiB/s', [0, 2 ** 20], 'How much of the line one live migration takes; 0: all it gets.'),
   'driver.qemu.downtimeMs': integer(500, 'ms', [1, MINUTE], 'How long a guest may stand still while the last of its memory is sent.'),
   'driver.process.uploaded': choice('no', ['no', 'yes'], 'Whether the process driver runs uploaded images: scripts, with the rights of the agent.'),

@@ -120,8 +120,8 @@ export interface HypervisorDriver {
   list(): Promise<Guest[]>
   /** Makes the guest and starts it; resolves when it runs. A guest that already runs is left alone. */
   spawn(spec: GuestSpec, order: number): Promise<void>
-  /** Removes every trace of the guest. A guest that does not exist is fine. */
-  destroy(instance: string, order: number): Promise<void>
+  /** Removes every trace of the guest; `keepDisk`: but for a disk that other hosts reach too. A guest that does not exist is fine. */
+  destroy(instance: string, order: number, keepDisk?: boolean): Promise<void>
   start(instance: string, order: number): Promise<void>
   /** Asks the guest to end, and after `graceMs` ends it. */
   stop(instance: string, order: number, graceMs: number): Promise<void>

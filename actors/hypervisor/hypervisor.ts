@@ -7,7 +7,7 @@
  * being done again. What is remembered for that beyond the guests' own records is bounded and may be lost with the agent:
  * the connection a late command would have come over is lost with it.
  */
-import { checkObject, flag, integer, listOf, text } from '../kernel/check.ts'
+import { checkObject, flag, integer, listOf, optional, text } from '../kernel/check.ts'
 import type { Json } from '../kernel/define.ts'
 import type { Env } from '../kernel/env.ts'
 import { BatonError, type ErrorCode, isTransient } from '../kernel/errors.ts'
@@ -63,7 +63,7 @@ const checkDevices = checkObject({
 
 const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   spawn: checkObject({ ...common, spec: guestSpec }),
-  destroy: checkObject(common),
+  destroy: checkObject({ ...common, keepDisk: optional(flag) }),
   start: checkObject(common),
   stop: checkObject({ ...common, graceMs: integer(0, 600_000) }),
   reboot: checkObject({ ...common, mode: text(8) }),
@@ -148,7 +148,7 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
       case 'spawn':
         return driver.spawn(specOf(c), c.order)
       case 'destroy':
-        return driver.destroy(c.instance, c.order)
+        return driver.destroy(c.instance, c.order, c.keepDisk === true)
       case 'start':
         return driver.start(c.instance, c.order)
       case 'stop':

@@ -56,7 +56,10 @@ function check(what: string, limits: { bandwidthMbPerS: number }, run: (world: W
       }
       await here.driver.spawn(specOf(A, IMAGE), ++order)
       await eventually('it counts', async () => (await numbers(here)).length > 5)
-      await run({ here, there, order: () => ++order, restart })
+      await run({ here, there, order: () => ++order, restart }).catch(async error => {
+        console.error(what, error)
+        throw error
+      })
     } finally {
       for (const bench of benches) await bench.dispose()
     }

@@ -155,6 +155,8 @@ export const QemuGuestSchema = Type.Object({
   saved: Type.Boolean(),
   /** Where its devices are on its bus. */
   slots: Type.Record(Type.String(), Type.Number()),
+  /** Whether its disk is in the folder that the hosts share. */
+  shared: Type.Optional(Type.Boolean()),
   /** Whether its disk has come from another host, and nobody has taken it yet. */
   fetched: Type.Optional(Type.Boolean()),
   outgoing: Type.Optional(QemuOutgoingSchema),

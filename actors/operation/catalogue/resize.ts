@@ -10,7 +10,7 @@ import type { Json } from '../../kernel/define.ts'
 import { minutes, seconds } from '../../kernel/env.ts'
 import type { Fault } from '../../kernel/errors.ts'
 import { guestSpec, hypervisor, type Left, type OnFault, operation, STOP_GRACE_MS, type StepContext, step } from '../step.ts'
-import { moved, placeAndClaim, receive, targetOf } from './ends.ts'
+import { letGoOf, moved, placeAndClaim, receive, targetOf } from './ends.ts'
 
 /** Time a look at what is fetched is held by the target's agent, ms. */
 const LOOK_MS = 2500
@@ -65,7 +65,7 @@ const how = {
         const { done, ...progress } = answer as { done: boolean } & Record<string, number>
         return done ? null : progress
       },
-      undo: c => (c.found.offer ? hypervisor(c, targetOf(c), 'destroy') : null),
+      undo: c => (c.found.offer ? letGoOf(c, targetOf(c)) : null),
       onFault: offerAnew,
       timeoutMs: seconds(15),
       attempts: 20,

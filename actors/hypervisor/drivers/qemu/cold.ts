@@ -62,6 +62,7 @@ export interface ColdParts {
 
 export interface Cold {
   checkMove(spec: GuestSpec, fetched: boolean): Promise<void>
+  /** Null: there is nothing to fetch, its disk is shared. */
   offer(instance: string, order: number): Promise<Json>
   fetch(spec: GuestSpec, order: number, offer: Json, waitMs: number): Promise<MovedDisk>
   /** Ends what is fetched for the guest, and throws away what was. */
@@ -156,7 +157,7 @@ export function createCold({ env, folder, user, runs, bases, storage, ledger, do
     async checkMove(spec, fetched) {
       const guest = (await ledger.guests()).get(spec.instance)
       if (!guest) throw noGuest(spec.instance)
-      if (!fetched) {
+      if (!fetched && !guest.shared) {
         const why = `the disk of guest ${spec.instance} is a file of its host, and would be gone with it`
         throw new BatonError('DriverUnsupported', `${why}; it needs storage that the hosts share (driver.qemu.shared)`)
       }
@@ -174,6 +175,7 @@ export function createCold({ env, folder, user, runs, bases, storage, ledger, do
       })
       const guest = (await ledger.guests()).get(instance)
       if (!guest) throw noGuest(instance)
+      if (guest.shared) return null
       const { root, slots } = guest
       const disk = join(runs.homeOf(instance), FILES.disk)
       const base = root.base && join(folder, root.base.file)

@@ -62,6 +62,8 @@ export interface Machine {
   readonly configDrive: boolean
   readonly devices: Devices
   readonly slots: Slots
+  /** Its own disk; relative to its folder, or in a folder that the hosts share. */
+  readonly disk: string
   /** Waits for the memory of a suspended guest. */
   readonly incoming: boolean
 }
@@ -151,16 +153,16 @@ export const nicDevice = ({ id, mac }: { readonly id: string; readonly mac: stri
 type Plugged = readonly [node: Record<string, unknown>, device: Record<string, unknown>]
 
 /** Disks in the order in which the guest sees them. */
-function disksOf({ instance, root, rescue, devices, slots }: Machine): Plugged[] {
+function disksOf({ instance, root, rescue, devices, slots, disk: own }: Machine): Plugged[] {
   const first = (slot: number): Record<string, unknown> => ({ bootindex: 1, ...at(slot) })
   const rescueDisk = (from: Root): Plugged => [
     blockNode('rescue', FILES.rescue, 'qcow2', from.base),
     blockDevice('vd-rescue', 'rescue', 'rescue', first(FIXED.root)),
   ]
-  const own = blockDevice('vd-root', 'root', instance, rescue ? at(FIXED.rescue) : first(FIXED.root))
+  const itself = blockDevice('vd-root', 'root', instance, rescue ? at(FIXED.rescue) : first(FIXED.root))
   return [
     ...(rescue ? [rescueDisk(rescue)] : []),
-    [blockNode('root', FILES.disk, 'qcow2', root.base), own],
+    [blockNode('root', own, 'qcow2', root.base), itself],
     ...devices.disks.map((disk): Plugged => [diskNode(disk), diskDevice(disk, slots)]),
   ]
 }

@@ -28,6 +28,7 @@ import { createQemuMigration } from './migration.ts'
 import type { MigrationLimits } from './outgoing.ts'
 import { checkSocketPaths, openRuns } from './runs.ts'
 import { cpuName } from './shape.ts'
+import { openSharedDisks } from './shared.ts'
 import { isOn } from './status.ts'
 import { createStorage } from './storage.ts'
 import { findTools, imgIn, type Tools, type User } from './tools.ts'
@@ -52,7 +53,7 @@ export interface QemuOptions {
   readonly tools?: Tools
   readonly lease?: Pick<HostLease, 'permit'> | undefined
   /** How guests come from other hosts: the address of this one, and how much of the line and of a guest's time a move may take. */
-  readonly moves?: (MigrationLimits & { readonly address: string }) | undefined
+  readonly moves?: (MigrationLimits & { readonly address: string; readonly shared?: string | null | undefined }) | undefined
 }
 
 /** Rejects `DriverUnsupported` where there is no QEMU that it can use, `DataFolder` where guests could have no sockets. */
@@ -67,7 +68,9 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
   for (const each of [folder, join(folder, 'run')]) await chmod(each, user ? 0o711 : 0o700)
   const runs = await openRuns({ env, folder, user })
   const bases = await openBases({ folder, built: options.built, user, fetch: options.fetch })
-  const storage = createStorage({ env, folder, user, runs, bases, img: imgIn(tools, user) })
+  const img = imgIn(tools, user)
+  const shared = options.moves?.shared ? await openSharedDisks(options.moves.shared, user, img) : null
+  const storage = createStorage({ env, folder, user, runs, bases, img, shared })
   const store = folderStore({
     folder,
     parse: parseWith(QemuGuestSchema),
@@ -81,9 +84,9 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
   const isDoomed = (instance: string, order: number): boolean => (doomed.get(instance) ?? -1) > order
   const life = createLife({ env, user, tools, runs, storage, ledger, isDoomed })
   const { boot, bootOnce, cutOff, end, unfreeze } = life
-  const { address, ...limits } = options.moves ?? { address: '127.0.0.1', bandwidthMbPerS: 0, downtimeMs: 500 }
-  const door = createDoor(env, address)
-  const migration = createQemuMigration({ env, user, tools, cpu: await cpuName(), runs, bases, storage, life, ledger, door, limits })
+  const limits = options.moves ?? { bandwidthMbPerS: 0, downtimeMs: 500 }
+  const door = createDoor(env, options.moves?.address ?? '127.0.0.1')
+  const migration = createQemuMigration({ env, user, tools, cpu: await cpuName(), runs, bases, storage, shared, life, ledger, door, limits })
   const cold = createCold({ env, folder, user, runs, bases, storage, ledger, door })
 
   function command(
@@ -106,9 +109,23 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
   /** A guest with a new disk. */
   async function create(spec: GuestSpec, order: number, method: DriverMethod): Promise<Unlaunched> {
     return bases.use(spec.image, spec.instance, async (root, virtualBytes) => {
-      await storage.makeDisk(spec, FILES.disk, root, virtualBytes)
-      return fresh(spec, order, method, root)
+      const made = await storage.makeRoot(spec, root, virtualBytes)
+      return { ...fresh(spec, order, method, root), ...made }
     })
+  }
+
+  /** A guest whose disk the hosts share. Rejects `DriverFault` when there is none. */
+  async function fromShared(spec: GuestSpec, order: number, known: QemuGuest | undefined): Promise<QemuGuest> {
+    const disk = await shared?.find(spec.instance)
+    if (!disk) {
+      const instead = 'storage that the hosts share would have it (driver.qemu.shared)'
+      throw new BatonError('DriverFault', `the disk of guest ${spec.instance} is a file of the host that it was on, and not here; ${instead}`)
+    }
+    if (known) await cutOff(known)
+    await runs.makeHome(spec.instance)
+    const kernel = disk.kernel === null ? null : await bases.use(disk.kernel, spec.instance, async root => root.kernel)
+    const guest = fresh(spec, order, 'receive', { base: null, kernel })
+    return { ...guest, shared: true, effect: known?.effect ?? null, run: known?.run ?? NEVER_RUN }
   }
 
   const tidyBases = async (): Promise<void> =>
@@ -150,7 +167,7 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
         return { guest: await boot(await create(spec, order, 'spawn'), by, permit), effect: true }
       })
     },
-    async destroy(instance, order) {
+    async destroy(instance, order, keepDisk = false) {
       doomed.set(instance, order)
       try {
         await ledger.destroy(instance, order, async guest => {
@@ -158,6 +175,7 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
           await cold.forget(instance)
           await runs.kill(instance)
           await runs.erase(instance, guest?.run.number)
+          if (!keepDisk) await shared?.remove(instance)
         })
         await tidyBases()
       } finally {
@@ -267,9 +285,9 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
       await ledger.command('receive', spec.instance, order, async (known, permit) => {
         const by: Cause = { method: 'receive', order }
         if (known && launchedBy(known, by)) return bootOnce(known, by, permit)
-        if (!known?.fetched) throw new BatonError('DriverFault', `the disk of guest ${spec.instance} is a file of the host that it was on`)
-        await storage.grow(spec, known)
-        const { fetched: _, ...guest } = { ...known, spec }
+        const here = known?.fetched ? known : await fromShared(spec, order, known)
+        await storage.grow(spec, here)
+        const { fetched: _, ...guest } = { ...here, spec }
         return { guest: running ? await boot(guest, by, permit) : guest, effect: true }
       })
     },

@@ -79,7 +79,8 @@ export function createLife({ env, user, tools, runs, storage, ledger, isDoomed }
     await writeConfigDrive(spec, home)
     await storage.makeDisks(instance, devices)
     const slots = assignSlots(guest.slots, devices)
-    const machine = { instance, vcpus, ramMb, root, rescue, devices, slots, accelerator: tools.accelerator, configDrive: true, incoming: waits }
+    const disk = storage.pathOf(guest)
+    const machine = { instance, disk, vcpus, ramMb, root, rescue, devices, slots, accelerator: tools.accelerator, configDrive: true, incoming: waits }
     await runs.say(instance, `power: on, guest ${instance} ${how} with ${vcpus} vcpus, ${ramMb} MB, image ${image}, ${tools.accelerator}`)
     const start = { qemu: tools.qemu, args: commandLine(machine) }
     return runs.launch({ ...guest, slots }, run, start, by, made => ledger.save(instance, made))

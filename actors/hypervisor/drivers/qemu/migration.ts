@@ -33,6 +33,7 @@ import { beginOutgoing, DISK, endMirror, MEMORY, type MigrationLimits, type Outg
 import type { Qmp } from './qmp.ts'
 import type { Runs } from './runs.ts'
 import { parseShape, type Shape, shapeOf, whyNotHere } from './shape.ts'
+import type { SharedDisks } from './shared.ts'
 import { isOn } from './status.ts'
 import type { Storage } from './storage.ts'
 import type { Tools, User } from './tools.ts'
@@ -55,6 +56,7 @@ export interface QemuMigrationParts {
   readonly runs: Runs
   readonly bases: Bases
   readonly storage: Storage
+  readonly shared: SharedDisks | null
   readonly life: Life
   readonly ledger: Ledger<QemuGuest>
   readonly door: Door
@@ -67,7 +69,7 @@ export interface QemuMigration extends MigrationDriver {
 }
 
 export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
-  const { env, user, tools, cpu, runs, bases, storage, life, ledger, door, limits } = parts
+  const { env, user, tools, cpu, runs, bases, storage, shared, life, ledger, door, limits } = parts
   const sending = new Map<string, Outgoing>()
 
   async function known(instance: string): Promise<QemuGuest> {
@@ -111,7 +113,12 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
           rescue: null,
           saved: false,
         },
-        ...{ slots: assignSlots(shape.slots, spec.devices ?? NO_DEVICES), run: known?.run ?? NEVER_RUN, incoming: { copyDisk, begun: false } },
+        ...{
+          slots: assignSlots(shape.slots, spec.devices ?? NO_DEVICES),
+          run: known?.run ?? NEVER_RUN,
+          ...(copyDisk ? {} : { shared: true }),
+          incoming: { copyDisk, begun: false },
+        },
       }
       const made = await life.launch(guest, { method: 'prepareIncoming', order }, 'waits to be carried here', true)
       try {
@@ -181,11 +188,11 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
       const guest = await known(instance)
       const power = await runs.power(guest)
       if (!isOn(power)) throw notRunning(instance, 'migrateOut', power)
-      const shared = false
-      if (blockMigration === true && shared) throw wrongStorage(instance, 'is on storage that the hosts share; do not copy it')
-      if (blockMigration === false && !shared)
+      const isShared = guest.shared === true
+      if (blockMigration === true && isShared) throw wrongStorage(instance, 'is on storage that the hosts share; do not copy it')
+      if (blockMigration === false && !isShared)
         throw wrongStorage(instance, 'is a file of its host; it must be copied (block migration), or the hosts share storage (driver.qemu.shared)')
-      return { copyDisk: !shared, shape: shapeOf(guest, tools, cpu, await storage.diskBytesOf(guest)) }
+      return { copyDisk: !isShared, shape: shapeOf(guest, tools, cpu, await storage.diskBytesOf(guest)) }
     },
 
     async prepareIncoming(spec, order, copyDisk, about = null) {
@@ -193,6 +200,8 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
       const shape = parseShape(about)
       await ledger.command('prepareIncoming', instance, order, async before => {
         if (before && isOn(await runs.power(before))) throw new BatonError('DriverFault', `guest ${instance} runs on this host already`)
+        if (!copyDisk && !(await shared?.find(instance)))
+          throw new BatonError('DriverFault', `the disk of guest ${instance} is shared, and not in reach of this host; see driver.qemu.shared`)
         const why = whyNotHere(shape, tools, cpu)
         if (why) throw new BatonError('DriverFault', `guest ${instance} cannot be carried to this host: ${why}`)
         abandon(instance)
