@@ -93,7 +93,7 @@ async function openQemu(env: Env, { folder, capacity, lease, images, qemu }: Cho
 const fetchFrom =
   (images: ImageSource): FetchImage =>
   (image, instance, task) =>
-    images.use(image, instance, ({ path, format }) => task({ path: path ?? '', format: format ?? 'unknown' }))
+    images.use(image, instance, ({ path, format, kernel = null }) => task({ path: path ?? '', format: format ?? 'unknown', kernel }))
 
 function openFake(env: Env, options: ChooseOptions): HypervisorDriver {
   const store = folderStore({

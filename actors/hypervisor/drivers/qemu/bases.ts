@@ -23,6 +23,8 @@ export interface FetchedImage {
   readonly path: string
   /** As it was said when it was uploaded. */
   readonly format: string
+  /** Built image whose kernel starts it; absent or null: it starts by itself. */
+  readonly kernel?: string | null
 }
 
 /** Where images come from that were not made on this host. */
@@ -96,6 +98,15 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
     return { root: { base: { file, format: found.format }, kernel }, virtualBytes: found.virtualBytes }
   }
 
+  /** What starts a built image; null: there is none of that id. */
+  async function kernelOf(image: string): Promise<Root['kernel']> {
+    const own = await builtImage(built, image)
+    if (!own) return null
+    const kernel = await takeIn(await verified(built, own.kernel), `${image}.kernel`)
+    const initrd = await takeIn(await verified(built, own.initrd), `${image}.initrd`)
+    return { kernel, initrd, append: own.append }
+  }
+
   async function find<T>(image: string, instance: string, task: (root: Root, virtualBytes: number) => Promise<T>): Promise<T> {
     const made = await readFile(imageFile(image, 'json'), 'utf8').catch(() => null)
     if (made !== null) {
@@ -104,17 +115,20 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
       const { root, virtualBytes } = await fromDisk(image, imageFile(image, 'qcow2'), 'qcow2', from.kernel)
       return task(root, virtualBytes)
     }
-    const own = await builtImage(built, image)
-    if (own) {
-      const kernel = await takeIn(await verified(built, own.kernel), `${image}.kernel`)
-      const initrd = await takeIn(await verified(built, own.initrd), `${image}.initrd`)
-      return task({ base: null, kernel: { kernel, initrd, append: own.append } }, NO_DISK)
-    }
+    const own = await kernelOf(image)
+    if (own) return task({ base: null, kernel: own }, NO_DISK)
     if (!fetch) {
       throw new BatonError('DriverFault', `image ${image} is not on this host; \`npm run images\` builds the one that comes with Baton`)
     }
-    return fetch(image, instance, async ({ path, format }) => {
-      const { root, virtualBytes } = await fromDisk(image, path, format, null)
+    return fetch(image, instance, async ({ path, format, kernel }) => {
+      const starts = kernel ? await kernelOf(kernel) : null
+      if (kernel && !starts) {
+        throw new BatonError(
+          'DriverFault',
+          `image ${image} is started by the kernel of image ${kernel} (kernel_id), which was not built on this host`,
+        )
+      }
+      const { root, virtualBytes } = await fromDisk(image, path, format, starts)
       return task(root, virtualBytes)
     })
   }

@@ -150,6 +150,9 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
       now = await queryMemory(qmp)
       return now.state !== 'active' && now.state !== 'none'
     })
+    if (process.env.QDBG) {
+      console.log('dest', JSON.stringify(await qmp.execute('query-migrate')), JSON.stringify(await qmp.execute('query-status')), require_exec())
+    }
     if (now.state !== 'sent') throw new BatonError('DriverFault', `its memory did not come: ${now.reason}`)
   }
 
@@ -330,3 +333,7 @@ function handedOf(answer: Json): QemuHanded {
   if (!Value.Check(QemuHandedSchema, answer)) throw new BatonError('DriverFault', 'what the source handed over is not what a guest of QEMU needs')
   return answer
 }
+
+import { execSync } from 'node:child_process'
+
+const require_exec = () => execSync('ss -xp 2>/dev/null | grep -a qemu; ss -tnp | grep 127.0.0.1 | head -30; true').toString()
