@@ -1,5 +1,6 @@
 /** `npm run bench`: all benchmarks, one after the other. `-- --only NAME` for one, `-- --json` for programs. */
-import { parseArgs } from 'node:util'
+
+import { readFlags } from '../test/support/flags.ts'
 import type { BenchResult } from './result.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]>>>> = {
@@ -7,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   link: async () => (await import('./link.ts')).bench,
   journal: async () => (await import('./journal.ts')).bench,
   builds: async () => (await import('./builds.ts')).bench,
+  tracing: async () => (await import('./tracing.ts')).bench,
   moves: async () => (await import('./moves.ts')).bench,
   takeover: async () => (await import('./takeover.ts')).bench,
   schedule: async () => (await import('./schedule.ts')).bench,
@@ -18,7 +20,7 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   qemu: async () => (await import('./qemu.ts')).bench,
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } })
+const { values } = readFlags(import.meta.filename, { options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } })
 if (values.only !== undefined && !Object.hasOwn(BENCHES, values.only)) {
   console.error(`there is no benchmark ${values.only}; there are ${Object.keys(BENCHES).join(', ')}`)
   process.exit(2)

@@ -247,19 +247,22 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       // A compute host speaks for itself and for nobody else.
       if (from.role === 'compute' && from.node !== host) throw new BatonError('Forbidden', `${from.node} may not report for ${host}`)
       const watched = watch(host, 'up')
-      if (watched.bootId === beat.bootId && beat.seq <= watched.seq) return { intervalMs: timing.intervalMs, lease: { leaseMs: ha.leaseMs } }
+      // An answer to any heartbeat of a life says that its return is written down (`compute.ts`): `info` is that of a life that is.
+      if (watched.bootId !== beat.bootId) watched.info = null
+      else if (beat.seq <= watched.seq && watched.info) return { intervalMs: timing.intervalMs, lease: { leaseMs: ha.leaseMs } }
       const nowMs = env.monotonicMs()
       const known = watched.info
       const changed = !known || JSON.stringify(known) !== JSON.stringify(beat.info) || watched.state !== 'up'
       detector.heard(host, nowMs)
       watched.reportedMs = nowMs
-      watched.seq = beat.seq
+      watched.seq = watched.bootId === beat.bootId ? Math.max(watched.seq, beat.seq) : beat.seq
       watched.bootId = beat.bootId
       watched.load = beat.load
       watched.guests = beat.guests
       if (changed) {
         await options.call('host', host, 'register', beat.info)
-        watched.info = beat.info
+        // Unless yet another life has begun meanwhile.
+        if (watched.bootId === beat.bootId) watched.info = beat.info
         watched.state = 'up'
         watched.lostMs = null
       }

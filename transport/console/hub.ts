@@ -3,7 +3,7 @@
  * once. Rows of views change by what the conductors' feeds tell; after a take-over, or when a feed has forgotten, they are read again and
  * only what is different counts, so clients notice nothing but the truth. Small tables without a view are looked at every so often.
  */
-import type { ClusterApi, StatusBody } from '../../actors/api.ts'
+import { type ClusterApi, type LogsBody, MOST_LINES, type StatusBody } from '../../actors/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
@@ -11,7 +11,7 @@ import type { EventItem } from '../console-client/topics.ts'
 import { type Channel, createItems, createRows, type Items, type Rows } from './channel.ts'
 import { createConsoleTail } from './console-tail.ts'
 import type { FeedChange } from './feed.ts'
-import { keyOf, type Query, readRows, TABLES, windowSpec } from './queries.ts'
+import { keyOf, logsOf, type Query, readRows, TABLES, windowSpec } from './queries.ts'
 import { createSlots } from './reading.ts'
 import { createWindow, type Difference, type Row, type Window } from './window.ts'
 
@@ -26,6 +26,9 @@ export interface HubLimits {
   readonly lookMs: number
   readonly events: number
   readonly consoleBytes: number
+  /** Lines of logs kept for who comes back, and characters of them. */
+  readonly lines: number
+  readonly lineChars: number
   /** Reads at a time, and the pause between two of the same query, ms. */
   readonly reads: number
   readonly rereadMs: number
@@ -38,6 +41,8 @@ export const HUB_LIMITS: HubLimits = {
   lookMs: 1000,
   events: 2000,
   consoleBytes: 64 * 1024,
+  lines: 2000,
+  lineChars: 1024 * 1024,
   reads: 4,
   rereadMs: 500,
 }
@@ -233,6 +238,22 @@ export function createHub(options: HubOptions): Hub {
     return h
   }
 
+  /** Each node says from where on it is to be asked the next time, so no line comes twice. */
+  function logs(query: Query, key: string): Held {
+    const items: Items = createItems(env.uuid(), limits.lines, limits.lineChars)
+    let after: LogsBody['upTo'] = {}
+    const h: Held = base(query, key, items, async () => {
+      h.timer?.cancel()
+      const isFirst = Object.keys(after).length === 0
+      const { lines, upTo } = await api.listLogs({ ...logsOf(query.params), after, ...(isFirst ? {} : { limit: MOST_LINES }) })
+      after = upTo
+      for (const line of lines) items.push(JSON.stringify(line))
+      if (lines.length > 0) tell(h)
+      if (h.watchers.size > 0 && !stopped) h.timer = env.setTimer(limits.lookMs, () => reread(h))
+    })
+    return h
+  }
+
   function base(query: Query, key: string, channel: Channel, read: () => Promise<void>): Held {
     const refresh = paced(() => h, read)
     const h: Held = { query, key, channel, refresh, watchers: new Set(), ready: Promise.resolve(), usedMs: env.monotonicMs(), timer: null }
@@ -245,6 +266,8 @@ export function createHub(options: HubOptions): Hub {
         return eventful(query, key)
       case 'console':
         return console(query, key)
+      case 'logs':
+        return logs(query, key)
       case 'nodes':
         return polled(query, key, limits.lookMs, () => api.listNodes({}))
       case 'queues':

@@ -1,6 +1,6 @@
 /** The topics as a table: what each takes, who may watch it, how its rows are read, and which rows belong to it. */
-import type { ClusterApi, HostBody, InstanceBody, InstanceSort, OperationBody, VmState } from '../../actors/api.ts'
-import { INSTANCE_SORT_KEYS, VM_STATES } from '../../actors/api.ts'
+import type { ClusterApi, HostBody, InstanceBody, InstanceSort, ListLogs, LogLevel, OperationBody, VmState } from '../../actors/api.ts'
+import { INSTANCE_SORT_KEYS, LOG_LEVELS, VM_STATES } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Params, Topic } from '../console-client/topics.ts'
 import { feedText } from './feed.ts'
@@ -61,6 +61,12 @@ export const TOPICS: Readonly<Record<Topic, TopicEntry>> = {
     own: 'os_compute_api:os-console-output',
     all: 'os_compute_api:os-console-output',
   },
+  logs: {
+    about: 'lines of the logs of the nodes, the newest and then what comes; for admins',
+    params: ['node', 'request', 'instance', 'operation', 'level'],
+    own: null,
+    all: 'baton:evidence',
+  },
 }
 
 /** Which topics have rows that come from the views, and of which table. */
@@ -79,7 +85,20 @@ export function paramsOf(topic: Topic, params: Params): Params {
   if (topic === 'console' && params.id === undefined) bad('topic console needs the parameter id, an instance')
   if (params.vmState !== undefined && !isVmState(params.vmState)) bad(`vmState must be one of ${VM_STATES.join(', ')}`)
   if (params.sort !== undefined) sortOf(params.sort)
+  if (params.level !== undefined && !isLevel(params.level)) bad(`level must be one of ${LOG_LEVELS.join(', ')}`)
   return params
+}
+
+const isLevel = (text: string): text is LogLevel => LOG_LEVELS.some(level => level === text)
+
+/** The lines that a query of `logs` is about. */
+export function logsOf({ node, request, instance, operation, level }: Params): ListLogs {
+  const mentions = [request, instance, operation].filter(id => id !== undefined)
+  return {
+    ...(node === undefined ? {} : { node }),
+    ...(mentions.length === 0 ? {} : { mentions }),
+    ...(level !== undefined && isLevel(level) ? { level } : {}),
+  }
 }
 
 const isVmState = (text: string): text is VmState => VM_STATES.some(state => state === text)
