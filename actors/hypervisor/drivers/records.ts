@@ -86,6 +86,8 @@ export const FakeGuestSchema = Type.Object({
   /** Absent when it is off. */
   memory: Type.Optional(FakeMemorySchema),
   outgoing: Type.Optional(FakeOutgoingSchema),
+  /** Since when its disk comes here, ms since 1970; until somebody takes it. */
+  fetching: Type.Optional(Type.Number()),
   /** Whether it waits to be carried here. */
   incoming: Type.Optional(Type.Boolean()),
   /** `order` of what it came from, when it was carried here. */

@@ -134,7 +134,7 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
   }
 
   async function listen(qmp: Qmp, copyDisk: boolean): Promise<void> {
-    const capabilities = ['events', 'late-block-activate'].map(capability => ({ capability, state: true }))
+    const capabilities = (process.env.QNOLATE ? ['events'] : ['events', 'late-block-activate']).map(capability => ({ capability, state: true }))
     await qmp.execute('migrate-set-capabilities', { capabilities })
     if (copyDisk) {
       await qmp.execute('nbd-server-start', { addr: { type: 'unix', data: { path: DISK } }, 'max-connections': 1 })
