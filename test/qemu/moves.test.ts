@@ -1,6 +1,7 @@
 /** Guests of QEMU on their way between two hosts, with a counter in memory and on disk that tells of every gap. time limit: 120 s */
 import { randomBytes } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { access, mkdtemp, open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -22,6 +23,8 @@ const missing = await whyNoQemu()
 interface Host {
   readonly bench: QemuBench
   driver: HypervisorDriver
+  /** Whether its disks are in a folder that both have. */
+  readonly shares: boolean
 }
 
 /** Two hosts, and a guest that counts on the first. */
@@ -32,6 +35,8 @@ interface World {
   order(): number
   /** The agent of a host dies and comes again: what it alone held is gone. */
   restart(host: Host): Promise<void>
+  /** The folder that they share. */
+  readonly shared: string
 }
 
 const migrationOf = ({ driver }: Host): MigrationDriver => {
@@ -39,15 +44,18 @@ const migrationOf = ({ driver }: Host): MigrationDriver => {
   return driver.migration
 }
 
-function check(what: string, limits: { bandwidthMbPerS: number }, run: (world: World) => Promise<void>): void {
+function check(what: string, limits: { bandwidthMbPerS: number; shared?: boolean }, run: (world: World) => Promise<void>): void {
   test(what, async () => {
     if (missing !== null) return skipWithout(missing)
+    const shared = await mkdtemp(join(tmpdir(), 'bq-shared-'))
     const benches = [await qemuBench(), await qemuBench()] as const
     try {
       const bytes = Buffer.concat([countingSector(), randomBytes(IMAGE_BYTES - 512)])
       for (const bench of benches) await bench.upload(IMAGE, 'raw', bytes)
-      const moves = { address: '127.0.0.1', downtimeMs: 300, ...limits }
-      const [here, there] = await Promise.all(benches.map(async bench => ({ bench, driver: await bench.open({ moves }) })))
+      const moves = { address: '127.0.0.1', downtimeMs: 300, ...limits, shared: limits.shared ? shared : null }
+      const [here, there] = await Promise.all(
+        benches.map(async bench => ({ bench, driver: await bench.open({ moves }), shares: limits.shared === true })),
+      )
       if (!here || !there) throw new Error('two hosts')
       let order = 0
       const restart = async (host: Host): Promise<void> => {
@@ -56,12 +64,13 @@ function check(what: string, limits: { bandwidthMbPerS: number }, run: (world: W
       }
       await here.driver.spawn(specOf(A, IMAGE), ++order)
       await eventually('it counts', async () => (await numbers(here)).length > 5)
-      await run({ here, there, order: () => ++order, restart }).catch(async error => {
+      await run({ here, there, order: () => ++order, restart, shared }).catch(async error => {
         console.error(what, error)
         throw error
       })
     } finally {
       for (const bench of benches) await bench.dispose()
+      await rm(shared, { recursive: true, force: true })
     }
   })
 }
@@ -98,6 +107,9 @@ interface Way {
   readonly handed: Json
 }
 
+/** Whether the disk is copied. */
+const copies = ({ here }: World): boolean => here.shares !== true
+
 async function prepare({ here, there, order }: World): Promise<Json> {
   const { copyDisk, shape } = await migrationOf(here).check(A, 'auto')
   return migrationOf(there).prepareIncoming(specOf(A, IMAGE), order(), copyDisk, shape)
@@ -111,7 +123,7 @@ async function converge({ here }: World): Promise<void> {
 async function carry(world: World): Promise<Way> {
   const { here, there, order } = world
   const to = await prepare(world)
-  await migrationOf(here).migrateOut(A, order(), to, true)
+  await migrationOf(here).migrateOut(A, order(), to, copies(world))
   await converge(world)
   const handed = await migrationOf(here).handOver(A, order())
   await migrationOf(there).finishIncoming(A, order(), handed)
@@ -176,7 +188,7 @@ async function struckAt(phase: Phase, strike: (world: World) => Promise<void>, w
   try {
     const to = await prepare(world)
     const sending = order()
-    await migrationOf(here).migrateOut(A, sending, to, true)
+    await migrationOf(here).migrateOut(A, sending, to, copies(world))
     if (phase === 'disk') {
       await eventually('its disk is being copied', async () => (await migrationOf(here).progress(A, 0)).diskProcessedBytes > 0)
       await hit('disk')
@@ -196,10 +208,10 @@ async function struckAt(phase: Phase, strike: (world: World) => Promise<void>, w
     await migrationOf(there).finishIncoming(A, finishing, handed)
     await hit('finished')
     await migrationOf(there).finishIncoming(A, finishing, handed)
-    await here.driver.destroy(A, order())
+    await here.driver.destroy(A, order(), true)
     return there
   } catch {
-    await there.driver.destroy(A, order())
+    await there.driver.destroy(A, order(), true)
     await migrationOf(here).cancelOutgoing(A, order())
     return here
   }
@@ -233,6 +245,41 @@ check('whatever is killed at whatever phase: one guest afterwards, and it goes o
   await here.driver.stop(A, world.order(), 0)
   unbroken(await written(here), 'on its disk')
 })
+
+check(
+  'with a disk that is shared nothing of it is copied, whatever is killed; it goes only with its instance',
+  { bandwidthMbPerS: 8, shared: true },
+  async world => {
+    let { here, there } = world
+    const disk = join(world.shared, `${A}.qcow2`)
+    await rejects('DriverFault', migrationOf(here).check(A, true), /do not copy it/)
+    for (const phase of ['memory', 'converged', 'handed', 'finished'] as const) {
+      for (const name of ['the agent of the source', 'the QEMU of the target', 'the conductor']) {
+        if (phase === 'finished' && name.includes('QEMU')) continue
+        const at = await struckAt(phase, STRIKES[name] ?? (async () => {}), { ...world, here, there })
+        if (at === there) [here, there] = [there, here]
+        assert.equal([(await guestIn(here.driver, A))?.power, (await guestIn(there.driver, A))?.power], ['running', undefined], `${name}, ${phase}`)
+        await goesOn(here)
+        unbroken(await numbers(here), `${name}, ${phase}`)
+      }
+    }
+    // Its host dies; what evacuates it finds the disk.
+    signal(await here.bench.pid(A), 'SIGKILL')
+    await eventually('it is gone', async () => (await here.bench.pids()).length === 0)
+    await there.driver.receive?.(specOf(A, IMAGE, { diskGb: 2 }), world.order(), true)
+    await goesOn(there)
+    await here.driver.destroy(A, world.order(), true)
+    await access(disk)
+    await there.driver.destroy(A, world.order())
+    await rejectsAccess(disk)
+  },
+)
+
+const rejectsAccess = async (path: string): Promise<void> =>
+  access(path).then(
+    () => assert.unreachable(`${path} is still there`),
+    () => {},
+  )
 
 check('given up half-way it goes on where it was, and a second try succeeds', { bandwidthMbPerS: 8 }, async world => {
   const { here, there, order } = world

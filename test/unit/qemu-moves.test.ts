@@ -118,7 +118,7 @@ test('what QEMU says of a transfer becomes bytes, and it has converged when the 
 })
 
 test('a machine goes on only where it looks the same', () => {
-  const shape = { accelerator: 'kvm', cpu: 'A', slots: {}, kernel: null, diskBytes: 1 }
+  const shape = { accelerator: 'kvm', cpu: 'A', slots: {}, kernel: null, diskBytes: 1, paused: false }
   assert.is(whyNotHere(shape, { accelerator: 'kvm' }, 'A'), null)
   assert.match(whyNotHere(shape, { accelerator: 'kvm' }, 'B') ?? '', /its processor is A, and that of this host is B/)
   assert.match(whyNotHere(shape, { accelerator: 'tcg' }, 'A') ?? '', /migrate it cold instead/)

@@ -122,7 +122,7 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
       }
       const made = await life.launch(guest, { method: 'prepareIncoming', order }, 'waits to be carried here', true)
       try {
-        await listen(await runs.session(made), copyDisk)
+        await listen(await runs.session(made), copyDisk, shape.paused)
       } catch (error) {
         await runs.kill(instance)
         throw error
@@ -133,8 +133,10 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
     return bases.use(shape.kernel, instance, ({ kernel }) => make({ base: null, kernel }))
   }
 
-  async function listen(qmp: Qmp, copyDisk: boolean): Promise<void> {
-    const capabilities = (process.env.QNOLATE ? ['events'] : ['events', 'late-block-activate']).map(capability => ({ capability, state: true }))
+  async function listen(qmp: Qmp, copyDisk: boolean, paused: boolean): Promise<void> {
+    // A disk opened by `cont` would never be opened for a guest that stays paused; such a one is opened here, and writes nothing.
+    const late = paused ? [] : ['late-block-activate']
+    const capabilities = (process.env.QNOLATE ? ['events'] : ['events', ...late]).map(capability => ({ capability, state: true }))
     await qmp.execute('migrate-set-capabilities', { capabilities })
     if (copyDisk) {
       await qmp.execute('nbd-server-start', { addr: { type: 'unix', data: { path: DISK } }, 'max-connections': 1 })
@@ -195,7 +197,7 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
       if (blockMigration === true && isShared) throw wrongStorage(instance, 'is on storage that the hosts share; do not copy it')
       if (blockMigration === false && !isShared)
         throw wrongStorage(instance, 'is a file of its host; it must be copied (block migration), or the hosts share storage (driver.qemu.shared)')
-      return { copyDisk: !isShared, shape: shapeOf(guest, tools, cpu, await storage.diskBytesOf(guest)) }
+      return { copyDisk: !isShared, shape: shapeOf(guest, tools, { cpu, diskBytes: await storage.diskBytesOf(guest), paused: power === 'paused' }) }
     },
 
     async prepareIncoming(spec, order, copyDisk, about = null) {

@@ -21,6 +21,7 @@ export const ShapeSchema = Type.Object({
   /** Image whose kernel starts it; null: it starts from its disk. */
   kernel: Type.Union([Type.String(), Type.Null()]),
   diskBytes: Type.Number(),
+  paused: Type.Boolean(),
 })
 export type Shape = Static<typeof ShapeSchema>
 
@@ -32,8 +33,12 @@ export async function cpuName(): Promise<string> {
 /** Which image the kernel is of. */
 export const kernelImage = ({ kernel }: Root): string | null => (kernel ? basename(kernel.kernel, '.kernel') : null)
 
-export function shapeOf({ root, slots }: QemuGuest, { accelerator }: Pick<Tools, 'accelerator'>, cpu: string, diskBytes: number): Shape {
-  return { accelerator, cpu: accelerator === 'kvm' ? cpu : null, slots, kernel: kernelImage(root), diskBytes }
+export function shapeOf(
+  { root, slots }: QemuGuest,
+  { accelerator }: Pick<Tools, 'accelerator'>,
+  more: { readonly cpu: string; readonly diskBytes: number; readonly paused: boolean },
+): Shape {
+  return { accelerator, slots, kernel: kernelImage(root), ...more, cpu: accelerator === 'kvm' ? more.cpu : null }
 }
 
 /** Throws `DriverFault` for what is no shape: of another driver, or of an agent of before. */
