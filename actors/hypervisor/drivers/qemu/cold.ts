@@ -67,6 +67,7 @@ export interface Cold {
   fetch(spec: GuestSpec, order: number, offer: Json, waitMs: number): Promise<MovedDisk>
   /** Ends what is fetched for the guest, and throws away what was. */
   forget(instance: string): Promise<void>
+  close(): void
 }
 
 interface Fetching {
@@ -154,6 +155,9 @@ export function createCold({ env, folder, user, runs, bases, storage, ledger, do
 
   return {
     forget,
+    close() {
+      for (const instance of [...fetching.keys()]) abandon(instance)
+    },
     async checkMove(spec, fetched) {
       const guest = (await ledger.guests()).get(spec.instance)
       if (!guest) throw noGuest(spec.instance)

@@ -361,6 +361,8 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
       return runs.console(instance, maxBytes)
     },
     async close() {
+      migration.close()
+      cold.close()
       door.close()
       runs.close()
     },

@@ -37,7 +37,7 @@ import type { SharedDisks } from './shared.ts'
 import { isOn } from './status.ts'
 import type { Storage } from './storage.ts'
 import type { Tools, User } from './tools.ts'
-import { progressOf } from './transfer.ts'
+import { type MemoryTransfer, progressOf } from './transfer.ts'
 import { carry, type Door, type Invitation, InvitationSchema } from './tunnel.ts'
 
 const POLL_MS = 50
@@ -45,6 +45,8 @@ const POLL_MS = 50
 const QUICK_POLL_MS = 2
 /** What is left is to be sent in; a guest that changes too much meanwhile goes on at the source. */
 const SWITCH_MS = 15_000
+/** Of a machine whose memory is elsewhere. */
+const ENDED: ReadonlySet<string> = new Set(['finish-migrate', 'postmigrate'])
 /** The destination has it all a moment after the source has sent it. */
 const ARRIVE_MS = 10_000
 
@@ -66,6 +68,8 @@ export interface QemuMigrationParts {
 export interface QemuMigration extends MigrationDriver {
   /** Ends what this agent does for the guest: its tunnels, here and from there. */
   abandon(instance: string): void
+  /** Ends all of it; what is being sent goes on where it is. */
+  close(): void
 }
 
 export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
@@ -136,7 +140,7 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
   async function listen(qmp: Qmp, copyDisk: boolean, paused: boolean): Promise<void> {
     // A disk opened by `cont` would never be opened for a guest that stays paused; such a one is opened here, and writes nothing.
     const late = paused ? [] : ['late-block-activate']
-    const capabilities = (process.env.QNOLATE ? ['events'] : ['events', ...late]).map(capability => ({ capability, state: true }))
+    const capabilities = ['events', ...late].map(capability => ({ capability, state: true }))
     await qmp.execute('migrate-set-capabilities', { capabilities })
     if (copyDisk) {
       await qmp.execute('nbd-server-start', { addr: { type: 'unix', data: { path: DISK } }, 'max-connections': 1 })
@@ -152,24 +156,31 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
       now = await queryMemory(qmp)
       return now.state !== 'active' && now.state !== 'none'
     })
-    if (process.env.QDBG) {
-      console.log('dest', JSON.stringify(await qmp.execute('query-migrate')), JSON.stringify(await qmp.execute('query-status')), require_exec())
-    }
     if (now.state !== 'sent') throw new BatonError('DriverFault', `its memory did not come: ${now.reason}`)
   }
 
+  /**
+   * How far its memory is sent. QEMU goes on telling of what was before: of the failure of an earlier try, or that the guest has come here.
+   */
+  async function sentMemory(guest: QemuGuest, qmp: Qmp): Promise<MemoryTransfer> {
+    const memory = await queryMemory(qmp)
+    const isOld =
+      memory.state === 'sent' ? !ENDED.has((await runs.status(guest)) ?? '') : memory.state === 'failed' && !sending.get(guest.spec.instance)?.begun()
+    return isOld ? { ...memory, state: 'none' } : memory
+  }
+
   /** Sends the rest, with the guest standing still. Rejects when it could not; whether the guest goes on must then be looked at. */
-  async function switchOver(qmp: Qmp, { copyDisk }: QemuOutgoing): Promise<void> {
+  async function switchOver(guest: QemuGuest, qmp: Qmp, { copyDisk }: QemuOutgoing): Promise<void> {
     const reached = async (goal: 'waits' | 'sent'): Promise<void> => {
-      let now = await queryMemory(qmp)
+      let now = await sentMemory(guest, qmp)
       const inTime = await until(env, SWITCH_MS, QUICK_POLL_MS, async () => {
-        now = await queryMemory(qmp)
+        now = await sentMemory(guest, qmp)
         return now.state !== 'active' && (now.state !== 'waits' || goal === 'waits')
       })
       if (inTime && now.state === goal) return
       throw new BatonError('DriverFault', `the rest of the memory could not be sent: ${inTime ? now.reason : `not within ${SWITCH_MS} ms`}`)
     }
-    if ((await queryMemory(qmp)).state === 'sent') return
+    if ((await sentMemory(guest, qmp)).state === 'sent') return
     await qmp.execute('migrate-set-parameters', { 'downtime-limit': limits.downtimeMs })
     await reached('waits')
     if (copyDisk) {
@@ -189,6 +200,9 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
 
   return {
     abandon,
+    close() {
+      for (const instance of [...sending.keys()]) abandon(instance)
+    },
     async check(instance, blockMigration) {
       const guest = await known(instance)
       const power = await runs.power(guest)
@@ -236,11 +250,12 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
       const guest = await known(instance)
       const { copyDisk, handed } = sent(guest, instance)
       const qmp = await runs.session(guest)
-      const look = async () => progressOf(await queryMemory(qmp), await queryMirror(qmp), guest.spec.ramMb * 2 ** 20, copyDisk, limits.downtimeMs)
+      const look = async () =>
+        progressOf(await sentMemory(guest, qmp), await queryMirror(qmp), guest.spec.ramMb * 2 ** 20, copyDisk, limits.downtimeMs)
       if (handed !== null) return { ...(await look()), converged: true }
       let broken: string | null = null
       await until(env, waitMs, POLL_MS, async () => {
-        const memory = await queryMemory(qmp)
+        const memory = await sentMemory(guest, qmp)
         broken = sending.get(instance)?.failed() ?? (memory.state === 'failed' ? memory.reason : null)
         if (!sending.has(instance) && memory.state !== 'sent') broken ??= 'the agent of this host was restarted'
         return broken !== null || (await look()).converged
@@ -265,7 +280,7 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
         if (outgoing.handed !== null) return { guest: before, effect: false }
         const qmp = await runs.session(before)
         try {
-          await switchOver(qmp, outgoing)
+          await switchOver(before, qmp, outgoing)
         } catch (error) {
           await goesOn(before, outgoing, permit)
           throw error
@@ -335,7 +350,3 @@ function handedOf(answer: Json): QemuHanded {
   if (!Value.Check(QemuHandedSchema, answer)) throw new BatonError('DriverFault', 'what the source handed over is not what a guest of QEMU needs')
   return answer
 }
-
-import { execSync } from 'node:child_process'
-
-const require_exec = () => execSync('ss -xp 2>/dev/null | grep -a qemu; ss -tnp | grep 127.0.0.1 | head -30; true').toString()

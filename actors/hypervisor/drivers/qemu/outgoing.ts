@@ -38,6 +38,8 @@ const NO_LIMIT_BYTES_PER_S = 2 ** 40
 export interface Outgoing {
   /** Why it has failed; null as long as it goes well. */
   failed(): string | null
+  /** Whether its memory is being sent; until then QEMU tells of an earlier time. */
+  begun(): boolean
   /** Closes its tunnels. */
   close(): void
 }
@@ -57,6 +59,7 @@ export async function beginOutgoing({ env, home, user, qmp, to, copyDisk, limits
   const closing: (() => void)[] = []
   let failed: string | null = null
   let closed = false
+  let begun = false
   const bytesPerS = limits.bandwidthMbPerS > 0 ? limits.bandwidthMbPerS * 2 ** 20 : 0
 
   /** What QEMU sends to a socket here comes out at the other host. The tunnel is there before it is needed: so who cannot be reached is known. */
@@ -92,6 +95,7 @@ export async function beginOutgoing({ env, home, user, qmp, to, copyDisk, limits
     // It is not to stand still before it is told to, so that it does not wait for a conductor: with nothing allowed, only an idle guest does.
     await qmp.execute('migrate-set-parameters', { 'max-bandwidth': bytesPerS || NO_LIMIT_BYTES_PER_S, 'downtime-limit': 0 })
     await qmp.execute('migrate', { uri: `unix:${MEMORY}` })
+    begun = true
   }
 
   const close = (): void => {
@@ -111,7 +115,7 @@ export async function beginOutgoing({ env, home, user, qmp, to, copyDisk, limits
     failed = error instanceof Error ? error.message : String(error)
     close()
   })
-  return { failed: () => failed, close }
+  return { failed: () => failed, begun: () => begun, close }
 }
 
 export const queryMemory = async (qmp: Qmp): Promise<MemoryTransfer> => memoryTransfer(await qmp.execute('query-migrate'))

@@ -163,25 +163,6 @@ function readLine(stream: Duplex): Promise<string> {
 export function carry(a: Duplex, b: Duplex): Promise<void> {
   return new Promise(resolve => {
     let open = 2
-    if (process.env.QDBG) {
-      let x = 0,
-        y = 0
-      a.on('data', b => {
-        x += b.length
-      })
-      b.on('data', q => {
-        y += q.length
-      })
-      for (const [n, s] of [
-        ['a', a],
-        ['b', b],
-      ] as const)
-        for (const e of ['end', 'close', 'error', 'finish']) s.on(e, (...z) => console.log('carry', n, e, x, y, String(z)))
-      setTimeout(
-        () => console.log('carry at 6s', x, y, a.isPaused(), b.isPaused(), a.writableLength, b.writableLength, a.readableLength, b.readableLength),
-        6000,
-      ).unref()
-    }
     for (const [from, to] of [
       [a, b],
       [b, a],
