@@ -222,6 +222,7 @@ check('whatever is killed at whatever phase: one guest afterwards, and it goes o
   let last = 0
   for (const phase of PHASES) {
     for (const [name, strike] of Object.entries(STRIKES)) {
+      if (name === 'the conductor' && phase !== 'handed') continue
       const what = `${name}, ${phase}`
       const at = await struckAt(phase, strike, { ...world, here, there })
       const isThere = at === there

@@ -1,4 +1,4 @@
-/** Offload a shelved instance: its host forgets the guest and gives back the room; the disk stays where all hosts can reach it, or else it is refused. */
+/** Offload a shelved instance: its host forgets the guest and gives back the room. Refused unless the disk stays where other hosts can reach it. */
 import { guestSpec, hypervisor, operation, step } from '../step.ts'
 import { forget, release } from './ends.ts'
 

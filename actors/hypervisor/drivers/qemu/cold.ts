@@ -95,7 +95,7 @@ export function createCold({ env, folder, user, runs, bases, storage, ledger, do
     const [what = '', name = '', from = '0'] = channel.split(' ')
     const path = Object.hasOwn(paths, name) ? paths[name] : undefined
     if (path === undefined || !/^\d{1,15}$/.test(from)) throw new Error(`there is no ${channel.slice(0, 60)}`)
-    if (what === 'hash') return void stream.end(await sha256(path))
+    if (what === 'hash') return pipeline([await sha256(path)], stream)
     const handle = await openPlain(path, 'read')
     await pipeline(handle.createReadStream({ start: Number(from), highWaterMark: PIECE_BYTES }), stream)
   }
@@ -116,12 +116,13 @@ export function createCold({ env, folder, user, runs, bases, storage, ledger, do
       stream.on('data', (bytes: Uint8Array) => count(bytes.length))
       await pipeline(stream, createWriteStream(part, { flags: 'a', mode: 0o600, flush: true }), { signal })
     }
-    const here = await sha256(part)
+    // What came so far counts when it is fetched again.
+    if ((await stat(part)).size !== sizeBytes) throw new BatonError('DriverFault', `the source broke off while it sent the ${name}`)
     const asked = await call(env, offer.at, `hash ${name}`)
-    const there256 = await within(env, HASH_MS, asked.setEncoding('latin1').toArray({ signal }))
-    if (here === there256?.join('')) return
+    const [ours, theirs] = await Promise.all([sha256(part), within(env, HASH_MS, asked.setEncoding('latin1').toArray({ signal }))])
+    if (ours === theirs?.join('')) return
     await rm(part, { force: true })
-    throw new BatonError('DriverFault', `the ${name} came damaged or not whole; it is thrown away, and can be fetched again`)
+    throw new BatonError('DriverFault', `the ${name} came damaged and was thrown away; it can be fetched again`)
   }
 
   async function fetchAll(spec: GuestSpec, offer: Offer, count: (bytes: number) => void, signal: AbortSignal): Promise<Root> {

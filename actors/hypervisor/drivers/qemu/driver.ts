@@ -82,10 +82,10 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
   const doomed = new Map<string, number>()
   const looks = limiter(LOOKS_AT_ONCE)
   const isDoomed = (instance: string, order: number): boolean => (doomed.get(instance) ?? -1) > order
-  const life = createLife({ env, user, tools, runs, storage, ledger, isDoomed })
+  const door = createDoor(env, options.moves?.address ?? '127.0.0.1')
+  const life = createLife({ env, user, tools, runs, storage, ledger, door, isDoomed })
   const { boot, bootOnce, cutOff, end, unfreeze } = life
   const limits = options.moves ?? { bandwidthMbPerS: 0, downtimeMs: 500 }
-  const door = createDoor(env, options.moves?.address ?? '127.0.0.1')
   const migration = createQemuMigration({ env, user, tools, cpu: await cpuName(), runs, bases, storage, shared, life, ledger, door, limits })
   const cold = createCold({ env, folder, user, runs, bases, storage, ledger, door })
 

@@ -19,6 +19,7 @@ import type { Runs } from './runs.ts'
 import { isOn } from './status.ts'
 import type { Storage } from './storage.ts'
 import type { Tools, User } from './tools.ts'
+import type { Door } from './tunnel.ts'
 
 /** A guest that may never have run. */
 export type Unlaunched = Omit<QemuGuest, 'run'> & { readonly run?: QemuGuest['run'] }
@@ -30,6 +31,7 @@ export interface LifeParts {
   readonly runs: Runs
   readonly storage: Storage
   readonly ledger: Ledger<QemuGuest>
+  readonly door: Pick<Door, 'dismiss'>
   /** Whether a destroy waits behind the command with this order, which need not be patient with the guest any more. */
   isDoomed(instance: string, order: number): boolean
 }
@@ -63,7 +65,7 @@ export function settled<G extends Unlaunched>({
   return guest
 }
 
-export function createLife({ env, user, tools, runs, storage, ledger, isDoomed }: LifeParts): Life {
+export function createLife({ env, user, tools, runs, storage, ledger, door, isDoomed }: LifeParts): Life {
   async function writeConfigDrive(spec: GuestSpec, home: string): Promise<void> {
     const files = [...guestData(spec)].map(([path, bytes]): [string, Uint8Array] => [path.startsWith('openstack/') ? path : `ec2/${path}`, bytes])
     const path = join(home, FILES.configDrive)
@@ -75,6 +77,8 @@ export function createLife({ env, user, tools, runs, storage, ledger, isDoomed }
   async function launch(guest: Unlaunched, by: Cause, how: string, waits: boolean): Promise<QemuGuest> {
     const { spec, root, rescue, run } = guest
     const { instance, vcpus, ramMb, image, devices = NO_DEVICES } = spec
+    // Nobody fetches the disk of a guest that runs.
+    door.dismiss(instance)
     const home = await runs.makeHome(instance)
     await writeConfigDrive(spec, home)
     await storage.makeDisks(instance, devices)
