@@ -53,9 +53,9 @@ export interface ColdParts {
   readonly env: Env
   readonly folder: string
   readonly user: User | null
-  readonly runs: Runs
+  readonly runs: Pick<Runs, 'homeOf' | 'makeHome' | 'power' | 'kill'>
   readonly bases: Bases
-  readonly storage: Storage
+  readonly storage: Pick<Storage, 'diskBytesOf'>
   readonly ledger: Ledger<QemuGuest>
   readonly door: Door
 }
