@@ -44,7 +44,7 @@ const migrationOf = ({ driver }: Host): MigrationDriver => {
   return driver.migration
 }
 
-function check(what: string, limits: { bandwidthMbPerS: number; shared?: boolean }, run: (world: World) => Promise<void>): void {
+function check(what: string, limits: { bandwidthMbPerS: number; shared?: boolean; patienceMs?: number }, run: (world: World) => Promise<void>): void {
   test(what, async () => {
     if (missing !== null) return skipWithout(missing)
     const shared = await mkdtemp(join(tmpdir(), 'bq-shared-'))
@@ -281,6 +281,25 @@ const rejectsAccess = async (path: string): Promise<void> =>
     () => assert.unreachable(`${path} is still there`),
     () => {},
   )
+
+check('when nobody says that it is to go on elsewhere, it does not stand still for long', { bandwidthMbPerS: 0, patienceMs: 300 }, async world => {
+  const { here, there, order } = world
+  await migrationOf(here).migrateOut(A, order(), await prepare(world), true)
+  await eventually('it was given up', async () =>
+    migrationOf(here)
+      .progress(A, 1_000)
+      .then(
+        () => false,
+        error => /nobody said within 300 ms/.test(String(error)),
+      ),
+  )
+  await goesOn(here)
+  unbroken(await numbers(here), 'here')
+  await rejects('DriverFault', migrationOf(here).handOver(A, order()))
+  await migrationOf(here).cancelOutgoing(A, order())
+  await there.driver.destroy(A, order())
+  await goesOn(here)
+})
 
 check('given up half-way it goes on where it was, and a second try succeeds', { bandwidthMbPerS: 8 }, async world => {
   const { here, there, order } = world

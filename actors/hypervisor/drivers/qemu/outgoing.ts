@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream'
 import type { Json } from '../../../kernel/define.ts'
 import { type Env, minutes } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
-import { until } from '../process/wait.ts'
+import { sleep, until } from '../process/wait.ts'
 import { listenPlain } from './guest-files.ts'
 import type { Qmp } from './qmp.ts'
 import type { User } from './tools.ts'
@@ -24,12 +24,17 @@ const POLL_MS = 50
 /** The operation's own deadline ends it sooner. */
 const MIRROR_MS = minutes(120)
 const LET_GO_MS = 10_000
+const WATCH_MS = 200
+/** Longer than a conductor takes over from another. */
+const PATIENCE_MS = 5_000
 
 export interface MigrationLimits {
   /** Of one migration, 2^20 bytes a second; 0: as fast as it goes. */
   readonly bandwidthMbPerS: number
   /** How long a guest may stand still. */
   readonly downtimeMs: number
+  /** How long it waits, standing still, for the word to send the rest, before it goes on where it is; default 5 s. */
+  readonly patienceMs?: number
 }
 
 /** As much as QEMU takes; the default would be 128 MiB a second. */
@@ -96,6 +101,23 @@ export async function beginOutgoing({ env, home, user, qmp, to, copyDisk, limits
     await qmp.execute('migrate-set-parameters', { 'max-bandwidth': bytesPerS || NO_LIMIT_BYTES_PER_S, 'downtime-limit': 0 })
     await qmp.execute('migrate', { uri: `unix:${MEMORY}` })
     begun = true
+    await watch()
+  }
+
+  /** No guest stands still for a control plane that is not there: it goes on, and whoever asks hears that it was not sent. */
+  async function watch(): Promise<void> {
+    const { patienceMs = PATIENCE_MS } = limits
+    let sinceMs: number | null = null
+    while (!closed) {
+      const { state } = await queryMemory(qmp)
+      if (state === 'sent' || state === 'failed') return
+      sinceMs = state === 'waits' ? (sinceMs ?? env.monotonicMs()) : null
+      if (sinceMs !== null && env.monotonicMs() - sinceMs >= patienceMs) {
+        await takeBack(env, qmp)
+        throw new BatonError('DriverFault', `nobody said within ${patienceMs} ms that it is to go on elsewhere`)
+      }
+      await sleep(env, WATCH_MS)
+    }
   }
 
   const close = (): void => {
