@@ -105,25 +105,10 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
     const { instance } = spec
     const make = async (root: Root): Promise<QemuGuest> => {
       if (copyDisk) await storage.makeEmptyDisk(instance, shape.diskBytes)
-      const guest: Unlaunched = {
-        ...{
-          spec,
-          begun: order,
-          order: -1,
-          method: 'prepareIncoming',
-          effect: known?.effect ?? null,
-          stopped: true,
-          root,
-          rescue: null,
-          saved: false,
-        },
-        ...{
-          slots: assignSlots(shape.slots, spec.devices ?? NO_DEVICES),
-          run: known?.run ?? NEVER_RUN,
-          ...(copyDisk ? {} : { shared: true }),
-          incoming: { copyDisk, begun: false },
-        },
-      }
+      const off = { spec, begun: order, order: -1, method: 'prepareIncoming', stopped: true, root, rescue: null, saved: false } as const
+      const { effect = null, run = NEVER_RUN } = known ?? {}
+      const slots = assignSlots(shape.slots, spec.devices ?? NO_DEVICES)
+      const guest: Unlaunched = { ...off, effect, run, slots, ...(copyDisk ? {} : { shared: true }), incoming: { copyDisk, begun: false } }
       const made = await life.launch(guest, { method: 'prepareIncoming', order }, 'waits to be carried here', true)
       try {
         await listen(await runs.session(made), copyDisk, shape.paused)

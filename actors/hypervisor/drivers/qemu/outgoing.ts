@@ -153,11 +153,20 @@ export async function takeBack(env: Env, qmp: Qmp): Promise<void> {
   await endMirror(env, qmp, true)
 }
 
-/** Ends the copying of the disk: by force, or with both disks alike, when it is ready. */
+/** Ends the copying of the disk: by force, or with both disks alike, when it is ready. Rejects `DriverFault` when they are not. */
 export async function endMirror(env: Env, qmp: Qmp, force: boolean): Promise<void> {
   if (await queryMirror(qmp)) {
-    await qmp.execute('block-job-cancel', { device: MIRROR, force }).catch(() => {})
-    await settle(env, 'the copying of its disk', async () => (await queryMirror(qmp)) === null)
+    let fault: string | null = null
+    const forget = qmp.onEvent(({ name, data }) => {
+      if (name === 'BLOCK_JOB_COMPLETED' && data.device === MIRROR && typeof data.error === 'string') fault = data.error
+    })
+    try {
+      await qmp.execute('block-job-cancel', { device: MIRROR, force }).catch(() => {})
+      await settle(env, 'the copying of its disk', async () => (await queryMirror(qmp)) === null)
+    } finally {
+      forget()
+    }
+    if (fault !== null && !force) throw new BatonError('DriverFault', `its disk was not copied to the end: ${fault}`)
   }
   const nodes: Json = await qmp.execute('query-named-block-nodes', { flat: true })
   if (JSON.stringify(nodes).includes(`"node-name":"${MIRROR}"`)) await qmp.execute('blockdev-del', { 'node-name': MIRROR })
