@@ -79,7 +79,9 @@ export async function beginOutgoing({ env, home, user, qmp, to, copyDisk, limits
   }
 
   async function copy(): Promise<void> {
-    await qmp.execute('blockdev-add', { driver: 'nbd', 'node-name': MIRROR, server: { type: 'unix', path: DISK }, export: 'root' }, LET_GO_MS)
+    // `unmap`: what is empty stays empty there, and is not counted as sent.
+    const target = { driver: 'nbd', 'node-name': MIRROR, server: { type: 'unix', path: DISK }, export: 'root', discard: 'unmap' }
+    await qmp.execute('blockdev-add', target, LET_GO_MS)
     await qmp.execute('blockdev-mirror', {
       ...{ 'job-id': MIRROR, device: 'root', target: MIRROR, sync: 'full', 'copy-mode': 'write-blocking' },
       ...(bytesPerS > 0 ? { speed: bytesPerS } : {}),
