@@ -1,6 +1,6 @@
 /** The files of a guest of QEMU on their way to another host: whole, compared, and from where it broke off. No QEMU is in it. */
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -53,7 +53,8 @@ async function withHosts(run: (here: Host, there: Host) => Promise<void>): Promi
   try {
     await here.runs.makeHome(A)
     await writeFile(here.disk, DISK)
-    await writeFile(here.base, IMAGE)
+    await writeFile(join(here.folder, 'cached'), IMAGE)
+    await link(join(here.folder, 'cached'), here.base)
     await here.ledger.save(A, GUEST)
     await run(...hosts)
   } finally {
