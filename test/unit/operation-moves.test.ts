@@ -138,6 +138,20 @@ test('a target that is restarted is asked again, a source is told to offer anew,
   assert.equal(ends(run), { outcome: 'undone', ...SOURCE, origin: undefined })
 })
 
+test('who lets a guest go leaves a disk that the hosts share; only the end of the instance takes it', () => {
+  const keeps = (kind: string, args: OperationArgs): unknown[] => {
+    const run = started(kind, args)
+    const kept: unknown[] = []
+    for (let i = 0; i < 30 && run.call().method !== 'ended'; i++) {
+      if (run.call().method === 'destroy') kept.push((run.call().args as { keepDisk?: boolean }).keepDisk === true)
+      answer(run)
+    }
+    return kept
+  }
+  assert.equal([keeps('confirm-resize', RESIZED), keeps('revert-resize', RESIZED), keeps('shelve-offload', RESIZE)], [[true], [true], [true]])
+  assert.equal(keeps('delete', RESIZED), [false, false])
+})
+
 test('while a disk is fetched the guest may run at the source alone', () => {
   const run = offered()
   run.fire('deadline')
