@@ -154,7 +154,131 @@ check(
     await goesOn(here)
     unbroken(second, 'there')
     unbroken(await numbers(here), 'and back')
-  
+    await here.driver.stop(A, order(), 0)
+    unbroken(await written(here), 'on its disk')
+  },
+)
+
+const PHASES = ['disk', 'memory', 'converged', 'handed', 'finished'] as const
+type Phase = (typeof PHASES)[number]
+
+/** Ends something of a migration by force. */
+const STRIKES: Readonly<Record<string, (world: World) => Promise<void>>> = {
+  'the agent of the source': ({ here, restart }) => restart(here),
+  'the agent of the target': ({ there, restart }) => restart(there),
+  'the QEMU of the target': async ({ there }) => {
+    signal(await there.bench.pid(A), 'SIGKILL')
+    await eventually('it is gone', async () => (await there.bench.pids()).length === 0)
+  },
+  // Whoever owns the operation next tells the same again.
+  'the conductor': async () => {},
+}
+
+/**
+ * As the operation does it, struck once at a phase: what was told without an answer is told again; what is refused before the
+ * destination goes on turns back. Answers where the guest is then.
+ */
+async function struckAt(phase: Phase, strike: (world: World) => Promise<void>, world: World): Promise<Host> {
+  const { here, there, order } = world
+  const hit = async (now: Phase): Promise<void> => (now === phase ? strike(world) : undefined)
+  try {
+    const to = await prepare(world)
+    const sending = order()
+    await migrationOf(here).migrateOut(A, sending, to, copies(world))
+    if (phase === 'disk') {
+      await eventually('its disk is being copied', async () => (await migrationOf(here).progress(A, 0)).diskProcessedBytes > 0)
+      await hit('disk')
+      await migrationOf(here).migrateOut(A, sending, to, true)
+    }
+    if (phase === 'memory') {
+      await eventually('its memory is being sent', async () => (await migrationOf(here).progress(A, 0)).memoryProcessedBytes > 0)
+      await hit('memory')
+    }
+    await converge(world)
+    await hit('converged')
+    const handing = order()
+    let handed = await migrationOf(here).handOver(A, handing)
+    await hit('handed')
+    handed = await migrationOf(here).handOver(A, handing)
+    const finishing = order()
+    await migrationOf(there).finishIncoming(A, finishing, handed)
+    await hit('finished')
+    await migrationOf(there).finishIncoming(A, finishing, handed)
+    await here.driver.destroy(A, order(), true)
+    return there
+  } catch {
+    await there.driver.destroy(A, order(), true)
+    await migrationOf(here).cancelOutgoing(A, order())
+    return here
+  }
+}
+
+check('whatever is killed at whatever phase: one guest afterwards, and it goes on', { bandwidthMbPerS: 8 }, async world => {
+  let { here, there } = world
+  let last = 0
+  for (const phase of PHASES) {
+    // Of no other consequence than 'handed', unless its disk is shared: see there.
+    if (phase === 'converged') continue
+    for (const [name, strike] of Object.entries(STRIKES)) {
+      if (name === 'the conductor' && phase !== 'handed') continue
+      const what = `${name}, ${phase}`
+      const at = await struckAt(phase, strike, { ...world, here, there })
+      const isThere = at === there
+      if (isThere) [here, there] = [there, here]
+      const powers = [(await guestIn(here.driver, A))?.power, (await guestIn(there.driver, A))?.power]
+      if (name.includes('QEMU') && phase === 'finished') {
+        assert.equal(powers, ['crashed', undefined], what)
+        await here.driver.start(A, world.order())
+        last = 0
+        continue
+      }
+      assert.equal(powers, ['running', undefined], what)
+      assert.is((await here.bench.pids()).length + (await there.bench.pids()).length, 1, what)
+      await goesOn(here)
+      const counted = await numbers(here)
+      unbroken(counted, what)
+      assert.ok((counted[0] ?? 0) >= last || !isThere, `${what}: it has not gone back`)
+      last = counted.at(-1) ?? 0
+    }
+  }
+  await here.driver.stop(A, world.order(), 0)
+  unbroken(await written(here), 'on its disk')
+})
+
+check(
+  'with a disk that is shared nothing of it is copied, whatever is killed; it goes only with its instance',
+  { bandwidthMbPerS: 8, shared: true },
+  async world => {
+    let { here, there } = world
+    const disk = join(world.shared, `${A}.qcow2`)
+    await rejects('DriverFault', migrationOf(here).check(A, true), /do not copy it/)
+    for (const phase of ['converged', 'handed'] as const) {
+      for (const name of ['the agent of the source', 'the QEMU of the target', 'the conductor']) {
+        const at = await struckAt(phase, STRIKES[name] ?? (async () => {}), { ...world, here, there })
+        if (at === there) [here, there] = [there, here]
+        assert.equal([(await guestIn(here.driver, A))?.power, (await guestIn(there.driver, A))?.power], ['running', undefined], `${name}, ${phase}`)
+        await goesOn(here)
+        unbroken(await numbers(here), `${name}, ${phase}`)
+      }
+    }
+    // Its host dies; what evacuates it finds the disk.
+    signal(await here.bench.pid(A), 'SIGKILL')
+    await eventually('it is gone', async () => (await here.bench.pids()).length === 0)
+    await there.driver.receive?.(specOf(A, IMAGE, { diskGb: 2 }), world.order(), true)
+    await goesOn(there)
+    await here.driver.destroy(A, world.order(), true)
+    await access(disk)
+    await there.driver.destroy(A, world.order())
+    await rejectsAccess(disk)
+  },
+)
+
+const rejectsAccess = async (path: string): Promise<void> =>
+  access(path).then(
+    () => assert.unreachable(`${path} is still there`),
+    () => {},
+  )
+
 check('when nobody says that it is to go on elsewhere, it does not stand still for long', { bandwidthMbPerS: 0, patienceMs: 300 }, async world => {
   const { here, there, order } = world
   await migrationOf(here).migrateOut(A, order(), await prepare(world), true)
