@@ -3,11 +3,11 @@
  * once. Rows of views change by what the conductors' feeds tell; after a take-over, or when a feed has forgotten, they are read again and
  * only what is different counts, so clients notice nothing but the truth. Small tables without a view are looked at every so often.
  */
-import { type ClusterApi, type LogsBody, MOST_LINES, type StatusBody } from '../../actors/api.ts'
+import { type AlertsBody, type ClusterApi, type LogsBody, MOST_LINES, type StatusBody } from '../../actors/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
-import type { EventItem } from '../console-client/topics.ts'
+import type { AlertRow, EventItem } from '../console-client/topics.ts'
 import { type Channel, createItems, createRows, type Items, type Rows } from './channel.ts'
 import { createConsoleTail } from './console-tail.ts'
 import type { FeedChange } from './feed.ts'
@@ -91,6 +91,8 @@ interface Held {
 /** A read that failed is tried again after so long, ms. */
 const RETRY_MS = 1000
 const SWEEP_MS = 5000
+/** Alerts that are over and still shown. */
+const ENDED_SHOWN = 100
 
 export function createHub(options: HubOptions): Hub {
   const { env, api, map } = options
@@ -276,6 +278,8 @@ export function createHub(options: HubOptions): Hub {
         )
       case 'cluster':
         return polled(query, key, limits.lookMs * 2, async () => [clusterRow(await api.status({}))])
+      case 'alerts':
+        return polled(query, key, limits.lookMs * 2, async () => alertRows(await api.listAlerts({})))
       case 'shards':
         return polled(query, key, 60_000, async () => shardRows(map()))
       default:
@@ -364,6 +368,8 @@ function shardRows({ owners, members }: ShardMap): { id: string; node: string | 
   const nodes = new Map(members.map(m => [m.incarnation, m.nodeId]))
   return owners.map((incarnation, shard) => ({ id: String(shard), node: nodes.get(incarnation) ?? null, incarnation }))
 }
+
+const alertRows = ({ firing, ended }: AlertsBody): AlertRow[] => [...firing, ...ended.slice(0, ENDED_SHOWN)].map(a => ({ ...a, id: String(a.id) }))
 
 const clusterRow = ({ nodes: _, ...figures }: StatusBody) => ({ id: 'cluster' as const, ...figures })
 

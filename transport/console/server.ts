@@ -11,6 +11,7 @@ import type { IdentityGate } from '../../actors/identity/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { isOwn } from '../http/origins.ts'
 import { createAccess } from './access.ts'
+import { createHistoryReader } from './history.ts'
 import type { Hub } from './hub.ts'
 import { CLOSE, CONSOLE_PATH, PROTOCOL, TOKEN_PREFIX } from './messages.ts'
 import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from './session.ts'
@@ -59,6 +60,7 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
   const limits: ConsoleLimits = { ...CONSOLE_LIMITS, ...options.limits }
   const access = identity ? createAccess(options.api, identity.rules) : null
   const verify = identity ? (token: string) => identity.gate.verify(token) : null
+  const history = createHistoryReader(env, options.api)
   const clients = new Set<Client>()
   let silent: readonly string[] = []
   let closing = false
@@ -103,7 +105,7 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
 
   function connected(ws: WebSocket, token: string | null): void {
     const session = createSession({
-      ...{ env, hub, access, verify, limits, about: options.about },
+      ...{ env, hub, access, verify, limits, history, about: options.about },
       silent: () => silent,
       socket: {
         send: text => {

@@ -10,6 +10,7 @@ import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { Topic } from '../console-client/topics.ts'
 import type { Access } from './access.ts'
 import type { Channel } from './channel.ts'
+import type { ReadHistory } from './history.ts'
 import type { Hub, Subscription } from './hub.ts'
 import { AnyClientMessage, CLOSE, ClientMessage } from './messages.ts'
 import { paramsOf, type Query, TOPICS } from './queries.ts'
@@ -72,6 +73,7 @@ export interface SessionOptions {
   readonly verify: ((token: string) => Promise<Claims>) | null
   readonly limits: SessionLimits
   readonly about: { readonly gateway: string; readonly version: string }
+  readonly history: ReadHistory
   /** The conductors that are silent now. */
   silent(): readonly string[]
 }
@@ -108,6 +110,7 @@ export function createSession(options: SessionOptions): Session {
   let greeted = false
   let over = false
   let refusals = 0
+  let asking = false
   let credit = limits.burst
   let creditMs = env.monotonicMs()
   let flushTimer: Timer | null = null
@@ -229,7 +232,21 @@ export function createSession(options: SessionOptions): Session {
     } else if (!greeted) end(CLOSE.unauthorized)
     else if (message.type === 'ping') send({ type: 'pong' })
     else if (message.type === 'unsubscribe') unsubscribe(message.id)
+    else if (message.type === 'history') tellHistory(message).catch(error => !over && refuse(error, message.id))
     else subscribe(message)
+  }
+
+  /** Who may see the figures of the cluster may see what they were. */
+  async function tellHistory({ id, after, epoch }: Static<typeof ClientMessage.history>): Promise<void> {
+    if (asking) throw new BatonError('Overloaded', 'a connection asks for the history once at a time')
+    asking = true
+    try {
+      if (access && claims) await access({ topic: 'cluster', params: {} }, claims)
+      const part = await options.history({ ...(after === undefined ? {} : { after }), ...(epoch === undefined ? {} : { epoch }) })
+      if (!over) send({ type: 'history', id, ...part })
+    } finally {
+      asking = false
+    }
   }
 
   function unsubscribe(id: string): void {
