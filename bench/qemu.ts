@@ -160,7 +160,7 @@ export async function bench(): Promise<BenchResult[]> {
       result('live migration with its disk, 1 GB mostly empty', move.totalMs, 'ms'),
       result('in which it stood still, as QEMU says', move.downtimeMs, 'ms', 500),
       result(`memory of each of ${many} idle guests, proportional`, crowd.mb, 'MB'),
-      result(`guests of 64 MB that fit into the memory that was free`, Math.floor(freeMb / crowd.mb), 'guests'),
+      result(`idle guests of ${what} that fit into what was free of memory`, Math.floor(freeMb / idle.mb), 'guests'),
       result(`a look at ${many} guests, as each heartbeat takes one`, look.ms, 'ms', 1000),
       result('of which time of a processor', look.cpuMs, 'ms'),
     ]
