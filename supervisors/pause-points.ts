@@ -30,7 +30,7 @@ export function withPausePoints(driver: HypervisorDriver, folder: string | undef
       get(target, key, receiver) {
         const method = Reflect.get(target, key, receiver)
         // Its part about live migration is one of its own.
-        if (typeof method === 'object' && method !== null) return paused(method)
+        if (key === 'migration' && typeof method === 'object' && method !== null) return paused(method)
         if (typeof method !== 'function') return method
         return async (...args: readonly unknown[]) => {
           await pause(`${String(key)}.before`)

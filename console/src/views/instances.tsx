@@ -7,7 +7,8 @@ import { type Column, Table } from '../parts/table.tsx'
 import { hrefOf, type Route } from '../route.ts'
 import { Instance } from './instance.tsx'
 
-export const Instances = ({ route }: { route: Route }) => (route.id === null ? <List query={route.query} /> : <Instance id={route.id} />)
+export const Instances = ({ route }: { route: Route }) =>
+  route.id === null ? <List query={route.query} /> : <Instance id={route.id} tab={route.query.tab ?? ''} />
 
 export const INSTANCE_COLUMNS: readonly Column<InstanceBody>[] = [
   { name: 'Name', sort: 'name', width: 2, cell: row => <a href={hrefOf('instances', row.id)}>{row.name}</a> },

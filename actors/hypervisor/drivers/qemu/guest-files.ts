@@ -34,19 +34,20 @@ export async function withPlain<T>(path: string, mode: keyof typeof MODES, use: 
   }
 }
 
-/** Of Linux; Node has no name for it: a descriptor that only says which file is meant. */
+/** Opens nothing but the place of a file; Node has no name for it (`fcntl.h` of Linux). */
 const O_PATH = 0o10000000
 
-/** Connects to a socket in the folder of a guest, and to no other that a link there may lead to. Rejects when nobody listens. */
-export async function connectPlain(path: string): Promise<Socket> {
-  const handle = await open(path, O_PATH | O_NOFOLLOW)
+/** Connects to a socket that QEMU has made in the folder of its guest, and to no other that a link there may lead to. Rejects when nobody listens. */
+export async function connectPlain(path: string, user: User | null): Promise<Socket> {
+  const place = await open(path, O_PATH | O_NOFOLLOW)
   try {
-    if (!(await handle.stat()).isSocket()) throw new BatonError('DriverFault', `${path} is not the socket that it should be`)
-    const socket = createConnection(`/proc/self/fd/${handle.fd}`)
+    const found = await place.stat()
+    if (!found.isSocket() || found.nlink !== 1 || (user !== null && found.uid !== user.uid)) throw new Error(`${path} is not the socket of QEMU`)
+    const socket = createConnection(`/proc/self/fd/${place.fd}`)
     await once(socket, 'connect')
     return socket
   } finally {
-    await handle.close()
+    await place.close()
   }
 }
 

@@ -97,7 +97,7 @@ export function createQemuMigration(parts: QemuMigrationParts): QemuMigration {
   /** What came over from the source: to its QEMU, whichever socket that is. */
   const welcome = (instance: string) => async (channel: string, stream: Parameters<typeof carry>[0]) => {
     if (channel !== MEMORY && channel !== DISK) throw new Error(`a guest has no channel ${channel.slice(0, 20)}`)
-    await carry(stream, await connectPlain(join(runs.homeOf(instance), channel)))
+    await carry(stream, await connectPlain(join(runs.homeOf(instance), channel), user))
   }
 
   /** A QEMU that waits for the memory, and takes the disk. */
