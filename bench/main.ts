@@ -18,6 +18,7 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   images: async () => (await import('./images.ts')).bench,
   idle: async () => (await import('./idle.ts')).bench,
   agents: async () => (await import('./agents.ts')).bench,
+  qemu: async () => (await import('./qemu.ts')).bench,
 }
 
 const { values } = readFlags(import.meta.filename, { options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } })

@@ -11,6 +11,7 @@ import type {
   SnapshotRequest,
 } from '../actors/api.ts'
 import { keptByInstances } from '../actors/flavor/flavor.ts'
+import { QEMU_IMAGE } from '../actors/hypervisor/drivers/images.ts'
 import { BACKUP_DRIVER } from '../actors/image/body.ts'
 import type { Declined } from '../actors/instance/answers.ts'
 import type { Change, Task } from '../actors/instance/model.ts'
@@ -130,7 +131,11 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     const type = { image_type: isBackup ? 'backup' : 'snapshot' }
     const about = { instance_uuid: id, base_image_ref: image }
     const driver = host === null ? '' : (await get<HostBody>('host', host, 'host')).driver
-    const properties = { ...type, ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
+    // What starts a system is not on its disk when it was booted by a kernel beside it; its snapshots need the same (Nova's `kernel_id`).
+    const from = (await views.get('image', image))?.body as ImageBody | undefined
+    const kernel = image === QEMU_IMAGE.id ? image : from?.properties.kernel_id
+    const made = { ...about, ...(kernel ? { kernel_id: kernel } : {}), ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
+    const properties = { ...type, ...asked.properties, ...made }
     return { ...asked, properties, driver }
   }
 

@@ -10,6 +10,7 @@
 
 import { operationOf } from '../instance/model.ts'
 import { checkObject, flag, integer, listOf, optional, text } from '../kernel/check.ts'
+import type { Json } from '../kernel/define.ts'
 import type { Env } from '../kernel/env.ts'
 import { BatonError, type ErrorCode, isTransient, toFault } from '../kernel/errors.ts'
 import { traced } from '../kernel/tracing.ts'
@@ -57,6 +58,7 @@ const common = { instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER)
 const guestSpec = checkObject({ name: text(255), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12), image: text(128) })
 
 const OF_ANOTHER = ' of another host: its disks are files of that host'
+const OF_ANOTHER_HOST = ' to another host: its disks are files of this one'
 const NEEDS_DISKS = '; it takes a driver whose guests have disks, such as fake'
 
 const short = text(64)
@@ -67,7 +69,7 @@ const checkDevices = checkObject({
 
 const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   spawn: checkObject({ ...common, spec: guestSpec }),
-  destroy: checkObject(common),
+  destroy: checkObject({ ...common, keepDisk: optional(flag) }),
   start: checkObject(common),
   stop: checkObject({ ...common, graceMs: integer(0, 600_000) }),
   reboot: checkObject({ ...common, mode: text(8) }),
@@ -79,6 +81,9 @@ const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   rebuild: checkObject({ ...common, spec: guestSpec, running: flag }),
   receive: checkObject({ ...common, spec: guestSpec, running: flag }),
   unpause: checkObject(common),
+  checkMove: checkObject({ ...common, spec: guestSpec, fetched: flag }),
+  offerDisk: checkObject(common),
+  fetchDisk: checkObject({ ...common, spec: guestSpec, waitMs: integer(0, 10_000) }),
   ...MIGRATION_CHECKS(common, guestSpec),
   consoleLog: checkObject({ instance: text(128), maxBytes: integer(1, 4 * 1024 * 1024) }),
   diagnostics: checkObject({ instance: text(128) }),
@@ -155,7 +160,7 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
       case 'spawn':
         return driver.spawn(specOf(c), c.order)
       case 'destroy':
-        return driver.destroy(c.instance, c.order)
+        return driver.destroy(c.instance, c.order, c.keepDisk === true)
       case 'start':
         return driver.start(c.instance, c.order)
       case 'stop':
@@ -178,6 +183,13 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
         return driver.rebuild?.(specOf(c), c.order, c.running === true) ?? unsupported(method)
       case 'receive':
         return driver.receive?.(specOf(c), c.order, c.running === true) ?? unsupported('take over', OF_ANOTHER)
+      case 'checkMove':
+        if (!driver.receive) return unsupported('move', OF_ANOTHER_HOST)
+        return driver.checkMove?.(specOf(c), c.fetched === true) ?? Promise.resolve(null)
+      case 'offerDisk':
+        return driver.offer?.(c.instance, c.order).then(offer => ({ offer })) ?? Promise.resolve({ offer: null })
+      case 'fetchDisk':
+        return driver.fetch?.(specOf(c), c.order, (c.offer ?? null) as Json, c.waitMs as number) ?? unsupported('fetch', OF_ANOTHER)
       case 'setDevices':
         return driver.setDevices?.(c.instance, c.order, c.devices as Devices) ?? unsupported('change the devices of', NEEDS_DISKS)
       case 'snapshot':

@@ -11,6 +11,8 @@ export interface LocalImage {
   readonly path: string | null
   /** What its owner says that the bytes are (`raw`, `qcow2` …); null when nobody has said. It is never found out from the bytes. */
   readonly format: string | null
+  /** Image whose kernel starts it; null: it starts by itself. */
+  readonly kernel?: string | null
   /** Its first bytes. */
   head(maxBytes: number): Promise<Uint8Array>
   /** So many bytes from there, fewer at its end. */

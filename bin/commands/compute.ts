@@ -52,7 +52,7 @@ export async function run(options: Options): Promise<void> {
   const uploadedProcesses = config.driver.process.uploaded === 'yes'
   const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, {
     ...{ folder, lease, images, uploadedProcesses },
-    qemu: { built: config.driver.qemu.images ?? BUILT_IMAGES, uid: config.driver.qemu.uid },
+    qemu: { built: config.driver.qemu.images ?? BUILT_IMAGES, uid: config.driver.qemu.uid, moves: config.driver.qemu },
     metadata: metadataDoor,
     leavePassword: (instance, password) => compute?.leavePassword(instance, password) ?? Promise.resolve(503),
     ...fakeOptions(config),

@@ -89,6 +89,8 @@ export interface ImageDescription {
   readonly hash: string
   /** As its owner has said; absent from a conductor of before. */
   readonly diskFormat?: string | null
+  /** Image whose kernel starts it, as its property `kernel_id` says; absent: it starts by itself. */
+  readonly kernel?: string
 }
 
 export function createImageBytes({ env, store: configured, views, quotas, maxBytes, call }: BytesOptions): ImageBytesService {
@@ -204,7 +206,8 @@ export function createImageBytes({ env, store: configured, views, quotas, maxByt
         if (!bytes || status !== 'active')
           throw new BatonError('NotFound', `image ${args.image} is ${status}, and there are no bytes of it to be had`)
         const { upload, sizeBytes, hash } = bytes
-        return { upload, sizeBytes, hash, diskFormat: aboutOf(body).diskFormat } satisfies ImageDescription
+        const { kernel_id: kernel } = body.properties
+        return { upload, sizeBytes, hash, diskFormat: aboutOf(body).diskFormat, ...(kernel ? { kernel } : {}) } satisfies ImageDescription
       }
       case 'read':
         if (from.role === 'compute') await permit(from.node, args.image, args.instance)

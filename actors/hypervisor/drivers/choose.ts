@@ -13,7 +13,7 @@ import type { Hierarchy } from './process/cgroup.ts'
 import { openProcessDriver } from './process/driver.ts'
 import { qemuAgents } from './qemu/agent-channel.ts'
 import type { FetchImage } from './qemu/bases.ts'
-import { openQemuDriver } from './qemu/driver.ts'
+import { openQemuDriver, type QemuOptions } from './qemu/driver.ts'
 import { QEMU_FOLDER } from './qemu/runs.ts'
 import { findTools, userFor } from './qemu/tools.ts'
 import { FakeGuestSchema, parseWith } from './records.ts'
@@ -38,6 +38,7 @@ export interface ChooseOptions {
     readonly built: string
     /** Number of the user that guests run as, when the agent is root. */
     readonly uid: number
+    readonly moves?: QemuOptions['moves']
   }
   /** Answers guests that ask about themselves, of drivers whose guests can. */
   readonly metadata?: MetadataDoor
@@ -83,6 +84,7 @@ async function openQemu(env: Env, { folder, capacity, lease, images, qemu }: Cho
   const driver = await openQemuDriver(env, {
     ...{ folder: join(folder, QEMU_FOLDER), capacity, lease, tools },
     built: qemu?.built ?? '',
+    moves: qemu?.moves,
     user: qemu ? await userFor(qemu.uid) : null,
     ...(images ? { fetch: fetchFrom(images) } : {}),
   })
@@ -94,7 +96,7 @@ async function openQemu(env: Env, { folder, capacity, lease, images, qemu }: Cho
 const fetchFrom =
   (images: ImageSource): FetchImage =>
   (image, instance, task) =>
-    images.use(image, instance, ({ path, format }) => task({ path: path ?? '', format: format ?? 'unknown' }))
+    images.use(image, instance, ({ path, format, kernel = null }) => task({ path: path ?? '', format: format ?? 'unknown', kernel }))
 
 function openFake(env: Env, options: ChooseOptions): HypervisorDriver {
   const store = folderStore({

@@ -14,7 +14,7 @@ import { BatonError } from '../../kernel/errors.ts'
 export const DRIVER_METHODS = [
   ...(['spawn', 'destroy', 'start', 'stop', 'reboot', 'pause', 'unpause'] as const),
   ...(['suspend', 'resume', 'rescue', 'unrescue', 'rebuild', 'receive'] as const),
-  ...(['setDevices', 'snapshot', 'discardSnapshot'] as const),
+  ...(['setDevices', 'snapshot', 'discardSnapshot', 'offer', 'fetch'] as const),
   ...(['prepareIncoming', 'migrateOut', 'forceOutgoing', 'handOver', 'finishIncoming', 'cancelOutgoing'] as const),
 ] as const
 

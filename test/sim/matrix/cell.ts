@@ -145,7 +145,7 @@ class Cell {
       },
       log,
     )
-    this.#client = createClient(env, this.#world, this.#instance, this.#history)
+    this.#client = createClient(env, this.#world, this.#instance, this.#history, this.#recipe.localDisk ? { 'fake:disk': 'local' } : {})
   }
 
   async run(): Promise<CellResult> {

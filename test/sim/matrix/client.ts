@@ -24,7 +24,7 @@ export interface Client {
   until(what: string, withinMs: number, is: () => boolean): Promise<void>
 }
 
-export function createClient(env: Env, world: World, id: string, history: History): Client {
+export function createClient(env: Env, world: World, id: string, history: History, metadata: Readonly<Record<string, string>>): Client {
   const pause = (ms: number): Promise<void> => new Promise(resolve => env.setTimer(ms, resolve))
 
   /** Requests so far, by kind. */
@@ -47,7 +47,7 @@ export function createClient(env: Env, world: World, id: string, history: Histor
     async request(kind, { promised } = { promised: true }) {
       const requestId = `req-${env.uuid()}`
       if (kind === 'build') {
-        const named = { ids: [id], name: 'n', project: 'p', flavor: 'tiny', image: FAKE_IMAGE.id, metadata: {}, reservation: 'r' }
+        const named = { ids: [id], name: 'n', project: 'p', flavor: 'tiny', image: FAKE_IMAGE.id, metadata, reservation: 'r' }
         await insist(api => api.createInstances({ ...named, requestId }))
         history.created.set(id, world.nowMs())
         return `${id}.1`

@@ -17,6 +17,8 @@ export interface Recipe {
   readonly path: readonly InstanceOperation[]
   /** The instance's host has lost its power and is said to be fenced. */
   readonly darkHost: boolean
+  /** Its disk is a file of its host: there are steps that only such an instance meets. */
+  readonly localDisk?: true
 }
 
 type Details = Omit<ActOnInstance, 'id' | 'action' | 'requestId'>
@@ -59,6 +61,10 @@ const FIRST: Readonly<Partial<Record<InstanceOperation, readonly (readonly Insta
 /** These are only for instances whose host is gone. */
 const ON_DARK_HOSTS: ReadonlySet<InstanceOperation> = new Set(['evacuate'])
 
+/** Whose disk is carried. */
+const CARRY_DISKS: ReadonlySet<string> = new Set(['resize', 'migrate'])
+const diskOf = (kind: string): Pick<Recipe, 'localDisk'> => (CARRY_DISKS.has(kind) ? { localDisk: true } : {})
+
 /** From different states: what is resized may have run before or not, and that matters. A third way has shown nothing more. */
 const WAYS_PER_STATE = 2
 
@@ -92,7 +98,9 @@ export function recipesFor(name: string): Recipe[] {
     .flatMap(from =>
       (FIRST[kind] ?? [[]])
         .filter(first => first.every(each => INSTANCE_OPERATIONS[each].from.includes(from)))
-        .flatMap(first => (WAYS.get(from) ?? []).map(path => ({ kind, from, path: [...path, ...first], darkHost: ON_DARK_HOSTS.has(kind) }))),
+        .flatMap(first =>
+          (WAYS.get(from) ?? []).map(path => ({ kind, from, path: [...path, ...first], darkHost: ON_DARK_HOSTS.has(kind), ...diskOf(kind) })),
+        ),
     )
     .toSorted((a, b) => a.path.length - b.path.length)
 }
