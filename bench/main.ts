@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   tokens: async () => (await import('./tokens.ts')).bench,
   images: async () => (await import('./images.ts')).bench,
   idle: async () => (await import('./idle.ts')).bench,
+  agents: async () => (await import('./agents.ts')).bench,
   qemu: async () => (await import('./qemu.ts')).bench,
 }
 

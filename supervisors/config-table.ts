@@ -180,6 +180,9 @@ export const CONFIG_KEYS = {
   'membership.renewMs': integer(1000, 'ms', [50, HOUR], 'How often a conductor renews its lease.'),
   'membership.pingMs': integer(150, 'ms', [10, MINUTE], 'How often conductors ping each other.'),
   'membership.suspectMs': integer(900, 'ms', [50, HOUR], 'Silence after which a conductor suspects another.'),
+  'agents.heartbeatMs': integer(5000, 'ms', [100, HOUR], 'How often the agent in a guest reports.'),
+  'agents.silentMs': integer(20_000, 'ms', [200, DAY], 'Silence after which nobody knows how the service in a guest is.'),
+  'agents.bootMs': integer(2 * MINUTE, 'ms', [1000, 10 * MINUTE], 'Time in which the agent of a new guest must be heard, unless its image says.'),
   'heartbeat.intervalMs': integer(1000, 'ms', [50, MINUTE], 'How often a compute host reports.'),
   'heartbeat.suspectMs': integer(3000, 'ms', [100, HOUR], 'Silence after which a host is suspect and takes no new instance.'),
   'heartbeat.downMs': integer(10_000, 'ms', [200, DAY], 'Silence after which a host is down.'),
@@ -266,6 +269,7 @@ export type ConfigKey = keyof typeof CONFIG_KEYS
 export const CONFIG_ORDER: readonly (readonly [ConfigKey, ConfigKey])[] = [
   ['membership.renewMs', 'membership.leaseMs'],
   ['membership.pingMs', 'membership.suspectMs'],
+  ['agents.heartbeatMs', 'agents.silentMs'],
   ['heartbeat.intervalMs', 'heartbeat.suspectMs'],
   ['heartbeat.suspectMs', 'heartbeat.downMs'],
   ['http.headersTimeoutMs', 'http.requestTimeoutMs'],

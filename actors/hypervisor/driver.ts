@@ -2,6 +2,7 @@
  * The port between the hypervisor actor and whatever really runs instances. Every method is idempotent: told twice,
  * it does the thing once. Guests outlive the agent: a driver finds them again in `list` after a restart.
  */
+import type { GuestChannels } from '../guest/contract.ts'
 import type { Json } from '../kernel/define.ts'
 import type { MadeImage } from './images.ts'
 import type { MigrationDriver } from './migration.ts'
@@ -64,6 +65,8 @@ export interface GuestSpec {
   readonly devices?: Devices
   /** Absent: of a conductor of before. */
   readonly about?: GuestAbout
+  /** Whether its image has an agent; absent: no. */
+  readonly agent?: boolean
 }
 
 export interface Guest {
@@ -71,6 +74,8 @@ export interface Guest {
   readonly power: PowerState
   /** Order number of the newest command this guest has obeyed; an older command is refused as stale. */
   readonly order: number
+  /** Whether an agent is expected in it; absent: no. */
+  readonly agent?: boolean
 }
 
 export interface Inventory {
@@ -186,6 +191,8 @@ export interface HypervisorDriver {
   lapsed?(instance: string): Promise<void>
   /** How guests are carried to another host while they run. */
   readonly migration?: MigrationDriver
+  /** The way to the agents in its guests; left out, they have none. */
+  readonly agents?: GuestChannels
   diagnostics?(instance: string): Promise<Diagnostics>
   /** Makes the guest's system panic, so that it writes down what it has in memory. */
   crashDump?(instance: string): Promise<void>

@@ -14,8 +14,9 @@ import type { Json } from '../kernel/define.ts'
 import type { Env } from '../kernel/env.ts'
 import { BatonError, type ErrorCode, isTransient, toFault } from '../kernel/errors.ts'
 import { traced } from '../kernel/tracing.ts'
+import { AGENT_CHECKS, checkBackupRequest, type HostAgents, isAgentMethod, passwordByAgent, serveAgents, whileFrozen } from './agents.ts'
 import type { Devices, GuestSpec, HypervisorDriver, PowerState } from './driver.ts'
-import type { ImageUploads } from './images.ts'
+import type { ImageUploads, UploadRequest } from './images.ts'
 import { isMigrationMethod, MIGRATION_CHECKS, performMigration } from './migration.ts'
 
 export const HYPERVISOR_LIMITS = {
@@ -32,6 +33,8 @@ export interface GuestReport {
   readonly order: number
   /** It is off because the watchdog has stopped it when the lease of the host ran out. */
   readonly lapsed?: boolean
+  /** Whether an agent is expected in it; absent: no. */
+  readonly agent?: boolean
 }
 
 export interface Hypervisor {
@@ -90,7 +93,8 @@ const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   snapshot: checkObject({ ...common, image: short }),
   discardSnapshot: checkObject({ ...common, image: short }),
   removeImage: checkObject({ image: short }),
-  uploadImage: checkObject({ image: short, upload: text(128), waitMs: integer(0, 60_000) }),
+  uploadImage: checkObject({ image: short, upload: text(128), waitMs: integer(0, 60_000), backup: optional(checkBackupRequest) }),
+  ...AGENT_CHECKS,
   removeDisk: checkObject({ disk: short }),
 }
 
@@ -100,10 +104,12 @@ export interface HypervisorOptions {
   readonly perGuest: PerGuest
   /** Left out where there is no way to the image store. */
   readonly uploads?: ImageUploads
+  /** Left out where guests have no agents. */
+  readonly agents?: HostAgents | undefined
 }
 
 export function createHypervisor(options: HypervisorOptions): Hypervisor {
-  const { env, driver, perGuest, uploads } = options
+  const { env, driver, perGuest, uploads, agents } = options
   /** Newest rank obeyed of each guest, oldest entry first. */
   const newest = new Map<string, { order: number; answer: unknown; fault: BatonError | null }>()
   const waiting = new Map<string, number[]>()
@@ -132,17 +138,20 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
           ? perGuest(String(args.instance), async () => driver.crashDump?.(String(args.instance)))
           : unsupported('trigger a crash dump of')
       case 'setPassword':
-        return driver.setPassword?.(String(args.instance), String(args.password)) ?? unsupported('set a password of')
+        return (
+          driver.setPassword?.(String(args.instance), String(args.password)) ??
+          (agents && passwordByAgent(agents, String(args.instance), String(args.password))) ??
+          unsupported('set a password of')
+        )
       case 'removeImage':
         return driver.removeImage?.(String(args.image)) ?? unsupported('remove an image of')
       case 'uploadImage':
-        return (
-          uploads?.look({ image: String(args.image), upload: String(args.upload), waitMs: Number(args.waitMs) }) ?? unsupported('upload an image of')
-        )
+        return uploads?.look(args as unknown as UploadRequest) ?? unsupported('upload an image of')
       case 'removeDisk':
         return driver.removeDisk?.(String(args.disk)) ?? unsupported('remove a disk of')
       default:
-        return undefined
+        if (!isAgentMethod(method)) return undefined
+        return agents ? serveAgents(agents, method, args) : unsupported('reach the agent of')
     }
   }
 
@@ -184,7 +193,8 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
       case 'setDevices':
         return driver.setDevices?.(c.instance, c.order, c.devices as Devices) ?? unsupported('change the devices of', NEEDS_DISKS)
       case 'snapshot':
-        return driver.snapshot?.(c.instance, c.order, String(c.image)) ?? unsupported(method, NEEDS_DISKS)
+        if (!driver.snapshot) return unsupported(method, NEEDS_DISKS)
+        return whileFrozen(agents, c.instance, env.log, async () => driver.snapshot?.(c.instance, c.order, String(c.image)))
       case 'discardSnapshot':
         return driver.discardSnapshot?.(c.instance, c.order, String(c.image)) ?? unsupported('snapshot', NEEDS_DISKS)
       default:
@@ -260,7 +270,7 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
     },
     async report() {
       const guests = await driver.list()
-      return guests.map(({ instance, power, order }) => ({ instance, power, order }))
+      return guests.map(({ instance, power, order, agent }) => ({ instance, power, order, ...(agent ? { agent } : {}) }))
     },
     stats() {
       const now = env.monotonicMs()

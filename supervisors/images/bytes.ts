@@ -38,7 +38,7 @@ const isPiece: Check = value =>
 const CHECKS = {
   begin: checkObject({ image, upload, sizeBytes: optional(integer(0, ANY)) }),
   write: checkObject({ image, upload, offset: integer(0, ANY), bytes: isPiece }),
-  commit: checkObject({ image, upload, sizeBytes: integer(0, ANY), checksum: optional(text(64)) }),
+  commit: checkObject({ image, upload, sizeBytes: integer(0, ANY), checksum: optional(text(64)), hash: optional(text(128)) }),
   abort: checkObject({ image, upload }),
   describe: checkObject({ image, instance: text(128) }),
   read: checkObject({ image, upload, offset: integer(0, ANY), length: integer(1, 2 * PIECE_BYTES), instance: optional(text(128)) }),
@@ -71,6 +71,8 @@ interface Args {
   readonly bytes: Uint8Array
   readonly sizeBytes: number | null
   readonly checksum?: string | null
+  /** SHA-512 that whoever made the bytes says they have. */
+  readonly hash?: string | null
 }
 
 /** How long a host that may read an image may go on without being looked at again, ms. */
@@ -127,13 +129,17 @@ export function createImageBytes({ env, store: configured, views, quotas, maxByt
     throw new BatonError('TooLarge', `an image has at most ${maxBytes} bytes (images.maxGb), not ${sizeBytes}`)
   }
 
-  async function commit(store: ImageStore, { image, upload, sizeBytes, checksum = null }: Args): Promise<Committed> {
+  async function commit(store: ImageStore, { image, upload, sizeBytes, checksum = null, hash: said = null }: Args): Promise<Committed> {
     const bytes = sizeBytes ?? 0
     const found = await store.finish(blobOf(image, upload), bytes)
     if (found.state === 'hashing') return found
     if (checksum !== null && checksum !== found.checksum) {
       await call('image', image, 'failUpload', { upload })
       throw new BatonError('BadRequest', `the bytes have the MD5 ${found.checksum}, not ${checksum} as was said; upload them again`)
+    }
+    if (said !== null && said !== found.hash) {
+      await call('image', image, 'failUpload', { upload })
+      throw new BatonError('BadRequest', `the bytes have the SHA-512 ${found.hash.slice(0, 16)}…, not ${said.slice(0, 16)}… as their maker has said`)
     }
     const { checksum: md5, hash } = found
     return { state: 'active', image: await tellWith(image, bytes, 'finishUpload', { upload, sizeBytes: bytes, checksum: md5, hash }) }

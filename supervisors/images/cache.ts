@@ -141,13 +141,16 @@ const localImage = (path: string, sizeBytes: number, { diskFormat, kernel }: Ima
   format: diskFormat ?? null,
   kernel: kernel ?? null,
   sizeBytes,
-  async head(maxBytes) {
-    const handle = await open(path, 'r')
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(maxBytes), 0, maxBytes, 0)
-      return buffer.subarray(0, bytesRead)
-    } finally {
-      await handle.close()
-    }
-  },
+  head: maxBytes => readFrom(path, 0, maxBytes),
+  read: (offset, length) => readFrom(path, offset, length),
 })
+
+async function readFrom(path: string, offset: number, length: number): Promise<Uint8Array> {
+  const handle = await open(path, 'r')
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, offset)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}

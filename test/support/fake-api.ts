@@ -24,6 +24,7 @@ import { aboutAfter } from '../../actors/instance/about.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { fakeAgents } from './fake-agents.ts'
 import { fakeFlavors } from './fake-flavors.ts'
 import { fakeGuests } from './fake-guests.ts'
 import { type FakeImages, fakeImages } from './fake-images.ts'
@@ -248,6 +249,7 @@ export function createFakeApi(): FakeApi {
       hosts.set(id, host)
       return host
     },
+    ...fakeAgents({ images, instances, act: args => real.actOnInstance(args) }),
     ...fakeGuests(id => found(instances, 'Instance', id)),
     ...fakeFlavors(flavors, () => now, page),
     ...images.api,

@@ -11,6 +11,7 @@ import { folderStore } from './folder-store.ts'
 import { type Capabilities, probeCapabilities } from './process/capabilities.ts'
 import type { Hierarchy } from './process/cgroup.ts'
 import { openProcessDriver } from './process/driver.ts'
+import { qemuAgents } from './qemu/agent-channel.ts'
 import type { FetchImage } from './qemu/bases.ts'
 import { openQemuDriver, type QemuOptions } from './qemu/driver.ts'
 import { QEMU_FOLDER } from './qemu/runs.ts'
@@ -87,7 +88,9 @@ async function openQemu(env: Env, { folder, capacity, lease, images, qemu }: Cho
     user: qemu ? await userFor(qemu.uid) : null,
     ...(images ? { fetch: fetchFrom(images) } : {}),
   })
-  return { driver, because: `qemu: asked for, QEMU ${tools.version} with ${tools.because}`, hierarchies: [] }
+  // Whichever machine there is, the way to its agent is a socket in its folder.
+  const agents = qemuAgents(join(folder, QEMU_FOLDER, 'run'))
+  return { driver: Object.assign(driver, { agents }), because: `qemu: asked for, QEMU ${tools.version} with ${tools.because}`, hierarchies: [] }
 }
 
 const fetchFrom =

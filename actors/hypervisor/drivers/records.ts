@@ -19,6 +19,7 @@ const SpecSchema = Type.Object({
   image: Type.String(),
   metadata: Type.Record(Type.String(), Type.String()),
   devices: Type.Optional(DevicesSchema),
+  agent: Type.Optional(Type.Boolean()),
   about: Type.Optional(
     Type.Object({
       project: Type.String(),

@@ -44,6 +44,9 @@ export function admit(method: DriverMethod, order: number, standing: Standing | 
   return standing && standing.order === order && standing.method === method ? 'done' : 'obey'
 }
 
+/** What a driver says of a guest beside how it is. */
+export const saidOf = ({ agent }: { readonly agent?: boolean }): { readonly agent?: true } => (agent ? { agent: true } : {})
+
 export const noGuest = (instance: string): BatonError => new BatonError('DriverFault', `there is no guest ${instance} on this host`)
 
 export const notRunning = (instance: string, method: DriverMethod, power: string): BatonError =>

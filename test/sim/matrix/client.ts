@@ -7,7 +7,7 @@ import { BatonError, isTransient } from '../../../actors/kernel/errors.ts'
 import { bodies } from '../checkers/checker.ts'
 import type { History } from '../history.ts'
 import type { World } from '../world.ts'
-import { DETAILS } from './recipes.ts'
+import { detailsOf } from './recipes.ts'
 
 const LOOK_MS = 100
 
@@ -26,6 +26,9 @@ export interface Client {
 
 export function createClient(env: Env, world: World, id: string, history: History, metadata: Readonly<Record<string, string>>): Client {
   const pause = (ms: number): Promise<void> => new Promise(resolve => env.setTimer(ms, resolve))
+
+  /** Requests so far, by kind. */
+  const asked = new Map<InstanceOperation, number>()
 
   async function insist<T>(request: (api: ClusterApi) => Promise<T>): Promise<T> {
     for (;;) {
@@ -49,11 +52,12 @@ export function createClient(env: Env, world: World, id: string, history: Histor
         history.created.set(id, world.nowMs())
         return `${id}.1`
       }
+      const nth = asked.get(kind) ?? 0
+      asked.set(kind, nth + 1)
+      const details = detailsOf(kind, nth)
       const deletes = kind === 'delete' || kind === 'soft-delete'
       const { operation } = await insist(api =>
-        deletes
-          ? api.deleteInstance({ id, force: kind === 'delete', requestId })
-          : api.actOnInstance({ id, action: kind, ...DETAILS[kind], requestId }),
+        deletes ? api.deleteInstance({ id, force: kind === 'delete', requestId }) : api.actOnInstance({ id, action: kind, ...details, requestId }),
       )
       if (kind === 'delete' && promised) history.deleted.set(id, world.nowMs())
       history.acted.set(requestId, { instance: id, operation })

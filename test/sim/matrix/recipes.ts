@@ -5,6 +5,7 @@
  * reported as one without a recipe, so that its author adds a line.
  */
 import type { ActOnInstance, VmState } from '../../../actors/api.ts'
+import { BY_HAND, propertiesOf } from '../../../actors/guest/backups.ts'
 import { FAKE_IMAGE } from '../../../actors/hypervisor/drivers/images.ts'
 import { INSTANCE_OPERATIONS, type InstanceOperation } from '../../../actors/instance/states.ts'
 
@@ -27,20 +28,32 @@ const DISK = { disk: { id: 'disk-1' } }
 const INTERFACE = { interface: { id: 'port-1' } }
 
 /** Arguments without which the request would be refused. */
-export const DETAILS: Readonly<Partial<Record<InstanceOperation, Details>>> = {
+const DETAILS: Readonly<Partial<Record<InstanceOperation, Details>>> = {
   resize: { flavor: 'small' },
   rebuild: { image: FAKE_IMAGE.id },
   snapshot: { snapshot: IMAGE },
   backup: { snapshot: { ...IMAGE, backupType: 'daily', rotation: 1 } },
+  'guest-restore': { guest: { backups: [IMAGE.image] } },
   'attach-disk': DISK,
   'detach-disk': DISK,
   'attach-interface': INTERFACE,
   'detach-interface': INTERFACE,
 }
 
+/** The arguments of the request, when it is the `nth` of its kind from 0: the second backup builds on the first. */
+export function detailsOf(kind: InstanceOperation, nth: number): Details {
+  if (kind !== 'guest-backup') return DETAILS[kind] ?? {}
+  const image = (n: number): string => `5eed0000-0000-4000-8000-00000000000${n + 1}`
+  const [guest, parent] =
+    nth === 0 ? ([{ kind: 'full', parent: null }, null] as const) : ([{ kind: 'incremental', parent: image(nth - 1) }, image(nth - 1)] as const)
+  return { snapshot: { ...IMAGE, image: image(nth), properties: propertiesOf(guest.kind, parent, 'lines'), backupType: BY_HAND, rotation: 9 }, guest }
+}
+
 /** What must have been done in that state before, when no state tells of it; each list is a way of its own. */
 const FIRST: Readonly<Partial<Record<InstanceOperation, readonly (readonly InstanceOperation[])[]>>> = {
   'detach-disk': [['attach-disk']],
+  'guest-backup': [[], ['guest-backup']],
+  'guest-restore': [['guest-backup']],
   'detach-interface': [['attach-interface']],
   delete: [[], ['attach-disk']],
 }

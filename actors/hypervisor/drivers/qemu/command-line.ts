@@ -25,7 +25,7 @@ export const FILES = {
 } as const
 
 /** Name of the port in the guest by which its agent talks. */
-const AGENT_PORT = 'agent.0'
+const AGENT_PORT = 'org.baton.agent.0'
 /** Less than this no system boots in; firmware and devices need some of it. */
 const MIN_RAM_MB = 16
 /** Cache of translated code, per guest; 32 MiB is enough for a small system, the default is a share of the host's memory. */

@@ -17,7 +17,7 @@ import { checkSize, machineInventory, machineUptimeS } from '../machine.ts'
 import type { Cause } from '../process/runs.ts'
 import { limiter } from '../queue.ts'
 import { parseWith, type QemuGuest, QemuGuestSchema } from '../records.ts'
-import { checkInstanceId, type DriverMethod, noGuest, notRunning } from '../rules.ts'
+import { checkInstanceId, type DriverMethod, noGuest, notRunning, saidOf } from '../rules.ts'
 import { type FetchImage, openBases } from './bases.ts'
 import { createCold } from './cold.ts'
 import { assignSlots, FILES, type Root } from './command-line.ts'
@@ -153,7 +153,7 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
         guests.map(guest =>
           looks(async () => {
             await runs.tidy(guest.spec.instance)
-            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun }
+            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun, ...saidOf(guest.spec) }
           }),
         ),
       )
