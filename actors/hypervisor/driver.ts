@@ -175,7 +175,7 @@ export interface HypervisorDriver {
   snapshot?(instance: string, order: number, image: string): Promise<{ readonly sizeBytes: number }>
   /** Takes a snapshot back: the image is gone and no older command makes it again. Fine when neither image nor guest is there. */
   discardSnapshot?(instance: string, order: number, image: string): Promise<void>
-  /** The bytes of such an image. Rejects `DriverFault` when it is not here. */
+  /** The bytes of such an image. Rejects `NotFound` when it is not here. */
   openImage?(image: string): Promise<MadeImage>
   /** Images that guests here need as long as they exist, beside those that come with Baton. */
   imagesInUse?(): Promise<readonly string[]>
