@@ -35,7 +35,7 @@ const LIGHT = `(canvas => {
 test('the serial line of a machine answers in the page, and its screen is drawn there', async () => {
   if (missing !== null) return skip(missing, { installedByCi: true })
   if (!hasChromium) return skip('no Chromium here', { installedByCi: true })
-  if (!isBuilt) return skip('no guest image here: npm run images builds it', { installedByCi: false })
+  if (!isBuilt) return skip('no guest image here: npm run images builds it', { installedByCi: true })
   await withCluster({ args: ['--driver', 'qemu', '--conductors', '1', '--computes', '1'] }, async cluster => {
     const flavor = { id: 'machine', name: 'machine', vcpus: 1, ram: 128, disk: 1 }
     await cluster.request('POST', '/compute/v2.1/flavors', { flavor })
