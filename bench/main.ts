@@ -14,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   list: async () => (await import('./list.ts')).bench,
   tokens: async () => (await import('./tokens.ts')).bench,
   images: async () => (await import('./images.ts')).bench,
+  console: async () => (await import('./console.ts')).bench,
   idle: async () => (await import('./idle.ts')).bench,
 }
 

@@ -5,7 +5,6 @@
  */
 import type { AddressInfo } from 'node:net'
 import type { ClusterApi, Explanation, HostBody, InstanceBody, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
-import { VM_STATES } from '../../actors/api.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
 import type { FeedChange } from '../../transport/console/feed.ts'
@@ -15,6 +14,7 @@ import { PAGE_FOLDER, readPage } from '../../transport/http/page.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
 import { createFakeApi, type FakeApi } from './fake-api.ts'
 import { ADMIN_PASSWORD, createTestIdentity, type TestIdentity } from './identity.ts'
+import { manyInstances } from './many.ts'
 import { host } from './placement.ts'
 
 export interface PageWorldOptions {
@@ -71,7 +71,7 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
       return [id, host(id, { ...room, claims, version: '0.1.0', createdAt: FIRST_MS, stateSince: FIRST_MS + i * 60_000 })]
     }),
   )
-  const many = manyInstances(instances, [...hostRows.keys()])
+  const many = manyInstances(instances, [...hostRows.keys()], FIRST_MS)
   let status: Partial<StatusBody> = {}
 
   const nodeOf = (id: string, role: NodeBody['role'], more: Partial<NodeBody>): NodeBody => ({
@@ -243,24 +243,4 @@ const explanationOf = (hosts: readonly HostBody[]): Explanation => {
   const others = verdicts.filter(({ fits }) => !fits)
   const counts = { hosts: hosts.length, fitting: fitting.length, refusedBy: { up: others.length } }
   return { ...counts, wanted: '1 vCPU, 512 MiB, 5 GB', verdicts: [...fitting.slice(0, 6), ...others.slice(0, 4)], nearest: [] }
-}
-
-const NAMES = ['web', 'db', 'cache', 'worker', 'build', 'mail']
-
-function manyInstances(n: number, hosts: readonly string[]) {
-  const rows = Array.from({ length: n }, (_, i): InstanceBody => {
-    const vmState = i % 41 === 0 ? 'error' : i % 7 === 0 ? 'stopped' : 'active'
-    return {
-      id: `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`,
-      name: `${NAMES[i % NAMES.length]}-${i}`,
-      ...{ project: 'default', image: 'fake', metadata: {}, reservation: 'r', vmState, taskState: null, powerState: 'running' },
-      flavor: { id: 'small', name: 'small', vcpus: 1, ramMb: 512, diskGb: 5 },
-      host: hosts[i % hosts.length] ?? null,
-      ...{ claim: null, createdAt: FIRST_MS - i * 1000, updatedAt: FIRST_MS, launchedAt: FIRST_MS, deletedAt: null, operation: null, locked: null },
-      fault: vmState === 'error' ? { code: 'DriverFault', message: 'the guest did not start: out of memory', at: FIRST_MS } : null,
-      ...{ tags: [], devices: { disks: [], interfaces: [] }, origin: null },
-    }
-  })
-  const counts = Object.fromEntries(VM_STATES.map(state => [state, rows.filter(row => row.vmState === state).length]))
-  return { rows, byId: new Map(rows.map(row => [row.id, row])), counts: n === 0 ? {} : counts }
 }
