@@ -9,8 +9,10 @@ import { createFeed } from '../../supervisors/feed.ts'
 import { createFollower } from '../../supervisors/feed-follower.ts'
 import { createAccess } from '../../transport/console/access.ts'
 import type { FeedBatch, FeedChange, FeedWanted } from '../../transport/console/feed.ts'
+import { createFrames } from '../../transport/console/frames.ts'
 import { createHub, type Hub, type HubLimits } from '../../transport/console/hub.ts'
 import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from '../../transport/console/session.ts'
+import { createTurns } from '../../transport/console/turns.ts'
 import { createFakeApi } from '../support/fake-api.ts'
 import { type Bench, simulated } from '../support/simulated.ts'
 
@@ -58,6 +60,8 @@ function inWorld(fn: (world: World) => Promise<void>, limits: Partial<HubLimits>
     if (!first) throw new Error('an instance was expected')
     const hub = createHub({ env, api, map: () => MAP, follow: () => {}, limits })
     let seq = 0
+    const frames = createFrames(64 * 1024)
+    const turns = createTurns(env, { width: 2, holdMs: 250 })
     await fn({
       bench,
       api,
@@ -82,8 +86,9 @@ function inWorld(fn: (world: World) => Promise<void>, limits: Partial<HubLimits>
         const session = createSession({
           ...{ env, hub, verify: verify ?? null, limits: { ...SESSION_LIMITS, ...bounds }, about: { gateway: 'g', version: '0' }, silent: () => [] },
           access: verify ? createAccess(api, []) : null,
+          ...{ frames, turns },
           socket: {
-            send: text => told.push(JSON.parse(text)),
+            send: message => told.push(JSON.parse(String(message))),
             waiting: () => client.waiting,
             close(code, why) {
               end = { code, why }

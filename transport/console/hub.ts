@@ -29,6 +29,8 @@ export interface HubLimits {
   /** Reads at a time, and the pause between two of the same query, ms. */
   readonly reads: number
   readonly rereadMs: number
+  /** Changes of so long are told together, ms; longer when telling takes long, so that it takes half of the time at most. */
+  readonly gatherMs: number
 }
 
 export const HUB_LIMITS: HubLimits = {
@@ -40,6 +42,7 @@ export const HUB_LIMITS: HubLimits = {
   consoleBytes: 64 * 1024,
   reads: 4,
   rereadMs: 500,
+  gatherMs: 10,
 }
 
 export interface HubOptions {
@@ -91,9 +94,13 @@ export function createHub(options: HubOptions): Hub {
   const { env, api, map } = options
   const limits: HubLimits = { ...HUB_LIMITS, ...options.limits }
   const held = new Map<string, Held>()
-  /** Those that a change of a view may be about: by the id they are about, or of any. */
+  /** Those that a change of a view may be about: by the id they are about, or of any, by what they are of. */
   const aboutOne = new Map<string, Set<Held>>()
-  const aboutMany = new Set<Held>()
+  const aboutMany = new Map<string, Set<Held>>()
+  /** What has changed and was not told yet. */
+  const untold = new Set<Held>()
+  let teller: Timer | null = null
+  let tookMs = 0
   const slots = createSlots(limits.reads)
   let reads = 0
   let stopped = false
@@ -109,14 +116,15 @@ export function createHub(options: HubOptions): Hub {
   function keep(h: Held): void {
     held.set(h.key, h)
     const { id } = h.query.params
-    if (id === undefined) aboutMany.add(h)
-    else aboutOne.set(id, (aboutOne.get(id) ?? new Set()).add(h))
+    if (id === undefined) setIn(aboutMany, whatOf(h)).add(h)
+    else setIn(aboutOne, id).add(h)
   }
 
   function drop(h: Held): void {
     h.timer?.cancel()
     if (held.get(h.key) === h) held.delete(h.key)
-    aboutMany.delete(h)
+    untold.delete(h)
+    aboutMany.get(whatOf(h))?.delete(h)
     const { id = '' } = h.query.params
     const others = aboutOne.get(id)
     if (others?.delete(h) && others.size === 0) aboutOne.delete(id)
@@ -133,8 +141,19 @@ export function createHub(options: HubOptions): Hub {
     }
   }
 
-  const tell = (h: Held): void => {
-    for (const watcher of h.watchers) watcher()
+  /** A burst of changes is one message to each; and a thousand who watch are not told faster than they can be told. */
+  function tell(h: Held): void {
+    untold.add(h)
+    teller ??= env.setTimer(Math.max(limits.gatherMs, tookMs), tellAll)
+  }
+
+  function tellAll(): void {
+    const begunMs = env.monotonicMs()
+    teller = null
+    const due = [...untold]
+    untold.clear()
+    for (const h of due) for (const watcher of h.watchers) watcher()
+    tookMs = env.monotonicMs() - begunMs
   }
 
   /** One read at a time, however often it is wanted; one more after a pause when it was wanted meanwhile. */
@@ -261,7 +280,7 @@ export function createHub(options: HubOptions): Hub {
   }
 
   function emit(event: EventItem): void {
-    for (const h of aboutMany) h.event?.(event)
+    for (const h of aboutMany.get('events') ?? []) h.event?.(event)
   }
 
   return {
@@ -294,14 +313,19 @@ export function createHub(options: HubOptions): Hub {
     },
     changed(changes) {
       for (const change of changes) {
-        const body: object | null = change.json === null ? null : JSON.parse(change.json)
+        const { id, table, json } = change
+        const one = aboutOne.get(id)
+        const many = table === null ? undefined : aboutMany.get(table)
+        const isEvent = (aboutMany.get('events')?.size ?? 0) > 0
+        if (!one && !many?.size && !isEvent) continue
+        const body: object | null = json === null ? null : JSON.parse(json)
         const rev = Number(body ? Reflect.get(body, 'rev') : 0)
-        if (body && change.table !== null && change.json !== null) {
-          const row: Row = { id: change.id, rev, body, json: change.json }
-          for (const h of aboutMany) h.row?.(change.table, row)
-          for (const h of aboutOne.get(change.id) ?? []) h.row?.(change.table, row)
+        if (body && table !== null && json !== null) {
+          const row: Row = { id, rev, body, json }
+          for (const h of many ?? []) h.row?.(table, row)
+          for (const h of one ?? []) h.row?.(table, row)
         }
-        emit(eventOf(change, body, rev))
+        if (isEvent) emit(eventOf(change, body, rev))
       }
     },
     anew(why) {
@@ -326,9 +350,21 @@ export function createHub(options: HubOptions): Hub {
     stop() {
       stopped = true
       sweeper.cancel()
+      teller?.cancel()
       for (const h of [...held.values()]) drop(h)
     },
   }
+}
+
+/** The table whose rows it shows, or its topic. */
+const whatOf = ({ query: { topic } }: Held): string => TABLES[topic] ?? topic
+
+function setIn<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {
+  const known = map.get(key)
+  if (known) return known
+  const fresh = new Set<V>()
+  map.set(key, fresh)
+  return fresh
 }
 
 function ownership({ owners, members }: ShardMap): Map<string, number> {
