@@ -151,24 +151,25 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     const silences = detector.tick(nowMs)
     const spared = sparedOf(silences)
     for (const [host, watched] of hosts) {
-      const silence = silences.get(host) ?? 'none'
-      const verdict: HostState = silence === 'none' ? watched.state : silence === 'suspect' ? 'suspect' : 'down'
+      const silence = silences.get(host)
+      const verdict: HostState = silence === undefined ? watched.state : silence === 'suspect' ? 'suspect' : 'down'
       if (verdict !== watched.state && (verdict === 'down' || watched.state === 'up')) observe(host, watched, verdict, detector.silentMs(host, nowMs))
       if (silence === 'lost' && watched.state !== 'up' && watched.lostMs === null && !spared.has(host)) lose(host, watched)
-      if (watched.info && silence === 'none' && isFresh(watched) && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
+      if (watched.info && silence === undefined && isFresh(watched) && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
     }
   }
 
   /** Hosts that would be lost, were they not too many at once: of all there are, or of those that are ours to hear. */
   function sparedOf(silences: ReadonlyMap<string, Silence>): ReadonlySet<string> {
     const nowMs = env.monotonicMs()
+    const lost = [...silences].flatMap(([id, silence]) => (silence === 'lost' && hosts.get(id)?.lostMs === null ? [id] : []))
+    if (lost.length === 0 && held.length === 0) return new Set()
     const own = [...hosts].flatMap(([id, { state, lostMs }]): Standing[] =>
-      state === 'fenced' ? [] : [{ silent: silences.get(id) !== 'none', lostAgoMs: lostMs === null ? null : nowMs - lostMs }],
+      state === 'fenced' ? [] : [{ silent: silences.has(id), lostAgoMs: lostMs === null ? null : nowMs - lostMs }],
     )
     const others = options.hosts().flatMap(host => (hosts.has(host.id) ? [] : (standingOf(host, options.now()) ?? [])))
     const isMass = (standings: readonly Standing[]): boolean => isMassSilence(standings, ha.massFraction, detector.lostAfterMs)
-    const mass = isMass([...own, ...others]) || (own.length > 2 && isMass(own))
-    const now = mass ? [...hosts].flatMap(([id, { lostMs }]) => (silences.get(id) === 'lost' && lostMs === null ? [id] : [])) : []
+    const now = isMass([...own, ...others]) || (own.length > 2 && isMass(own)) ? lost : []
     if (now.length > 0 && held.length === 0) env.log.error({ hosts: now }, 'most hosts are silent at once: it is probably us; nothing is evacuated')
     if (now.length === 0 && held.length > 0) env.log.warn({ hosts: held }, 'no longer are most hosts silent at once')
     held = now
