@@ -4,7 +4,7 @@
  * Every method may reject with a `BatonError` of the table in `kernel/errors.ts`.
  */
 
-import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
+import type { NodeBody, NodeRole, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
@@ -19,7 +19,7 @@ import type { KeyPairApi } from './key-pairs/body.ts'
 import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
-export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
+export { type HostFigures, NODE_ROLES, type NodeBody, type NodeRole, type QueueBody, type StatusBody } from './cluster/bodies.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export * from './image/body.ts'
 export type { AboutChange, DiskConfig, GuestFile, InstanceAbout } from './instance/about.ts'
@@ -344,10 +344,13 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   setHostMaintenance(args: EmptyHost & { readonly on: boolean; readonly cold?: boolean }): Promise<HostBody>
   /** Forgets a host that is down or fenced and holds no claim. Its agent registers it anew when it comes back. */
   deleteHost(args: { id: string }): Promise<Record<string, never>>
-  listNodes(args: Record<string, never>): Promise<NodeBody[]>
+  /** Of compute hosts a page. `roles`: only nodes of these; of all when it is left out. */
+  listNodes(args: { readonly roles?: readonly NodeRole[] }): Promise<NodeBody[]>
   drainNode(args: { id: string }): Promise<{ state: string }>
+  /** Of conductors, gateways, and a hundred compute hosts: each is asked. */
   listQueues(args: Record<string, never>): Promise<QueueBody[]>
-  status(args: Record<string, never>): Promise<StatusBody>
+  /** `roles`: of its nodes, those of these. */
+  status(args: { readonly roles?: readonly NodeRole[] }): Promise<StatusBody>
   /** Appends to the audit log what is not there yet; done when it is on disk. Rejects `Unavailable` where there is none. */
   appendAudit(args: { readonly lines: readonly AuditLine[] }): Promise<Record<string, never>>
   /** The audit log, newest first, those before number `before`. */

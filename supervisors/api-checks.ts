@@ -1,5 +1,5 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
-import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION } from '../actors/api.ts'
+import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION, NODE_ROLES } from '../actors/api.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { AUDIT_BATCH, checkAuditLine } from '../actors/kernel/audit.ts'
@@ -44,6 +44,7 @@ const checkAbout = checkObject({
 })
 const time = integer(0, Number.MAX_SAFE_INTEGER)
 const aggregate = integer(1, Number.MAX_SAFE_INTEGER)
+const roles = optional(listOf(anyOf(...NODE_ROLES), NODE_ROLES.length))
 const names = optional(listOf(text(255), 256))
 const emptied = { id, parallel: optional(integer(1, 100)), requestId }
 
@@ -68,6 +69,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   listInstances: checkObject({
     ...page,
     name: optional(text(255)),
+    find: optional(text(255)),
     vmState: optional(text(32)),
     host: optional(id),
     project: optional(text(64)),
@@ -200,10 +202,10 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   evacuateHost: checkObject(emptied),
   setHostMaintenance: checkObject({ ...emptied, on: flag, cold: optional(flag) }),
   deleteHost: byId,
-  listNodes: record,
+  listNodes: checkObject({ roles }),
   drainNode: byId,
   listQueues: record,
-  status: record,
+  status: checkObject({ roles }),
   appendAudit: checkObject({ lines: listOf(checkAuditLine, AUDIT_BATCH) }),
   listAudit: checkObject({ limit: optional(integer(1, 1000)), before: optional(time) }),
   verifyAudit: checkObject({ after: optional(checkObject({ seq: time, hash: text(64, 0) })) }),

@@ -21,9 +21,11 @@ import {
 import type { DoctorBody, FindingBody } from '../../actors/doctor/report.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
+import { isFoundIn } from '../../actors/instance/list.ts'
 import { aboutAfter } from '../../actors/instance/requests.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { hostFigures } from '../../supervisors/host-figures.ts'
 import { fakeFlavors } from './fake-flavors.ts'
 import { fakeGuests } from './fake-guests.ts'
 import { type FakeImages, fakeImages } from './fake-images.ts'
@@ -189,7 +191,7 @@ export function createFakeApi(): FakeApi {
       return create(args)
     },
     getInstance: async ({ id }) => found(instances, 'Instance', id),
-    listInstances: async ({ name, vmState, host, project, changed, sort, deleted = false, ...rest }) =>
+    listInstances: async ({ name, find, vmState, host, project, changed, sort, deleted = false, ...rest }) =>
       page(
         sorted(newest(instances), sort).filter(
           row =>
@@ -197,6 +199,7 @@ export function createFakeApi(): FakeApi {
             row.updatedAt >= (changed?.from ?? 0) &&
             row.updatedAt <= (changed?.to ?? row.updatedAt) &&
             (name === undefined || row.name === name) &&
+            (find === undefined || isFoundIn(find, row)) &&
             (vmState === undefined || row.vmState === vmState) &&
             (host === undefined || row.host === host) &&
             (project === undefined || row.project === project),
@@ -321,6 +324,7 @@ export function createFakeApi(): FakeApi {
     status: async () => ({
       version: '0.1.0',
       nodes: [...nodes.values()],
+      hosts: hostFigures([...hosts.values()]),
       instances: { ...NO_INSTANCES, active: instances.size },
       operationsOpen: [...operations.values()].filter(({ endedAt }) => endedAt === null).length,
       mapVersion: 7,

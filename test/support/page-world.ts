@@ -5,7 +5,9 @@
  */
 import type { AddressInfo } from 'node:net'
 import type { ClusterApi, Explanation, HostBody, InstanceBody, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
+import { isFoundIn } from '../../actors/instance/list.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
+import { hostFigures } from '../../supervisors/host-figures.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
 import type { FeedChange } from '../../transport/console/feed.ts'
 import { createHub } from '../../transport/console/hub.ts'
@@ -94,7 +96,8 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
     getInstance: async args => withRev(many.byId.get(args.id) ?? (await fake.api.getInstance(args))),
     listInstances: async args => {
       const { limit = 1000, marker } = args
-      const fits = (row: InstanceBody) => (args.vmState ?? row.vmState) === row.vmState && (args.host ?? row.host) === row.host
+      const fits = (row: InstanceBody) =>
+        (args.vmState ?? row.vmState) === row.vmState && (args.host ?? row.host) === row.host && (!args.find || isFoundIn(args.find, row))
       const mine = many.byId.has(marker ?? '') ? [] : await fake.api.listInstances(args)
       const from = many.byId.has(marker ?? '') ? many.rows.findIndex(row => row.id === marker) + 1 : 0
       const rest: InstanceBody[] = []
@@ -115,7 +118,7 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
       const row = hostRows.get(args.id)
       return row ? { ...withRev(row), lease: { heardAgoMs: 420, leftMs: 9_580, armed: true } } : fake.api.getHost(args)
     },
-    listNodes: async () => nodes(),
+    listNodes: async ({ roles }) => nodes().filter(({ role }) => roles?.includes(role) ?? true),
     listQueues: async () =>
       [...alive].flatMap((node, i) => [
         { node, queue: 'inboxes', depth: i * 40, limit: 10_000, oldestMs: i * 210, busiest: i === 0 ? null : 'host/compute-7' },
@@ -124,7 +127,8 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
     explainSchedule: async () => explanationOf([...hostRows.values()]),
     status: async args => ({
       ...(await fake.api.status(args)),
-      nodes: nodes(),
+      nodes: args.roles ? [] : nodes(),
+      hosts: hostFigures([...hostRows.values()]),
       instances: { ...(await fake.api.status(args)).instances, ...many.counts },
       advice: { addConductor: false, because: 'the oldest message waits 80 ms (limit 1,000) and commits take 3.4 ms' },
       ...status,

@@ -96,18 +96,19 @@ function applied(have: Map<string, string>, { set, gone }: Difference): void {
 test('a window holds the first rows that fit, whatever changes; it says when only the database knows the next', () => {
   const change = fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g'), size: fc.nat(9) })
   fc.assert(
-    fc.property(fc.array(change, { maxLength: 80 }), fc.integer({ min: 1, max: 5 }), (changes, limit) => {
+    fc.property(fc.array(change, { maxLength: 80 }), fc.integer({ min: 1, max: 5 }), fc.nat(3), (changes, limit, spare) => {
       const database = new Map<string, Row>()
-      const window = createWindow({ fits: body => sizeOf(body) > 2, compare: bySize, limit })
-      const expected = () =>
+      const window = createWindow({ fits: body => sizeOf(body) > 2, compare: bySize, limit, hold: limit + spare })
+      const first = (count: number) =>
         [...database.values()]
           .filter(r => sizeOf(r.body) > 2)
           .toSorted(bySize)
-          .slice(0, limit)
+          .slice(0, count)
+      const expected = () => first(limit)
       const shown = new Map<string, string>()
       const read = (): void => {
         window.readBegins()
-        applied(shown, window.readEnds(expected()))
+        applied(shown, window.readEnds(first(limit + spare)))
       }
       read()
       changes.forEach(({ id, size }, i) => {
@@ -128,7 +129,7 @@ test('a window holds the first rows that fit, whatever changes; it says when onl
 })
 
 test('a window believes the newer of two copies, told or read, before, while or after', () => {
-  const window = createWindow({ fits: body => sizeOf(body) >= 0, compare: bySize, limit: 10 })
+  const window = createWindow({ fits: body => sizeOf(body) >= 0, compare: bySize, limit: 10, hold: 10 })
   window.readBegins()
   const shown = new Map<string, string>()
   applied(shown, window.change(row('told', 5)))

@@ -63,6 +63,13 @@ export interface Params {
   readonly host?: string
   readonly vmState?: string
   readonly name?: string
+  /** Instances and hosts with this text in their id, name or host. */
+  readonly find?: string
+  /** Hosts in this state, or in this mode. */
+  readonly state?: string
+  readonly mode?: string
+  /** Nodes of this role. */
+  readonly role?: string
   readonly subject?: string
   readonly kind?: string
   readonly open?: boolean

@@ -11,7 +11,7 @@ import type { EventItem } from '../console-client/topics.ts'
 import { type Channel, createItems, createRows, type Items, type Rows } from './channel.ts'
 import { createConsoleTail } from './console-tail.ts'
 import type { FeedChange } from './feed.ts'
-import { keyOf, type Query, readRows, TABLES, windowSpec } from './queries.ts'
+import { isRole, keyOf, type Query, readRows, TABLES, windowSpec } from './queries.ts'
 import { createSlots } from './reading.ts'
 import { createWindow, type Difference, type Row, type Window } from './window.ts'
 
@@ -265,13 +265,13 @@ export function createHub(options: HubOptions): Hub {
       case 'console':
         return console(query, key)
       case 'nodes':
-        return polled(query, key, limits.lookMs, () => api.listNodes({}))
+        return polled(query, key, limits.lookMs, () => api.listNodes(rolesIn(query)))
       case 'queues':
         return polled(query, key, limits.lookMs, async () =>
           (await api.listQueues({})).map(queue => ({ id: `${queue.node}/${queue.queue}`, ...queue })),
         )
       case 'cluster':
-        return polled(query, key, limits.lookMs * 2, async () => [clusterRow(await api.status({}))])
+        return polled(query, key, limits.lookMs * 2, async () => [clusterRow(await api.status({ roles: [] }))])
       case 'shards':
         return polled(query, key, 60_000, async () => shardRows(map()))
       default:
@@ -377,6 +377,8 @@ function shardRows({ owners, members }: ShardMap): { id: string; node: string | 
   const nodes = new Map(members.map(m => [m.incarnation, m.nodeId]))
   return owners.map((incarnation, shard) => ({ id: String(shard), node: nodes.get(incarnation) ?? null, incarnation }))
 }
+
+const rolesIn = ({ params: { role } }: Query) => (role !== undefined && isRole(role) ? { roles: [role] } : {})
 
 const clusterRow = ({ nodes: _, ...figures }: StatusBody) => ({ id: 'cluster' as const, ...figures })
 
