@@ -7,6 +7,8 @@ export interface ManyInstances {
   /** The newest first. */
   readonly rows: readonly InstanceBody[]
   readonly byId: ReadonlyMap<string, InstanceBody>
+  /** Puts one in place of the one with its id. */
+  set(row: InstanceBody): void
   /** By state; empty when there are none. */
   readonly counts: Readonly<Record<string, number>>
 }
@@ -27,5 +29,15 @@ export function manyInstances(n: number, hosts: readonly string[], newestMs: num
     }
   })
   const counts = Object.fromEntries(VM_STATES.map(state => [state, rows.filter(row => row.vmState === state).length]))
-  return { rows, byId: new Map(rows.map(row => [row.id, row])), counts: n === 0 ? {} : counts }
+  const byId = new Map(rows.map(row => [row.id, row]))
+  const placeOf = new Map(rows.map(({ id }, i) => [id, i]))
+  return {
+    ...{ rows, byId, counts: n === 0 ? {} : counts },
+    set(row) {
+      const at = placeOf.get(row.id)
+      if (at === undefined) throw new Error(`no instance ${row.id}`)
+      rows[at] = row
+      byId.set(row.id, row)
+    },
+  }
 }

@@ -35,6 +35,8 @@ export interface PageWorld {
   setOperation(id: string, change: Partial<OperationBody>): void
   setHost(id: string, change: Partial<HostBody>): void
   setStatus(change: Partial<StatusBody>): void
+  /** So many of the many instances and of the hosts change, each time the next ones. */
+  stir(instances: number, hosts: number): void
   /** A conductor dies; half of its shards are taken at once, the others when `settle` is called. */
   kill(conductor: string): { settle(): void }
   /** The gateway goes, and comes back at the same address. */
@@ -192,6 +194,9 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
   }
   await serve()
 
+  const turns = { instances: 0, hosts: 0 }
+  const hostIds = [...hostRows.keys()]
+
   return {
     ...{ fake, identity, origin: `http://127.0.0.1:${port}` },
     finish(instance, fault = null) {
@@ -211,6 +216,27 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
       if (!row) throw new Error(`no host ${id}`)
       hostRows.set(id, { ...row, ...change })
       hub.changed([changeOf('host', { ...row, ...change }, Date.now())])
+    },
+    stir(instances, hosts) {
+      const now = Date.now()
+      const changes: FeedChange[] = []
+      for (let i = 0; i < instances && many.rows.length > 0; i++) {
+        const at = turns.instances++ % many.rows.length
+        const row = many.rows[at]
+        if (!row) continue
+        const vmState = row.vmState === 'active' ? 'stopped' : 'active'
+        const next: InstanceBody = { ...row, vmState, powerState: vmState === 'active' ? 'running' : 'shutdown', updatedAt: now }
+        many.set(next)
+        changes.push(changeOf('instance', next, now))
+      }
+      for (let i = 0; i < hosts; i++) {
+        const row = hostRows.get(hostIds[turns.hosts++ % hostIds.length] ?? '')
+        if (!row) continue
+        const next = { ...row, claims: (row.claims + 1) % 32, ramMbUsed: (row.ramMbUsed + 8192) % row.ramMb }
+        hostRows.set(row.id, next)
+        changes.push(changeOf('host', next, now))
+      }
+      hub.changed(changes)
     },
     setStatus(change) {
       status = { ...status, ...change }

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
-import type { HostBody, NodeBody } from '../../../actors/api.ts'
+import type { HostBody, HostFigures, NodeBody } from '../../../actors/api.ts'
 import type { ClusterRow } from '../../../transport/console-client/topics.ts'
-import { clockTime, count, duration, percent, percentile, plural } from '../format.ts'
+import { clockTime, compareNames, count, duration, mebibytes, percent, percentile, plural } from '../format.ts'
 import { useNow, useRows } from '../live.ts'
 import { Bar, Card, Chip, Empty, Figures, Loading, Problem, toneOf, When } from '../parts/bits.tsx'
 import { hrefOf } from '../route.ts'
@@ -17,11 +17,10 @@ const MINUTE_MS = 60_000
 
 export function Overview() {
   const { rows, fault } = useRows('cluster')
-  const { rows: nodes } = useRows('nodes')
+  const { rows: conductors } = useRows('nodes', { role: 'conductor' })
   if (fault) return <Problem fault={fault} />
   const cluster = rows?.[0]
-  if (!cluster || !nodes) return <Loading what="the cluster" />
-  const conductors = nodes.filter(node => node.role === 'conductor')
+  if (!cluster || !conductors) return <Loading what="the cluster" />
   return (
     <>
       <h1>Overview</h1>
@@ -29,7 +28,7 @@ export function Overview() {
       <div class="cards">
         <ShardMap conductors={conductors} />
         <Takeovers />
-        <HostTiles />
+        <HostTiles figures={cluster.hosts} />
         <Rates />
       </div>
     </>
@@ -186,28 +185,69 @@ function Takeovers() {
 
 const fillOf = (host: HostBody): number => Math.max(percent(host.ramMbUsed, host.ramMb), percent(host.diskGbUsed, host.diskGb))
 
-function HostTiles() {
-  const { rows, fault } = useRows('hosts', { limit: 1000 })
+/** All hosts as tiles, or of more than these the ones that should be looked at first. */
+const TILES = 400
+
+function HostTiles({ figures }: { figures: HostFigures }) {
+  const isAll = figures.count <= TILES
+  const { rows, fault } = useRows('hosts', { limit: TILES, ...(isAll ? {} : { sort: 'attention:desc' }) })
   if (fault) return <Problem fault={fault} />
   if (!rows) return <Card title="Hosts">{<Loading what="hosts" />}</Card>
-  const hosts = [...rows].sort((a, b) => a.id.localeCompare(b.id, undefined, { numeric: true }))
-  const states = Map.groupBy(hosts, host => (host.state === 'up' ? host.mode : host.state))
+  const hosts = [...rows].sort((a, b) => compareNames(a.id, b.id))
+  const states = Object.entries(figures.states).map(([state, n]) => `${count(n)} ${state}`)
   return (
-    <Card title="Hosts" aside={<span class="dim">{[...states].map(([state, of]) => `${of.length} ${state}`).join(', ')}</span>}>
-      {hosts.length === 0 && <Empty>No host has registered yet: start one with `baton compute`.</Empty>}
+    <Card title="Hosts" aside={<span class="dim">{states.join(', ')}</span>}>
+      {figures.count === 0 && <Empty>No host has registered yet: start one with `baton compute`.</Empty>}
+      {!isAll && <Fill figures={figures} />}
+      {!isAll && (
+        <p class="dim">
+          Of {count(figures.count)} these {count(hosts.length)}: those that are not up or take nothing new, and the fullest.{' '}
+          <a href={hrefOf('hosts')}>All hosts</a>
+        </p>
+      )}
       <div class="tiles">
-        {hosts.map(host => {
-          const state = host.state === 'up' && host.mode !== 'enabled' ? host.mode : host.state
-          const text = `${host.id}: ${state}, ${fillOf(host)} % full, ${plural(host.claims, 'claim')}`
-          return (
-            <a key={host.id} class={`tile ${toneOf(state)}`} href={hrefOf('hosts', host.id)} title={text} aria-label={text}>
-              <i style={{ height: `${fillOf(host)}%` }} />
-            </a>
-          )
-        })}
+        {hosts.map(host => (
+          <Tile key={host.id} host={host} />
+        ))}
       </div>
-      {rows.length === 1000 && <p class="dim">The first 1,000 hosts.</p>}
     </Card>
+  )
+}
+
+function Tile({ host }: { host: HostBody }) {
+  const state = host.state === 'up' && host.mode !== 'enabled' ? host.mode : host.state
+  const text = `${host.id}: ${state}, ${fillOf(host)} % full, ${plural(host.claims, 'claim')}`
+  return (
+    <a class={`tile ${toneOf(state)}`} href={hrefOf('hosts', host.id)} title={text} aria-label={text}>
+      <i style={{ height: `${fillOf(host)}%` }} />
+    </a>
+  )
+}
+
+/** How many hosts are how full: a column for each tenth. */
+function Fill({ figures: { fill, vcpus, vcpusUsed, ramMb, ramMbUsed, diskGb, diskGbUsed } }: { figures: HostFigures }) {
+  const most = Math.max(1, ...fill)
+  const words = fill.map((n, i) => `${count(n)} ${i * 10} to ${i * 10 + 10} % full`).join(', ')
+  return (
+    <>
+      <Figures
+        of={[
+          ['vCPUs', `${count(vcpusUsed)} of ${count(vcpus)}`],
+          ['RAM', `${percent(ramMbUsed, ramMb)} % of ${mebibytes(ramMb)}`],
+          ['Disk', `${percent(diskGbUsed, diskGb)} % of ${count(diskGb)} GB`],
+        ]}
+      />
+      <div class="fill" role="img" aria-label={`Hosts that are up: ${words}`}>
+        {fill.map((n, i) => (
+          <i
+            key={i}
+            class={i >= 9 ? 'bad' : i >= 7 ? 'busy' : 'good'}
+            style={{ height: `${(n / most) * 100}%` }}
+            title={`${count(n)} hosts are ${i * 10} to ${i * 10 + 10} % full`}
+          />
+        ))}
+      </div>
+    </>
   )
 }
 
