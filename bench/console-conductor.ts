@@ -79,7 +79,7 @@ function answer(method: string, args: Readonly<Record<string, unknown>>): unknow
 const messenger: Messenger = createMessenger({
   ...{ env, link },
   self: { node: NODE, inc: INCARNATION, role: 'conductor', pid: process.pid, ver: '0', eng: process.version },
-  route: () => ({ at: 'here' }),
+  route: to => (to.kind === 'node' ? { at: 'node', node: to.id } : { at: 'here' }),
   serve: async ({ method, args }) => answer(method, { ...(args as object) }),
   take({ method, args, from }) {
     if (method === 'feedWanted' && isFeedWanted(args)) feed.wanted(from.node, args)

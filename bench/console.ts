@@ -13,7 +13,7 @@ import { type BenchResult, percentile, result } from './result.ts'
 const CLIENTS = 1000
 const SECONDS = 6
 /** Everybody watches the same list: rows of it, and a change of it each second. */
-const LIST = 100
+const LIST = 20
 const FLOOD = { rows: LIST, perSecond: 10_000, seconds: 5 }
 /** Of the thousand, so many read nothing during the flood. */
 const DEAF = 20
