@@ -1,5 +1,6 @@
 /** `npm run bench`: all benchmarks, one after the other. `-- --only NAME` for one, `-- --json` for programs. */
-import { parseArgs } from 'node:util'
+
+import { readFlags } from '../test/support/flags.ts'
 import type { BenchResult } from './result.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]>>>> = {
@@ -20,7 +21,7 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   idle: async () => (await import('./idle.ts')).bench,
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } })
+const { values } = readFlags(import.meta.filename, { options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } })
 if (values.only !== undefined && !Object.hasOwn(BENCHES, values.only)) {
   console.error(`there is no benchmark ${values.only}; there are ${Object.keys(BENCHES).join(', ')}`)
   process.exit(2)

@@ -13,7 +13,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readFlags } from '../support/flags.ts'
 import { type Subject, startSubject } from './cluster.ts'
 import { startKilling } from './killing.ts'
 import { openstackClient } from './openstack/index.ts'
@@ -60,7 +60,7 @@ async function runAll(parts: readonly Part[], asked: Asked): Promise<Tally> {
   return total(tallies)
 }
 
-const { values } = parseArgs({
+const { values } = readFlags(import.meta.filename, {
   options: {
     selection: { type: 'boolean' },
     kill: { type: 'boolean' },

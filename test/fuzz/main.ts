@@ -4,8 +4,8 @@
  * fewest inputs that reach what all of them reach.
  */
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import type { Json } from '../../actors/kernel/define.ts'
+import { readFlags } from '../support/flags.ts'
 import { readCorpus, writeCorpus } from './corpus.ts'
 import { type Coverage, watchCoverage } from './coverage.ts'
 import { watchHangs } from './hang.ts'
@@ -18,7 +18,7 @@ const FOLDERS = ['actors', 'bin', 'persistence', 'supervisors', 'transport']
 /** The corpus is for reading, too. */
 const MAX_INPUT_CHARS = 3000
 
-const { values } = parseArgs({
+const { values } = readFlags(import.meta.filename, {
   options: {
     minutes: { type: 'string', default: '1' },
     only: { type: 'string' },

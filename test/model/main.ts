@@ -3,11 +3,12 @@
  * NAME` one of them, with its shortest counterexample. Exit code 1 when the protocol is broken, an exploration did not end, or a planted bug
  * was not found.
  */
-import { parseArgs } from 'node:util'
+
+import { readFlags } from '../support/flags.ts'
 import { FULL, PLANTED, type PlantedBug, SMALL } from './checks.ts'
 import { type Exploration, timeline } from './explore.ts'
 
-const { values } = parseArgs({
+const { values } = readFlags(import.meta.filename, {
   options: { small: { type: 'boolean', default: false }, planted: { type: 'boolean', default: false }, bug: { type: 'string' } },
 })
 

@@ -2,11 +2,12 @@
  * `npm run scenarios -- [NAME…] [--log] [--trace] [--seed TEXT] [--update]`: plays scenarios, and says of each in a line what it is and whether
  * it went as expected.
  */
-import { parseArgs } from 'node:util'
+
+import { readFlags } from '../support/flags.ts'
 import { judgeScenario, scenarioNames } from './folder.ts'
 
 const flag = { type: 'boolean', default: false } as const
-const { values, positionals } = parseArgs({
+const { values, positionals } = readFlags(import.meta.filename, {
   allowPositionals: true,
   options: { update: flag, trace: flag, log: flag, seed: { type: 'string', default: '' } },
 })

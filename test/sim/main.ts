@@ -9,7 +9,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
+import { readFlags } from '../support/flags.ts'
 import { createReached, startCoverage, type Unreached } from './coverage.ts'
 import { describePlan, drawPlan } from './plan.ts'
 import { runPool } from './pool.ts'
@@ -17,7 +17,7 @@ import { MOST_SEEDS, type Proof, prove, writeProofs } from './prove.ts'
 import { runPlan, runSeed, type SimResult } from './run.ts'
 import { shrink } from './shrink.ts'
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readFlags(import.meta.filename, {
   allowPositionals: true,
   options: {
     seed: { type: 'string' },

@@ -7,12 +7,12 @@
  */
 import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
 import { table } from '../../../bin/output/table.ts'
+import { readFlags } from '../../support/flags.ts'
 import { runCell, VICTIMS } from './cell.ts'
 import { type CellSpec, enumerate, KINDS, pointOf, scenarioOf } from './cells.ts'
 
-const { values } = parseArgs({
+const { values } = readFlags(import.meta.filename, {
   options: {
     json: { type: 'boolean', default: false },
     only: { type: 'string' },
