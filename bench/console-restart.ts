@@ -3,8 +3,10 @@
  * the gateway has to do at once is seen in the largest number of handshakes within a tenth of a second, and in what a request of somebody
  * else waits meanwhile.
  */
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { connectConsole } from '../transport/console-client/client.ts'
-import { memoryMb, startConductor, startGateway } from './console-world.ts'
+import { heard, memoryMb, startConductor, startGateway } from './console-world.ts'
 import { type BenchResult, percentile, result } from './result.ts'
 
 const BUCKET_MS = 100
@@ -50,23 +52,18 @@ export async function restarted(clients: number): Promise<BenchResult[]> {
     const begun = performance.now()
     gateway = await startGateway(conductor.endpoint, gateway.port)
     const readyMs = performance.now()
-    const waits: number[] = []
-    let asking = true
-    const asked = (async () => {
-      while (asking) {
-        const sent = performance.now()
-        await fetch(`http://127.0.0.1:${gateway.port}/healthz`).then(answer => answer.text())
-        waits.push(performance.now() - sent)
-        await settle(LOOK_MS)
-      }
-    })()
+    // In a process of its own: this one has a thousand clients to be.
+    const somebody = fork(fileURLToPath(new URL('ask.ts', import.meta.url)))
+    somebody.send(`http://127.0.0.1:${gateway.port}/healthz`)
     await until('all clients to be back', () => live.size === clients)
     // A change that all of them must hear: whoever has heard it has its list again.
     watched.clear()
     await conductor.change({ rows: 1, perSecond: 1, seconds: 1 })
     await until('all clients to hear a change', () => watched.size === clients)
-    asking = false
-    await asked
+    const answers = heard<number[]>(somebody, () => true)
+    somebody.send('enough')
+    const waits = await answers
+    somebody.disconnect()
     const reads = (await conductor.paid()).reads - before.reads
     const buckets = Map.groupBy(liveAt, at => Math.floor((at - begun) / BUCKET_MS))
     const most = Math.max(...[...buckets.values()].map(some => some.length))

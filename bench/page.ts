@@ -4,7 +4,7 @@
  * frames is an empty page in the same browser.
  */
 import type { CDPSession, Page } from 'playwright-core'
-import { hasChromium, launch, signIn } from '../test/browser/browser.ts'
+import { hasChromium, launch, reload, signIn } from '../test/browser/browser.ts'
 import { createPageWorld, type PageWorld } from '../test/support/page-world.ts'
 import { type BenchResult, percentile, result } from './result.ts'
 
@@ -89,7 +89,7 @@ export async function bench(): Promise<BenchResult[]> {
     for (let i = 0; i < 3; i++) {
       received = 0
       const begun = performance.now()
-      await page.reload()
+      await reload(page)
       await page.locator('.tile').first().waitFor()
       firsts.push(performance.now() - begun)
     }
