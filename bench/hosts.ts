@@ -21,6 +21,8 @@ const HOSTS = 10_000
 const SECONDS = 10
 const GUESTS = 10
 const TICK_MS = 20
+/** How long a host waits for an answer, ms. */
+const PATIENCE_MS = 3000
 const AT = 'memory://conductor-1'
 const COMING_MS = 60_000
 const GOAL_CPU = 100
@@ -85,9 +87,12 @@ function createHosts(network: MemoryNetwork): Hosts {
           peer,
           encode({ t: 'hello', vs: [1, 1], id: { node, inc: 1, role: 'compute', pid: i, ver: '0', eng: 'bench' }, at: performance.now() }),
         ),
+      /** As an agent: none before the last was answered, or has had its time. */
       beat() {
-        const id = `${i}-${seq}`
         const at = performance.now()
+        for (const [id, sentMs] of sent) if (at - sentMs > PATIENCE_MS) sent.delete(id)
+        if (sent.size > 0) return
+        const id = `${i}-${seq}`
         sent.set(id, at)
         const beat = { seq: seq++, bootId: 'boot/1', info, load: { cpu: 0.2, lagMs: 1, rssMb: 90 }, guests, armed: 0 }
         link.send(peer, encode({ t: 'call', id, to: `monitor/${node}`, m: 'beat', a: beat, ttl: 3000, at, n: 1 }))

@@ -107,6 +107,8 @@ interface Watched {
   auditAtMs: number
   auditing: boolean
   load: Readonly<Record<string, number>>
+  /** What its actor is just writing down, as text. */
+  registering: { readonly info: string; readonly done: Promise<void> } | null
   /** When the host actor was told that it is lost, monotonic ms; null while it is not. */
   lostMs: number | null
 }
@@ -138,6 +140,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       auditAtMs: nowMs + timing.auditMs * (0.1 + env.random() * 0.4),
       auditing: false,
       load: {},
+      registering: null,
       lostMs: null,
     }
     hosts.set(host, watched)
@@ -209,6 +212,28 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     )
   }
 
+  /**
+   * Has the host's actor write down what it has. Of ten thousand hosts that come at once some wait longer than they wait for their answer, and
+   * beat again: what is under way for one already is not begun once more.
+   */
+  function register(host: string, watched: Watched, info: HostInfo): Promise<void> {
+    const wanted = JSON.stringify(info)
+    if (watched.registering?.info === wanted) return watched.registering.done
+    const done = options
+      .call('host', host, 'register', info)
+      .then(() => {
+        watched.info = info
+        watched.state = 'up'
+        watched.lostMs = null
+      })
+      .finally(() => {
+        if (watched.registering === mine) watched.registering = null
+      })
+    const mine = { info: wanted, done }
+    watched.registering = mine
+    return done
+  }
+
   /** What has changed since an old report is no difference: the instance may have come to this host after it. */
   const isFresh = ({ reportedMs }: Watched): boolean => env.monotonicMs() - reportedMs < timing.suspectMs
 
@@ -258,12 +283,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       watched.bootId = beat.bootId
       watched.load = beat.load
       watched.guests = beat.guests
-      if (changed) {
-        await options.call('host', host, 'register', beat.info)
-        watched.info = beat.info
-        watched.state = 'up'
-        watched.lostMs = null
-      }
+      if (changed) await register(host, watched, beat.info)
       const digest = beat.guests.map(g => `${g.instance}${g.power}${g.lapsed ?? ''}`).join()
       // Something changed: look soon, but after the rows have had time to follow.
       if (digest !== watched.digest) watched.auditAtMs = Math.min(watched.auditAtMs, env.monotonicMs() + timing.auditMs / 6)
