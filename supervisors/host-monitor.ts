@@ -198,6 +198,8 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
 
   function observe(host: string, watched: Watched, verdict: HostState, silentMs: number): void {
     watched.state = verdict
+    // What was begun before the verdict may have been done before it, too: the next beat begins anew.
+    watched.registering = null
     env.log.warn({ host, silentMs: Math.round(silentMs) }, `host is ${verdict}`)
     options.call('host', host, 'observe', { state: verdict }).then(
       () => {
@@ -222,6 +224,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     const done = options
       .call('host', host, 'register', info)
       .then(() => {
+        if (watched.registering !== mine) return
         watched.info = info
         watched.state = 'up'
         watched.lostMs = null
@@ -296,6 +299,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       if (state === 'gone') return
       const watched = watch(host, state)
       // The next beat registers it again.
+      if (state !== 'up') watched.registering = null
       if (watched.state === 'up' && state !== 'up') watched.info = null
     },
     async adopt(shards) {
