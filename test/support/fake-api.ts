@@ -302,7 +302,7 @@ export function createFakeApi(): FakeApi {
     },
     listHosts: async args => page([...hosts.values()], args),
     getHost: async ({ id }) => found(hosts, 'Host', id),
-    listNodes: async () => [...nodes.values()],
+    listNodes: async ({ roles }) => [...nodes.values()].filter(({ role }) => roles?.includes(role) ?? true),
     setHostEnabled: async ({ id, enabled, reason }) => {
       const host = { ...found(hosts, 'Host', id), enabled, disabledReason: reason ?? null }
       hosts.set(id, host)
