@@ -5,6 +5,7 @@
  */
 
 import type { NodeBody, NodeRole, QueueBody, StatusBody } from './cluster/bodies.ts'
+import type { ListLogs, LogsBody, NodeReport, TraceBody } from './cluster/evidence.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
@@ -20,6 +21,7 @@ import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export { type HostFigures, NODE_ROLES, type NodeBody, type NodeRole, type QueueBody, type StatusBody } from './cluster/bodies.ts'
+export * from './cluster/evidence.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export * from './image/body.ts'
 export type { AboutChange, DiskConfig, GuestFile, InstanceAbout } from './instance/about.ts'
@@ -270,6 +272,7 @@ export interface EmptyHost {
   /** Instances moved at a time; default 2. */
   readonly parallel?: number
   readonly requestId: string
+  readonly by?: Requester
 }
 
 export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
@@ -357,6 +360,12 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   listAudit(args: { readonly limit?: number; readonly before?: number }): Promise<AuditEntry[]>
   /** Looks whether the chain is whole, a part of it at a time. */
   verifyAudit(args: { readonly after?: AuditMark }): Promise<AuditVerdict>
+  /** The spans that nodes remember of a trace; `id` is a trace id, a request's or an operation's. Rejects `NotFound`. */
+  getTrace(args: { readonly id: string }): Promise<TraceBody>
+  /** The newest lines of the logs, by time. Rejects `NotFound` for a node that nobody knows of. */
+  listLogs(args: ListLogs): Promise<LogsBody>
+  /** What a node says of itself for a bug report. Rejects `Unavailable` when it does not answer. */
+  nodeReport(args: { readonly id: string }): Promise<NodeReport>
   /** Looks at the truth of every side; changes nothing. Rejects `NotFound` for an instance or host that nobody knows of. */
   diagnose(args: DoctorScope): Promise<DoctorBody>
   /** Looks twice, repairs what was seen both times, each through its owner, and looks again. */

@@ -17,7 +17,12 @@ const GOAL_PER_S = 300
 const COMMITS_PER_BUILD = 8
 const REFERENCE_BUILDS = 400
 
-async function build(cluster: TestCluster, count: number): Promise<{ perSecond: number; latencies: number[] }> {
+/** `headersOf` says what goes with the n-th create. */
+export async function build(
+  cluster: TestCluster,
+  count: number,
+  headersOf: (n: number) => Record<string, string> = () => ({}),
+): Promise<{ perSecond: number; latencies: number[] }> {
   const client = benchClient(cluster.endpoint, SERVERS, IN_FLIGHT)
   const latencies: number[] = []
   const before = (await cluster.request('GET', '/baton/v1/status')).body.status.instances.active
@@ -26,9 +31,10 @@ async function build(cluster: TestCluster, count: number): Promise<{ perSecond: 
   await Promise.all(
     Array.from({ length: IN_FLIGHT }, async () => {
       while (next < count) {
+        const headers = headersOf(next)
         const body = { server: { name: `bench-${next++}`, flavorRef: 'tiny', imageRef: FAKE_IMAGE, networks: 'none' } }
         const sent = performance.now()
-        const { status } = await client.send('POST', SERVERS, body)
+        const { status } = await client.send('POST', SERVERS, body, headers)
         if (status !== 202) throw new Error(`a create was answered ${status}`)
         latencies.push(performance.now() - sent)
       }

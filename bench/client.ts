@@ -3,7 +3,12 @@ import { Agent, request } from 'node:http'
 
 export interface BenchClient {
   /** The status and, if it is JSON, the body of an answer. */
-  send(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }>
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<{ readonly status: number; readonly body: unknown }>
   /** Resolves with the new instance's id. Rejects when it is not accepted. */
   create(server: object): Promise<string>
   /** Rejects when the action is not accepted. */
@@ -17,9 +22,9 @@ export interface BenchClient {
 export function benchClient(endpoint: string, serversPath: string, sockets: number, more: Record<string, string> = {}): BenchClient {
   const agent = new Agent({ keepAlive: true, maxSockets: sockets })
 
-  const send: BenchClient['send'] = (method, path, body) =>
+  const send: BenchClient['send'] = (method, path, body, own = {}) =>
     new Promise((resolve, reject) => {
-      const headers = body === undefined ? more : { 'content-type': 'application/json', ...more }
+      const headers = { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...more, ...own }
       const call = request(`${endpoint}${path}`, { method, agent, headers }, reply => {
         let text = ''
         reply.setEncoding('utf8').on('data', part => {

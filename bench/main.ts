@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   link: async () => (await import('./link.ts')).bench,
   journal: async () => (await import('./journal.ts')).bench,
   builds: async () => (await import('./builds.ts')).bench,
+  tracing: async () => (await import('./tracing.ts')).bench,
   moves: async () => (await import('./moves.ts')).bench,
   takeover: async () => (await import('./takeover.ts')).bench,
   schedule: async () => (await import('./schedule.ts')).bench,

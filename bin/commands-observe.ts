@@ -1,7 +1,35 @@
-/** The commands of who looks after a cluster: what was done in it. */
+/** The commands of who looks after a cluster: what was done in it, by whom, and how long it took. */
 import { CLIENT, type CommandSpec, option } from './command-spec.ts'
 
 export const OBSERVE_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: 'trace',
+    args: '<id>',
+    about: 'show a trace as a tree, from what the nodes remember; by trace id, request id or operation id',
+    options: CLIENT,
+    load: async () => (await import('./commands/trace.ts')).trace,
+  },
+  {
+    path: 'logs',
+    args: '[node]',
+    about: 'show the newest lines of the logs of one node, or of all',
+    options: [
+      option('--request <id>', 'lines about this request'),
+      option('--instance <id>', 'lines about this instance'),
+      option('--operation <id>', 'lines about this operation'),
+      option('--level <level>', 'debug, info, warn or error, and what is worse'),
+      option('--limit <n>', 'at most so many (default 200 of each node)'),
+      option('--follow', 'go on with what is logged from now on, until Ctrl-C'),
+      ...CLIENT,
+    ],
+    load: async () => (await import('./commands/logs.ts')).logs,
+  },
+  {
+    path: 'debug bundle',
+    about: 'write what a bug report needs into one file: settings, versions, state, metrics and log lines, without secrets',
+    options: [option('--out <file>', 'where to (default baton-debug-TIME.tar.gz here)'), ...CLIENT],
+    load: async () => (await import('./commands/debug.ts')).bundle,
+  },
   {
     path: 'audit list',
     about: 'list who did what, newest first',

@@ -386,5 +386,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   interface: 'network interfaces of instances',
   host: 'compute hosts',
   queue: 'queues of messages',
+  audit: 'who did what',
+  debug: 'what to send when something is wrong',
   config: 'the configuration file',
 }

@@ -35,6 +35,8 @@ export interface EncodedAppend {
   readonly finished: boolean
   readonly row: EncodedRow | null
   readonly snapshot: { readonly seq: number; readonly version: number; readonly state: string } | null
+  /** `traceparent` of one of the traced commands behind it. */
+  readonly trace: string | undefined
   /** Roughly what it weighs on the wire. */
   readonly bytes: number
 }
@@ -83,7 +85,7 @@ export function encodeAppend(entry: Append): EncodedAppend {
   const bytes = events.reduce((sum, e) => sum + e.data.length + 64, 128) + (row?.body.length ?? 0) + (snapshot?.state.length ?? 0)
   if (bytes > MAX_APPEND_BYTES) throw refuse(entry, `${bytes} bytes in one append; at most ${MAX_APPEND_BYTES} are taken`)
   const { shard, awake, finished } = entry
-  return { actor, kind: entry.actor.kind, shard, seq: last?.seq ?? 0, events, awake, finished, row, snapshot, bytes }
+  return { actor, kind: entry.actor.kind, shard, seq: last?.seq ?? 0, events, awake, finished, row, snapshot, trace: entry.traces?.[0], bytes }
 }
 
 function encodeRow(entry: Append): EncodedRow | null {

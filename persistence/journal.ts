@@ -59,8 +59,8 @@ export interface JournalOptions {
   readonly onConnection?: (state: { readonly connected: boolean; readonly why: string }) => void
   /** Told when the fence refused a batch, with the number of its appends. */
   readonly onFenced?: (appends: number) => void
-  /** Told how long each batch took, from taking it to knowing its outcome, ms. */
-  readonly onCommit?: (ms: number) => void
+  /** Told how long each batch took, from taking it to knowing its outcome, ms; and the `traceparent` of one that waited for it. */
+  readonly onCommit?: (ms: number, trace: string | undefined) => void
 }
 
 export function createJournal({ connector, pool, incarnation, onConnection = () => {}, onFenced = () => {}, onCommit }: JournalOptions): PgJournal {
@@ -191,7 +191,7 @@ export function createJournal({ connector, pool, incarnation, onConnection = () 
         batch.reduce((n, w) => n + (w.entry?.events.length ?? 0), 0),
         tookMs,
       )
-      onCommit?.(tookMs)
+      onCommit?.(tookMs, batch.findLast(w => w.entry?.trace !== undefined)?.entry?.trace)
       inFlight = []
     }
     pumping = null

@@ -1,5 +1,6 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
 import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION, NODE_ROLES } from '../actors/api.ts'
+import { checkListLogs } from '../actors/cluster/evidence.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { AUDIT_BATCH, checkAuditLine } from '../actors/kernel/audit.ts'
@@ -46,7 +47,7 @@ const time = integer(0, Number.MAX_SAFE_INTEGER)
 const aggregate = integer(1, Number.MAX_SAFE_INTEGER)
 const roles = optional(listOf(anyOf(...NODE_ROLES), NODE_ROLES.length))
 const names = optional(listOf(text(255), 256))
-const emptied = { id, parallel: optional(integer(1, 100)), requestId }
+const emptied = { id, parallel: optional(integer(1, 100)), requestId, by }
 
 export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   createInstances: checkObject({
@@ -208,6 +209,9 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   status: checkObject({ roles }),
   appendAudit: checkObject({ lines: listOf(checkAuditLine, AUDIT_BATCH) }),
   listAudit: checkObject({ limit: optional(integer(1, 1000)), before: optional(time) }),
+  getTrace: byId,
+  listLogs: checkListLogs,
+  nodeReport: byId,
   verifyAudit: checkObject({ after: optional(checkObject({ seq: time, hash: text(64, 0) })) }),
   diagnose: doctorScope,
   repair: doctorScope,

@@ -68,6 +68,8 @@ interface Message {
   readonly from: Sender
   readonly queuedMs: number
   readonly deadlineMs: number
+  /** `traceparent` of what sent it, where that is traced. */
+  readonly trace: string | undefined
   resolve(value: unknown): void
   reject(error: BatonError): void
 }
@@ -101,7 +103,8 @@ export function createCell(context: CellContext, address: Address, definition: A
   const key = addressKey(address)
   const shard = shardOf(address.id)
   const inbox: Message[] = []
-  const mailbox = context.system.spawn<null>(wake)
+  // Nobody's context: it works for many at once.
+  const mailbox = context.system.spawn<null>(() => (env.tracing ? env.tracing.within(undefined, wake) : wake()))
   const work = createWorkRunner({
     env,
     now: context.now,
@@ -127,7 +130,7 @@ export function createCell(context: CellContext, address: Address, definition: A
 
   function deliver(command: Command, from: Sender, deadlineMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      inbox.push({ command, from, queuedMs: env.monotonicMs(), deadlineMs, resolve, reject })
+      inbox.push({ command, from, queuedMs: env.monotonicMs(), deadlineMs, trace: env.tracing?.active()?.trace, resolve, reject })
       counters.waiting++
       rouse()
     })
@@ -252,7 +255,7 @@ export function createCell(context: CellContext, address: Address, definition: A
     return row && { ...row, body: { ...row.body, rev } }
   }
 
-  async function commit({ events, state: next, now }: Batch): Promise<void> {
+  async function commit({ outcomes, events, state: next, now }: Batch): Promise<void> {
     const row = rowAt(next, seq + events.length)
     const outstanding = definition.work(next, address.id)
     // A snapshot costs as much as its size, so a large state is snapshotted less often: the cost per event stays the same.
@@ -271,6 +274,7 @@ export function createCell(context: CellContext, address: Address, definition: A
       finished: definition.finished(next),
       row,
       ...(due ? { snapshot: next as Json } : {}),
+      ...(env.tracing ? { traces: outcomes.flatMap(({ message }) => message.trace ?? []) } : {}),
     })
     state = next
     seq += events.length

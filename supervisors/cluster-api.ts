@@ -35,6 +35,7 @@ import { createImages } from './images/requests.ts'
 import { instanceCreation } from './instance-creation.ts'
 import { type InstanceTimers, instanceRequests } from './instance-requests.ts'
 import { keyPairRequests } from './key-pair-requests.ts'
+import { evidenceRequests } from './observe/requests.ts'
 import type { PlacementService } from './placement.ts'
 import { placementRequests } from './placement-requests.ts'
 import { quotaRequests } from './quota-requests.ts'
@@ -199,6 +200,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     listHosts: page => list('host', { state: KNOWN_HOSTS }, page),
     ...hostRequests({ views, call, get }),
     ...auditRequests(options.audit),
+    ...evidenceRequests({ env: options.doctor.env, views, call, nodes }),
     listNodes: ({ roles }) => nodes(roles),
     async drainNode({ id }) {
       const node = (await nodes()).find(n => n.id === id)

@@ -6,12 +6,14 @@ import { createHypervisor, type GuestReport, type Hypervisor } from '../actors/h
 import { address } from '../actors/kernel/address.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
+import type { Received } from '../transport/incoming.ts'
 import type { Link } from '../transport/link.ts'
-import { createMessenger, type Messenger, type Received } from '../transport/messenger.ts'
+import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import { createActorSystem } from './actor-system.ts'
 import type { Beat, BeatAnswer } from './host-monitor.ts'
 import { createHostUploads } from './images/host-uploads.ts'
 import type { StoreCall } from './images/pieces.ts'
+import type { Witness } from './observe/witness.ts'
 import { createDirectory } from './seeds.ts'
 import type { Guard } from './watchdog/guard.ts'
 
@@ -33,6 +35,8 @@ export interface ComputeOptions {
   /** Watches over the lease of this host; without it no guest here is ever under the HA policy. */
   readonly guard?: Guard
   gauges?(): Record<string, number>
+  /** What this node remembers, for whoever asks. */
+  readonly witness?: Witness
   /** Called once, when the first heartbeat was acknowledged. */
   onReady?(): void
 }
@@ -66,10 +70,11 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     const guest = guests.get(instance) ?? { mailbox: system.spawn<() => Promise<void>>(run => run()), waiting: 0 }
     guests.set(instance, guest)
     guest.waiting++
+    const context = env.tracing?.active()
     return new Promise<T>((resolve, reject) => {
       guest.mailbox.tell(async () => {
         try {
-          resolve(await task())
+          resolve(await (env.tracing ? env.tracing.within(context, task) : task()))
         } catch (error) {
           reject(error)
         } finally {
@@ -100,7 +105,13 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
   async function serve({ to, method, args, from, deadlineMs }: Received): Promise<unknown> {
     if (from.role !== 'conductor') throw new BatonError('UnknownMethod', `a compute host takes no commands from a ${from.role}`)
     if (to.kind !== 'compute' || to.id !== nodeId) throw new BatonError('NotFound', `this is ${nodeId}, not ${to.kind} ${to.id}`)
-    return method === 'queues' ? queues() : hypervisor.serve(method, args, deadlineMs)
+    if (method === 'queues') return queues()
+    const told = options.witness?.answer(method, args)
+    if (told) return told
+    // A host that was said to be fenced may be back before anybody knows. As long as it counts as fenced, what it runs may be made anew
+    // elsewhere; so nothing is done here before its actor has written down that it is up.
+    if (!acknowledged) throw new BatonError('Unavailable', `${nodeId} has just started; nobody has taken note of that yet`, { retryAfterMs: 50 })
+    return hypervisor.serve(method, args, deadlineMs)
   }
 
   const messenger: Messenger = createMessenger({

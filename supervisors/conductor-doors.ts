@@ -7,13 +7,15 @@ import { BatonError } from '../actors/kernel/errors.ts'
 import type { Incarnation } from '../actors/kernel/ports.ts'
 import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.ts'
 import { isFeedWanted } from '../transport/console/feed.ts'
-import type { Messenger, Received } from '../transport/messenger.ts'
+import type { Received } from '../transport/incoming.ts'
+import type { Messenger } from '../transport/messenger.ts'
 import type { ActorHost } from './actor-host.ts'
 import type { ConductorFeed } from './feed.ts'
 import { type Beat, checkBeat, type HostMonitor } from './host-monitor.ts'
 import { serveIdentity } from './identity/serve.ts'
 import type { ImageBytesService } from './images/bytes.ts'
 import type { ClusterMember } from './member.ts'
+import type { Witness } from './observe/witness.ts'
 import type { PlacementService } from './placement.ts'
 import type { SelfReport } from './self-report.ts'
 import { serveApi } from './serve-api.ts'
@@ -35,6 +37,7 @@ export interface DoorsOptions {
   readonly identity: IdentityApi | undefined
   readonly queues: SelfReport['queues']
   readonly feed: Pick<ConductorFeed, 'wanted'>
+  readonly witness: Witness | undefined
   /** Makes sure that nothing runs on a host; undefined when nobody can. */
   readonly fence: ((host: string) => Promise<void>) | undefined
   /** Begins to hand everything over. */
@@ -68,6 +71,8 @@ export function createDoors(options: DoorsOptions) {
 
   async function serveNode(method: string, args: unknown): Promise<unknown> {
     if (method === 'queues') return options.queues()
+    const told = options.witness?.answer(method, args)
+    if (told) return told
     if ((method === 'revive' || method === 'rewrite') && checkActor(args) === null) {
       return actors[method](parseAddress((args as { actor: string }).actor))
     }

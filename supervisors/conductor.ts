@@ -6,11 +6,12 @@ import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import type { AuditLog } from '../actors/kernel/audit.ts'
-import type { Json } from '../actors/kernel/define.ts'
+import type { Json, ViewRow } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { ImageStore } from '../actors/kernel/image-store.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
+import { operationSpans } from '../actors/operation/trace.ts'
 import { NOTHING } from '../actors/placement/amounts.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import { schedulerSettings } from '../actors/scheduler/settings.ts'
@@ -33,6 +34,8 @@ import { join } from './join.ts'
 import { measured } from './measure.ts'
 import { type ClusterMember, createMember } from './member.ts'
 import type { Observe } from './metrics-table.ts'
+import { tracedJournal } from './observe/journal.ts'
+import type { Witness } from './observe/witness.ts'
 import { createOperationLog } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
 import { plantFlavors } from './plant-flavors.ts'
@@ -71,6 +74,8 @@ export interface ConductorOptions {
   readonly settings: ConductorSettings
   /** Figures of the process itself (cpu, lag), for the load it reports. */
   gauges?(): Record<string, number>
+  /** What this node remembers, for whoever asks. */
+  readonly witness?: Witness
   /** Where durations go. */
   readonly observe?: Observe
   /** This incarnation is over; start another. */
@@ -112,7 +117,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   let stopped = false
   let fenced = false
-  const journal = options.journal(incarnation)
+  const journal = tracedJournal(options.journal(incarnation), env.tracing)
   const system = createActorSystem(`${nodeId}-${incarnation}`)
   const defaults = { ratios: settings.ratios, reserved: settings.reserved ?? NOTHING }
   const scheduler = createScheduler({
@@ -132,6 +137,11 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const definitions = durableActors(settings, options.fence !== undefined)
   const logOperation = createOperationLog(env.log, options.observe)
+  function traceOperation({ body, columns }: ViewRow): void {
+    const { tracing } = env
+    const aheadMs = tracing ? tracing.nowMs() - clock.now() : 0
+    if (tracing) for (const span of operationSpans(body as OperationBody, Number(columns.updated_at), aheadMs)) tracing.record(span)
+  }
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -145,7 +155,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onCommitted(actor, row, events) {
       feed.committed(actor, row, events)
       if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
-      if (actor.kind === 'operation' && row) logOperation(row.body as OperationBody)
+      if (row?.table === 'operation') {
+        logOperation(row.body as OperationBody)
+        if (events.length > 0) traceOperation(row)
+      }
       if (actor.kind === 'host' && row) {
         const host = row.body as HostBody
         summaries.changed(host)
@@ -339,7 +352,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const doors = createDoors({
     ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
-    ...{ fence: options.fence, identity: identityService, feed },
+    ...{ fence: options.fence, identity: identityService, feed, witness: options.witness },
     queues: selfReport.queues,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })

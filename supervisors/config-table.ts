@@ -91,6 +91,10 @@ const choice = <const C extends string>(byDefault: NoInfer<C>, choices: readonly
 
 const list = (unit: string, about: string): ListKey => ({ kind: 'list', default: [], unit, about })
 
+function urlProblem(given: string): string | null {
+  return URL.canParse(given) && /^https?:$/.test(new URL(given).protocol) ? null : 'it is not the URL of a collector, as http://127.0.0.1:4318'
+}
+
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
@@ -219,6 +223,12 @@ export const CONFIG_KEYS = {
   'scheduler.weighers': names(DEFAULT_WEIGHERS, weighersProblem, 'What makes one host better than another, and how much; below 0 packs.'),
   'scheduler.subset': integer(DEFAULT_SUBSET, 'hosts', [1, 1000], 'A host is drawn among so many of the best; 1 always takes the best.'),
   'log.level': choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'The least severe messages that are logged.'),
+  'tracing.sample': number(0.1, 'share', [0, 1], 'Share of the requests that are traced; one that comes with a sampled `traceparent` always is.'),
+  'tracing.endpoint': {
+    ...text(null, 'URL', 'Collector that takes the spans of every node (OTLP over HTTP); without it only `baton trace` has them.'),
+    alias: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    problem: urlProblem,
+  },
 } satisfies Record<string, KeySpec>
 
 export type ConfigKey = keyof typeof CONFIG_KEYS

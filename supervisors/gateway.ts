@@ -12,6 +12,7 @@ import { createFollower } from './feed-follower.ts'
 import { createGate, type Gate } from './identity/gate.ts'
 import { identityProxy } from './identity/serve.ts'
 import { createImageStreams, type ImageStreams } from './images/streams.ts'
+import type { Witness } from './observe/witness.ts'
 import { createDirectory } from './seeds.ts'
 import { apiProxy } from './serve-api.ts'
 
@@ -26,6 +27,8 @@ export interface GatewayOptions {
   readonly onPassed?: (bytes: number) => void
   /** Whether this cluster has identities. */
   readonly identity?: boolean
+  /** What this node remembers, for whoever asks. */
+  readonly witness?: Witness
   /** Conductors that are not heard, whenever they are others. */
   onSilent?(nodes: readonly string[]): void
 }
@@ -71,8 +74,10 @@ export function startGateway(options: GatewayOptions): Gateway {
       const owner = directory.ownerOf(to)
       return owner.at === 'node' && messenger.sessions.to(owner.node) ? owner : directory.anyConductor()
     },
-    serve: async ({ method }) => {
+    serve: async ({ method, args, from }) => {
       if (method === 'queues') return queues()
+      const told = from.role === 'conductor' ? options.witness?.answer(method, args) : undefined
+      if (told) return told
       throw new BatonError('UnknownMethod', `a gateway has no method ${method}`)
     },
     take: ({ method, args, from }) => {

@@ -107,8 +107,8 @@ interface Watched {
   auditAtMs: number
   auditing: boolean
   load: Readonly<Record<string, number>>
-  /** What its actor is just writing down, as text. */
-  registering: { readonly info: string; readonly done: Promise<void> } | null
+  /** What its actor is just writing down, of which life, as text. */
+  registering: { readonly of: string; readonly done: Promise<void> } | null
   /** When the host actor was told that it is lost, monotonic ms; null while it is not. */
   lostMs: number | null
 }
@@ -219,8 +219,8 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
    * beat again: what is under way for one already is not begun once more.
    */
   function register(host: string, watched: Watched, info: HostInfo): Promise<void> {
-    const wanted = JSON.stringify(info)
-    if (watched.registering?.info === wanted) return watched.registering.done
+    const wanted = `${watched.bootId} ${JSON.stringify(info)}`
+    if (watched.registering?.of === wanted) return watched.registering.done
     const done = options
       .call('host', host, 'register', info)
       .then(() => {
@@ -232,7 +232,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       .finally(() => {
         if (watched.registering === mine) watched.registering = null
       })
-    const mine = { info: wanted, done }
+    const mine = { of: wanted, done }
     watched.registering = mine
     return done
   }
@@ -276,13 +276,15 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       // A compute host speaks for itself and for nobody else.
       if (from.role === 'compute' && from.node !== host) throw new BatonError('Forbidden', `${from.node} may not report for ${host}`)
       const watched = watch(host, 'up')
-      if (watched.bootId === beat.bootId && beat.seq <= watched.seq) return { intervalMs: timing.intervalMs, lease: { leaseMs: ha.leaseMs } }
+      // An answer to any heartbeat of a life says that its return is written down (`compute.ts`): `info` is that of a life that is.
+      if (watched.bootId !== beat.bootId) watched.info = null
+      else if (beat.seq <= watched.seq && watched.info) return { intervalMs: timing.intervalMs, lease: { leaseMs: ha.leaseMs } }
       const nowMs = env.monotonicMs()
       const known = watched.info
       const changed = !known || JSON.stringify(known) !== JSON.stringify(beat.info) || watched.state !== 'up'
       detector.heard(host, nowMs)
       watched.reportedMs = nowMs
-      watched.seq = beat.seq
+      watched.seq = watched.bootId === beat.bootId ? Math.max(watched.seq, beat.seq) : beat.seq
       watched.bootId = beat.bootId
       watched.load = beat.load
       watched.guests = beat.guests

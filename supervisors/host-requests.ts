@@ -41,8 +41,8 @@ export function hostRequests({ views, call, get }: HostRequestsOptions): Request
     return { ...host, lease: lease as HostLease | null }
   }
 
-  const empty = async (kind: HostOperationKind, { id, parallel = PARALLEL, requestId }: EmptyHost, cold = false) =>
-    (await call('host', id, 'empty', { kind, parallel, cold, requestId })) as { operation: string }
+  const empty = async (kind: HostOperationKind, { id, parallel = PARALLEL, requestId, by }: EmptyHost, cold = false) =>
+    (await call('host', id, 'empty', { kind, parallel, cold, requestId, ...(by ? { by } : {}) })) as { operation: string }
 
   /** Operations of hosts have an actor of their own kind. */
   async function operationCall(id: string, method: string): Promise<OperationBody> {

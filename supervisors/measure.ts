@@ -1,6 +1,6 @@
 /** How long a conductor takes to answer, put into a histogram by the kind of actor that was asked. */
 import type { Env } from '../actors/kernel/env.ts'
-import type { Received } from '../transport/messenger.ts'
+import type { Received } from '../transport/incoming.ts'
 import type { Observe } from './metrics-table.ts'
 
 type Serve = (message: Received) => Promise<unknown>
@@ -11,10 +11,16 @@ export function measured(env: Env, observe: Observe | undefined, kinds: readonly
   const known = new Set([...kinds, 'scheduler', 'storage', 'image-store', 'fence', 'api', 'identity', 'monitor', 'node'])
   return async message => {
     const beganMs = env.monotonicMs()
+    const trace = env.tracing?.active()?.trace
     try {
       return await serve(message)
     } finally {
-      observe('message_handling_seconds', (env.monotonicMs() - beganMs) / 1000, { kind: known.has(message.to.kind) ? message.to.kind : 'unknown' })
+      observe(
+        'message_handling_seconds',
+        (env.monotonicMs() - beganMs) / 1000,
+        { kind: known.has(message.to.kind) ? message.to.kind : 'unknown' },
+        trace,
+      )
     }
   }
 }

@@ -77,6 +77,10 @@ export const NUMBERS = {
   commands_done_total: counter('Hypervisor commands done', COMPUTE),
   commands_failed_total: counter('Hypervisor commands that failed', COMPUTE),
   commands_stale_total: counter('Hypervisor commands refused as stale', COMPUTE),
+  spans_total: counter('Spans of sampled traces that ended here', ALL),
+  spans_exported_total: counter('Spans that the collector has taken', ALL),
+  spans_dropped_total: counter('Spans that the collector did not get: no room in the queue, or refused', ALL),
+  spans_waiting: gauge('Spans waiting for the collector', ALL),
   event_loop_lag_seconds: gauge('Event-loop lag, 99th percentile since the last look', ALL),
   cpu_ratio: gauge('Share of one core used since the last look', ALL),
 } as const satisfies Record<string, Numbered>

@@ -1,5 +1,6 @@
 /** Prometheus metrics of a node: the node's own counters are read when somebody asks, durations are put in as they happen. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type OpenMetricsContentType, type PrometheusContentType, Registry } from 'prom-client'
+import { parseTrace } from '../actors/kernel/tracing.ts'
 import { HISTOGRAMS, type HistogramName, type MetricValues, NUMBERS, type NumberName, type Observe } from './metrics-table.ts'
 
 export interface NodeMetrics {
@@ -34,8 +35,9 @@ export function createMetrics(node: { readonly id: string; readonly role: string
   return {
     text: (openMetrics = false) => (openMetrics ? faces.open : faces.plain)(read()),
     observe(name, seconds, labels = {}, trace) {
-      const traceId = trace?.split('-')[1]
-      histogramOf(name).observe({ labels, value: seconds, ...(traceId ? { exemplarLabels: { trace_id: traceId } } : {}) })
+      // Nobody has the spans of a trace that is not sampled.
+      const parsed = parseTrace(trace)
+      histogramOf(name).observe({ labels, value: seconds, ...(parsed?.isSampled ? { exemplarLabels: { trace_id: parsed.traceId } } : {}) })
     },
   }
 }

@@ -1,5 +1,6 @@
 /** A line in the log when an operation begins and when it has ended, by which its request can be followed from the gateway to here. */
 import type { OperationBody } from '../actors/api.ts'
+import { isHostOperation } from '../actors/host-operation/contract.ts'
 import type { Logger } from '../actors/kernel/env.ts'
 import type { Observe } from './metrics-table.ts'
 
@@ -21,7 +22,7 @@ export function createOperationLog(log: Logger, observe?: Observe): (body: Opera
   }
 
   return ({ id, kind, subject, requestId, by, status, startedAt, endedAt, fault }) => {
-    const fields = { operation: id, kind, instance: subject, requestId, ...by }
+    const fields = { operation: id, kind, [isHostOperation(kind) ? 'host' : 'instance']: subject, requestId, ...by }
     if (endedAt === null) {
       if (isNew(id, 'begun')) log.info(fields, 'an operation is under way')
     } else if (isNew(id, 'ended')) {

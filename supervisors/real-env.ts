@@ -4,15 +4,36 @@ import { performance } from 'node:perf_hooks'
 import { pino } from 'pino'
 import type { Env } from '../actors/kernel/env.ts'
 import { toFault } from '../actors/kernel/errors.ts'
+import type { Tracing } from '../actors/kernel/tracing.ts'
 
-/** `level` as in `log.level`; every line is JSON and carries the node's id. */
-export function realEnv(node: string, level: string): Env {
-  const logger = pino({ level, base: { node, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime, serializers: { error: describe } })
+export interface Observers {
+  /** Left out, nothing is traced and no line knows its request. */
+  readonly tracing?: Tracing
+  /** Hears every line that is logged, as it is written. */
+  onLine?(line: string): void
+}
+
+/** `level` as in `log.level`; every line is JSON and carries the node's id, and that of the request it is about where there is one. */
+export function realEnv(node: string, level: string, { tracing, onLine }: Observers = {}): Env {
+  const out = pino.destination({ dest: 1, sync: true })
+  const write = (line: string): void => {
+    onLine?.(line)
+    out.write(line)
+  }
+  const mixin = (): object => {
+    const { requestId, trace } = tracing?.active() ?? {}
+    return { ...(requestId === undefined ? {} : { requestId }), ...(trace === undefined ? {} : { trace }) }
+  }
+  const logger = pino(
+    { level, base: { node, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime, serializers: { error: describe }, mixin },
+    { write },
+  )
   return {
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
     setTimer(delayMs, fn) {
-      const timer = setTimeout(fn, delayMs)
+      // What comes later is not part of what happens to run now.
+      const timer = setTimeout(tracing?.active() ? () => tracing.within(undefined, fn) : fn, delayMs)
       return { cancel: () => clearTimeout(timer) }
     },
     random: () => Math.random(),
@@ -23,6 +44,7 @@ export function realEnv(node: string, level: string): Env {
       warn: (fields, message) => logger.warn(fields, message),
       error: (fields, message) => logger.error(fields, message),
     },
+    ...(tracing ? { tracing } : {}),
   }
 }
 

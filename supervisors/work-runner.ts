@@ -36,6 +36,8 @@ export function createWorkRunner(options: WorkRunnerOptions): WorkRunner {
   const { env } = options
   const running = new Map<string, Running>()
 
+  const within = <T>({ context }: CallWork, fn: () => T): T => (env.tracing ? env.tracing.within(context, fn) : fn())
+
   function later(run: Running, delayMs: number, fn: () => void): void {
     run.timer = env.setTimer(Math.max(0, delayMs), () => {
       run.timer = null
@@ -56,15 +58,15 @@ export function createWorkRunner(options: WorkRunnerOptions): WorkRunner {
     const leftMs = work.deadlineAt === undefined ? CALL_MS : work.deadlineAt - options.now()
     // Past its deadline a call is over; the actor has a timer of its own for that.
     if (leftMs <= 0) return
-    options.call(work.to, work.method, work.args, Math.min(leftMs, CALL_MS)).then(
+    within(work, () => options.call(work.to, work.method, work.args, Math.min(leftMs, CALL_MS))).then(
       value => {
-        if (!run.cancelled) deliver(run, '@result', { key: work.key, ok: true, value })
+        if (!run.cancelled) within(work, () => deliver(run, '@result', { key: work.key, ok: true, value }))
       },
       error => {
         if (run.cancelled) return
         const fault: Fault = toFault(error)
         if (isTransient(fault)) later(run, fault.retryAfterMs ?? backoffMs(env, attempt, 50, 2000), () => call(run, work, attempt + 1))
-        else deliver(run, '@result', { key: work.key, ok: false, fault })
+        else within(work, () => deliver(run, '@result', { key: work.key, ok: false, fault }))
       },
     )
   }

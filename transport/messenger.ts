@@ -8,29 +8,23 @@
  * Everything is bounded: calls waiting here, calls running here, answers remembered here. Over a bound the sender gets
  * `Overloaded` with the time after which a retry makes sense.
  */
-import { type Address, addressKey, parseAddress } from '../actors/kernel/address.ts'
+import { type Address, addressKey } from '../actors/kernel/address.ts'
 import type { Sender } from '../actors/kernel/define.ts'
 import { backoffMs, type Env, type Timer } from '../actors/kernel/env.ts'
 import { BatonError, type Fault, isTransient, toError, toFault } from '../actors/kernel/errors.ts'
-import { type Answer, createAnswers } from './answers.ts'
-import type { Link, Peer } from './link.ts'
-import { decode, type Envelope, encode, type NodeIdentity } from './protocol.ts'
+import type { OpenSpan, RequestContext } from '../actors/kernel/tracing.ts'
+import { createIncoming, INCOMING_LIMITS, type Serving, serveWithin } from './incoming.ts'
+import type { Link } from './link.ts'
+import { decode, type Envelope, type NodeIdentity } from './protocol.ts'
 import { createSessions, type Session, type Sessions } from './sessions.ts'
 
 export const MESSENGER_LIMITS = {
   /** Calls of ours that wait for an answer. */
   pending: 20_000,
-  /** Calls of others that run here. */
-  running: 20_000,
-  /** Answers kept for repeated calls. */
-  remembered: 100_000,
+  ...INCOMING_LIMITS,
   /** First and longest pause between two sends of the same call, ms. */
   resendMs: 1000,
   resendCapMs: 3000,
-  /** An answer is kept this long after it was given, and until the deadline of its call, ms: ten times the longest pause between two sends. */
-  rememberMs: 30_000,
-  /** Pause between two sweeps of forgotten answers, ms. */
-  sweepMs: 5000,
 } as const
 
 /** Time a cast lives, ms. */
@@ -41,24 +35,11 @@ const LEAST_PAUSE_MS = 10
 /** Where a topic is served: here, at a node, or nowhere just now. */
 export type Route = { readonly at: 'here' } | { readonly at: 'node'; readonly node: string } | { readonly at: 'nowhere'; readonly why: string }
 
-export interface Received {
-  readonly to: Address
-  readonly method: string
-  readonly args: unknown
-  readonly from: Sender
-  /** Monotonic time in ms after which it must not be executed any more. */
-  readonly deadlineMs: number
-}
-
-export interface MessengerOptions {
+export interface MessengerOptions extends Serving {
   readonly env: Env
   readonly link: Link
   readonly self: NodeIdentity
   route(to: Address): Route
-  /** Serves a call that is for this node; what it rejects with becomes the caller's fault. */
-  serve(message: Received): Promise<unknown>
-  /** Takes a cast; never throws. */
-  take(message: Received): void
   /** A receiver said that the shard has moved; `details` may carry the newer map. */
   onMoved?(fault: Fault): void
   onSession?(session: Session): void
@@ -106,6 +87,10 @@ interface Pending {
   readonly asked: Set<string>
   timer: Timer | null
   lastFault: Fault | null
+  /** What it is part of. */
+  readonly context: RequestContext | undefined
+  /** Its way to another node and back; null before it was sent there, and where nothing is traced. */
+  span: OpenSpan | null
   resolve(value: unknown): void
   reject(error: BatonError): void
 }
@@ -113,12 +98,10 @@ interface Pending {
 export function createMessenger(options: MessengerOptions): Messenger {
   const { env, link, self } = options
   const pending = new Map<string, Pending>()
-  const answers = createAnswers(MESSENGER_LIMITS.remembered)
-  const stats = { callsOut: 0, callsIn: 0, castsIn: 0, resends: 0, duplicates: 0, expired: 0, malformed: 0, refused: 0 }
+  const stats = { callsOut: 0, resends: 0, malformed: 0 }
   const me: Sender = { role: self.role, node: self.node }
   let counter = 0
   let closed = false
-  let sweepAtMs = env.monotonicMs() + MESSENGER_LIMITS.sweepMs
 
   const sessions = createSessions({
     env,
@@ -134,9 +117,12 @@ export function createMessenger(options: MessengerOptions): Messenger {
     },
   })
 
+  const incoming = createIncoming({ env, link, sessions, node: self.node, serve: options.serve, take: options.take })
+
   function settle(p: Pending, outcome: { ok: true; value: unknown } | { ok: false; fault: Fault }): void {
     if (!pending.delete(p.id)) return
     p.timer?.cancel()
+    p.span?.end(outcome.ok ? null : outcome.fault.message, { 'baton.to': p.sentTo, 'baton.sends': p.sends })
     if (outcome.ok) p.resolve(outcome.value)
     else p.reject(toError(outcome.fault))
   }
@@ -171,9 +157,10 @@ export function createMessenger(options: MessengerOptions): Messenger {
         if (p.sends > 0) stats.resends++
         p.sends++
         p.asked.add(route.node)
+        p.span ??= env.tracing?.start(`${p.to.kind}.${p.method}`, 'client', { 'baton.actor': addressKey(p.to) }, p.context) ?? null
         const call = { t: 'call', id: p.id, to: addressKey(p.to), m: p.method, a: p.args, ttl: p.deadlineMs - now, at: now, n: p.sends } as const
         try {
-          if (sessions.send(session.peer, call)) p.tries++
+          if (sessions.send(session.peer, { ...call, ...partOf(p) })) p.tries++
           else pauseMs = 50
         } catch (error) {
           settle(p, { ok: false, fault: toFault(error) })
@@ -191,7 +178,7 @@ export function createMessenger(options: MessengerOptions): Messenger {
 
   function serveHere(p: Pending): void {
     p.timer = env.setTimer(Math.max(1, p.deadlineMs - env.monotonicMs()), () => expire(p))
-    options.serve({ to: p.to, method: p.method, args: p.args, from: me, deadlineMs: p.deadlineMs }).then(
+    serveWithin(env, options.serve, { to: p.to, method: p.method, args: p.args, from: me, deadlineMs: p.deadlineMs }, p.context).then(
       value => settle(p, { ok: true, value }),
       error => answered(p, { ok: false, fault: toFault(error) }),
     )
@@ -227,86 +214,11 @@ export function createMessenger(options: MessengerOptions): Messenger {
     }
   }
 
-  function sweep(now: number): void {
-    if (now < sweepAtMs) return
-    sweepAtMs = now + MESSENGER_LIMITS.sweepMs
-    answers.sweep(now)
-  }
-
-  function onCall(peer: Peer, session: Session, e: Envelope & { t: 'call' }, now: number): void {
-    // Ids are the sender's own: nobody can take another's.
-    const key = `${session.identity.node} ${e.id}`
-    const known = answers.find(key)
-    if (known) {
-      stats.duplicates++
-      known.peer = peer
-      if (known.answer) sessions.send(peer, { ...known.answer, id: e.id, at: now })
-      return
-    }
-    const leftMs = e.ttl - session.age.observe(e.at, now)
-    if (leftMs <= 0) {
-      stats.expired++
-      return
-    }
-    if (answers.running() >= MESSENGER_LIMITS.running) {
-      stats.refused++
-      const f: Fault = { code: 'Overloaded', message: `${self.node} runs ${answers.running()} calls already`, retryAfterMs: 500 }
-      sessions.send(peer, { t: 'no', id: e.id, f, at: now })
-      return
-    }
-    const call = answers.begin(key, peer)
-    stats.callsIn++
-    const reply = (answer: Answer): void => {
-      const at = env.monotonicMs()
-      let told = answer
-      let bytes: Uint8Array
-      try {
-        bytes = encode({ ...told, id: e.id, at })
-      } catch (error) {
-        // The command was carried out; only its answer cannot travel, and that is the answer.
-        told = { t: 'no', f: toFault(error) }
-        bytes = encode({ ...told, id: e.id, at })
-      }
-      // A refusal of the way is not an answer to keep: the same call may come again and must then be tried again.
-      if (told.t === 'no' && isTransient(told.f)) answers.drop(key)
-      else answers.keep(key, told, Math.max(at + MESSENGER_LIMITS.rememberMs, now + leftMs))
-      if (!closed) link.send(call.peer, bytes)
-    }
-    const from: Sender = { role: session.identity.role, node: session.identity.node }
-    let to: Address
-    try {
-      to = parseAddress(e.to)
-    } catch (error) {
-      reply({ t: 'no', f: { code: 'BadRequest', message: error instanceof Error ? error.message : String(error) } })
-      return
-    }
-    options.serve({ to, method: e.m, args: e.a, from, deadlineMs: now + leftMs }).then(
-      r => reply({ t: 'ok', r: r ?? null }),
-      error => reply({ t: 'no', f: toFault(error) }),
-    )
-  }
-
   function castOver(session: Session, to: Address, method: string, args: unknown, ttlMs: number): void {
     try {
       sessions.send(session.peer, { t: 'cast', to: addressKey(to), m: method, a: args, ttl: ttlMs, at: env.monotonicMs() })
     } catch (error) {
       env.log.warn({ to: addressKey(to), method, fault: toFault(error) }, 'a cast could not be sent')
-    }
-  }
-
-  function onCast(session: Session, e: Envelope & { t: 'cast' }, now: number): void {
-    const leftMs = e.ttl - session.age.observe(e.at, now)
-    if (leftMs <= 0) {
-      stats.expired++
-      return
-    }
-    stats.castsIn++
-    try {
-      const from: Sender = { role: session.identity.role, node: session.identity.node }
-      options.take({ to: parseAddress(e.to), method: e.m, args: e.a, from, deadlineMs: now + leftMs })
-    } catch (error) {
-      stats.malformed++
-      env.log.debug({ error, to: e.to, method: e.m }, 'cast refused')
     }
   }
 
@@ -320,8 +232,6 @@ export function createMessenger(options: MessengerOptions): Messenger {
       return
     }
     if (sessions.accept(peer, e)) return
-    const now = env.monotonicMs()
-    sweep(now)
     const session = sessions.of(peer)
     switch (e.t) {
       case 'ok':
@@ -331,12 +241,12 @@ export function createMessenger(options: MessengerOptions): Messenger {
         return
       }
       case 'call':
-        if (session) onCall(peer, session, e, now)
+        if (session) incoming.call(peer, session, e)
         else sessions.send(peer, { t: 'who' })
         return
       case 'cast':
         if (!session) sessions.send(peer, { t: 'who' })
-        else onCast(session, e, now)
+        else incoming.cast(session, e)
         return
     }
   })
@@ -365,6 +275,8 @@ export function createMessenger(options: MessengerOptions): Messenger {
           asked: new Set(),
           timer: null,
           lastFault: null,
+          context: env.tracing?.active(),
+          span: null,
           resolve,
           reject,
         }
@@ -388,12 +300,23 @@ export function createMessenger(options: MessengerOptions): Messenger {
         oldest = now - p.startedMs
         break
       }
-      return { ...stats, pending: pending.size, running: answers.running(), remembered: answers.size(), oldestPendingMs: oldest }
+      const { counts } = incoming
+      return {
+        ...{ ...stats, ...counts, malformed: stats.malformed + counts.malformed },
+        ...{ pending: pending.size, running: incoming.running(), remembered: incoming.remembered(), oldestPendingMs: oldest },
+      }
     },
     close() {
       closed = true
+      incoming.close()
       sessions.close()
       for (const p of [...pending.values()]) settle(p, { ok: false, fault: { code: 'Unavailable', message: `${self.node} is shutting down` } })
     },
   }
+}
+
+/** What a call is part of, as it stands in its envelope. */
+function partOf({ span, context }: Pending): { readonly tp?: string; readonly rq?: string } {
+  const trace = (span?.context ?? context)?.trace
+  return { ...(trace === undefined ? {} : { tp: trace }), ...(context?.requestId === undefined ? {} : { rq: context.requestId }) }
 }

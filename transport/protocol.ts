@@ -32,7 +32,10 @@ export type Envelope =
   | { readonly t: 'who' }
   | { readonly t: 'ping'; readonly at: number }
   | { readonly t: 'pong'; readonly at: number }
-  /** A request: id, target address `kind/id`, method, arguments, ms left to live, number of the send. */
+  /**
+   * A request: id, target address `kind/id`, method, arguments, ms left to live, number of the send; and what it is part of, where that is
+   * known: a W3C `traceparent`, and the id of the request of a client that causes it.
+   */
   | {
       readonly t: 'call'
       readonly id: string
@@ -42,6 +45,8 @@ export type Envelope =
       readonly ttl: number
       readonly at: number
       readonly n: number
+      readonly tp?: string
+      readonly rq?: string
     }
   /** A one-way message; may be lost. */
   | { readonly t: 'cast'; readonly to: string; readonly m: string; readonly a: unknown; readonly ttl: number; readonly at: number }
@@ -63,6 +68,7 @@ export function encode(envelope: Envelope): Uint8Array {
 }
 
 const isText = (value: unknown, max: number): value is string => typeof value === 'string' && value.length > 0 && value.length <= max
+const isTextOrNone = (value: unknown, max: number): boolean => value === undefined || isText(value, max)
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 
 function isIdentity(value: unknown): value is NodeIdentity {
@@ -101,7 +107,16 @@ function isEnvelope(value: unknown): value is Envelope {
     case 'pong':
       return isTime(e.at)
     case 'call':
-      return isText(e.id, 256) && isText(e.to, 256) && isText(e.m, 64) && isTime(e.ttl) && isTime(e.at) && isTime(e.n)
+      return (
+        isText(e.id, 256) &&
+        isText(e.to, 256) &&
+        isText(e.m, 64) &&
+        isTime(e.ttl) &&
+        isTime(e.at) &&
+        isTime(e.n) &&
+        isTextOrNone(e.tp, 64) &&
+        isTextOrNone(e.rq, 128)
+      )
     case 'cast':
       return isText(e.to, 256) && isText(e.m, 64) && isTime(e.ttl) && isTime(e.at)
     case 'ok':

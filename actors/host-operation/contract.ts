@@ -1,4 +1,5 @@
 /** What the emptying of a host is given by it, and what it reports back. */
+import type { Requester } from '../kernel/requester.ts'
 import type { Outcome } from '../operation/contract.ts'
 
 /** `maintenance` is a drain after which the host is left alone. */
@@ -16,6 +17,8 @@ export interface HostOperationArgs {
   /** Whether running instances are stopped for the move, also where the driver could carry them as they run. */
   readonly cold: boolean
   readonly requestId: string
+  /** Absent in operations of before it was known. */
+  readonly by?: Requester
 }
 
 export interface HostOperationEnded {

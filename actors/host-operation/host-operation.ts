@@ -11,10 +11,12 @@
  */
 import type { InstanceBody, OperationBody, StepRecord } from '../api.ts'
 import { address } from '../kernel/address.ts'
-import { anyOf, checkObject, flag, integer, record, text } from '../kernel/check.ts'
+import { anyOf, checkObject, flag, integer, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
+import { checkRequester } from '../kernel/requester.ts'
 import { operationRow } from '../operation/row.ts'
+import { operationTrace } from '../operation/trace.ts'
 import { HOST_OPERATION_KINDS, type HostOperationArgs, type HostOperationEnded } from './contract.ts'
 import { again, type Item, judge, type Verdict } from './items.ts'
 import { evolve, type HostOperationEvent, type HostOperationState, INITIAL } from './progress.ts'
@@ -148,10 +150,16 @@ const requestOf = (id: string, { attempts, action }: Item): string =>
 
 function itemWork(state: HostOperationState, item: Item, id: string): Work {
   const to = address('instance', item.instance)
-  if (item.stage === 'look') return { type: 'call', key: keyOf(item), to, method: 'get', args: {}, notBefore: item.notBefore }
+  // Looks are many and tell nothing; what the trace has is what was begun.
+  if (item.stage === 'look')
+    return { type: 'call', key: keyOf(item), to, method: 'get', args: {}, notBefore: item.notBefore, context: { requestId: state.requestId } }
+  const requestId = requestOf(id, item)
   const followUp = item.action === 'migrate' ? { followUp: { kind: 'confirm-resize', afterMs: 0 } } : {}
-  const args = { action: item.action, leaving: state.host, requestId: requestOf(id, item), ...followUp }
-  return { type: 'call', key: keyOf(item), to, method: 'act', args }
+  const trace = operationTrace(id, state.by?.trace, [moveOf(state)])
+  const traced = trace === undefined ? {} : { trace }
+  const by = state.by ? { by: { ...state.by, ...traced } } : {}
+  const args = { action: item.action, leaving: state.host, requestId, ...by, ...followUp }
+  return { type: 'call', key: keyOf(item), to, method: 'act', args, context: { requestId, ...traced } }
 }
 
 function work(state: HostOperationState, id: string): Work[] {
@@ -185,16 +193,21 @@ function countsOf({ active, queue, failed, moved }: HostOperationState) {
   return { total: gone + failed.length + left, moved: gone, failed: failed.length, left }
 }
 
+/** Its one step. */
+function moveOf(state: HostOperationState): StepRecord {
+  const { outcome, startedAt, endedAt, fault } = state
+  const how = outcome === null ? 'running' : outcome === 'done' ? 'done' : 'failed'
+  return { name: 'move', direction: 'do', state: how, attempt: 1, startedAt, endedAt, fault, progress: countsOf(state) }
+}
+
 function bodyOf(state: HostOperationState, id: string): OperationBody | null {
   if (state.phase === 'new') return null
-  const { kind, host, requestId, startedAt, deadlineAt, cancelRequested, fault, outcome, phase } = state
-  const stepState = outcome === null ? 'running' : outcome === 'done' ? 'done' : 'failed'
-  const progress = countsOf(state)
-  const move: StepRecord = { name: 'move', direction: 'do', state: stepState, attempt: 1, startedAt, endedAt: state.endedAt, fault, progress }
+  const { kind, host, requestId, by, startedAt, deadlineAt, cancelRequested, fault, outcome, phase } = state
   // As of every operation: its end is seen when its subject knows.
   const endedAt = phase === 'ended' ? state.endedAt : null
   const status = phase === 'ended' && outcome ? outcome : 'running'
-  return { id, kind, subject: host, requestId, status, steps: [move], plan: ['move'], startedAt, endedAt, deadlineAt, cancelRequested, fault }
+  const whose = { requestId, ...(by ? { by } : {}) }
+  return { id, kind, subject: host, ...whose, status, steps: [moveOf(state)], plan: ['move'], startedAt, endedAt, deadlineAt, cancelRequested, fault }
 }
 
 export const hostOperationActor = defineActor<HostOperationState, HostOperationCommand, HostOperationEvent>({
@@ -208,6 +221,7 @@ export const hostOperationActor = defineActor<HostOperationState, HostOperationC
         parallel: integer(1, 100),
         cold: flag,
         requestId: text(128),
+        by: optional(checkRequester),
       }),
     },
     cancel: { check: record },

@@ -8,6 +8,8 @@ import { HOST_OPERATION_KINDS, type HostOperationArgs, type HostOperationEnded }
 import { address } from '../kernel/address.ts'
 import { anyOf, checkObject, flag, integer, optional, text } from '../kernel/check.ts'
 import { accept, type Decision, type MethodSpec, refuse, type Work } from '../kernel/define.ts'
+import { checkRequester } from '../kernel/requester.ts'
+import type { RequestContext } from '../kernel/tracing.ts'
 
 export interface Duty {
   readonly enabled: boolean
@@ -50,6 +52,7 @@ export const DUTY_METHODS: Readonly<Record<DutyCommand['method'], MethodSpec>> =
       parallel: integer(1, 100),
       cold: flag,
       requestId: text(128),
+      by: optional(checkRequester),
     }),
   },
   open: {},
@@ -152,6 +155,7 @@ export function dutyWork({ task }: Duty, host: string): Work[] {
   if (!task) return []
   const { operation, cancelled, ...args } = task
   const to = address('host-operation', operation)
-  const start: Work = { type: 'call', key: `start:${operation}`, to, method: 'start', args: { host, ...args } }
+  const context: RequestContext = { requestId: args.requestId, ...(args.by?.trace === undefined ? {} : { trace: args.by.trace }) }
+  const start: Work = { type: 'call', key: `start:${operation}`, to, method: 'start', args: { host, ...args }, context }
   return cancelled ? [start, { type: 'call', key: `cancel:${operation}`, to, method: 'cancel', args: { overtaken: true } }] : [start]
 }

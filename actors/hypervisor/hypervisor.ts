@@ -7,9 +7,12 @@
  * being done again. What is remembered for that beyond the guests' own records is bounded and may be lost with the agent:
  * the connection a late command would have come over is lost with it.
  */
+
+import { operationOf } from '../instance/model.ts'
 import { checkObject, flag, integer, listOf, text } from '../kernel/check.ts'
 import type { Env } from '../kernel/env.ts'
-import { BatonError, type ErrorCode, isTransient } from '../kernel/errors.ts'
+import { BatonError, type ErrorCode, isTransient, toFault } from '../kernel/errors.ts'
+import { traced } from '../kernel/tracing.ts'
 import type { Devices, GuestSpec, HypervisorDriver, PowerState } from './driver.ts'
 import type { ImageUploads } from './images.ts'
 import { isMigrationMethod, MIGRATION_CHECKS, performMigration } from './migration.ts'
@@ -190,15 +193,21 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
       if (known.fault) throw known.fault
       return known.answer
     }
+    const beganMs = env.monotonicMs()
+    const told = { instance: command.instance, operation: operationOf(command.instance, command.order), method }
+    const tookMs = (): number => Math.round(env.monotonicMs() - beganMs)
     try {
-      const answer = (await perform(method, command)) ?? null
+      const about = { 'baton.instance': command.instance, 'baton.driver': driver.name, 'baton.order': command.order }
+      const answer = (await traced(env, `driver ${method}`, about, () => perform(method, command))) ?? null
       counters.done++
+      env.log.info({ ...told, tookMs: tookMs() }, 'a command was carried out')
       remember(command.instance, command.order, answer, null)
       return answer
     } catch (error) {
       counters.failed++
       const code: ErrorCode = error instanceof BatonError ? error.code : 'DriverFault'
       const fault = new BatonError(code, error instanceof Error ? error.message : String(error))
+      env.log.warn({ ...told, tookMs: tookMs(), fault: toFault(fault) }, 'a command failed')
       // A fault of the moment says nothing about the next try.
       if (!isTransient(fault)) remember(command.instance, command.order, null, fault)
       throw fault

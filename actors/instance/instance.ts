@@ -193,6 +193,7 @@ function work(state: InstanceState, id: string): Work[] {
     method: 'start',
     args: { kind: task.kind, subject: id, requestId: task.requestId, ...(task.by ? { by: task.by } : {}), args: argsOf(state, spec, task) },
     ...(state.startAt > 0 ? { notBefore: state.startAt } : {}),
+    context: { requestId: task.requestId, ...(task.by?.trace === undefined ? {} : { trace: task.by.trace }) },
   }
   const report = groupReport(state, id)
   if (!next) return [start, ...report]

@@ -184,6 +184,9 @@ export const INITIAL: InstanceState = {
 /** Rank of a hypervisor command: newer operations outrank older ones, later commands of one outrank its earlier ones. */
 export const commandOrder = (operation: number, serial: number): number => operation * 1_000_000 + serial
 
+/** The operation of which a command of this rank is. */
+export const operationOf = (instance: string, order: number): string => `${instance}.${Math.floor(order / 1_000_000)}`
+
 function taskStateOf({ task, next }: InstanceState): TaskState {
   if (next) return rowOf(next.kind).task
   return task ? rowOf(task.kind, task.mode).task : null

@@ -14,6 +14,7 @@
  */
 import type { Address } from './address.ts'
 import { BatonError, type ErrorCode, type Fault } from './errors.ts'
+import type { RequestContext } from './tracing.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
@@ -49,6 +50,8 @@ export interface CallWork {
   readonly notBefore?: number
   /** Cluster time after which nobody may execute it any more. */
   readonly deadlineAt?: number
+  /** What it is part of: whoever sends it again after a crash sends it as part of the same. */
+  readonly context?: RequestContext
 }
 
 export interface TimerWork {

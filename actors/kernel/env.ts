@@ -3,6 +3,8 @@
  * these through `Env`, so that the simulator can put its own in their place and replay a run from a seed.
  */
 
+import type { Tracing } from './tracing.ts'
+
 export interface Logger {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void
@@ -26,6 +28,8 @@ export interface Env {
   /** A random UUID, version 4. */
   uuid(): string
   readonly log: Logger
+  /** Left out where nothing is traced, as in the simulator. */
+  readonly tracing?: Tracing
 }
 
 export const seconds = (n: number): number => n * 1000

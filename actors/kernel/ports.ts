@@ -29,6 +29,8 @@ export interface Append {
   readonly row: ViewRow | null
   /** The state after the last of `events`. */
   readonly snapshot?: Json
+  /** `traceparent`s of the traced commands behind it; they are not stored. */
+  readonly traces?: readonly string[]
 }
 
 export interface Loaded {

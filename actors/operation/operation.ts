@@ -14,10 +14,12 @@ import { checkObject, optional, record, text } from '../kernel/check.ts'
 import { type ActorDefinition, accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
 import { checkRequester, type Requester } from '../kernel/requester.ts'
+import type { RequestContext } from '../kernel/tracing.ts'
 import type { OperationArgs, OperationEnded } from './contract.ts'
 import { evolve, INITIAL, type OperationEvent, type OperationState } from './progress.ts'
 import { operationRow } from './row.ts'
 import { END, type Found, type OperationSpec, type Step, type StepContext } from './step.ts'
+import { operationTrace } from './trace.ts'
 
 /** Part of the deadline kept for undoing: forward steps must be over by then. */
 const UNDO_SHARE = 0.25
@@ -235,20 +237,23 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
 
   function work(state: OperationState, id: string): Work[] {
     if (state.phase === 'new' || state.phase === 'ended') return []
+    const trace = operationTrace(id, state.by?.trace, state.phase === 'reporting' ? [] : state.steps)
+    const context: RequestContext = { requestId: state.requestId, ...(trace === undefined ? {} : { trace }) }
     if (state.phase === 'reporting') {
-      const report = { to: address('instance', state.subject), method: 'ended', args: endedOf(state, id, specOf(state)) }
+      const report = { to: address('instance', state.subject), method: 'ended', args: endedOf(state, id, specOf(state)), context }
       return [{ type: 'call', key: `report:${state.serial}`, ...report, ...(state.attempt > 1 ? { notBefore: state.notBefore } : {}) }]
     }
     const step = currentStep(state)
-    const context = contextOf(state, id)
-    const request = state.phase === 'doing' ? step.do(context) : step.undo?.(context)
+    const c = contextOf(state, id)
+    const request = state.phase === 'doing' ? step.do(c) : step.undo?.(c)
     const timeoutAt = Math.min(state.notBefore + step.timeoutMs, state.deadlineAt)
     const items: Work[] = [
       { type: 'timer', key: `timeout:${state.serial}`, at: timeoutAt },
       { type: 'timer', key: 'deadline', at: state.deadlineAt },
     ]
     if (state.phase === 'doing' && !step.forwardOnly) items.push({ type: 'timer', key: 'forward', at: forwardUntil(state) })
-    if (request) items.push({ type: 'call', key: `${state.phase}:${state.serial}`, ...request, notBefore: state.notBefore, deadlineAt: timeoutAt })
+    if (request)
+      items.push({ type: 'call', key: `${state.phase}:${state.serial}`, ...request, notBefore: state.notBefore, deadlineAt: timeoutAt, context })
     return items
   }
 

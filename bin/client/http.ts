@@ -120,6 +120,7 @@ async function once(endpoint: string, method: string, path: string, options: Req
     'openstack-api-version': MICROVERSION,
     ...(token === undefined ? {} : { 'x-auth-token': token }),
     ...(body === null ? {} : { 'content-type': 'application/json' }),
+    ...(process.env.TRACEPARENT ? { traceparent: process.env.TRACEPARENT } : {}),
     ...options.headers,
   }
   await trustAuthority(endpoint)

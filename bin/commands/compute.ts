@@ -15,8 +15,8 @@ import { nextLife } from '../../supervisors/lives.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
+import { observedNode } from '../../supervisors/observe/observed.ts'
 import { withPausePoints } from '../../supervisors/pause-points.ts'
-import { realEnv } from '../../supervisors/real-env.ts'
 import { createGuard, type Guard } from '../../supervisors/watchdog/guard.ts'
 import { watchdogProcess } from '../../supervisors/watchdog/process.ts'
 import { startHealthServer } from '../../transport/http/health-server.ts'
@@ -31,7 +31,8 @@ export async function run(options: Options): Promise<void> {
   const config = settingsOf(options)
   const id = text(options, 'id') ?? `compute-${hostname()}`
   const seeds = seedsOf(options)
-  const env = realEnv(id, config.log.level)
+  const observed = observedNode({ node: id, role: 'compute', version: VERSION, config, metrics: () => metrics.text() })
+  const { env } = observed
   const gauges = processGauges()
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   const folder = resolve(config.data.folder, 'hosts', id)
@@ -67,6 +68,7 @@ export async function run(options: Options): Promise<void> {
       ...(compute ? messengerMetrics(compute.messenger.stats()) : {}),
       ...linkMetrics(link.stats()),
       ...processMetrics(gauges.read()),
+      ...observed.metrics(),
       ...(h
         ? {
             guests: h.guests,
@@ -88,6 +90,7 @@ export async function run(options: Options): Promise<void> {
     await compute?.stop()
     await link.close()
     await health.close()
+    await observed.close()
   })
   compute = await startCompute({
     env,
@@ -102,6 +105,7 @@ export async function run(options: Options): Promise<void> {
     bootId,
     guard: opened,
     intervalMs: config.heartbeat.intervalMs,
+    witness: observed.witness,
     gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
     onReady: () => node.ready('', because),
   })

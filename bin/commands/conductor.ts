@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { hostname, uptime } from 'node:os'
 import { resolve } from 'node:path'
 import { BUILT_IN_IMAGES } from '../../actors/hypervisor/drivers/images.ts'
-import type { Logger } from '../../actors/kernel/env.ts'
+import type { Env, Logger } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { ProjectSettings } from '../../actors/project/project.ts'
 import { filtersOf, multipliersOf } from '../../actors/scheduler/settings.ts'
@@ -21,7 +21,7 @@ import { createMetrics } from '../../supervisors/metrics.ts'
 import type { MetricValues } from '../../supervisors/metrics-table.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
-import { realEnv } from '../../supervisors/real-env.ts'
+import { observedNode } from '../../supervisors/observe/observed.ts'
 import { startHealthServer } from '../../transport/http/health-server.ts'
 import type { Link } from '../../transport/link.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
@@ -43,7 +43,8 @@ export async function run(options: Options): Promise<void> {
   const id = text(options, 'id') ?? `conductor-${hostname()}`
   const { url } = config.database
   if (!url) throw new BatonError('BadRequest', 'a conductor needs a database: give --database URL or set BATON_DATABASE_URL')
-  const env = realEnv(id, config.log.level)
+  const observed = observedNode({ node: id, role: 'conductor', version: VERSION, config, metrics: () => createdMetrics.text() })
+  const { env } = observed
   const gauges = processGauges()
   const identity = await identityOf(config)
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
@@ -73,7 +74,7 @@ export async function run(options: Options): Promise<void> {
       membership: database.membership,
       journal(incarnation) {
         const opened = database.journal(incarnation, {
-          onCommit: ms => createdMetrics.observe('journal_commit_seconds', ms / 1000),
+          onCommit: (ms, trace) => createdMetrics.observe('journal_commit_seconds', ms / 1000, {}, trace),
           onFenced(appends) {
             fencedCommits++
             env.log.warn({ incarnation, appends }, 'refused by the fence: nothing of this batch was written')
@@ -89,6 +90,7 @@ export async function run(options: Options): Promise<void> {
       imageStore,
       settings: { ...settingsFor(config), ...identity },
       gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
+      witness: observed.witness,
       observe: (...measured) => createdMetrics.observe(...measured),
       onFenced: rejoin,
       onDrained: () => node.end('shutdown'),
@@ -127,6 +129,7 @@ export async function run(options: Options): Promise<void> {
   const createdMetrics = createMetrics({ id, role: 'conductor' }, () => ({
     ...metricsOf(life),
     ...processMetrics(gauges.read()),
+    ...observed.metrics(),
     journal_fenced_total: fencedCommits,
   }))
 
@@ -137,6 +140,7 @@ export async function run(options: Options): Promise<void> {
     await life?.link.close()
     await health.close()
     await database.close()
+    await observed.close()
   })
 
   await live()
@@ -235,7 +239,7 @@ function metricsOf(life: Life | null): MetricValues {
   }
 }
 
-function keepTidy(database: Database, keepMs: number, auditMs: number, env: ReturnType<typeof realEnv>): void {
+function keepTidy(database: Database, keepMs: number, auditMs: number, env: Env): void {
   const tidy = () => {
     database
       .trim(keepMs)

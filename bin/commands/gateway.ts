@@ -9,7 +9,7 @@ import { processGauges } from '../../supervisors/gauges.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
 import { consoleMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { type Ending, runNode } from '../../supervisors/node-process.ts'
-import { realEnv } from '../../supervisors/real-env.ts'
+import { observedNode } from '../../supervisors/observe/observed.ts'
 import { collectAfterStreams } from '../../supervisors/stream-garbage.ts'
 import { createConsoleServer } from '../../transport/console/server.ts'
 import { HTTP_LIMITS, type HttpLimits } from '../../transport/http/limits.ts'
@@ -37,7 +37,8 @@ export async function run(options: Options): Promise<void> {
   const needsToken = config.auth.mode === 'token'
   if (!LOOPBACK.has(host) && !needsToken)
     throw new BatonError('ConfigInvalid', `http.host: ${host} is not a loopback address, and anybody there could do anything; set auth.mode: token`)
-  const env = realEnv(id, config.log.level)
+  const observed = observedNode({ node: id, role: 'gateway', version: VERSION, config, metrics: () => metrics.text() })
+  const { env } = observed
   const gauges = processGauges()
   const link = createZeromqLink({ identity: id })
   const self = { node: id, inc: Date.now(), role: 'gateway', pid: process.pid, ver: VERSION, eng: process.version } as const
@@ -48,6 +49,7 @@ export async function run(options: Options): Promise<void> {
     seeds: seedsOf(options),
     requestMs: REQUEST_MS,
     identity: needsToken,
+    witness: observed.witness,
     onSilent: nodes => watched.silent(nodes),
     onPassed: collectAfterStreams(),
   })
@@ -61,6 +63,7 @@ export async function run(options: Options): Promise<void> {
     ...messengerMetrics(gateway.messenger.stats()),
     ...linkMetrics(link.stats()),
     ...processMetrics(gauges.read()),
+    ...observed.metrics(),
     ...consoleMetrics(watched.stats(), gateway.hub.stats()),
   }))
   const audit = createAuditTeller(env, lines => gateway.api.appendAudit({ lines }))
@@ -71,6 +74,7 @@ export async function run(options: Options): Promise<void> {
     images: gateway.images,
     page: readPage(PAGE_FOLDER),
     log: env.log,
+    tracing: env.tracing,
     ...(files ? { tls: readPair(files) } : {}),
     ...(identity ? { identity } : {}),
     limits: limitsOf(config),
@@ -84,7 +88,10 @@ export async function run(options: Options): Promise<void> {
     metrics: openMetrics => metrics.text(openMetrics),
     onAnswered: ({ seconds, route, method, status, trace }) =>
       metrics.observe('http_request_duration_seconds', seconds, { route, method, status: `${Math.floor(status / 100)}xx` }, trace),
-    onDone: audit.tell,
+    onDone(line) {
+      env.log.info({ ...line }, 'a request was answered')
+      audit.tell(line)
+    },
   })
   watched.attach(app.server)
   const certificate = files && isTlsServer(app.server) ? watchPair(app.server, files, env.log) : null
@@ -99,6 +106,7 @@ export async function run(options: Options): Promise<void> {
     await audit.close()
     gateway.stop()
     await link.close()
+    await observed.close()
   }
   const node = runNode(env.log, close, drainDelayMs + drainMs + END_MS)
   try {

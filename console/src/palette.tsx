@@ -40,8 +40,8 @@ export function Palette({ views, onClose }: { views: readonly Goal[]; onClose():
       .toSorted((a, b) => b.length - a.length)[0] ?? '',
   )
   const params = { limit: FOUND, ...(find === '' ? {} : { find }) }
-  const { rows: instances } = useRows('instances', params)
-  const { rows: hosts } = useRows('hosts', params, mayAs(session, 'admin'))
+  const { rows: instances } = useRows('instances', params, find !== '')
+  const { rows: hosts } = useRows('hosts', params, find !== '' && mayAs(session, 'admin'))
   useEffect(() => dialog.current?.showModal(), [])
   const goals: Goal[] = [
     ...views,

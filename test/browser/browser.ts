@@ -12,9 +12,10 @@ export const launch = (): Promise<Browser> => chromium.launch({ executablePath: 
 
 /** Loads the page again, still signed in: its token is of the cluster's time here, which is long past to a browser. */
 export async function reload(page: Page): Promise<void> {
-  await page.evaluate(
-    `sessionStorage.setItem('baton.session', JSON.stringify({ ...JSON.parse(sessionStorage.getItem('baton.session')), expiresAt: Date.now() + 1e6 }))`,
-  )
+  await page.evaluate(`{
+    const session = JSON.parse(sessionStorage.getItem('baton.session'))
+    sessionStorage.setItem('baton.session', JSON.stringify({ ...session, expiresAt: Date.now() + 1e6 }))
+  }`)
   await page.reload()
 }
 

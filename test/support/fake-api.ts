@@ -315,6 +315,15 @@ export function createFakeApi(): FakeApi {
     listQueues: async () => [{ node: 'n1', queue: 'journal', depth: 3, limit: 10_000, oldestMs: 12, busiest: null }],
     appendAudit: async () => ({}),
     listAudit: async () => [],
+    getTrace: async ({ id }) => {
+      if (!/^[0-9a-f]{32}$/.test(id)) throw new BatonError('NotFound', `there is no operation ${id}`)
+      return { traceId: id, spans: [], silent: [] }
+    },
+    listLogs: async () => ({ lines: [], upTo: {}, silent: [] }),
+    nodeReport: async ({ id }) => {
+      const { role } = found(nodes, 'Node', id)
+      return { ...{ node: id, role, version: '0.1.0', engine: 'v24', platform: 'linux' }, uptimeSeconds: 1, config: {}, metrics: '', logs: [] }
+    },
     verifyAudit: async () => ({ lines: 0, upTo: { seq: 0, hash: '' }, isEnd: true, broken: null }),
     diagnose: async scope => ({ ...healthy, findings: findings.filter(f => scope.host === undefined || f.host === scope.host) }),
     repair: async () => ({

@@ -42,7 +42,7 @@ export const tiny = (more: object = {}) => ({ server: { name: 'vm', flavorRef: '
 
 export function createFace(
   limits: Partial<HttpLimits> = {},
-  more: Pick<HttpServerOptions, 'identity' | 'rates' | 'tls' | 'consoleOrigin' | 'trustedProxies' | 'page' | 'onAnswered'> = {},
+  more: Omit<Partial<HttpServerOptions>, 'api' | 'images' | 'limits' | 'log' | 'isReady' | 'metrics'> = {},
 ): TestFace {
   const fake = createFakeApi()
   const lines: LogLine[] = []

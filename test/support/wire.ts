@@ -2,9 +2,11 @@
 import { type Address, address } from '../../actors/kernel/address.ts'
 import type { Env } from '../../actors/kernel/env.ts'
 import type { Fault } from '../../actors/kernel/errors.ts'
+import type { Tracing } from '../../actors/kernel/tracing.ts'
+import type { Received } from '../../transport/incoming.ts'
 import type { Link, Peer } from '../../transport/link.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../transport/memory-link.ts'
-import { createMessenger, type Messenger, type Received, type Route } from '../../transport/messenger.ts'
+import { createMessenger, type Messenger, type Route } from '../../transport/messenger.ts'
 import { decode, type Envelope, encode, type NodeIdentity } from '../../transport/protocol.ts'
 import type { Bench } from './simulated.ts'
 
@@ -42,7 +44,7 @@ export interface Wire {
   /** When each copy of a frame arrives, in ms from now; none is a loss. Changed by the test at will. */
   arrival: (frame: Frame) => readonly number[]
   /** A new life of a node that listens and dials `dials`. */
-  node(name: string, more?: { role?: NodeIdentity['role']; inc?: number; dials?: readonly string[] }): Promise<WireNode>
+  node(name: string, more?: { role?: NodeIdentity['role']; inc?: number; dials?: readonly string[]; tracing?: Tracing }): Promise<WireNode>
   /** A bare connection to a node, for frames no messenger would send; answers with what comes back. */
   raw(name: string, to: string): { say(envelope: Envelope): void; bytes(bytes: Uint8Array): void; readonly heard: Envelope[]; readonly peer: Peer }
   crash(node: WireNode): void
@@ -74,7 +76,7 @@ export function createWire(bench: Bench): Wire {
       lives.set(name, inc)
       const link = wire.network.link(name)
       await link.listen(`sim://${name}`)
-      const { env } = bench.another(name)
+      const env: Env = { ...bench.another(name).env, ...(more.tracing ? { tracing: more.tracing } : {}) }
       const node: WireNode = {
         name,
         link,

@@ -1,111 +1,15 @@
 /** One client of the console over a hub with a cluster in memory: what it is told, what it is refused, and what it costs. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { ClusterApi, InstanceBody } from '../../actors/api.ts'
 import type { Claims } from '../../actors/identity/api.ts'
 import type { ViewRow } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { createFeed } from '../../supervisors/feed.ts'
 import { createFollower } from '../../supervisors/feed-follower.ts'
-import { createAccess } from '../../transport/console/access.ts'
-import type { FeedBatch, FeedChange, FeedWanted } from '../../transport/console/feed.ts'
-import { createFrames } from '../../transport/console/frames.ts'
-import { createHub, type Hub, type HubLimits } from '../../transport/console/hub.ts'
-import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from '../../transport/console/session.ts'
-import { createTurns } from '../../transport/console/turns.ts'
-import { createFakeApi } from '../support/fake-api.ts'
-import { host } from '../support/placement.ts'
-import { type Bench, simulated } from '../support/simulated.ts'
-
-const MAP = { version: 1, owners: [7, 7], members: [{ incarnation: 7, nodeId: 'conductor-1', endpoint: 'x', draining: false }] }
-
-interface Told {
-  readonly type: string
-  readonly id?: string
-  readonly [name: string]: unknown
-}
-
-interface World {
-  readonly bench: Bench
-  readonly api: ClusterApi
-  readonly hub: Hub
-  /** A commit as the feed tells it. */
-  tell(body: Partial<InstanceBody> & { id: string; rev: number }): void
-  client(options?: { limits?: Partial<SessionLimits>; verify?: (token: string) => Promise<Claims> }): Client
-}
-
-interface Client {
-  readonly session: Session
-  readonly told: Told[]
-  readonly closed: () => { code: number; why: string } | null
-  send(message: unknown): void
-  /** Bytes that the other side does not take. */
-  waiting: number
-}
-
-function inWorld(fn: (world: World) => Promise<void>, limits: Partial<HubLimits> = {}): Promise<void> {
-  return simulated(async bench => {
-    const { env } = bench
-    const { api } = createFakeApi()
-    await api.createInstances({
-      ids: ['i1', 'i2'],
-      name: 'vm',
-      project: 'p1',
-      flavor: 'tiny',
-      image: 'fake',
-      metadata: {},
-      reservation: 'r',
-      requestId: 'q',
-    })
-    const [first] = await api.listInstances({})
-    if (!first) throw new Error('an instance was expected')
-    const hub = createHub({ env, api, map: () => MAP, follow: () => {}, limits })
-    let seq = 0
-    const frames = createFrames(64 * 1024)
-    const turns = createTurns(env, { width: 2, holdMs: 250 })
-    await fn({
-      bench,
-      api,
-      hub,
-      tell(body) {
-        const whole = { ...first, ...body }
-        const change: FeedChange = {
-          seq: ++seq,
-          kind: 'instance',
-          id: body.id,
-          types: ['changed'],
-          at: 1,
-          table: 'instance',
-          json: JSON.stringify(whole),
-        }
-        hub.changed([change])
-      },
-      client({ limits: bounds = {}, verify } = {}) {
-        const told: Told[] = []
-        let end: { code: number; why: string } | null = null
-        const client = { waiting: 0 }
-        const session = createSession({
-          ...{ env, hub, verify: verify ?? null, limits: { ...SESSION_LIMITS, ...bounds }, about: { gateway: 'g', version: '0' }, silent: () => [] },
-          access: verify ? createAccess(api, []) : null,
-          ...{ frames, turns },
-          socket: {
-            send: message => told.push(JSON.parse(String(message))),
-            waiting: () => client.waiting,
-            close(code, why) {
-              end = { code, why }
-            },
-          },
-        })
-        return Object.assign(client, { session, told, closed: () => end, send: (message: unknown) => session.received(JSON.stringify(message)) })
-      },
-    })
-    hub.stop()
-  })
-}
-
-const of = (told: readonly Told[], type: string): Told[] => told.filter(message => message.type === type)
-const idsIn = (message: Told | undefined): string[] =>
-  (Array.isArray(message?.set) ? message.set.map(row => String(Reflect.get(row, 'id'))) : []).toSorted()
+import type { FeedBatch, FeedWanted } from '../../transport/console/feed.ts'
+import { SESSION_LIMITS } from '../../transport/console/session.ts'
+import { type Client, claims, idsIn, inWorld, MAP, of } from '../support/console-world.ts'
+import { simulated } from '../support/simulated.ts'
 
 test('hello, a snapshot, deltas in order; unsubscribed, nothing more', () =>
   inWorld(async ({ bench, tell, client }) => {
@@ -231,46 +135,6 @@ test('bad messages are answered by what is wrong, and too many of them end the c
     flood.session.begin(null)
     for (let i = 0; i < SESSION_LIMITS.burst + 1; i++) flood.send({ type: 'ping' })
     assert.is(flood.closed()?.code, 4429)
-  }))
-
-const claims = (role: string, project: string): Claims => ({
-  ...{ audit: ['a'], methods: ['password'], credential: null, issuedAt: 0, expiresAt: 1e15 },
-  user: { id: 'u', name: 'ann', domain: { id: 'default', name: 'Default' } },
-  scope: { type: 'project', id: project, name: project, domain: { id: 'default', name: 'Default' } },
-  roles: [{ id: role, name: role }],
-})
-
-test('hosts are selected, searched and sorted by the hub; nodes by role; what is asked wrongly is told', () =>
-  inWorld(async ({ bench, api, client }) => {
-    const rows = [
-      host('compute-2', { ramMbUsed: 900 }),
-      host('compute-10', { state: 'down' }),
-      host('Compute-1', { ramMbUsed: 100 }),
-      host('other', { mode: 'draining', enabled: false }),
-    ]
-    api.listHosts = async ({ marker }) => (marker === undefined ? rows.map((row, i) => ({ ...row, createdAt: i, rev: 1 })) : [])
-    const c = client()
-    c.session.begin(null)
-    const asked = [
-      { id: 'a', params: { sort: 'attention:desc', limit: 2 } },
-      { id: 'b', params: { find: 'COMPUTE', sort: 'id:asc' } },
-      { id: 'c', params: { state: 'up', mode: 'enabled' } },
-      { id: 'd', params: { sort: 'colour' } },
-      { id: 'e', params: { sort: 'id:up' } },
-    ]
-    for (const each of asked) c.send({ type: 'subscribe', topic: 'hosts', ...each })
-    c.send({ type: 'subscribe', id: 'n', topic: 'nodes', params: { role: 'conductor' } })
-    c.send({ type: 'subscribe', id: 'm', topic: 'nodes', params: { role: 'king' } })
-    await bench.run(1000)
-    const shown = (id: string): string[] => idsIn(of(c.told, 'snapshot').find(message => message.id === id))
-    const error = (id: string): string => String(of(c.told, 'error').find(message => message.id === id)?.message)
-    assert.equal(shown('a'), ['compute-10', 'other'], 'who is down, and who takes nothing new')
-    assert.equal(shown('b'), ['Compute-1', 'compute-10', 'compute-2'])
-    assert.equal(shown('c'), ['Compute-1', 'compute-2'])
-    assert.match(error('d'), /hosts have no column "colour"; there are .*attention/)
-    assert.match(error('e'), /asc or desc/)
-    assert.match(error('m'), /role must be one of conductor, compute, gateway/)
-    assert.ok(shown('n').every(id => id.startsWith('conductor')))
   }))
 
 test('a token decides what is shown; one that ends takes the connection with it', () =>

@@ -119,6 +119,21 @@ test('a beat is acknowledged only when the host is known to be registered, and t
     monitor.stop()
   }))
 
+test('a new life is acknowledged only when it is written down, though nothing else is new and copies of its first beat come', () =>
+  simulated(async bench => {
+    const { beat, live, control, said, monitor } = start(bench)
+    await live(2000)
+    control.answer = () => Promise.reject(new BatonError('Unavailable', 'the database is away'))
+    assert.is(await bench.code(beat({ bootId: 'b2', seq: 0 })), 'Unavailable')
+    assert.is(await bench.code(beat({ bootId: 'b2', seq: 0 })), 'Unavailable', 'a copy')
+    assert.is(await bench.code(beat({ bootId: 'b2', seq: 1 })), 'Unavailable', 'the next')
+    control.answer = async () => null
+    assert.is((await bench.value(beat({ bootId: 'b2', seq: 2 }))).intervalMs, 1000)
+    await bench.value(beat({ bootId: 'b2', seq: 3 }))
+    assert.is(said('register').length, 5)
+    monitor.stop()
+  }))
+
 test('a compute host may not report for another', () =>
   simulated(async bench => {
     const { monitor, calls } = start(bench)

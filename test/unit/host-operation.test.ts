@@ -7,6 +7,8 @@ import type { HostOperationArgs } from '../../actors/host-operation/contract.ts'
 import { hostOperationActor as actor } from '../../actors/host-operation/host-operation.ts'
 import { applyCommand, type CallWork } from '../../actors/kernel/define.ts'
 import type { ErrorCode } from '../../actors/kernel/errors.ts'
+import { parseTrace } from '../../actors/kernel/tracing.ts'
+import { operationSpans } from '../../actors/operation/trace.ts'
 
 const ID = 'h1.3'
 const DRAIN: HostOperationArgs = { kind: 'drain', parallel: 2, cold: false, requestId: 'req-1' }
@@ -264,6 +266,28 @@ test('before it was begun there is nothing to see; a cancel that came first come
     const decision = ask(method, args)
     assert.is(decision.ok ? '' : decision.fault.code, code)
   }
+})
+
+test('what it has moved is asked for by whoever wanted the host empty, and belongs to the same trace', () => {
+  const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const d = drain({ i1: RUNS }, { by: { user: 'ann', trace } })
+  d.go(2)
+  const [asked] = d.calls().filter(call => call.method === 'act')
+  const by = fieldOf(asked?.args, 'by')
+  assert.equal([fieldOf(by, 'user'), fieldOf(by, 'trace')], ['ann', asked?.context?.trace])
+  d.go(1)
+  d.move('i1')
+  d.go(6)
+  const over = d.body()
+  assert.equal([over.status, over.by?.user], ['done', 'ann'])
+  const [move, whole] = operationSpans(over, over.endedAt ?? 0)
+  assert.equal([move?.name, whole?.name, move?.parentId, whole?.parentId], ['step move', 'operation drain', whole?.spanId, 'b7ad6b7169203331'])
+  assert.is(parseTrace(asked?.context?.trace)?.spanId, move?.spanId)
+  // What is not traced says who asked all the same.
+  const untraced = drain({ i1: RUNS }, { by: { user: 'ann' } })
+  untraced.go(2)
+  const [plain] = untraced.calls().filter(call => call.method === 'act')
+  assert.equal([fieldOf(plain?.args, 'by'), plain?.context?.trace], [{ user: 'ann' }, undefined])
 })
 
 test.run()

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import type { Guest, HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import { keyedQueue } from '../../actors/hypervisor/drivers/queue.ts'
 import { createHypervisor, HYPERVISOR_LIMITS } from '../../actors/hypervisor/hypervisor.ts'
+import { commandOrder } from '../../actors/instance/model.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Bench, simulated } from '../support/simulated.ts'
 
@@ -48,6 +49,21 @@ test('each command reaches the driver with its rank and its arguments', () =>
       assert.is(await bench.value(serve(method, i + 1)), null)
     }
     assert.equal(done, ['spawn i1 1 web', 'stop i1 2 5', 'start i1 3', 'reboot i1 4 hard', 'pause i1 5', 'unpause i1 6', 'destroy i1 7'])
+  }))
+
+test('each command is a line of the log that names its instance and its operation', () =>
+  simulated(async bench => {
+    const { serve, control } = start(bench)
+    control.act = async what => {
+      if (what.startsWith('stop')) throw new BatonError('DriverFault', 'it does not stop')
+      await later(bench, 20)
+    }
+    await bench.value(serve('spawn', commandOrder(3, 1)))
+    await bench.code(serve('stop', commandOrder(12, 4)))
+    const [done, failed] = bench.lines
+    for (const part of ['a command was carried out', '"instance":"i1"', '"operation":"i1.3"', '"method":"spawn"', '"tookMs":20'])
+      assert.match(done ?? '', part)
+    for (const part of ['a command failed', '"operation":"i1.12"', 'it does not stop']) assert.match(failed ?? '', part)
   }))
 
 test('what a driver does not have is refused by name, and says what would have it', () =>

@@ -1,5 +1,5 @@
 /** What can be watched, as types for who watches. Used by the page and the CLI; it imports nothing that a browser does not have. */
-import type { HostBody, InstanceBody, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
+import type { HostBody, InstanceBody, LogLine, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
 
 /** One shard and who owns it; `node` is null while nobody does. */
 export interface ShardRow {
@@ -51,6 +51,7 @@ export interface RowTopics {
 export interface ItemTopics {
   readonly events: EventItem
   readonly console: ConsoleItem
+  readonly logs: LogLine
 }
 
 export type Topic = keyof RowTopics | keyof ItemTopics
@@ -59,6 +60,12 @@ export type Topic = keyof RowTopics | keyof ItemTopics
 export interface Params {
   /** One row, or the instance of a console. */
   readonly id?: string
+  /** Lines of logs: of this node, about these, of this level and worse. */
+  readonly node?: string
+  readonly request?: string
+  readonly instance?: string
+  readonly operation?: string
+  readonly level?: string
   readonly project?: string
   readonly host?: string
   readonly vmState?: string

@@ -3,7 +3,7 @@
  * once. Rows of views change by what the conductors' feeds tell; after a take-over, or when a feed has forgotten, they are read again and
  * only what is different counts, so clients notice nothing but the truth. Small tables without a view are looked at every so often.
  */
-import type { ClusterApi, StatusBody } from '../../actors/api.ts'
+import { type ClusterApi, type LogsBody, MOST_LINES, type StatusBody } from '../../actors/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
@@ -11,8 +11,10 @@ import type { EventItem } from '../console-client/topics.ts'
 import { type Channel, createItems, createRows, type Items, type Rows } from './channel.ts'
 import { createConsoleTail } from './console-tail.ts'
 import type { FeedChange } from './feed.ts'
-import { isRole, keyOf, type Query, readRows, TABLES, windowSpec } from './queries.ts'
+import { isRole, keyOf, logsOf, type Query, readRows, TABLES, windowSpec } from './queries.ts'
 import { createSlots } from './reading.ts'
+import { createRounds } from './rounds.ts'
+import { clusterRow, eventOf, ownership, shardRows } from './told.ts'
 import { createWindow, type Difference, type Row, type Window } from './window.ts'
 
 export interface HubLimits {
@@ -26,6 +28,9 @@ export interface HubLimits {
   readonly lookMs: number
   readonly events: number
   readonly consoleBytes: number
+  /** Lines of logs kept for who comes back, and characters of them. */
+  readonly lines: number
+  readonly lineChars: number
   /** Reads at a time, and the pause between two of the same query, ms. */
   readonly reads: number
   readonly rereadMs: number
@@ -40,6 +45,8 @@ export const HUB_LIMITS: HubLimits = {
   lookMs: 1000,
   events: 2000,
   consoleBytes: 64 * 1024,
+  lines: 2000,
+  lineChars: 1024 * 1024,
   reads: 4,
   rereadMs: 500,
   gatherMs: 10,
@@ -74,6 +81,8 @@ interface Held {
   readonly query: Query
   readonly key: string
   readonly channel: Channel
+  /** Rows held, where they are more than those that are shown. */
+  size?(): number
   /** Called with what changed in a view. */
   row?(table: string, row: Row): void
   event?(event: EventItem): void
@@ -97,10 +106,9 @@ export function createHub(options: HubOptions): Hub {
   /** Those that a change of a view may be about: by the id they are about, or of any, by what they are of. */
   const aboutOne = new Map<string, Set<Held>>()
   const aboutMany = new Map<string, Set<Held>>()
-  /** What has changed and was not told yet. */
-  const untold = new Set<Held>()
-  let teller: Timer | null = null
-  let tookMs = 0
+  const rounds = createRounds<Held>(env, limits.gatherMs, h => {
+    for (const watcher of h.watchers) watcher()
+  })
   const slots = createSlots(limits.reads)
   let reads = 0
   let stopped = false
@@ -123,14 +131,14 @@ export function createHub(options: HubOptions): Hub {
   function drop(h: Held): void {
     h.timer?.cancel()
     if (held.get(h.key) === h) held.delete(h.key)
-    untold.delete(h)
+    rounds.drop(h)
     aboutMany.get(whatOf(h))?.delete(h)
     const { id = '' } = h.query.params
     const others = aboutOne.get(id)
     if (others?.delete(h) && others.size === 0) aboutOne.delete(id)
   }
 
-  const rowsHeld = (): number => [...held.values()].reduce((sum, h) => sum + h.channel.size(), 0)
+  const rowsHeld = (): number => [...held.values()].reduce((sum, h) => sum + (h.size?.() ?? h.channel.size()), 0)
 
   function makeRoom(): void {
     const unused = [...held.values()].filter(h => h.watchers.size === 0).toSorted((a, b) => a.usedMs - b.usedMs)
@@ -139,21 +147,6 @@ export function createHub(options: HubOptions): Hub {
       if (!oldest) throw new BatonError('Overloaded', `this gateway shows ${held.size} different queries already`, { retryAfterMs: 5000 })
       drop(oldest)
     }
-  }
-
-  /** A burst of changes is one message to each; and a thousand who watch are not told faster than they can be told. */
-  function tell(h: Held): void {
-    untold.add(h)
-    teller ??= env.setTimer(Math.max(limits.gatherMs, tookMs), tellAll)
-  }
-
-  function tellAll(): void {
-    const begunMs = env.monotonicMs()
-    teller = null
-    const due = [...untold]
-    untold.clear()
-    for (const h of due) for (const watcher of h.watchers) watcher()
-    tookMs = env.monotonicMs() - begunMs
   }
 
   /** One read at a time, however often it is wanted; one more after a pause when it was wanted meanwhile. */
@@ -194,13 +187,14 @@ export function createHub(options: HubOptions): Hub {
     const rows: Rows = createRows(env.uuid())
     const window: Window = createWindow(windowSpec(query))
     function apply({ set, gone, reread: isDue }: Difference): void {
-      if (rows.change(set, gone)) tell(h)
+      if (rows.change(set, gone)) rounds.add(h)
       if (isDue) reread(h)
     }
     const h: Held = base(query, key, rows, async () => {
       window.readBegins()
       apply(window.readEnds(await readRows(api, query)))
     })
+    h.size = window.size
     h.row = (table, row) => {
       if (table === TABLES[query.topic]) apply(window.change(row))
     }
@@ -214,7 +208,7 @@ export function createHub(options: HubOptions): Hub {
       h.timer?.cancel()
       const set = new Map((await look()).map(row => [row.id, JSON.stringify(row)]))
       const gone = [...rows.ids()].filter(id => !set.has(id))
-      if (rows.change(set, gone)) tell(h)
+      if (rows.change(set, gone)) rounds.add(h)
       if (h.watchers.size > 0 && !stopped) h.timer = env.setTimer(everyMs, () => reread(h))
     })
     return h
@@ -231,7 +225,7 @@ export function createHub(options: HubOptions): Hub {
       if (event.kind !== 'gateway' && (!isAbout || (kind !== undefined && event.kind !== kind) || (owner !== undefined && event.project !== owner)))
         return
       items.push(JSON.stringify(event))
-      tell(h)
+      rounds.add(h)
     }
     return h
   }
@@ -245,8 +239,24 @@ export function createHub(options: HubOptions): Hub {
       const item = next(output)
       if (item) {
         items.push(JSON.stringify(item))
-        tell(h)
+        rounds.add(h)
       }
+      if (h.watchers.size > 0 && !stopped) h.timer = env.setTimer(limits.lookMs, () => reread(h))
+    })
+    return h
+  }
+
+  /** Each node says from where on it is to be asked the next time, so no line comes twice. */
+  function logs(query: Query, key: string): Held {
+    const items: Items = createItems(env.uuid(), limits.lines, limits.lineChars)
+    let after: LogsBody['upTo'] = {}
+    const h: Held = base(query, key, items, async () => {
+      h.timer?.cancel()
+      const isFirst = Object.keys(after).length === 0
+      const { lines, upTo } = await api.listLogs({ ...logsOf(query.params), after, ...(isFirst ? {} : { limit: MOST_LINES }) })
+      after = upTo
+      for (const line of lines) items.push(JSON.stringify(line))
+      if (lines.length > 0) rounds.add(h)
       if (h.watchers.size > 0 && !stopped) h.timer = env.setTimer(limits.lookMs, () => reread(h))
     })
     return h
@@ -264,6 +274,8 @@ export function createHub(options: HubOptions): Hub {
         return eventful(query, key)
       case 'console':
         return console(query, key)
+      case 'logs':
+        return logs(query, key)
       case 'nodes':
         return polled(query, key, limits.lookMs, () => api.listNodes(rolesIn(query)))
       case 'queues':
@@ -350,7 +362,7 @@ export function createHub(options: HubOptions): Hub {
     stop() {
       stopped = true
       sweeper.cancel()
-      teller?.cancel()
+      rounds.stop()
       for (const h of [...held.values()]) drop(h)
     },
   }
@@ -367,27 +379,4 @@ function setIn<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {
   return fresh
 }
 
-function ownership({ owners, members }: ShardMap): Map<string, number> {
-  const counts = new Map(members.map(m => [m.incarnation, 0]))
-  for (const owner of owners) if (counts.has(owner)) counts.set(owner, (counts.get(owner) ?? 0) + 1)
-  return new Map(members.map(m => [m.nodeId, counts.get(m.incarnation) ?? 0]))
-}
-
-function shardRows({ owners, members }: ShardMap): { id: string; node: string | null; incarnation: number }[] {
-  const nodes = new Map(members.map(m => [m.incarnation, m.nodeId]))
-  return owners.map((incarnation, shard) => ({ id: String(shard), node: nodes.get(incarnation) ?? null, incarnation }))
-}
-
 const rolesIn = ({ params: { role } }: Query) => (role !== undefined && isRole(role) ? { roles: [role] } : {})
-
-const clusterRow = ({ nodes: _, ...figures }: StatusBody) => ({ id: 'cluster' as const, ...figures })
-
-const text = (body: object | null, name: string): string | null => {
-  const value: unknown = body ? Reflect.get(body, name) : null
-  return typeof value === 'string' ? value : null
-}
-
-function eventOf({ at, kind, id, types }: FeedChange, body: object | null, rev: number): EventItem {
-  const words = ['kind', 'vmState', 'taskState', 'status', 'state', 'mode', 'host'].flatMap(name => text(body, name) ?? [])
-  return { at, kind, id, project: text(body, 'project'), types, rev, state: words.join(' ') }
-}

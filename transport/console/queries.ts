@@ -1,6 +1,6 @@
 /** The topics as a table: what each takes, who may watch it, how its rows are read, and which rows belong to it. */
-import type { ClusterApi, HostBody, InstanceBody, InstanceSort, NodeRole, OperationBody, VmState } from '../../actors/api.ts'
-import { INSTANCE_SORT_KEYS, isFoundIn, NODE_ROLES, VM_STATES } from '../../actors/api.ts'
+import type { ClusterApi, HostBody, InstanceBody, InstanceSort, ListLogs, LogLevel, NodeRole, OperationBody, VmState } from '../../actors/api.ts'
+import { INSTANCE_SORT_KEYS, isFoundIn, LOG_LEVELS, NODE_ROLES, VM_STATES } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Params, Topic } from '../console-client/topics.ts'
 import { feedText } from './feed.ts'
@@ -63,6 +63,12 @@ export const TOPICS: Readonly<Record<Topic, TopicEntry>> = {
     own: 'os_compute_api:os-console-output',
     all: 'os_compute_api:os-console-output',
   },
+  logs: {
+    about: 'lines of the logs of the nodes, the newest and then what comes; for admins',
+    params: ['node', 'request', 'instance', 'operation', 'level'],
+    own: null,
+    all: 'baton:evidence',
+  },
 }
 
 /** Which topics have rows that come from the views, and of which table. */
@@ -83,7 +89,20 @@ export function paramsOf(topic: Topic, params: Params): Params {
   if (params.role !== undefined && !isRole(params.role)) bad(`role must be one of ${NODE_ROLES.join(', ')}`)
   if (params.sort !== undefined && topic === 'hosts') hostOrder(params.sort)
   else if (params.sort !== undefined) sortOf(params.sort)
+  if (params.level !== undefined && !isLevel(params.level)) bad(`level must be one of ${LOG_LEVELS.join(', ')}`)
   return params
+}
+
+const isLevel = (text: string): text is LogLevel => LOG_LEVELS.some(level => level === text)
+
+/** The lines that a query of `logs` is about. */
+export function logsOf({ node, request, instance, operation, level }: Params): ListLogs {
+  const mentions = [request, instance, operation].filter(id => id !== undefined)
+  return {
+    ...(node === undefined ? {} : { node }),
+    ...(mentions.length === 0 ? {} : { mentions }),
+    ...(level !== undefined && isLevel(level) ? { level } : {}),
+  }
 }
 
 export const isRole = (text: string): text is NodeRole => NODE_ROLES.some(role => role === text)
@@ -194,8 +213,8 @@ export function windowSpec({ topic, params, project }: Query): WindowSpec {
     default:
       return {
         limit,
-        // They are sorted here and not by the database, so all of them are looked at.
-        hold: WINDOW.max,
+        // In another order than the database's all of them are held, to know which are the first.
+        hold: params.sort === undefined ? spare.hold : WINDOW.max,
         fits: body => {
           const h = host(body)
           const isFound = params.find === undefined || h.id.toLowerCase().includes(params.find.toLowerCase())

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { BATON, type HttpContext } from './context.ts'
 import { pageOf } from './paging.ts'
-import { originOf, plainId } from './request.ts'
+import { beginning, originOf, plainId } from './request.ts'
 import { type IdParams, integer, PageQuery } from './schemas.ts'
 import { nextLinks } from './views/links.ts'
 
@@ -44,7 +44,7 @@ export function hostRoutes(app: FastifyInstance, { api, limits }: HttpContext): 
   app.post<{ Params: IdParams }>(`${hosts}/:id/undrain`, async request => ({ host: await api.undrainHost({ id: idOf(request) }) }))
 
   app.post<{ Params: IdParams; Body?: Static<typeof DrainBody> }>(`${hosts}/:id/drain`, { schema: { body: DrainBody } }, async (request, reply) => {
-    const { operation } = await api.drainHost({ ...request.body, id: idOf(request), requestId: request.id })
+    const { operation } = await api.drainHost({ ...request.body, id: idOf(request), ...beginning(request) })
     return reply.code(202).send({ operation: { id: operation } })
   })
 
@@ -52,7 +52,7 @@ export function hostRoutes(app: FastifyInstance, { api, limits }: HttpContext): 
     `${hosts}/:id/evacuate`,
     { schema: { body: EvacuateBody } },
     async (request, reply) => {
-      const { operation } = await api.evacuateHost({ ...request.body, id: idOf(request), requestId: request.id })
+      const { operation } = await api.evacuateHost({ ...request.body, id: idOf(request), ...beginning(request) })
       return reply.code(202).send({ operation: { id: operation } })
     },
   )
@@ -61,7 +61,7 @@ export function hostRoutes(app: FastifyInstance, { api, limits }: HttpContext): 
     `${hosts}/:id/maintenance`,
     { schema: { body: MaintenanceBody } },
     async (request, reply) => {
-      const host = await api.setHostMaintenance({ ...request.body, id: idOf(request), requestId: request.id })
+      const host = await api.setHostMaintenance({ ...request.body, id: idOf(request), ...beginning(request) })
       return reply.code(202).send({ host })
     },
   )

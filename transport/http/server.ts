@@ -11,6 +11,7 @@ import type { IdentityGate } from '../../actors/identity/api.ts'
 import type { AuditLine } from '../../actors/kernel/audit.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import type { Tracing } from '../../actors/kernel/tracing.ts'
 import { aggregateRoutes } from './aggregates.ts'
 import { type Answered, watchAnswers } from './answered.ts'
 import { auditRoutes } from './audit.ts'
@@ -20,6 +21,7 @@ import { COMPUTE, type HttpContext, type ImageStreams, isPlacement, type Readine
 import { withDeadlines } from './deadline.ts'
 import { doctorRoutes } from './doctor.ts'
 import { HttpRefusal, requestIdHeaders, sendError } from './errors.ts'
+import { evidenceRoutes } from './evidence.ts'
 import { extensionRoutes } from './extensions.ts'
 import { externalEventRoutes } from './external-events.ts'
 import { extraSpecRoutes } from './extra-specs.ts'
@@ -55,6 +57,7 @@ import { serverRoutes } from './servers.ts'
 import { serviceRoutes } from './services.ts'
 import { isStreamed } from './streamed.ts'
 import type { TlsPair } from './tls.ts'
+import { traceRequests } from './trace.ts'
 import { usageRoutes } from './usage.ts'
 import { describeValidation } from './validation.ts'
 import { versionRoutes } from './versions.ts'
@@ -83,6 +86,8 @@ export interface HttpServerOptions {
   isReady(): Readiness
   /** Text for /metrics: Prometheus' own, or OpenMetrics. */
   metrics(openMetrics: boolean): string | Promise<string>
+  /** Where the spans of requests go; left out, nothing is traced. */
+  readonly tracing?: Tracing
   /** Told of each request when its answer is out. */
   onAnswered?(answer: Answered): void
   /** Told of each request that would change something, for the audit log. */
@@ -138,6 +143,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     if (closing || options.isReady().leaving) reply.header('connection', 'close')
     done()
   })
+  traceRequests(app, options.tracing)
   if (options.onAnswered) watchAnswers(app, options.onAnswered)
   if (options.onDone) auditRequests(app, options.onDone)
   const unrouted = watchRoutes(app)
@@ -209,6 +215,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   batonRoutes(app, context)
   doctorRoutes(app, context)
   auditRoutes(app, context)
+  evidenceRoutes(app, context)
   hostRoutes(app, context)
   healthRoutes(app, context)
   return app

@@ -98,6 +98,7 @@ export async function createWorld(): Promise<World> {
       nodes: ['n1', 'n2'],
       groups,
       quotas: ['default', 'demo-id'],
+      traces: ['0af7651916cd43dd8448eb211c80319c'],
       'os-quota-sets': ['demo-id'],
       'os-quota-class-sets': ['default'],
       'os-server-groups': groups,

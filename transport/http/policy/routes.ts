@@ -267,6 +267,9 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`POST ${BATON}/schedule/explain`]: rule('baton:schedule'),
   [`GET ${BATON}/audit`]: rule('baton:audit'),
   [`GET ${BATON}/audit/verify`]: rule('baton:audit'),
+  [`GET ${BATON}/traces/:id`]: rule('baton:evidence'),
+  [`GET ${BATON}/logs`]: rule('baton:evidence'),
+  [`GET ${BATON}/nodes/:id/report`]: rule('baton:evidence'),
   [`GET ${BATON}/doctor`]: rule('baton:doctor'),
   [`POST ${BATON}/doctor/repair`]: rule('baton:doctor'),
 

@@ -79,6 +79,7 @@ export const RULES: Readonly<Record<string, string>> = {
     'baton:hosts',
     'baton:doctor',
     'baton:audit',
+    'baton:evidence',
     'baton:schedule',
     'baton:disks:all',
     'baton:operations:all',
