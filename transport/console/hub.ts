@@ -3,7 +3,7 @@
  * once. Rows of views change by what the conductors' feeds tell; after a take-over, or when a feed has forgotten, they are read again and
  * only what is different counts, so clients notice nothing but the truth. Small tables without a view are looked at every so often.
  */
-import { type ClusterApi, type LogsBody, MOST_LINES, type StatusBody } from '../../actors/api.ts'
+import { type ClusterApi, type LogsBody, MOST_LINES } from '../../actors/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
