@@ -82,6 +82,8 @@ export interface Params {
   readonly open?: boolean
   /** `<column>:asc` or `<column>:desc`. */
   readonly sort?: string
+  /** Instances that come behind the one with this id, in the order of `sort`: a window need not be the first. */
+  readonly after?: string
   /** Rows of the window: the first so many in the order of `sort`. */
   readonly limit?: number
 }

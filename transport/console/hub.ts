@@ -11,7 +11,7 @@ import type { EventItem } from '../console-client/topics.ts'
 import { type Channel, createItems, createRows, type Items, type Rows } from './channel.ts'
 import { createConsoleTail } from './console-tail.ts'
 import type { FeedChange } from './feed.ts'
-import { isRole, keyOf, logsOf, type Query, readRows, TABLES, windowSpec } from './queries.ts'
+import { isRole, keyOf, logsOf, type Query, TABLES, viewOf } from './queries.ts'
 import { createSlots } from './reading.ts'
 import { createRounds } from './rounds.ts'
 import { clusterRow, eventOf, ownership, shardRows } from './told.ts'
@@ -185,14 +185,15 @@ export function createHub(options: HubOptions): Hub {
 
   function viewed(query: Query, key: string): Held {
     const rows: Rows = createRows(env.uuid())
-    const window: Window = createWindow(windowSpec(query))
+    const view = viewOf(api, query)
+    const window: Window = createWindow(view.spec)
     function apply({ set, gone, reread: isDue }: Difference): void {
       if (rows.change(set, gone)) rounds.add(h)
       if (isDue) reread(h)
     }
     const h: Held = base(query, key, rows, async () => {
       window.readBegins()
-      apply(window.readEnds(await readRows(api, query)))
+      apply(window.readEnds(await view.read()))
     })
     h.size = window.size
     h.row = (table, row) => {

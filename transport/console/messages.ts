@@ -34,6 +34,7 @@ const Params = Type.Object(
     kind: Type.Optional(Text(64, 'operations of this kind, or events of actors of this kind')),
     open: Type.Optional(Type.Boolean({ description: 'operations that have not ended, or have' })),
     sort: Type.Optional(Text(64, '`<column>:asc` or `<column>:desc`; default created_at:desc; of hosts also `attention`')),
+    after: Type.Optional(Text(256, 'instances that come behind this one, by its id')),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'rows of the window; default 1000' })),
   },
   { additionalProperties: false },

@@ -41,7 +41,7 @@ export const TOPICS: Readonly<Record<Topic, TopicEntry>> = {
   hosts: { about: 'compute hosts', params: ['id', 'state', 'mode', 'find', 'sort', 'limit'], own: null, all: 'baton:hosts' },
   instances: {
     about: 'instances that are not deleted; with `id` that one, whatever becomes of it',
-    params: ['id', 'project', 'host', 'vmState', 'name', 'find', 'sort', 'limit'],
+    params: ['id', 'project', 'host', 'vmState', 'name', 'find', 'sort', 'after', 'limit'],
     own: 'os_compute_api:servers:detail',
     all: 'os_compute_api:servers:detail:get_all_tenants',
   },
@@ -229,15 +229,40 @@ export function rowOf(body: object & { readonly id: string; readonly rev?: numbe
   return { id: body.id, rev: body.rev ?? 0, body, json: feedText(body) }
 }
 
-/** Reads the rows of a query over a view, in its order, at most as many as its window has. */
-export async function readRows(api: ClusterApi, query: Query): Promise<Row[]> {
+export interface WatchedView {
+  readonly spec: WindowSpec
+  /** Reads the rows, in their order, at most as many as the window holds. Rejects `NotFound` when there is nothing they could come behind. */
+  read(): Promise<Row[]>
+}
+
+/** A query over a view. One that begins behind a row follows that row, by what it was at the last read. */
+export function viewOf(api: ClusterApi, query: Query): WatchedView {
+  const plain = windowSpec(query)
+  const { params, project } = query
+  const { after } = params
+  if (after === undefined) return { spec: plain, read: () => readRows(api, query, plain) }
+  let anchor: Row | null = null
+  const isBehind = (body: object): boolean => anchor !== null && plain.compare({ id: instance(body).id, rev: 0, body, json: '' }, anchor) > 0
+  const spec: WindowSpec = { ...plain, fits: body => plain.fits(body) && isBehind(body) }
+  return {
+    spec,
+    async read() {
+      const body = await api.getInstance({ id: after })
+      if (project !== null && body.project !== project) throw new BatonError('NotFound', `there is no instance ${after}`)
+      anchor = rowOf(body)
+      return readRows(api, query, spec)
+    },
+  }
+}
+
+async function readRows(api: ClusterApi, query: Query, { fits, hold: limit }: WindowSpec): Promise<Row[]> {
   const { topic, params, project } = query
-  const { fits, hold: limit } = windowSpec(query)
   const owner = project ?? params.project
   if (params.id !== undefined) return one(api, topic, params.id)
   switch (topic) {
     case 'instances': {
-      const { host, name, vmState, find } = params
+      const { host, name, vmState, find, after } = params
+      const behind = after === undefined ? {} : { marker: after }
       const where = {
         ...(owner === undefined ? {} : { project: owner }),
         ...(host === undefined ? {} : { host }),
@@ -246,7 +271,7 @@ export async function readRows(api: ClusterApi, query: Query): Promise<Row[]> {
         ...(vmState !== undefined && isVmState(vmState) ? { vmState } : {}),
       }
       return pages(limit, limit, fits, page =>
-        api.listInstances({ ...where, sort: [params.sort === undefined ? NEWEST : sortOf(params.sort)], ...page }),
+        api.listInstances({ ...where, sort: [params.sort === undefined ? NEWEST : sortOf(params.sort)], ...behind, ...page }),
       )
     }
     case 'operations': {

@@ -35,17 +35,19 @@ const MOST = 10_000
 const STATES = VM_STATES.filter(each => each !== 'deleted')
 
 function List({ query }: { query: Route['query'] }) {
-  const { state = '', host = '', sort = 'created_at:desc', find = '' } = query
+  const { state = '', host = '', sort = 'created_at:desc', find = '', after = '' } = query
   const [limit, setLimit] = useState(FIRST)
   const asked = {
     ...{ sort, limit },
     ...(state === '' ? {} : { vmState: state }),
     ...(host === '' ? {} : { host }),
     ...(find === '' ? {} : { find }),
+    ...(after === '' ? {} : { after }),
   }
   const { rows, isOld, fault } = useList('instances', asked, { sort, compare: orderOf(sort), fits: row => isFoundIn(find, row) })
   const set = (change: Record<string, string>) => {
-    location.hash = hrefOf('instances', null, { ...query, ...change })
+    // Where one has got to says nothing in another order or of others.
+    location.hash = hrefOf('instances', null, { ...query, after: '', ...change })
   }
   const isCut = rows !== null && !isOld && rows.length >= limit
   return (
@@ -53,7 +55,15 @@ function List({ query }: { query: Route['query'] }) {
       <h1>
         Instances{' '}
         {rows && (
-          <small>{isOld ? 'reading …' : isCut ? <Cut shown={rows.length} state={state} isAll={host + find === ''} /> : count(rows.length)}</small>
+          <small>
+            {isOld ? (
+              'reading …'
+            ) : isCut ? (
+              <Cut shown={rows.length} state={state} isAll={host + find === ''} isFirst={after === ''} />
+            ) : (
+              count(rows.length)
+            )}
+          </small>
         )}
         <a class="button primary" href={hrefOf('create')}>
           Create
@@ -83,22 +93,27 @@ function List({ query }: { query: Route['query'] }) {
           onEnd={() => isCut && setLimit(MOST)}
         />
       )}
-      {isCut && limit === MOST && (
-        <p class="dim">These are the first {count(MOST)} in this order; look for a name, or narrow it down by state or host, to see others.</p>
+      {rows && (after !== '' || (isCut && limit === MOST)) && (
+        <p class="row">
+          {after !== '' && <a href={hrefOf('instances', null, { ...query, after: '' })}>From the first</a>}
+          {isCut && limit === MOST && (
+            <a href={hrefOf('instances', null, { ...query, after: rows.at(-1)?.id ?? '' })}>The next {count(MOST)} in this order</a>
+          )}
+        </p>
       )}
     </>
   )
 }
 
 /** How many there are of which this is a part, where that is known: who sees the cluster is told its figures. */
-function Cut({ shown, state, isAll }: { shown: number; state: string; isAll: boolean }) {
+function Cut({ shown, state, isAll, isFirst }: { shown: number; state: string; isAll: boolean; isFirst: boolean }) {
   const { session } = useLive()
   const { rows } = useRows('cluster', {}, mayAs(session, 'admin') && isAll)
   const counts = rows?.[0]?.instances
   const all = counts && Object.entries(counts).reduce((sum, [each, n]) => sum + (each !== 'deleted' && (state === '' || each === state) ? n : 0), 0)
   return (
     <>
-      the first {count(shown)}
+      {isFirst ? 'the first' : 'the next'} {count(shown)}
       {all !== undefined && all > shown && ` of ${count(all)}`}
     </>
   )

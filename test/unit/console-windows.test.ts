@@ -1,4 +1,4 @@
-/** Ten thousand hosts are not told to everybody: what the hub makes of selections, searches and orders. */
+/** Nobody is told of ten thousand hosts or a hundred thousand instances: what the hub makes of selections, searches, orders and pages. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { idsIn, inWorld, of } from '../support/console-world.ts'
@@ -39,6 +39,26 @@ test('hosts are selected, searched and sorted by the hub; nodes by role; what is
       shown('n'),
       conductors.map(({ id }) => id),
     )
+  }))
+
+test('a window of instances may begin behind one of them: what changes there is told, what is before it is not', () =>
+  inWorld(async ({ bench, api, tell, client }) => {
+    const made = { project: 'p1', flavor: 'tiny', image: 'fake', metadata: {}, reservation: 'r', requestId: 'q' }
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await api.createInstances({ ids: [`x-${name}`], name: `n-${name}`, ...made })
+    const c = client()
+    c.session.begin(null)
+    const params = { sort: 'name:asc', limit: 2 }
+    c.send({ type: 'subscribe', id: 'a', topic: 'instances', params: { ...params, after: 'x-b' } })
+    c.send({ type: 'subscribe', id: 'z', topic: 'instances', params: { ...params, after: 'nobody' } })
+    await bench.run(1000)
+    assert.equal(idsIn(of(c.told, 'snapshot').find(({ id }) => id === 'a')), ['x-c', 'x-d'])
+    assert.is(of(c.told, 'error').find(({ id }) => id === 'z')?.code, 'NotFound')
+    tell({ id: 'x-new', name: 'n-bb', rev: 1 })
+    tell({ id: 'x-old', name: 'n-aa', rev: 1 })
+    await bench.run(1000)
+    const [delta] = of(c.told, 'delta')
+    assert.equal([idsIn(delta), delta?.gone], [['x-new'], ['x-d']])
+    assert.is(of(c.told, 'delta').length, 1)
   }))
 
 test.run()
