@@ -54,7 +54,13 @@ export interface ConsoleServer {
   attach(server: Server): void
   /** The conductors that are not heard. */
   silent(nodes: readonly string[]): void
-  stats(): { readonly clients: number; readonly subscriptions: number; readonly waitingBytes: number }
+  stats(): {
+    readonly clients: number
+    readonly subscriptions: number
+    readonly waitingBytes: number
+    readonly handshakesWaiting: number
+    readonly turnsWaiting: number
+  }
   /** Says good-bye to all clients; who does not leave is cut off. */
   close(): void
 }
@@ -207,7 +213,7 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
         subscriptions += session.subscriptions()
         waitingBytes += ws.bufferedAmount
       }
-      return { clients: clients.size, subscriptions, waitingBytes }
+      return { clients: clients.size, subscriptions, waitingBytes, handshakesWaiting: coming.size, turnsWaiting: turns.stats().waiting }
     },
     close() {
       closing = true
