@@ -197,6 +197,7 @@ test('large things are told to a few at a time, in the order of their coming; wh
     assert.equal(begun, ['a', 'b'])
     c?.end()
     a?.end()
+    await run(1)
     assert.equal(begun, ['a', 'b', 'd'], 'one that waited and does not want it any more is passed over')
     assert.not(e?.begun())
     await run(110)
@@ -204,9 +205,20 @@ test('large things are told to a few at a time, in the order of their coming; wh
     d?.end()
     d?.end()
     e?.end()
+    await run(1)
     assert.equal(turns.stats(), { running: 0, waiting: 0 })
     await run(1000)
     assert.ok(take('f').begun())
+    // Each is told all of it at its beginning: that is its end, too.
+    let told = 0
+    for (let i = 0; i < 5000; i++) {
+      const turn = turns.take(() => {
+        told++
+        turn.end()
+      })
+    }
+    await run(10_000)
+    assert.ok(told > 4990 && turns.stats().waiting === 0)
   }))
 
 test('messages of an update: as many as it takes, made once for all who call it the same, whole when put together', () => {

@@ -35,15 +35,24 @@ export function createTurns(env: Env, { width, holdMs }: TurnLimits): Turns {
   const running = new Set<Held>()
   const waiting = new Set<Held>()
   let timer: Timer | null = null
+  let beginner: Timer | null = null
+
+  /** Not within the end of another: who is told all at once ends in its beginning, and a thousand of them are not one long moment. */
+  function beginSoon(): void {
+    beginner ??= env.setTimer(0, begin)
+  }
 
   function begin(): void {
+    beginner = null
+    let begun = 0
     for (const held of waiting) {
-      if (running.size >= width) break
+      if (running.size >= width || begun++ >= width) break
       waiting.delete(held)
       running.add(held)
       held.begunMs = env.monotonicMs()
       held.onBegin()
     }
+    if (running.size < width && waiting.size > 0) beginSoon()
     watch()
   }
 
@@ -53,6 +62,7 @@ export function createTurns(env: Env, { width, holdMs }: TurnLimits): Turns {
     if (timer || waiting.size === 0 || !oldest) return
     timer = env.setTimer(Math.max(0, (oldest.begunMs ?? 0) + holdMs - env.monotonicMs()), () => {
       timer = null
+      // Whoever did not get on goes on without a turn.
       for (const held of running) if ((held.begunMs ?? 0) + holdMs <= env.monotonicMs()) running.delete(held)
       begin()
     })
@@ -72,7 +82,7 @@ export function createTurns(env: Env, { width, holdMs }: TurnLimits): Turns {
         begun: () => held.begunMs !== null,
         end() {
           waiting.delete(held)
-          if (running.delete(held)) begin()
+          if (running.delete(held) && waiting.size > 0) beginSoon()
         },
       }
     },
