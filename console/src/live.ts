@@ -102,9 +102,8 @@ export interface Listed<Row> {
   readonly fault: ConsoleFault | null
 }
 
-/** How a list is looked at: the order of its rows, named, and which of them fit what is looked for. */
+/** How a list is looked at: the order of its rows, which follows from the parameters, and which of them fit what is looked for. */
 export interface Look<Row> {
-  readonly sort: string
   compare(a: Row, b: Row): number
   fits(row: Row): boolean
 }

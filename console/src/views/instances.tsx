@@ -44,7 +44,7 @@ function List({ query }: { query: Route['query'] }) {
     ...(find === '' ? {} : { find }),
     ...(after === '' ? {} : { after }),
   }
-  const { rows, isOld, fault } = useList('instances', asked, { sort, compare: orderOf(sort), fits: row => isFoundIn(find, row) })
+  const { rows, isOld, fault } = useList('instances', asked, { compare: orderOf(sort), fits: row => isFoundIn(find, row) })
   const set = (change: Record<string, string>) => {
     // Where one has got to says nothing in another order or of others.
     location.hash = hrefOf('instances', null, { ...query, after: '', ...change })

@@ -25,7 +25,7 @@ export const OPERATION_COLUMNS: readonly Column<OperationBody>[] = [
   { name: 'Took', width: 0.8, wide: true, cell: row => <Took operation={row} /> },
 ]
 
-const NEWEST_FIRST = { sort: 'newest', compare: (a: OperationBody, b: OperationBody) => b.startedAt - a.startedAt, fits: () => true }
+const NEWEST_FIRST = { compare: (a: OperationBody, b: OperationBody) => b.startedAt - a.startedAt, fits: () => true }
 
 function List({ query }: { query: Route['query'] }) {
   const { open = '', kind = '' } = query
