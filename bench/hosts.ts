@@ -9,6 +9,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { cpuUsage, memoryUsage } from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { SHARD_COUNT } from '../actors/kernel/address.ts'
 import { createMemoryDatabase } from '../persistence/memory.ts'
 import { type Conductor, startConductor } from '../supervisors/conductor.ts'
 import { realEnv } from '../supervisors/real-env.ts'
@@ -133,7 +134,14 @@ function sayYes(network: MemoryNetwork): void {
   link.listen(AT).catch(() => {})
 }
 
-function startReal(network: MemoryNetwork): Promise<Conductor> {
+/** Resolves when it serves all shards: who comes before that is sent on, with the map. */
+async function startReal(network: MemoryNetwork): Promise<Conductor> {
+  const conductor = await start(network)
+  while (conductor.actors.owned().length < SHARD_COUNT) await settle(50)
+  return conductor
+}
+
+function start(network: MemoryNetwork): Promise<Conductor> {
   const link = network.link('conductor-1')
   const database = createMemoryDatabase({ now: () => Date.now(), delay: fn => void setTimeout(fn, 1) })
   return link.listen(AT).then(() =>
