@@ -1,5 +1,5 @@
 /** Goes anywhere by a few letters: views, and instances, operations and hosts by name or id. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { useLive, useRows } from './live.ts'
 import { hrefOf } from './route.ts'
 import { mayAs } from './session.ts'
@@ -42,7 +42,8 @@ export function Palette({ views, onClose }: { views: readonly Goal[]; onClose():
   const params = { limit: FOUND, ...(find === '' ? {} : { find }) }
   const { rows: instances } = useRows('instances', params, find !== '')
   const { rows: hosts } = useRows('hosts', params, find !== '' && mayAs(session, 'admin'))
-  useEffect(() => dialog.current?.showModal(), [])
+  // Before the next key can be pressed: who types at once loses none.
+  useLayoutEffect(() => dialog.current?.showModal(), [])
   const goals: Goal[] = [
     ...views,
     { title: 'Create instances', href: hrefOf('create') },
