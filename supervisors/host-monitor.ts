@@ -181,6 +181,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
 
   function lose(host: string, watched: Watched): void {
     watched.lostMs = env.monotonicMs()
+    watched.registering = null
     env.log.warn({ host }, 'the lease of a silent host has run out; what it protected does not run there any more')
     const known = leases.known(host)
     options.call('host', host, 'lose', known === undefined ? {} : { known }).then(
