@@ -35,7 +35,7 @@ export * from './placement/bodies.ts'
 export type { NameKind, PlacementNames } from './placement/names.ts'
 export { zoneOf, zoneOfHost, zonesOf } from './placement/zones.ts'
 
-import type { Amounts, QuotaBody, QuotaDifference } from './kernel/quota.ts'
+import type { Amounts, DefaultLimits, QuotaBody, QuotaDifference } from './kernel/quota.ts'
 
 export interface FlavorBody {
   readonly id: string
@@ -189,6 +189,8 @@ export interface ActOnInstance {
   readonly image?: string
   /** Of a resize. */
   readonly flavor?: string
+  /** Of a rebuild: what is said of the instance and given to the guest from then on. */
+  readonly about?: AboutChange
   /** Where to, for a migrate, live-migrate, evacuate or unshelve; default: the scheduler chooses. */
   readonly host?: string
   /** Of a snapshot or backup. */
@@ -319,6 +321,9 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   setQuota(args: { id: string; limits: Amounts; force?: boolean }): Promise<QuotaBody>
   /** Back to the defaults, whatever is used. */
   resetQuota(args: { id: string }): Promise<QuotaBody>
+  getDefaultLimits(args: Record<string, never>): Promise<DefaultLimits>
+  /** Rejects `BadRequest` for a limit below -1. Limits that are not given stay; projects with own ones keep them. */
+  setDefaultLimits(args: { limits: Amounts; unused: Readonly<Record<string, number>> }): Promise<DefaultLimits>
   /** Compares what is entered for a project with what its instances hold; there should never be a difference that stays. */
   checkQuota(args: { id: string }): Promise<{ holders: number; differences: readonly QuotaDifference[] }>
 

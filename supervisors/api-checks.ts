@@ -84,6 +84,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     mode: optional(anyOf('soft', 'hard')),
     image: optional(id),
     flavor: optional(id),
+    about: optional(checkAbout),
     host: optional(id),
     snapshot: optional(
       checkObject({
@@ -158,6 +159,8 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   getQuota: ofProject,
   setQuota: checkObject({ id: projectName, limits, force: optional(flag) }),
   resetQuota: ofProject,
+  getDefaultLimits: record,
+  setDefaultLimits: checkObject({ limits, unused: record }),
   checkQuota: ofProject,
   listOperations: checkObject({
     ...page,

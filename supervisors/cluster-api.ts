@@ -67,6 +67,7 @@ export const PAGE_LIMIT = 1000
 
 export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   const { views, call, quotas } = options
+  const limits = quotaRequests(options)
 
   async function list<T>(
     table: ViewTable,
@@ -167,8 +168,8 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     ...createDoctor({ ...options, ...options.doctor, nodes }),
     ...instanceRequests({ ...options, bootable: images.bootable, get, quotas }),
     ...guestRequests({ call, get }),
-    ...quotaRequests(options),
-    ...keyPairRequests(options),
+    ...limits,
+    ...keyPairRequests({ call, getQuota: limits.getQuota }),
     listFlavors: page => list('flavor', { deleted: false }, page),
     async getFlavor({ id }) {
       return (await call('flavor', id, 'get', {})) as FlavorBody

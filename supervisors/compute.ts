@@ -144,7 +144,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     try {
       const [inventory, report] = await Promise.all([driver.inventory(), reportGuests()])
       guestReports = report
-      const { vcpus, ramMb, diskGb } = inventory
+      const { vcpus, ramMb, diskGb, uptimeS } = inventory
       // Which driver it runs is a trait like any other that a flavor may ask for.
       const traits = [`CUSTOM_DRIVER_${driver.name.toUpperCase()}`, ...(inventory.traits ?? [])]
       const info = { driver: driver.name, pid: options.pid, version: options.version, vcpus, ramMb, diskGb, traits }
@@ -153,6 +153,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
         bootId: `${options.bootId}/${options.incarnation}`,
         info,
         load: options.gauges?.() ?? {},
+        ...(uptimeS === undefined ? {} : { uptimeS }),
         guests: guestReports,
         armed: guard?.tend() ?? 0,
       }

@@ -110,6 +110,7 @@ export function createDoors(options: DoorsOptions) {
           if (!actors.owns(shardOf(to.id))) throw movedWithMap(shardOf(to.id))
           if (method === 'reported' && from.role === 'conductor') return monitor.reported(to.id)
           if (method === 'lease' && from.role === 'conductor') return monitor.lease(to.id)
+          if (method === 'uptime' && from.role === 'conductor') return monitor.uptimeS(to.id)
           if (method !== 'beat' || from.role !== 'compute') return unknown(`a monitor has no method ${method} for a ${from.role}`)
           return monitor.beat(to.id, checked('monitor.beat', checkBeat, args) as Beat, from)
         case 'node':

@@ -24,6 +24,7 @@ import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
 import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
+import { recentDefaults } from './default-limits.ts'
 import { durableActors } from './durable-actors.ts'
 import { createFeed } from './feed.ts'
 import { createHostMonitor } from './host-monitor.ts'
@@ -314,7 +315,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   })
 
   const storage = createStorage({ views: options.views, call })
-  const quotas = createQuotas({ env, call })
+  const quotas = createQuotas({ env, call, defaults: recentDefaults({ env, call }) })
   const { imageMaxBytes = Number.MAX_SAFE_INTEGER } = settings
   const imageBytes = createImageBytes({ env, views: options.views, quotas, call, store: options.imageStore, maxBytes: imageMaxBytes })
 

@@ -211,6 +211,7 @@ export const CONFIG_KEYS = {
   'quota.serverGroups': integer(-1, 'groups', [-1, 2 ** 31 - 1], 'The same for server groups.'),
   'quota.serverGroupMembers': integer(-1, 'instances', [-1, 2 ** 31 - 1], 'The same for the members of one server group.'),
   'quota.keyPairs': integer(100, 'key pairs', [-1, 2 ** 31 - 1], 'The same for key pairs.'),
+  'quota.metadataItems': integer(128, 'items', [-1, 2 ** 31 - 1], 'The same for the metadata of one instance or image.'),
   'quota.images': integer(-1, 'images', [-1, 2 ** 31 - 1], 'The same for images, snapshots included.'),
   'quota.imagesMb': integer(-1, 'MiB', [-1, 2 ** 31 - 1], 'The same for the bytes of all its images in the image store.'),
   'scheduler.vcpuRatio': number(4, 'ratio', [0.01, 1000], 'Virtual CPUs promised per CPU of a host.'),

@@ -16,6 +16,7 @@ import { aggregatesActor } from '../actors/placement/aggregates.ts'
 import { NOTHING } from '../actors/placement/amounts.ts'
 import { groupActor } from '../actors/placement/group.ts'
 import { namesActor } from '../actors/placement/names.ts'
+import { defaultLimitsActor } from '../actors/project/default-limits.ts'
 import { type ProjectSettings, projectActor } from '../actors/project/project.ts'
 import type { ConductorSettings } from './conductor-settings.ts'
 
@@ -26,10 +27,11 @@ const NO_QUOTAS: ProjectSettings = { limits: NO_LIMITS, checkMs: QUOTA_CHECK_MS 
 /** By kind. `canFence`: there is a command that makes sure that nothing runs on a host any more. */
 export function durableActors(settings: ConductorSettings, canFence: boolean): ReadonlyMap<string, AnyActor> {
   const { ratios, reserved = NOTHING, ha, identity } = settings
+  const quotas = settings.quotas ?? NO_QUOTAS
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
     ...[hostActor(ratios, reserved, { parallel: ha.parallel, fence: canFence }), aggregatesActor, groupActor, namesActor],
-    ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(settings.quotas ?? NO_QUOTAS)],
+    ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(quotas), defaultLimitsActor(quotas.limits)],
     ...(identity ? [directoryActor(identity.tokenMs), keyringActor(identity.tokenMs)] : []),
   ]
   return new Map(definitions.map(d => [d.kind, d]))

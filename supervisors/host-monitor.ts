@@ -28,6 +28,8 @@ export interface Beat {
   readonly info: HostInfo
   readonly load: Readonly<Record<string, number>>
   readonly guests: readonly GuestReport[]
+  /** For how long its machine has been running; absent when its driver does not tell. */
+  readonly uptimeS?: number
   /** Number of the policy that its watchdog is armed with; absent from agents of before there were leases. */
   readonly armed?: number
 }
@@ -50,6 +52,7 @@ export const checkBeat = checkObject({
     traits: optional(listOf(text(255), 1000)),
   }),
   load: record,
+  uptimeS: optional(integer(0, Number.MAX_SAFE_INTEGER)),
   guests: listOf(checkObject({ instance: text(128), power: anyOf(...POWER_STATES), order: integer(0, Number.MAX_SAFE_INTEGER) }), HOST_ROW_LIMIT),
   armed: optional(integer(0, Number.MAX_SAFE_INTEGER)),
 })
@@ -83,6 +86,8 @@ export interface HostMonitor {
   /** What a host heard here said of its load. */
   load(host: string): Readonly<Record<string, number>> | undefined
   lease(host: string): HostLease | null
+  /** For how long its machine has been running, as it said last; null when it is not known. */
+  uptimeS(host: string): number | null
   /** Something about guests under the HA policy on this host has changed: look soon. */
   nudge(host: string): void
   /** What a person should look at, in words. */
@@ -109,6 +114,7 @@ interface Watched {
   load: Readonly<Record<string, number>>
   /** What its actor is just writing down, of which life, as text. */
   registering: { readonly of: string; readonly done: Promise<void> } | null
+  uptimeS: number | null
   /** When the host actor was told that it is lost, monotonic ms; null while it is not. */
   lostMs: number | null
 }
@@ -141,6 +147,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       auditing: false,
       load: {},
       registering: null,
+      uptimeS: null,
       lostMs: null,
     }
     hosts.set(host, watched)
@@ -288,6 +295,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       watched.seq = watched.bootId === beat.bootId ? Math.max(watched.seq, beat.seq) : beat.seq
       watched.bootId = beat.bootId
       watched.load = beat.load
+      watched.uptimeS = beat.uptimeS ?? null
       watched.guests = beat.guests
       if (changed) await register(host, watched, beat.info)
       const digest = beat.guests.map(g => `${g.instance}${g.power}${g.lapsed ?? ''}`).join()
@@ -326,6 +334,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       return watched && watched.seq >= 0 ? { ageMs: env.monotonicMs() - watched.reportedMs, guests: watched.guests } : null
     },
     load: host => hosts.get(host)?.load,
+    uptimeS: host => hosts.get(host)?.uptimeS ?? null,
     lease(host) {
       if (!hosts.has(host)) return null
       const heardAgoMs = Math.round(detector.silentMs(host, env.monotonicMs()))

@@ -37,8 +37,9 @@ export function hostRequests({ views, call, get }: HostRequestsOptions): Request
     const host = await get<HostBody>('host', id, 'host')
     if (host.state === 'gone') throw new BatonError('NotFound', `there is no host ${id}: it was deleted, and its agent has not come back`)
     // Who listens to it may be just now starting; the rest of what is known is worth showing all the same.
-    const lease = await call('monitor', id, 'lease', {}).catch(() => null)
-    return { ...host, lease: lease as HostLease | null }
+    const heard = (method: string): Promise<unknown> => call('monitor', id, method, {}).catch(() => null)
+    const [lease, uptimeS] = await Promise.all([heard('lease'), heard('uptime')])
+    return { ...host, lease: lease as HostLease | null, uptimeS: uptimeS as number | null }
   }
 
   const empty = async (kind: HostOperationKind, { id, parallel = PARALLEL, requestId, by }: EmptyHost, cold = false) =>

@@ -49,10 +49,13 @@ type Requests = Pick<
   'actOnInstance' | 'deleteInstance' | 'updateInstance' | 'lockInstance' | 'unlockInstance' | 'resetInstance' | 'setInstanceHa'
 >
 
+type Part = 'image' | 'flavor' | 'about' | 'host' | 'snapshot' | 'disk' | 'interface' | 'blockMigration'
+
 /** What an action may say beside its name, and which actions say it. What is not optional must be said. */
-const PARTS: Readonly<Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' | 'interface' | 'blockMigration', readonly InstanceAction[]>> = {
+const PARTS: Readonly<Record<Part, readonly InstanceAction[]>> = {
   image: ['rebuild', 'rescue'],
   flavor: ['resize'],
+  about: ['rebuild'],
   host: ['migrate', 'live-migrate', 'evacuate', 'unshelve'],
   snapshot: ['snapshot', 'backup'],
   disk: ['attach-disk', 'detach-disk'],
@@ -61,7 +64,7 @@ const PARTS: Readonly<Record<'image' | 'flavor' | 'host' | 'snapshot' | 'disk' |
 }
 /** Of a fault's message so much is kept, characters. */
 const FAULT_TEXT = 1000
-const OPTIONAL: ReadonlySet<string> = new Set(['image', 'host', 'blockMigration'])
+const OPTIONAL: ReadonlySet<string> = new Set(['image', 'about', 'host', 'blockMigration'])
 
 /** Throws `BadRequest` for what makes no sense wherever and whenever it is asked. */
 function checkParts(args: ActOnInstance): void {
@@ -102,11 +105,9 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   }
 
   async function changeOf(args: ActOnInstance): Promise<Change | null> {
-    const { id, image, flavor, snapshot } = args
-    if (image !== undefined) {
-      await checkImage(id, image)
-      return { image }
-    }
+    const { id, image, flavor, snapshot, about } = args
+    if (image !== undefined) await checkImage(id, image)
+    if (image !== undefined || about) return { ...(image === undefined ? {} : { image }), ...(about ? { about } : {}) }
     if (flavor !== undefined) {
       const wanted = keptByInstances((await call('flavor', flavor, 'get', {})) as FlavorBody)
       const { image: from } = await get<InstanceBody>('instance', id, 'instance')
@@ -122,9 +123,11 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   async function snapshotOf({ id, action }: ActOnInstance, asked: SnapshotRequest) {
     const { image, host } = await get<InstanceBody>('instance', id, 'instance')
     const isBackup = action === 'backup'
-    const about = { image_type: isBackup ? 'backup' : 'snapshot', instance_uuid: id, base_image_ref: image }
+    // As in Nova, its owner may call it another type, and lists by type believe that; of what it is, there is one truth.
+    const type = { image_type: isBackup ? 'backup' : 'snapshot' }
+    const about = { instance_uuid: id, base_image_ref: image }
     const driver = host === null ? '' : (await get<HostBody>('host', host, 'host')).driver
-    const properties = { ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
+    const properties = { ...type, ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
     return { ...asked, properties, driver }
   }
 

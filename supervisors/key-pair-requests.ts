@@ -2,7 +2,12 @@
 import type { KeyPairApi, KeyPairBody } from '../actors/api.ts'
 import type { QuotaBody } from '../actors/kernel/quota.ts'
 
-export function keyPairRequests({ call }: { call(kind: string, id: string, method: string, args: unknown): Promise<unknown> }): KeyPairApi {
+export interface KeyPairRequestsOptions {
+  call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
+  getQuota(args: { id: string }): Promise<QuotaBody>
+}
+
+export function keyPairRequests({ call, getQuota }: KeyPairRequestsOptions): KeyPairApi {
   return {
     async listKeyPairs({ user }) {
       const pairs = (await call('key-pairs', user, 'list', {})) as KeyPairBody[]
@@ -10,7 +15,7 @@ export function keyPairRequests({ call }: { call(kind: string, id: string, metho
     },
     getKeyPair: async ({ user, name }) => (await call('key-pairs', user, 'get', { name })) as KeyPairBody,
     async createKeyPair({ user, project, ...pair }) {
-      const { limits } = (await call('project', project, 'get', {})) as QuotaBody
+      const { limits } = await getQuota({ id: project })
       return (await call('key-pairs', user, 'add', { ...pair, max: limits.key_pairs })) as KeyPairBody
     },
     async deleteKeyPair({ user, name }) {

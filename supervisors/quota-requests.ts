@@ -2,7 +2,8 @@
 import type { ClusterApi, InstanceBody } from '../actors/api.ts'
 import { address, addressKey, parseAddress } from '../actors/kernel/address.ts'
 import type { Views } from '../actors/kernel/ports.ts'
-import { type Amounts, amountsOf, type QuotaBody, type QuotaDifference, sameAmounts } from '../actors/kernel/quota.ts'
+import { type Amounts, amountsOf, type DefaultLimits, type QuotaBody, type QuotaDifference, sameAmounts } from '../actors/kernel/quota.ts'
+import { DEFAULT_LIMITS } from '../actors/project/default-limits.ts'
 import { ENTRIES_PAGE, type Entry } from '../actors/project/project.ts'
 
 export interface QuotaRequestsOptions {
@@ -15,9 +16,17 @@ type Entered = Entry & { readonly holder: string }
 /** Differences a check answers with, and looks into, at most. */
 const DIFFERENCES_MAX = 1000
 
-export function quotaRequests({ views, call }: QuotaRequestsOptions): Pick<ClusterApi, 'getQuota' | 'setQuota' | 'resetQuota' | 'checkQuota'> {
+type Requests = Pick<ClusterApi, 'getQuota' | 'setQuota' | 'resetQuota' | 'checkQuota' | 'getDefaultLimits' | 'setDefaultLimits'>
+
+export function quotaRequests({ views, call }: QuotaRequestsOptions): Requests {
   const entriesOf = async (project: string, args: object): Promise<readonly Entered[]> =>
     ((await call('project', project, 'entries', { limit: ENTRIES_PAGE, ...args })) as { entries: readonly Entered[] }).entries
+
+  const getDefaultLimits = async (): Promise<DefaultLimits> => (await call('default-limits', DEFAULT_LIMITS, 'get', {})) as DefaultLimits
+
+  /** With the default limits as they are now. */
+  const ofProject = async (project: string, method: string, args: object): Promise<QuotaBody> =>
+    (await call('project', project, method, { ...args, defaults: (await getDefaultLimits()).limits })) as QuotaBody
 
   async function allEntries(project: string): Promise<Map<string, Amounts>> {
     const found = new Map<string, Amounts>()
@@ -55,15 +64,13 @@ export function quotaRequests({ views, call }: QuotaRequestsOptions): Pick<Clust
   }
 
   return {
-    async getQuota({ id }) {
-      return (await call('project', id, 'get', {})) as QuotaBody
+    getDefaultLimits,
+    async setDefaultLimits({ limits, unused }) {
+      return (await call('default-limits', DEFAULT_LIMITS, 'set', { limits, unused })) as DefaultLimits
     },
-    async setQuota({ id, limits, force }) {
-      return (await call('project', id, 'setLimits', { limits, ...(force === undefined ? {} : { force }) })) as QuotaBody
-    },
-    async resetQuota({ id }) {
-      return (await call('project', id, 'resetLimits', {})) as QuotaBody
-    },
+    getQuota: ({ id }) => ofProject(id, 'get', {}),
+    setQuota: ({ id, limits, force }) => ofProject(id, 'setLimits', { limits, ...(force === undefined ? {} : { force }) }),
+    resetQuota: ({ id }) => ofProject(id, 'resetLimits', {}),
     async checkQuota({ id }) {
       const [entered, instances] = await Promise.all([allEntries(id), instancesOf(id)])
       const holders = [...new Set([...entered.keys(), ...instances.keys()])]

@@ -16,7 +16,7 @@
 import { type Address, addressKey } from '../actors/kernel/address.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
-import type { Amounts } from '../actors/kernel/quota.ts'
+import type { Amounts, Limits } from '../actors/kernel/quota.ts'
 import { CONFIRMS_MAX } from '../actors/project/project.ts'
 
 export interface Taken {
@@ -45,9 +45,11 @@ const CONFIRM_EVERY_MS = 100
 export interface QuotasOptions {
   readonly env: Pick<Env, 'setTimer'>
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
+  /** The limits of projects that have none of their own. */
+  defaults(): Promise<Limits>
 }
 
-export function createQuotas({ env, call }: QuotasOptions): Quotas {
+export function createQuotas({ env, call, defaults }: QuotasOptions): Quotas {
   const taken = new Map<string, number[]>()
 
   // What is lost on the way is asked for by the project.
@@ -70,7 +72,10 @@ export function createQuotas({ env, call }: QuotasOptions): Quotas {
 
   return {
     async take(project, holders, amounts) {
-      const { number } = (await call('project', project, 'reserve', { holders: holders.map(addressKey), amounts })) as { number: number }
+      const { number } = (await call('project', project, 'reserve', {
+        ...{ holders: holders.map(addressKey), amounts },
+        defaults: await defaults(),
+      })) as { number: number }
       return { number, confirm: () => confirm(project, number), doubt: () => say(project, 'doubt', { number }) }
     },
   }

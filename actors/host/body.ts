@@ -36,6 +36,8 @@ export interface HostBody {
   readonly ha?: HostHa
   /** What only its monitor knows; absent in lists. */
   readonly lease?: HostLease | null
+  /** For how long its machine has been running, as it said last; absent in lists, too. */
+  readonly uptimeS?: number | null
   /** Number of events behind this row: the newer of two copies has the larger. Absent in rows of before there was any. */
   readonly rev?: number
 }

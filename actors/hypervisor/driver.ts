@@ -79,6 +79,8 @@ export interface Inventory {
   readonly diskGb: number
   /** What instances may require or avoid: `HW_CPU_X86_AVX2`, `CUSTOM_…`. */
   readonly traits?: readonly string[]
+  /** For how long the machine has been running; absent: the driver does not know. */
+  readonly uptimeS?: number
 }
 
 /** Who answers a guest that asks about itself. */

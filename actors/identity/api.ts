@@ -4,7 +4,7 @@
  */
 import type { Json } from '../kernel/define.ts'
 
-export const KINDS = ['domain', 'project', 'user', 'role', 'application_credential', 'region', 'service', 'endpoint'] as const
+export const KINDS = ['domain', 'project', 'user', 'group', 'role', 'application_credential', 'region', 'service', 'endpoint'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** Anything identity knows by an id. `attributes` is what its kind has beside a name, under Keystone's names. */
@@ -12,7 +12,7 @@ export interface Resource {
   readonly id: string
   readonly kind: Kind
   readonly name: string
-  /** Of projects and users. */
+  /** Of projects, users and groups; of a role null unless it is a domain's own. */
   readonly domain: string | null
   readonly enabled: boolean
   readonly attributes: Readonly<Record<string, Json>>
@@ -22,10 +22,34 @@ export interface Resource {
 
 export type Target = { readonly type: 'project' | 'domain'; readonly id: string } | { readonly type: 'system' }
 
-export interface Assignment {
-  readonly user: string
+/** Who has a role: a user, or all members of a group. */
+export type Holder = { readonly user: string; readonly group?: never } | { readonly group: string; readonly user?: never }
+
+export type Assignment = Holder & {
   readonly role: string
   readonly target: Target
+  /** It is not for the target itself but for all projects below. Absent: for the target. */
+  readonly inherited?: true
+}
+
+/** Assignments that fit all that is given. */
+export interface AssignmentQuery {
+  readonly user?: string
+  readonly group?: string
+  readonly role?: string
+  readonly target?: Target
+  readonly inherited?: boolean
+  /**
+   * What comes of them: each user's roles, by whatever group, place above or other role they come, in the places that they are for. Not
+   * together with `group` or `inherited`.
+   */
+  readonly effective?: boolean
+}
+
+/** Whoever has the role `prior` has the role `implied`, too. */
+export interface Implication {
+  readonly prior: string
+  readonly implied: string
 }
 
 export interface Named {
@@ -114,6 +138,11 @@ export interface Fields {
 
 export type Where = Readonly<Record<string, string | boolean>>
 
+export interface Membership {
+  readonly group: string
+  readonly user: string
+}
+
 /** What conductors do about identity. Every method may reject with a `BatonError`. */
 export interface IdentityApi {
   /** Rejects `Unauthorized` whatever is wrong with the credentials, and `TooManyAttempts` after too many of those. */
@@ -134,8 +163,20 @@ export interface IdentityApi {
   assign(args: Assignment): Promise<Record<string, never>>
   /** Rejects `NotFound` when there is no such assignment. */
   unassign(args: Assignment): Promise<Record<string, never>>
-  /** Those that fit; with `effective` the roles that others imply are there too. */
-  assignments(args: { user?: string; role?: string; target?: Target; effective?: boolean }): Promise<readonly Assignment[]>
+  /** Rejects `BadRequest` when too many would come of them. */
+  assignments(args: AssignmentQuery): Promise<readonly Assignment[]>
+  addMember(args: Membership): Promise<Record<string, never>>
+  /** Rejects `NotFound` when the user is no member. */
+  removeMember(args: Membership): Promise<Record<string, never>>
+  /** The users in a group, by name. */
+  members(args: { group: string }): Promise<readonly Resource[]>
+  /** The groups that a user is in, by name. */
+  groupsOf(args: { user: string }): Promise<readonly Resource[]>
+  /** Rejects `Forbidden` for a role that no other may imply. */
+  imply(args: Implication): Promise<Record<string, never>>
+  /** Rejects `NotFound` when it was not implied. */
+  unimply(args: Implication): Promise<Record<string, never>>
+  implications(args: Record<string, never>): Promise<readonly Implication[]>
 }
 
 export const DEFAULT_DOMAIN = 'default'

@@ -28,7 +28,8 @@ export const KIND_RULES: Readonly<Record<Kind, KindRule>> = {
   domain: { max: 100, nameMax: 64, within: () => '', refers: () => [] },
   project: { max: 10_000, nameMax: 64, within: r => r.domain, refers: r => [...inDomain(r), ...refs(r, ['project', 'parent_id'])] },
   user: { max: 10_000, nameMax: 255, within: r => r.domain, refers: inDomain },
-  role: { max: 100, nameMax: 255, within: () => '', refers: () => [] },
+  group: { max: 1000, nameMax: 64, within: r => r.domain, refers: inDomain },
+  role: { max: 100, nameMax: 255, within: r => r.domain ?? '', refers: inDomain },
   application_credential: {
     max: 10_000,
     nameMax: 255,

@@ -1,5 +1,5 @@
 /** Which images a list shows, and in which order: pure functions over what an image says of itself. */
-import { aboutOf, type ImageAsker, type ImageBody, type ImageFilter, type ImageSort, type TimeFilter } from './body.ts'
+import { aboutOf, hasSize, type ImageAsker, type ImageBody, type ImageFilter, type ImageSort, type TimeFilter } from './body.ts'
 
 /**
  * Whether a list shows it to who asks. Nobody's list has community images of others, or images that were offered and not accepted, unless
@@ -51,13 +51,13 @@ export function matches(image: ImageBody, filter: ImageFilter, asker: ImageAsker
     (filter.tags ?? []).every(tag => about.tags.includes(tag)) &&
     (filter.sizeMin === undefined || (size !== null && size >= filter.sizeMin)) &&
     (filter.sizeMax === undefined || (size !== null && size <= filter.sizeMax)) &&
+    (filter.minDiskGb === undefined || filter.minDiskGb === about.minDiskGb) &&
+    (filter.minRamMb === undefined || filter.minRamMb === about.minRamMb) &&
     Object.entries(filter.properties ?? {}).every(([name, value]) => image.properties[name] === value) &&
     within(image.createdAt, filter.created) &&
     within(image.updatedAt, filter.updated)
   )
 }
-
-export const hasSize = ({ status }: Pick<ImageBody, 'status'>): boolean => status === 'active' || status === 'deactivated'
 
 export const NEWEST_FIRST: readonly ImageSort[] = [{ column: 'created_at', direction: 'desc' }]
 

@@ -102,6 +102,9 @@ export interface ImageFilter {
   readonly tags?: readonly string[]
   readonly sizeMin?: number
   readonly sizeMax?: number
+  /** What it must need, exactly. */
+  readonly minDiskGb?: number
+  readonly minRamMb?: number
   readonly properties?: Readonly<Record<string, string>>
   readonly created?: readonly TimeFilter[]
   readonly updated?: readonly TimeFilter[]
@@ -176,6 +179,9 @@ export const aboutOf = (image: Partial<ImageAbout> & { readonly project?: string
   diskFormat: image.diskFormat === undefined ? (image.driver === 'qemu' ? 'qcow2' : 'raw') : image.diskFormat,
   tags: image.tags ?? [],
 })
+
+/** Whether its size is settled: its bytes are there. */
+export const hasSize = ({ status }: Pick<ImageBody, 'status'>): boolean => status === 'active' || status === 'deactivated'
 
 /** Whether a project may know of an image, and build from it: its own, or one that is meant for it. */
 export function isVisible(image: ImageBody, project: string | null): boolean {

@@ -11,7 +11,7 @@
  * image itself: who is away is asked until he has obeyed.
  */
 import { address, addressKey } from '../kernel/address.ts'
-import { anyOf, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'
+import { anyOf, checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import type { OperationBody } from '../operation/body.ts'
 import { asked, evolveHolding, HOLDS, isPast, settledBy, settleWork, taking } from '../project/holding.ts'
@@ -55,7 +55,9 @@ type ImageCommand =
   | { readonly method: 'activate'; readonly args: { readonly operation: string; readonly sizeBytes: number } }
   | { readonly method: 'discard'; readonly args: { readonly operation: string } }
   | { readonly method: 'holds'; readonly args: { readonly project: string; readonly number?: number } }
-  | { readonly method: 'delete' | 'get' | 'deactivate' | 'reactivate'; readonly args: unknown }
+  /** `calledOff`: the operation that makes it has been told to end. */
+  | { readonly method: 'delete'; readonly args: { readonly calledOff?: boolean } }
+  | { readonly method: 'get' | 'deactivate' | 'reactivate'; readonly args: unknown }
   | { readonly method: '@result'; readonly args: WorkResult }
   | { readonly method: '@timer'; readonly args: unknown }
 
@@ -106,8 +108,9 @@ function decide(older: ImageState, command: ImageCommand, { id, now }: DecideCon
     case 'delete':
       if (isGone(state)) return gone
       if (state.about.protected) return refuse('Forbidden', `image ${id} is protected and cannot be deleted; take the protection away first`)
-      if (state.image?.operation && (state.status === 'queued' || state.status === 'saving')) {
-        return refuse('Conflict', `image ${id} is being made by operation ${state.image.operation}; wait for its end, or cancel it`)
+      if (state.image?.operation && !command.args.calledOff && (state.status === 'queued' || state.status === 'saving')) {
+        const { operation } = state.image
+        return refuse('Conflict', `image ${id} is being made by operation ${operation}; wait for its end, or cancel it`, { operation })
       }
       return accept([{ type: 'deleted' }])
     case 'deactivate':
@@ -315,7 +318,7 @@ export function imageActor(settings: ImageSettings = IMAGE_DEFAULTS) {
       activate: { check: checkObject({ operation: text(256), sizeBytes: size }) },
       discard: { check: checkObject({ operation: text(256) }) },
       holds: HOLDS,
-      delete: {},
+      delete: { check: checkObject({ calledOff: optional(flag) }) },
       deactivate: {},
       reactivate: {},
       get: { reads: true },

@@ -16,6 +16,9 @@ export interface AboutChange {
   readonly accessIPv4?: string | null
   readonly accessIPv6?: string | null
   readonly diskConfig?: DiskConfig
+  /** What a guest gets when it is made: these reach it by a rebuild. */
+  readonly userData?: string | null
+  readonly keyPair?: InstanceAbout['keyPair'] | null
 }
 
 /** What its owner says of an instance and gives to its guest. What is absent was not given. */
@@ -33,6 +36,29 @@ export interface InstanceAbout {
   readonly accessIPv6?: string
   /** Who partitions the root disk; for Baton's drivers the same. Absent: MANUAL. */
   readonly diskConfig?: DiskConfig
-  /** The key pair it was created with, as it was then. */
+  /** The key pair it was created or rebuilt with, as it was then. */
   readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
 }
+
+/** What is said of an instance after a change. */
+export function aboutAfter(before: InstanceAbout, change: AboutChange): InstanceAbout {
+  const { description, password, accessIPv4, accessIPv6, userData, keyPair: pair, ...rest } = before
+  const removable = {
+    description: replaced(description, change.description),
+    password: replaced(password, change.password),
+    accessIPv4: replaced(accessIPv4, change.accessIPv4),
+    accessIPv6: replaced(accessIPv6, change.accessIPv6),
+    userData: replaced(userData, change.userData),
+    keyPair: replaced(pair, change.keyPair),
+  }
+  const { hostname, diskConfig } = change
+  return {
+    ...rest,
+    ...Object.fromEntries(Object.entries(removable).filter(([, value]) => value !== undefined)),
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(diskConfig === undefined ? {} : { diskConfig }),
+  }
+}
+
+/** Undefined leaves what was there, null takes it away. */
+const replaced = <T>(before: T | undefined, asked: T | null | undefined): T | undefined => (asked === undefined ? before : (asked ?? undefined))

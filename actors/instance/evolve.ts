@@ -1,6 +1,7 @@
 /** What each event makes of an instance. What it becomes when an operation has ended stands in the table of `states.ts`. */
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { evolveHolding } from '../project/holding.ts'
+import { aboutAfter } from './about.ts'
 import { answeredAfter } from './answers.ts'
 import { toldAfter } from './group-report.ts'
 import { recentRestarts } from './ha.ts'
@@ -25,7 +26,9 @@ export function evolve(state: InstanceState, event: InstanceEvent, at: number): 
     case 'taskAccepted': {
       const counts = event.task.ha && event.task.kind !== 'evacuate'
       const restarts = counts ? [...recentRestarts(state, at), at] : (state.restarts ?? [])
-      return { ...state, task: event.task, operations: state.operations + 1, answers: answeredAfter(state, event), restarts, updatedAt: at }
+      const { about } = event.task.change ?? {}
+      const spec = about && state.spec ? { ...state.spec, about: aboutAfter(state.spec.about ?? {}, about) } : state.spec
+      return { ...state, spec, task: event.task, operations: state.operations + 1, answers: answeredAfter(state, event), restarts, updatedAt: at }
     }
     case 'deleteQueued':
       return { ...state, next: event.task, operations: state.operations + 1, answers: answeredAfter(state, event), updatedAt: at }

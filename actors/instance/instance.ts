@@ -239,7 +239,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
       check: checkObject({
         action: anyOf(...ACTIONS),
         mode: optional(anyOf('soft', 'hard')),
-        change: optional(checkObject({ image: optional(text(64)), flavor: optional(record), snapshot: optional(record) })),
+        change: optional(checkObject({ image: optional(text(64)), flavor: optional(record), snapshot: optional(record), about: optional(record) })),
         host: optional(text(128)),
         disk: optional(checkDisk),
         interface: optional(checkInterface),

@@ -6,6 +6,7 @@ import { type Amounts, amountsOf, largest } from '../kernel/quota.ts'
 import type { Requester } from '../kernel/requester.ts'
 import type { OperationEnded } from '../operation/contract.ts'
 import type { Holding, HoldingEvent } from '../project/holding.ts'
+import type { AboutChange } from './about.ts'
 import { type InstanceOperation, rowOf, type Standing } from './states.ts'
 
 export type InstanceSpec = Pick<
@@ -23,6 +24,8 @@ export interface Change {
   readonly devices?: Devices
   readonly disk?: { readonly id: string; readonly sizeGb: number }
   readonly interface?: string
+  /** Of a rebuild: what the owner says anew, in force from its acceptance on, so that the guest is made with it. */
+  readonly about?: AboutChange
   /** The image it makes, and the driver that can run it. */
   readonly snapshot?: SnapshotRequest & { readonly driver: string }
 }

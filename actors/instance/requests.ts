@@ -1,10 +1,11 @@
 /** What people may ask of an instance. The table of `states.ts` says when. */
-import type { AboutChange, BlockMigration, DiskRequest, InstanceAbout, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
+import type { BlockMigration, DiskRequest, InstanceAction, InterfaceRequest, UpdateInstance } from '../api.ts'
 import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
 import { amountsOf } from '../kernel/quota.ts'
 import type { Requester } from '../kernel/requester.ts'
 import { asked as askedAbout, isPast, taking } from '../project/holding.ts'
+import { aboutAfter } from './about.ts'
 import { acceptedBody, answerTo } from './answers.ts'
 import { deviceChange, kept } from './devices.ts'
 import { bodyOf, type Change, type InstanceEvent, type InstanceSpec, type InstanceState, type Task } from './model.ts'
@@ -236,27 +237,6 @@ function tagsAfter(before: readonly string[], { tags, addTags, removeTags }: Upd
   if (!tags && !addTags && !removeTags) return null
   return [...new Set([...(tags ?? before), ...(addTags ?? [])])].filter(tag => !removeTags?.includes(tag))
 }
-
-export function aboutAfter(before: InstanceAbout, change: AboutChange): InstanceAbout {
-  const { description, password, accessIPv4, accessIPv6, ...rest } = before
-  const removable = {
-    description: replaced(description, change.description),
-    password: replaced(password, change.password),
-    accessIPv4: replaced(accessIPv4, change.accessIPv4),
-    accessIPv6: replaced(accessIPv6, change.accessIPv6),
-  }
-  const { hostname, diskConfig } = change
-  return {
-    ...rest,
-    ...Object.fromEntries(Object.entries(removable).filter(([, value]) => value !== undefined)),
-    ...(hostname === undefined ? {} : { hostname }),
-    ...(diskConfig === undefined ? {} : { diskConfig }),
-  }
-}
-
-/** Undefined leaves what was there, null takes it away. */
-const replaced = (before: string | undefined, asked: string | null | undefined): string | undefined =>
-  asked === undefined ? before : (asked ?? undefined)
 
 /** Null when nothing was asked about it. */
 function metadataAfter(before: InstanceSpec['metadata'], { metadata, setMetadata, unsetMetadata }: UpdateArgs): InstanceSpec['metadata'] | null {

@@ -3,9 +3,12 @@
  * something of a project, and the API share.
  */
 
-/** `server_group_members` limits a single group and is never summed up; ram and `image_size_total` are in MiB. The last two are Glance's. */
+/**
+ * `server_group_members` limits a single group, `metadata_items` a single instance or image, and neither is summed up; ram and
+ * `image_size_total` are in MiB. The last two are Glance's.
+ */
 export const RESOURCES = [
-  ...(['instances', 'cores', 'ram', 'server_groups', 'server_group_members', 'key_pairs'] as const),
+  ...(['instances', 'cores', 'ram', 'server_groups', 'server_group_members', 'key_pairs', 'metadata_items'] as const),
   ...(['image_count_total', 'image_size_total'] as const),
 ] as const
 export type Resource = (typeof RESOURCES)[number]
@@ -25,6 +28,13 @@ export interface QuotaBody {
   readonly used: Limits
 }
 
+/** Those of projects that have none of their own. */
+export interface DefaultLimits {
+  readonly limits: Limits
+  /** What Nova had quotas of and Baton does not have: kept for the clients that set them, and limiting nothing. */
+  readonly unused: Readonly<Record<string, number>>
+}
+
 /** A holder for which a project has entered other amounts than it holds. */
 export interface QuotaDifference {
   readonly holder: string
@@ -38,7 +48,7 @@ export const LIMIT_MAX = 2 ** 31 - 1
 
 /** The limits of whoever sets none. */
 export const NO_LIMITS: Limits = {
-  ...{ instances: -1, cores: -1, ram: -1, server_groups: -1, server_group_members: -1, key_pairs: -1 },
+  ...{ instances: -1, cores: -1, ram: -1, server_groups: -1, server_group_members: -1, key_pairs: -1, metadata_items: -1 },
   ...{ image_count_total: -1, image_size_total: -1 },
 }
 

@@ -18,10 +18,10 @@ import { parseAddress } from '../kernel/address.ts'
 import { type BucketMap, emptyMap, entries, get, remove, set } from '../kernel/bucket-map.ts'
 import { checkObject, flag, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
-import { type Amounts, isResource, type Limits, largest, minus, plus, RESOURCES, type Resource, UNLIMITED } from '../kernel/quota.ts'
+import { type Amounts, isResource, LIMIT_MAX, type Limits, largest, minus, plus, RESOURCES, type Resource, UNLIMITED } from '../kernel/quota.ts'
 
 export interface ProjectSettings {
-  /** Of projects that have none of their own. */
+  /** Of projects that have none of their own, for who does not say others. */
   readonly limits: Limits
   /** How long a reservation may stay unconfirmed before its holders are asked, ms. */
   readonly checkMs: number
@@ -57,16 +57,20 @@ export interface ProjectState {
   readonly pending: Readonly<Record<string, Pending>>
 }
 
+/** The limits of projects that have none of their own, as they are now. */
+interface WithDefaults {
+  readonly defaults?: Limits
+}
+
 type ProjectCommand =
-  | { readonly method: 'reserve'; readonly args: { readonly holders: readonly string[]; readonly amounts: Amounts } }
+  | { readonly method: 'reserve'; readonly args: { readonly holders: readonly string[]; readonly amounts: Amounts } & WithDefaults }
   | { readonly method: 'confirm'; readonly args: { readonly numbers: readonly number[] } }
   /** What was reserved may not have been taken: ask now instead of later. */
   | { readonly method: 'doubt'; readonly args: { readonly number: number } }
   /** A holder says what it needs from now on; null when it is gone. */
   | { readonly method: 'settle'; readonly args: { readonly holder: string; readonly number: number; readonly amounts: Amounts | null } }
-  | { readonly method: 'setLimits'; readonly args: { readonly limits: Amounts; readonly force?: boolean } }
-  | { readonly method: 'resetLimits'; readonly args: unknown }
-  | { readonly method: 'get'; readonly args: unknown }
+  | { readonly method: 'setLimits'; readonly args: { readonly limits: Amounts; readonly force?: boolean } & WithDefaults }
+  | { readonly method: 'resetLimits' | 'get'; readonly args: WithDefaults }
   /** Entries in the order of their holders, after `after`; or only those of `only`. */
   | { readonly method: 'entries'; readonly args: { readonly limit: number; readonly after?: string; readonly only?: readonly string[] } }
   | { readonly method: '@result'; readonly args: WorkResult }
@@ -98,19 +102,19 @@ const doubtKey = (number: string | number): string => `doubt:${number}`
 export const usedOf = (state: ProjectState, resource: Resource): number => state.used[resource] ?? 0
 
 export function projectActor(settings: ProjectSettings) {
-  const limitsOf = (state: ProjectState): Limits => ({ ...settings.limits, ...state.limits })
+  const limitsOf = (state: ProjectState, { defaults = settings.limits }: WithDefaults): Limits => ({ ...defaults, ...state.limits })
 
-  const bodyOf = (state: ProjectState, id: string) => ({
+  const bodyOf = (state: ProjectState, id: string, args: WithDefaults) => ({
     id,
-    limits: limitsOf(state),
-    defaults: settings.limits,
+    limits: limitsOf(state, args),
+    defaults: args.defaults ?? settings.limits,
     used: Object.fromEntries(RESOURCES.map(resource => [resource, usedOf(state, resource)])),
   })
 
   function decide(state: ProjectState, command: ProjectCommand, { id }: DecideContext): D {
     switch (command.method) {
       case 'reserve':
-        return decideReserve(state, command.args, limitsOf(state), id)
+        return decideReserve(state, command.args, limitsOf(state, command.args), id)
       case 'confirm':
         return decideConfirm(state, command.args.numbers)
       case 'doubt':
@@ -118,11 +122,11 @@ export function projectActor(settings: ProjectSettings) {
       case 'settle':
         return decideSettle(state, command.args)
       case 'setLimits':
-        return decideLimits(state, command.args.limits, command.args.force ?? false, s => bodyOf(s, id))
+        return decideLimits(state, command.args.limits, command.args.force ?? false, s => bodyOf(s, id, command.args))
       case 'resetLimits':
-        return accept(Object.keys(state.limits).length > 0 ? [{ type: 'limitsSet', limits: {} }] : [], s => bodyOf(s, id))
+        return accept(Object.keys(state.limits).length > 0 ? [{ type: 'limitsSet', limits: {} }] : [], s => bodyOf(s, id, command.args))
       case 'get':
-        return accept([], s => bodyOf(s, id))
+        return accept([], s => bodyOf(s, id, command.args))
       case 'entries':
         return accept([], s => entriesOf(s, command.args))
       case '@result':
@@ -154,19 +158,20 @@ export function projectActor(settings: ProjectSettings) {
 
   const number = integer(1, Number.MAX_SAFE_INTEGER)
   const amounts = checkObject(Object.fromEntries(RESOURCES.map(resource => [resource, optional(integer(0, Number.MAX_SAFE_INTEGER))])))
+  const defaults = optional(checkObject(Object.fromEntries(RESOURCES.map(resource => [resource, integer(UNLIMITED, LIMIT_MAX)]))))
   const holder = text(300)
 
   return defineActor<ProjectState, ProjectCommand, ProjectEvent>({
     kind: 'project',
     version: 1,
     methods: {
-      reserve: { check: checkObject({ holders: listOf(holder, HOLDERS_MAX), amounts }) },
+      reserve: { check: checkObject({ holders: listOf(holder, HOLDERS_MAX), amounts, defaults }) },
       confirm: { check: checkObject({ numbers: listOf(number, CONFIRMS_MAX) }) },
       doubt: { check: checkObject({ number }) },
       settle: { check: checkObject({ holder, number, amounts: optional(amounts) }) },
-      setLimits: { check: checkObject({ limits: record, force: optional(flag) }) },
-      resetLimits: {},
-      get: { reads: true },
+      setLimits: { check: checkObject({ limits: record, force: optional(flag), defaults }) },
+      resetLimits: { check: checkObject({ defaults }) },
+      get: { check: checkObject({ defaults }), reads: true },
       entries: {
         check: checkObject({ limit: integer(1, ENTRIES_PAGE), after: optional(text(300, 0)), only: optional(listOf(holder, ENTRIES_PAGE)) }),
       },

@@ -194,10 +194,10 @@ function settingsFor(config: Config): ConductorSettings {
   }
 }
 
-const quotasFor = ({ instances, cores, ram, serverGroups, serverGroupMembers, keyPairs, images, imagesMb }: Config['quota']): ProjectSettings => ({
+const quotasFor = ({ instances, cores, ram, ...quota }: Config['quota']): ProjectSettings => ({
   limits: {
-    ...{ instances, cores, ram, server_groups: serverGroups, server_group_members: serverGroupMembers, key_pairs: keyPairs },
-    ...{ image_count_total: images, image_size_total: imagesMb },
+    ...{ instances, cores, ram, server_groups: quota.serverGroups, server_group_members: quota.serverGroupMembers },
+    ...{ key_pairs: quota.keyPairs, metadata_items: quota.metadataItems, image_count_total: quota.images, image_size_total: quota.imagesMb },
   },
   checkMs: QUOTA_CHECK_MS,
 })

@@ -14,6 +14,7 @@ const isLimits = shape({
   server_groups: isNumber,
   server_group_members: isNumber,
   key_pairs: isNumber,
+  metadata_items: isNumber,
   image_count_total: isNumber,
   image_size_total: isNumber,
 })
@@ -29,8 +30,8 @@ type Row = readonly [resource: Resource, quota: QuotaBody]
 
 const LIMITS: readonly Column<Row>[] = [
   ['QUOTA', ([resource]) => (resource === 'ram' || resource === 'image_size_total' ? `${resource} MB` : resource)],
-  // Members are counted per group, not per project.
-  ['USED', ([resource, { used }]) => (resource === 'server_group_members' ? null : used[resource])],
+  // Counted per group, and per instance or image, not per project.
+  ['USED', ([resource, { used }]) => (resource === 'server_group_members' || resource === 'metadata_items' ? null : used[resource])],
   ['LIMIT', ([resource, { limits }]) => limitText(limits[resource])],
   ['DEFAULT', ([resource, { defaults }]) => limitText(defaults[resource])],
 ]
@@ -76,7 +77,9 @@ export async function set(call: Call): Promise<void> {
   )
   if (Object.keys(limits).length === 0) throw new BatonError('BadRequest', 'give --instances, --cores, --ram or another limit to set')
   const body = { quota_set: { ...limits, ...(given(call.options, 'force') ? { force: true } : {}) } }
-  await clientOf(call).request('PUT', novas(projectOf(call)), isAnything, { body, repeatable: true })
+  const ofAll = { path: '/compute/v2.1/os-quota-class-sets/default', body: { quota_class_set: limits } }
+  const asked = given(call.options, 'defaults') ? ofAll : { path: novas(projectOf(call)), body }
+  await clientOf(call).request('PUT', asked.path, isAnything, { body: asked.body, repeatable: true })
   await show(call)
 }
 

@@ -2,7 +2,16 @@
  * From credentials to claims. Whatever is wrong (no such user, wrong password, disabled, no role where the scope is) the answer is the same 401,
  * takes as long, and says nothing of what there is; the log of the conductor knows more.
  */
-import { type Assignment, type Claims, DEFAULT_DOMAIN, type Login, type Reference, type Resource, type Scope } from '../../actors/identity/api.ts'
+import {
+  type Assignment,
+  type Claims,
+  DEFAULT_DOMAIN,
+  type Login,
+  type Reference,
+  type Resource,
+  type Scope,
+  type Target,
+} from '../../actors/identity/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Guesses } from './guesses.ts'
 import type { Passwords } from './passwords.ts'
@@ -12,7 +21,8 @@ export interface DirectoryReader {
   read(kind: Resource['kind'], id: string): Promise<Resource | null>
   find(kind: Resource['kind'], where: Readonly<Record<string, string>>): Promise<readonly Resource[]>
   secret(id: string): Promise<string | null>
-  effective(user: string): Promise<readonly Assignment[]>
+  /** The roles of a user in a place, by whatever way they come. */
+  effective(user: string, target: Target): Promise<readonly Assignment[]>
 }
 
 export interface LoginOptions {
@@ -33,6 +43,12 @@ interface Proven {
   readonly audit: readonly string[]
   readonly expiresAt: number
   readonly credential: Resource | null
+}
+
+/** The place that a scope is, null for none. */
+function targetOf(scope: Scope): Target | null {
+  if (scope.type === 'none') return null
+  return scope.type === 'system' ? { type: 'system' } : { type: scope.type, id: scope.id }
 }
 
 export const refused = (): BatonError => new BatonError('Unauthorized', 'The request you have made requires authentication.')
@@ -116,8 +132,7 @@ export function createLogin({ directory, passwords, guesses, tokenMs, now, verif
       case 'default': {
         const id = user.attributes.default_project_id
         const project = typeof id === 'string' ? await directory.read('project', id) : null
-        const roles = await directory.effective(user.id)
-        const usable = project?.enabled && roles.some(a => a.target.type === 'project' && a.target.id === project.id)
+        const usable = project?.enabled && (await directory.effective(user.id, { type: 'project', id: project.id })).length > 0
         return usable ? projectScope(project) : { type: 'none' }
       }
     }
@@ -135,11 +150,8 @@ export function createLogin({ directory, passwords, guesses, tokenMs, now, verif
     const domain = await directory.read('domain', user.domain ?? '')
     if (!user.enabled || !domain?.enabled) throw refused()
     const scope = await scopeOf(args, who)
-    const mine = (await directory.effective(user.id)).filter(({ target }) =>
-      target.type === 'system' || scope.type === 'system' || scope.type === 'none'
-        ? target.type === scope.type
-        : target.type === scope.type && target.id === scope.id,
-    )
+    const place = targetOf(scope)
+    const mine = place ? await directory.effective(user.id, place) : []
     const allowed = credential && Array.isArray(credential.attributes.roles) ? new Set(credential.attributes.roles.map(String)) : null
     const ids = mine.map(a => a.role).filter(role => allowed?.has(role) ?? true)
     if (scope.type !== 'none' && ids.length === 0) throw refused()

@@ -1,5 +1,6 @@
 /** The door to identity on a conductor, and the same interface on the gateway's side. */
 import { type IdentityApi, KINDS } from '../../actors/identity/api.ts'
+import { checkAssignment, checkAssignmentQuery, checkImplication, checkMembership } from '../../actors/identity/directory.ts'
 import { anyOf, type Check, checkObject, flag, optional, record, text } from '../../actors/kernel/check.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 
@@ -9,7 +10,6 @@ const kind = anyOf(...KINDS)
 const secret = text(100_000, 0)
 const name = text(1000, 0)
 const reference = checkObject({ id: optional(name), name: optional(name), domainId: optional(name), domainName: optional(name) })
-const target = checkObject({ type: anyOf('project', 'domain', 'system'), id: optional(id) })
 const fields = checkObject({
   name: optional(text(1000, 0)),
   domain: optional(id),
@@ -17,7 +17,6 @@ const fields = checkObject({
   attributes: optional(record),
   secret: optional(secret),
 })
-const assignment = checkObject({ user: id, role: id, target })
 
 const CHECKS: Readonly<Record<keyof IdentityApi, Check>> = {
   login: checkObject({
@@ -36,9 +35,16 @@ const CHECKS: Readonly<Record<keyof IdentityApi, Check>> = {
   update: checkObject({ kind, id, fields }),
   remove: checkObject({ kind, id }),
   changeOwnPassword: checkObject({ id, original: secret, password: secret, source: text(100, 0) }),
-  assign: assignment,
-  unassign: assignment,
-  assignments: checkObject({ user: optional(id), role: optional(id), target: optional(target), effective: optional(flag) }),
+  assign: checkAssignment,
+  unassign: checkAssignment,
+  assignments: checkAssignmentQuery,
+  addMember: checkMembership,
+  removeMember: checkMembership,
+  members: checkObject({ group: id }),
+  groupsOf: checkObject({ user: id }),
+  imply: checkImplication,
+  unimply: checkImplication,
+  implications: record,
 }
 
 const isMethod = (method: string): method is keyof IdentityApi => Object.hasOwn(CHECKS, method)

@@ -1,5 +1,5 @@
 /** What a conductor does about identity: it asks the directory, checks passwords, and signs. */
-import type { Claims, Fields, IdentityApi, Kind, Resource, Revocation } from '../../actors/identity/api.ts'
+import type { Claims, Fields, IdentityApi, Implication, Kind, Resource, Revocation } from '../../actors/identity/api.ts'
 import { ALL } from '../../actors/identity/directory.ts'
 import type { SigningKey } from '../../actors/identity/keyring.ts'
 import { indexOf, isRevoked } from '../../actors/identity/revocations.ts'
@@ -40,6 +40,10 @@ export function createIdentity(options: IdentityServiceOptions): IdentityService
   const { env, now, settings } = options
   const passwords = options.passwords ?? createPasswords()
   const directory = (method: string, args: unknown) => options.call('directory', ALL, method, args)
+  const done = async (method: string, args: unknown): Promise<Record<string, never>> => {
+    await directory(method, args)
+    return {}
+  }
   const keyring = async (method: string, args: unknown) => (await options.call('keyring', ALL, method, args)) as readonly SigningKey[]
   let timer: Timer | null = null
   let stopped = false
@@ -61,7 +65,7 @@ export function createIdentity(options: IdentityServiceOptions): IdentityService
     },
     find: (kind, where) => find({ kind, where }),
     secret: async id => (await directory('secret', { id })) as string | null,
-    effective: user => assignments({ user, effective: true }),
+    effective: (user, target) => assignments({ user, target, effective: true }),
   }
 
   async function verify(token: string): Promise<Claims> {
@@ -144,10 +148,7 @@ export function createIdentity(options: IdentityServiceOptions): IdentityService
     find,
     create: ({ kind, id, fields }) => put('create', kind, id, fields, null),
     update: async ({ kind, id, fields }) => put('update', kind, id, fields, await read(kind, id)),
-    async remove(args) {
-      await directory('remove', args)
-      return {}
-    },
+    remove: args => done('remove', args),
     async changeOwnPassword({ id, original, password, source }) {
       const user = await reader.read('user', id)
       guesses.check(id, source)
@@ -158,15 +159,16 @@ export function createIdentity(options: IdentityServiceOptions): IdentityService
       await put('update', 'user', id, { secret: password }, user)
       return {}
     },
-    async assign(args) {
-      await directory('assign', args)
-      return {}
-    },
-    async unassign(args) {
-      await directory('unassign', args)
-      return {}
-    },
+    assign: args => done('assign', args),
+    unassign: args => done('unassign', args),
     assignments,
+    addMember: args => done('join', args),
+    removeMember: args => done('leave', args),
+    members: async args => (await directory('members', args)) as readonly Resource[],
+    groupsOf: async args => (await directory('groupsOf', args)) as readonly Resource[],
+    imply: args => done('imply', args),
+    unimply: args => done('unimply', args),
+    implications: async () => (await directory('implications', {})) as readonly Implication[],
     start: () => void plant(),
     stop() {
       stopped = true

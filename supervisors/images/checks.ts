@@ -22,6 +22,8 @@ const filter = checkObject({
   tags: texts,
   sizeMin: optional(integer(0, any)),
   sizeMax: optional(integer(0, any)),
+  minDiskGb: optional(integer(0, any)),
+  minRamMb: optional(integer(0, any)),
   properties: optional(record),
   created: times,
   updated: times,

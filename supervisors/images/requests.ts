@@ -37,6 +37,18 @@ export function createImages({ views, builtIn, call, quotas }: ImageRequestsOpti
     return (await call('image', id, method, args)) as ImageBody
   }
 
+  /**
+   * An image that an operation is making goes at once, as in Glance. The operation is called off first, so that it clears away what is on the
+   * host; its last undo would delete the image, too.
+   */
+  async function deleteUnfinished(id: string, error: unknown): Promise<void> {
+    const operation = error instanceof BatonError && error.code === 'Conflict' ? error.details?.operation : undefined
+    if (typeof operation !== 'string') throw error
+    // One that is over by now has nothing to be called off.
+    await call('operation', operation, 'cancel', {}).catch(unlessOver)
+    await tell(id, 'delete', { calledOff: true })
+  }
+
   return {
     async bootable(id) {
       const image = await find(id)
@@ -64,11 +76,15 @@ export function createImages({ views, builtIn, call, quotas }: ImageRequestsOpti
       setImageMember: ({ id, member, status }) => tell(id, 'setMember', { member, status }),
       removeImageMember: ({ id, member }) => tell(id, 'removeMember', { member }),
       async deleteImage({ id }) {
-        await tell(id, 'delete')
+        await tell(id, 'delete').catch(error => deleteUnfinished(id, error))
         return {}
       },
     },
   }
+}
+
+function unlessOver(error: unknown): void {
+  if (!(error instanceof BatonError) || (error.code !== 'Conflict' && error.code !== 'NotFound')) throw error
 }
 
 function whyNot({ status, fault, instance }: ImageBody): string {

@@ -9,7 +9,8 @@
  * There is no client in JavaScript among them: pkgcloud, openstack-wrapper and openstack-client, looked at in npm, rest on `request` or
  * `request-promise`, which have been deprecated since 2020.
  *
- * The last line is `N passed, N failed, N skipped`; the exit code is 1 when anything failed.
+ * The last line is `N passed, N failed, N skipped, N not there`. What is not there fails as it is written down that it does, with its reason
+ * (`tempest/*.txt`); everything else that fails, and what passes though it should not, is a failure, and then the exit code is 1.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

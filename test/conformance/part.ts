@@ -5,14 +5,25 @@ export interface Tally {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+  /** Failed as it is written down that they do, each with its reason: what is not there. */
+  readonly notThere: number
 }
 
-export const NOTHING: Tally = { passed: 0, failed: 0, skipped: 0 }
+export const NOTHING: Tally = { passed: 0, failed: 0, skipped: 0, notThere: 0 }
 
 export const total = (tallies: readonly Tally[]): Tally =>
-  tallies.reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }), NOTHING)
+  tallies.reduce(
+    (a, b) => ({
+      passed: a.passed + b.passed,
+      failed: a.failed + b.failed,
+      skipped: a.skipped + b.skipped,
+      notThere: a.notThere + b.notThere,
+    }),
+    NOTHING,
+  )
 
-export const inWords = ({ passed, failed, skipped }: Tally): string => `${passed} passed, ${failed} failed, ${skipped} skipped`
+export const inWords = ({ passed, failed, skipped, notThere }: Tally): string =>
+  `${passed} passed, ${failed} failed, ${skipped} skipped, ${notThere} not there`
 
 export interface Asked {
   /** Only what takes little time. */

@@ -143,6 +143,7 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
         likely = THEN[action] ?? mix.actions
         history.acted.set(requestId, { instance: id, operation: acted.operation })
         if (action === 'live-migrate' && own.chance(0.4)) await meddle(acted.operation)
+        if (details.snapshot && own.chance(mix.tidied)) await regretImage(details.snapshot.image)
       }
       if (own.chance(mix.deleted)) {
         await pause(own.int(0, 1500))
@@ -163,6 +164,12 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
       if (back instanceof BatonError) return
       history.deleted.delete(id)
       history.acted.set(requestId, { instance: id, operation: back.operation })
+    }
+
+    /** An image is thrown away while it is being made, or just after. */
+    async function regretImage(id: string): Promise<void> {
+      await pause(own.int(0, 300))
+      await insist('delete image', () => world.api().deleteImage({ id }))
     }
 
     /** One that comes with Baton, or one that was made of an instance. */

@@ -150,6 +150,7 @@ function register(check: Check, concurrent: boolean): void {
   check('says what the machine has', async driver => {
     const inventory = await driver.inventory()
     assert.ok(inventory.vcpus > 0 && inventory.ramMb > 0 && inventory.diskGb > 0, JSON.stringify(inventory))
+    assert.ok(inventory.uptimeS === undefined || (Number.isSafeInteger(inventory.uptimeS) && inventory.uptimeS >= 0), `${inventory.uptimeS} s`)
     assert.equal(await driver.list(), [])
   })
 

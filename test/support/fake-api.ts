@@ -20,9 +20,9 @@ import {
 } from '../../actors/api.ts'
 import type { DoctorBody, FindingBody } from '../../actors/doctor/report.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
+import { aboutAfter } from '../../actors/instance/about.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
 import { isFoundIn } from '../../actors/instance/list.ts'
-import { aboutAfter } from '../../actors/instance/requests.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { hostFigures } from '../../supervisors/host-figures.ts'
@@ -90,7 +90,7 @@ export function createFakeApi(): FakeApi {
   const disks = new Map<string, DiskBody>()
   const images = fakeImages({ now: () => tick(), builtIn: [image, { ...image, id: 'other', name: 'other' }] })
   const room = { vcpus: 8, ramMb: 8192, diskGb: 100, vcpusUsed: 2, ramMbUsed: 128, diskGbUsed: 2 }
-  const host = hostOf('c1', { ...room, claims: 2, pid: 41, version: '0.1.0', createdAt: now, stateSince: now })
+  const host = hostOf('c1', { ...room, claims: 2, pid: 41, version: '0.1.0', createdAt: now, stateSince: now, uptimeS: 8_101_530 })
   const hosts = new Map<string, HostBody>([
     ['c1', host],
     ['c2', { ...host, id: 'c2', state: 'down', enabled: false, mode: 'disabled', disabledReason: 'disk' }],
@@ -227,7 +227,8 @@ export function createFakeApi(): FakeApi {
         disks.set(disk.id, { id: disk.id, sizeGb: disk.sizeGb ?? 1, host: 'c1', status: 'attached', instance: id, createdAt: now, updatedAt: now })
       }
       if (action === 'detach-disk' && disk) disks.set(disk.id, { ...found(disks, 'Disk', disk.id), status: 'available', instance: null })
-      const begun = begin(id, action, requestId, rowOf(action, mode).task, change ? { devices: change } : {})
+      const about = asked.about ? { about: aboutAfter(instance.about ?? {}, asked.about) } : {}
+      const begun = begin(id, action, requestId, rowOf(action, mode).task, { ...(change ? { devices: change } : {}), ...about })
       return { ...begun, ...attachedBy(devices.change ?? undefined) }
     },
     deleteInstance: async ({ id, requestId }) => {

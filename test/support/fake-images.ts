@@ -1,5 +1,5 @@
 /** Images of the fake cluster: the real actors, requests and streams over a store in memory. */
-import type { ImageApi, ImageBody } from '../../actors/api.ts'
+import { aboutOf, type ImageApi, type ImageBody } from '../../actors/api.ts'
 import { compareBy, NEWEST_FIRST } from '../../actors/image/access.ts'
 import { imageActor } from '../../actors/image/image.ts'
 import type { ViewRow } from '../../actors/kernel/define.ts'
@@ -50,7 +50,10 @@ export function fakeImages(options: FakeImagesOptions = {}): FakeImages {
     ...[...added].map(([id, body]) => ({
       table: 'image' as const,
       id,
-      columns: { deleted: body.status === 'deleted', project: body.project },
+      columns: {
+        ...{ deleted: body.status === 'deleted', project: body.project },
+        ...{ name: body.name, status: body.status, visibility: aboutOf(body).visibility },
+      },
       body,
     })),
   ]

@@ -1,12 +1,20 @@
 /** Quotas of the cluster in memory: any limits, always the same use; project `odd` has a difference. */
 import type { ClusterApi } from '../../actors/api.ts'
-import { NO_LIMITS, type QuotaBody } from '../../actors/kernel/quota.ts'
+import { type DefaultLimits, NO_LIMITS, type QuotaBody } from '../../actors/kernel/quota.ts'
 
-export function fakeQuotas(): Pick<ClusterApi, 'getQuota' | 'setQuota' | 'resetQuota' | 'checkQuota'> {
+type Quotas = Pick<ClusterApi, 'getQuota' | 'setQuota' | 'resetQuota' | 'checkQuota' | 'getDefaultLimits' | 'setDefaultLimits'>
+
+export function fakeQuotas(): Quotas {
+  let defaults: DefaultLimits = { limits: { ...NO_LIMITS, metadata_items: 128 }, unused: {} }
   const quotas = new Map<string, QuotaBody>()
   const used = { ...NO_LIMITS, instances: 2, cores: 3, ram: 128, server_groups: 0, server_group_members: 0, key_pairs: 0 }
-  const quotaOf = (id: string): QuotaBody => quotas.get(id) ?? { id, limits: NO_LIMITS, defaults: NO_LIMITS, used }
+  const quotaOf = (id: string): QuotaBody => quotas.get(id) ?? { id, limits: defaults.limits, defaults: defaults.limits, used }
   return {
+    getDefaultLimits: async () => defaults,
+    setDefaultLimits: async ({ limits, unused }) => {
+      defaults = { limits: { ...defaults.limits, ...limits }, unused: { ...defaults.unused, ...unused } }
+      return defaults
+    },
     getQuota: async ({ id }) => quotaOf(id),
     setQuota: async ({ id, limits }) => {
       quotas.set(id, { ...quotaOf(id), limits: { ...quotaOf(id).limits, ...limits } })

@@ -330,6 +330,8 @@ test('quotas: show, set, reset, check, and whose they are', async () => {
   const set = await baton('quota set --project p1 --cores 8 --server-groups -1 --json')
   assert.is((json(set) as { limits: { cores: number } }).limits.cores, 8)
   assert.match((await baton('quota reset p1')).out, /^cores +3 +unlimited/m)
+  assert.match((await baton('quota set --defaults --cores 9')).out, /^cores +3 +9 +9/m)
+  assert.match((await baton('quota set --defaults --cores -1')).out, /^cores +3 +unlimited +unlimited/m)
   assert.match((await baton('quota check')).out, 'project default: 2 holders, what is entered for them is what they hold')
   const odd = await baton('quota check odd')
   assert.is(odd.code, 4)

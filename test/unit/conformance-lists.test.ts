@@ -1,7 +1,7 @@
 /** What Tempest tells, as one outcome per test, and the lists these are compared with. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { compare, parseExpected, writeExpected } from '../conformance/tempest/expected.ts'
+import { compare, parseExpected, tally, writeExpected } from '../conformance/tempest/expected.ts'
 import { outcomesOf, type Told } from '../conformance/tempest/outcomes.ts'
 
 const told = (id: string, status: string, reason = ''): Told => ({ id, status, reason, seconds: 1 })
@@ -43,6 +43,9 @@ test('what is written down is expected again, reasons by hand stay, and every di
     'a.A.two skipped, expected: pass',
     'b.B.one failed, expected: skip (no)',
   ])
+  assert.equal(tally(parseExpected(text), outcomes), { passed: 1, skipped: 1, notThere: 1 })
+  // What passes though it should not is no pass.
+  assert.equal(tally(parseExpected('fail a.A.one  # not there\n'), outcomes), { passed: 0, skipped: 1, notThere: 0 })
   assert.equal(compare(parseExpected(''), outcomes), ['b.B.one failed, and is in no list'])
   assert.throws(() => parseExpected('skip a.A.two'), /no reason/)
   assert.throws(() => parseExpected('passed a.A.two'), /not a line/)

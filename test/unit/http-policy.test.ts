@@ -86,10 +86,13 @@ const NEWER: readonly (readonly [string, number])[] = [
   ['/os-aggregates/:id/images', 81],
 ]
 
+const OLDER = /v2\.1\/(?:images|os-hosts)(?:\/|$)/
+
 /** A version in which there is such a path. */
-const versionFor = (name: string) => ({
-  'openstack-api-version': `compute 2.${NEWER.find(([path]) => name.endsWith(path))?.[1] ?? 52}, placement latest`,
-})
+function versionFor(name: string) {
+  const minor = OLDER.test(name) ? 35 : (NEWER.find(([path]) => name.endsWith(path))?.[1] ?? 52)
+  return { 'openstack-api-version': `compute 2.${minor}, placement latest` }
+}
 
 /** One line for each question: what everybody gets. */
 async function matrix(rules: readonly string[] = []): Promise<string[]> {

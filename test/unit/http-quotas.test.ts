@@ -31,12 +31,23 @@ test('quotas and limits of what Baton does not have go with the version in which
   assert.is('maxPersonality' in limits || 'maxSecurityGroups' in limits || 'maxImageMeta' in limits, false)
 })
 
-test('the default class can be read; it is changed by configuration', async () => {
-  const { ask } = createFace()
-  assert.equal((await ask('GET', '/compute/v2.1/os-quota-class-sets/default')).body, { quota_class_set: { id: 'default', ...NONE } })
-  const put = await ask('PUT', '/compute/v2.1/os-quota-class-sets/default', { quota_class_set: { cores: 1 } })
-  assert.is(put.status, 403)
-  assert.match(put.body.forbidden.message, 'quota.instances')
+test('the default class is read and set, and limits who has no own limits', async () => {
+  const { ask, newServer } = createFace()
+  const path = '/compute/v2.1/os-quota-class-sets/default'
+  assert.equal((await ask('GET', path)).body, { quota_class_set: { id: 'default', ...NONE } })
+  const put = await ask('PUT', path, { quota_class_set: { cores: 7, floating_ips: '5', metadata_items: 1 } })
+  const after = { ...NONE, cores: 7, floating_ips: 5, metadata_items: 1 }
+  assert.equal([put.status, put.body], [200, { quota_class_set: after }])
+  assert.equal((await ask('GET', path)).body.quota_class_set, { id: 'default', ...after })
+  const late = { 'openstack-api-version': 'compute 2.57' }
+  assert.equal((await ask('GET', path, undefined, late)).body.quota_class_set, { id: 'default', ...LASTING, cores: 7, metadata_items: 1 })
+  assert.is((await ask('GET', `${SETS}/p/defaults`)).body.quota_set.cores, 7)
+  const id = await newServer()
+  const metadata = (items: object) => ask('PUT', `/compute/v2.1/servers/${id}/metadata`, { metadata: items })
+  assert.equal([(await metadata({ a: '1' })).status, (await metadata({ a: '1', b: '2' })).status], [200, 403])
+  for (const bad of [{ cores: -2 }, { gigabytes: 1 }, {}]) assert.is((await ask('PUT', path, { quota_class_set: bad })).status, 400)
+  assert.is((await ask('PUT', path, { quota_class_set: { floating_ips: 1 } }, late)).status, 400)
+  assert.is((await ask('PUT', path.replace('default', 'gold'), { quota_class_set: { cores: 1 } })).status, 400)
 })
 
 test('limits are those of the project that asks, or of the one named', async () => {

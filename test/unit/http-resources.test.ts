@@ -4,7 +4,9 @@ import * as assert from 'uvu/assert'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Answered } from '../../transport/http/answered.ts'
 import { nameNumber } from '../../transport/http/tokens.ts'
+import { uptimeText } from '../../transport/http/views/hypervisor.ts'
 import { createFace, FLAVORS, SERVERS, tiny } from '../support/http.ts'
+import { host } from '../support/placement.ts'
 
 const V21 = '/compute/v2.1'
 const ids = (rows: { id: string }[]) => rows.map(({ id }) => id)
@@ -126,6 +128,18 @@ test("images in Glance's shape", async () => {
   const { body } = await ask('GET', '/image/v2/images/fake')
   assert.equal([body.id, body.status, body.size, body.created_at, body.self], ['fake', 'active', 4096, '2026-01-31T12:00:00Z', '/v2/images/fake'])
   assert.is((await ask('GET', '/image/v2/images/nope')).status, 404)
+})
+
+test('for how long a hypervisor has been running, in the words of uptime; of one that is down nobody knows', async () => {
+  const { ask } = createFace()
+  const lean = { 'openstack-api-version': 'compute 2.88' }
+  const { hypervisor } = (await ask('GET', `${V21}/os-hypervisors/c1/uptime`)).body
+  assert.equal([hypervisor.hypervisor_hostname, hypervisor.uptime], ['c1', 'up 93 days, 18:25'])
+  assert.is((await ask('GET', `${V21}/os-hypervisors/c1`, undefined, lean)).body.hypervisor.uptime, 'up 93 days, 18:25')
+  assert.is((await ask('GET', `${V21}/os-hypervisors/c2`, undefined, lean)).body.hypervisor.uptime, null)
+  assert.is((await ask('GET', `${V21}/os-hypervisors/c2/uptime`)).status, 400)
+  const up = (uptimeS: number) => uptimeText(host('h1', { uptimeS }))
+  assert.equal([up(0), up(59), up(3660), up(86_400), uptimeText(host('h1'))], ['up 0:00', 'up 0:00', 'up 1:01', 'up 1 day, 0:00', null])
 })
 
 test('hypervisors: list, detail and show', async () => {

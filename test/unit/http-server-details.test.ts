@@ -46,6 +46,30 @@ test('each action is passed on in the words of the cluster', async () => {
   }
 })
 
+test('a rebuild sets the key pair from 2.54 on and user_data from 2.57 on, and takes them away', async () => {
+  const { ask, fake, newServer } = createFace()
+  const pair = { name: 'k', public_key: `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA${'A'.repeat(42)} x` }
+  await ask('POST', '/compute/v2.1/os-keypairs', { keypair: pair })
+  const id = await newServer()
+  fake.finish(id)
+  const rebuild = async (more: object, minor: number) => {
+    const version = { 'openstack-api-version': `compute 2.${minor}` }
+    const answer = await ask('POST', `${SERVERS}/${id}/action`, { rebuild: { imageRef: 'fake', ...more } }, version)
+    if (answer.status === 202) fake.finish(id)
+    return answer
+  }
+  assert.is((await rebuild({ key_name: 'k' }, 53)).status, 400)
+  assert.is((await rebuild({ user_data: 'eA==' }, 56)).status, 400)
+  assert.is((await rebuild({ user_data: 'no base64' }, 57)).status, 400)
+  const unknown = await rebuild({ key_name: 'nothing' }, 54)
+  assert.equal([unknown.status, fake.calls.some(call => call.method === 'actOnInstance')], [400, false])
+  assert.is((await rebuild({ key_name: 'k' }, 54)).body.server.key_name, 'k')
+  const { server } = (await rebuild({ user_data: 'eA==' }, 57)).body
+  assert.equal([server.key_name, server.user_data], ['k', 'eA=='])
+  const { server: without } = (await rebuild({ key_name: null, user_data: null }, 57)).body
+  assert.equal([without.key_name, without.user_data], [null, null])
+})
+
 test('bad actions are 400 and reach no conductor', async () => {
   const { ask, fake, newServer } = createFace()
   const id = await newServer()

@@ -21,7 +21,8 @@ test('a create answers 202 with id, links and Location, and every answer names i
   assert.is(answer.headers['x-compute-request-id'], answer.headers['x-openstack-request-id'])
   assert.equal(
     fake.calls.map(({ method }) => method),
-    ['createInstances'],
+    // Metadata have a quota.
+    ['getQuota', 'createInstances'],
   )
   const instance = await fake.api.getInstance({ id: server.id })
   assert.equal(instance.metadata, { role: 'web' })

@@ -119,6 +119,20 @@ test('a local disk keeps an instance on its host; without it, it may go', () => 
   assert.match(act(shelved, 'shelve-offload', {}).fault?.message ?? '', /detach them first/)
 })
 
+test('what a rebuild gives to the guest holds from its acceptance on, and stays when it fails', () => {
+  const instance = withDisk()
+  const keyPair = { name: 'k', type: 'ssh', publicKey: 'ssh-rsa A' }
+  act(instance, 'rebuild', { change: { image: 'other', about: { keyPair, userData: 'eA==' } } })
+  const [start] = instance.work()
+  const { args } = (start?.type === 'call' ? start.args : {}) as { args: { spec: { about: object } } }
+  assert.equal(args.spec.about, { keyPair, userData: 'eA==' })
+  instance.end('undone')
+  assert.equal(instance.body()?.about, { keyPair, userData: 'eA==' })
+  instance.send('reset', { state: 'active' })
+  act(instance, 'rebuild', { change: { about: { keyPair: null } } })
+  assert.equal(instance.body()?.about, { userData: 'eA==' })
+})
+
 test('operations are told the devices, and a deleted instance has none', () => {
   const instance = withDisk()
   act(instance, 'rebuild', { change: { image: 'other' } })

@@ -17,7 +17,6 @@ const rows = (standing: Standing, why: string, list: Readonly<Record<string, str
 
 const NETWORK = 'proxies of a network service; Nova answers 404 after 2.36, Baton always'
 const VOLUME = 'proxies of a volume service; Nova answers 404 after 2.36, Baton always'
-const IMAGE = 'proxies of the image service; Nova answers 404 after 2.36, Baton always. Use /image/v2'
 const GONE = 'removed from Nova itself'
 
 export const API_REFERENCE: readonly ReferenceRow[] = [
@@ -64,6 +63,13 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/servers/:id/os-instance-actions': 'GET',
     '/os-migrations': 'GET',
   }),
+  ...rows('done', 'the image service in the words of Nova, before 2.36 (metadata before 2.39); deleted images are not shown', {
+    '/images': 'GET',
+    '/images/detail': 'GET',
+    '/images/:id': 'GET DELETE',
+    '/images/:id/metadata': 'GET POST PUT',
+    '/images/:id/metadata/:key': 'GET PUT DELETE',
+  }),
   ...rows(
     'done',
     'a server is created without networks, and with the disk of its image alone: others are attached later. Unknown hints mean nothing',
@@ -98,14 +104,14 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/servers/:id/remote-consoles': 'POST',
     '/os-console-auth-tokens/:id': 'GET',
   }),
-  ...rows('done', 'no driver tells it: 400 for each host, as Nova answers for such a driver', { '/os-hypervisors/:id/uptime': 'GET' }),
+  ...rows('done', 'without users and load, which Nova shows; lists of details from 2.88 on do not have it', { '/os-hypervisors/:id/uptime': 'GET' }),
   ...rows('done', '', { '/os-hosts': 'GET', '/os-hosts/:id': 'GET PUT' }),
   ...rows('done', 'no driver turns a machine off or on: 501, as Nova answers for such a driver', {
     '/os-hosts/:id/startup': 'GET',
     '/os-hosts/:id/shutdown': 'GET',
     '/os-hosts/:id/reboot': 'GET',
   }),
-  ...rows('partly', 'the default class can be read; it is set in the configuration of the conductors', { '/os-quota-class-sets/:id': 'GET PUT' }),
+  ...rows('done', 'the class `default`; there are no others', { '/os-quota-class-sets/:id': 'GET PUT' }),
   ...rows('done', 'addresses and security groups are refused, as in Nova for a server without networks', { '/servers/:id/action': 'POST' }),
   ...rows('done', 'disks are local to their host; one cannot be put in the place of another', {
     '/servers/:id/os-volume_attachments': 'GET POST',
@@ -130,7 +136,6 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
     '/servers/:id/os-virtual-interfaces': 'all',
   }),
   ...rows('not applicable', VOLUME, { '/os-volumes': 'all', '/os-snapshots': 'all', '/os-volumes_boot': 'all' }),
-  ...rows('not applicable', IMAGE, { '/images': 'all', '/images/:id/metadata': 'all' }),
   ...rows('not applicable', 'bare metal is not managed', { '/os-baremetal-nodes': 'all' }),
   ...rows('not applicable', 'shares need a file system service, and came after 2.90', { '/servers/:id/shares': 'all' }),
   ...rows('not applicable', GONE, {

@@ -73,6 +73,8 @@ export function withDeadlines(api: ClusterApi, timeoutMs: number): ClusterApi {
     getQuota: bound(args => api.getQuota(args)),
     setQuota: bound(args => api.setQuota(args)),
     resetQuota: bound(args => api.resetQuota(args)),
+    getDefaultLimits: bound(args => api.getDefaultLimits(args)),
+    setDefaultLimits: bound(args => api.setDefaultLimits(args)),
     checkQuota: bound(args => api.checkQuota(args)),
     listOperations: bound(args => api.listOperations(args)),
     getOperation: bound(args => api.getOperation(args)),

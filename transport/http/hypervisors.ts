@@ -2,13 +2,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { HostBody, InstanceBody } from '../../actors/api.ts'
-import { since } from './changes.ts'
+import { has, since } from './changes.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound, printable } from './errors.ts'
 import { limitOf, type PageOf } from './paging.ts'
 import { originOf } from './request.ts'
 import { Id, type IdParams, isOn, PageLimit, Switch } from './schemas.ts'
-import { hypervisorDetail, hypervisorStatistics, hypervisorSummary, isHypervisor } from './views/hypervisor.ts'
+import { hypervisorDetail, hypervisorStatistics, hypervisorSummary, isHypervisor, uptimeText } from './views/hypervisor.ts'
 import { nextLinks } from './views/links.ts'
 
 const ListQuery = Type.Object({
@@ -81,15 +81,19 @@ export function hypervisorRoutes(app: FastifyInstance, context: HttpContext): vo
 
   const show = { schema: { querystring: ShowQuery }, config }
   app.get<{ Params: IdParams; Querystring: Static<typeof ShowQuery> }>(`${PATH}/:id`, show, async request => {
-    const host = await hypervisor(request.params.id)
     const { novaMinor: minor, query } = request
+    const found = await hypervisor(request.params.id)
+    // What only its monitor knows is asked for where it is shown.
+    const host = has(minor, 'hypervisor.lean') ? await api.getHost({ id: found.id }) : found
     return { hypervisor: hypervisorDetail(host, minor, isOn(query.with_servers) ? await serversOn(host) : undefined) }
   })
 
   app.get<{ Params: IdParams }>(`${PATH}/:id/uptime`, { config: { until: 'hypervisor.lean' } }, async request => {
-    const host = await hypervisor(request.params.id)
-    // As Nova answers for a driver that cannot tell.
-    throw badRequest(`The driver ${host.driver} of hypervisor ${host.id} does not tell for how long it has been running.`)
+    const host = await api.getHost({ id: (await hypervisor(request.params.id)).id })
+    const uptime = uptimeText(host)
+    // As Nova answers for a driver that cannot tell, and for a host that is down.
+    if (uptime === null) throw badRequest(`Nobody knows for how long hypervisor ${host.id} has been running: it is ${host.state}.`)
+    return { hypervisor: { ...hypervisorSummary(host, request.novaMinor), uptime } }
   })
 
   app.get<{ Params: IdParams }>(`${PATH}/:id/search`, { config: { until: 'host.uuid' } }, async request => ({

@@ -1,6 +1,7 @@
 /** What no route takes: 405 when the path exists with other methods, else 404. */
 import type { FastifyContextConfig, FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { COMPUTE, IMAGE } from './context.ts'
 import { HttpRefusal } from './errors.ts'
 
 /** A route as it was added: one method of one path. */
@@ -41,6 +42,25 @@ export function watchRoutes(app: FastifyInstance): (request: FastifyRequest) => 
     return new HttpRefusal(405, `The method ${request.method} is not allowed for this resource; it takes ${allow}.`, { allow })
   }
 }
+
+/**
+ * A slash at the end of a path means nothing, but for Nova and Glance: to them `/servers/` is a server with an empty id, which is not there.
+ * To be called behind `watchRoutes`.
+ */
+export function refuseEmptyIds(app: FastifyInstance): void {
+  app.addHook('onRequest', async request => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    if (!path.endsWith('/') || !WITH_IDS.some(service => path.startsWith(`${service}/`))) return
+    const base = segments(path)
+    const takesId = [...routesOf(app).keys()].some(pattern => {
+      const parts = segments(pattern)
+      return parts.length === base.length + 1 && parts.at(-1)?.startsWith(':') && matches(parts.slice(0, -1).join('/'), path)
+    })
+    if (takesId) throw new BatonError('NotFound', 'The resource could not be found.')
+  })
+}
+
+const WITH_IDS = [COMPUTE, IMAGE]
 
 /** Whether a route pattern such as `/servers/:id` fits a path, a slash at the end apart. */
 export function matches(pattern: string, path: string): boolean {

@@ -4,13 +4,12 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Amounts, isResource, LIMIT_MAX, type Limits, type QuotaBody, RESOURCES, UNLIMITED } from '../../actors/kernel/quota.ts'
 import { type Shape, shaped, until } from './changes.ts'
 import { BATON, COMPUTE, type HttpContext } from './context.ts'
 import { badRequest } from './errors.ts'
 import { checkProject, projectOf } from './request.ts'
-import { Id, type IdParams, METADATA_ITEMS } from './schemas.ts'
+import { Id, type IdParams } from './schemas.ts'
 
 const NO_USERS = { description: 'quotas are per project; there are none per user' }
 const SetsQuery = Type.Object({ user_id: Type.Optional(Type.Literal('', NO_USERS)) })
@@ -27,18 +26,26 @@ const INJECTED = ['injected_files', 'injected_file_content_bytes', 'injected_fil
 
 const each = <T>(names: readonly string[], value: T): Record<string, T> => Object.fromEntries(names.map(name => [name, value]))
 
+/** What may be limited, in all versions. */
+const LIMITED = {
+  ...each(RESOURCES, Type.Optional(Limit)),
+  ...each(NETWORK, Type.Optional(until('proxies-gone', Limit))),
+  ...each(INJECTED, Type.Optional(until('personality.gone', Limit))),
+}
+const NO_SUCH_QUOTA = { additionalProperties: false, description: `there is no such quota; there are ${RESOURCES.join(', ')}` }
+
+const UpdateClass = Type.Object({ quota_class_set: Type.Object(LIMITED, NO_SUCH_QUOTA) }, { additionalProperties: false })
+type UpdateClass = Static<typeof UpdateClass>
+
 const UpdateQuota = Type.Object(
   {
     quota_set: Type.Object(
       {
-        ...each(RESOURCES, Type.Optional(Limit)),
-        ...each(['metadata_items'], Type.Optional(Limit)),
-        ...each(NETWORK, Type.Optional(until('network.proxies-gone', Limit))),
-        ...each(INJECTED, Type.Optional(until('personality.gone', Limit))),
+        ...LIMITED,
         force: Type.Optional(Type.Boolean()),
         tenant_id: Type.Optional(Id),
       },
-      { additionalProperties: false, description: `there is no such quota; there are ${RESOURCES.join(', ')}` },
+      NO_SUCH_QUOTA,
     ),
   },
   { additionalProperties: false },
@@ -49,32 +56,41 @@ const LimitsQuery = Type.Object({ tenant_id: Type.Optional(Id), reserved: Type.O
 type LimitsQuery = Static<typeof LimitsQuery>
 
 const SET_SHAPES: readonly Shape<null>[] = [
-  { change: 'network.proxies-gone', drop: NETWORK },
+  { change: 'proxies-gone', drop: NETWORK },
   { change: 'personality.gone', drop: INJECTED },
 ]
 
 /** Glance's quotas are set here like the others, but Nova's clients know nothing of them: they are shown under /image/v2/info/usage. */
 const NOVAS = RESOURCES.filter(resource => !resource.startsWith('image_'))
 
-const quotaSet = (limits: Limits, minor: number) => {
+const quotaSet = (limits: Limits, minor: number, unused: Readonly<Record<string, number>> = {}) => {
   const known = Object.fromEntries(NOVAS.map(resource => [resource, limits[resource]]))
-  return shaped({ ...each([...NETWORK, ...INJECTED], UNLIMITED), ...known, metadata_items: METADATA_ITEMS }, null, minor, SET_SHAPES)
+  return shaped({ ...each([...NETWORK, ...INJECTED], UNLIMITED), ...unused, ...known }, null, minor, SET_SHAPES)
+}
+
+/** Limits as a body names them, numbers or text: those of what there is, and those of nothing. */
+function limitsIn(named: Readonly<Record<string, unknown>>): { readonly limits: Amounts; readonly unused: Readonly<Record<string, number>> } {
+  const all = Object.entries(named).map(([name, limit]) => [name, Number(limit)] as const)
+  return {
+    limits: Object.fromEntries(all.filter(([name]) => isResource(name))),
+    unused: Object.fromEntries(all.filter(([name]) => !isResource(name))),
+  }
 }
 
 /** What is reserved counts as used, as it does in Nova. */
 function detailOf({ id, limits, used }: QuotaBody, minor: number) {
   const resources = NOVAS.map(resource => [resource, { limit: limits[resource], in_use: used[resource], reserved: 0 }] as const)
   const unused = each([...NETWORK, ...INJECTED], { limit: UNLIMITED, in_use: 0, reserved: 0 })
-  const fields = { id, ...unused, ...Object.fromEntries(resources), metadata_items: { limit: METADATA_ITEMS, in_use: 0, reserved: 0 } }
+  const fields = { id, ...unused, ...Object.fromEntries(resources) }
   return shaped(fields, null, minor, SET_SHAPES)
 }
 
 const LIMIT_SHAPES: readonly Shape<null>[] = [
   {
-    change: 'network.proxies-gone',
+    change: 'proxies-gone',
     drop: ['maxTotalFloatingIps', 'totalFloatingIpsUsed', 'maxSecurityGroups', 'totalSecurityGroupsUsed', 'maxSecurityGroupRules'],
   },
-  { change: 'image.meta-limit-gone', drop: ['maxImageMeta'] },
+  { change: 'image.metadata-gone', drop: ['maxImageMeta'] },
   { change: 'personality.gone', drop: ['maxPersonality', 'maxPersonalitySize'] },
 ]
 
@@ -84,7 +100,7 @@ const absoluteOf = ({ limits, used }: QuotaBody) => ({
   maxSecurityGroups: UNLIMITED,
   totalSecurityGroupsUsed: 0,
   maxSecurityGroupRules: UNLIMITED,
-  maxImageMeta: METADATA_ITEMS,
+  maxImageMeta: limits.metadata_items,
   // No driver writes files into a guest.
   maxPersonality: 0,
   maxPersonalitySize: 0,
@@ -94,12 +110,14 @@ const absoluteOf = ({ limits, used }: QuotaBody) => ({
   maxTotalKeypairs: limits.key_pairs,
   maxServerGroups: limits.server_groups,
   maxServerGroupMembers: limits.server_group_members,
-  maxServerMeta: METADATA_ITEMS,
+  maxServerMeta: limits.metadata_items,
   totalInstancesUsed: used.instances,
   totalCoresUsed: used.cores,
   totalRAMUsed: used.ram,
   totalServerGroupsUsed: used.server_groups,
 })
+
+const DEFAULT_CLASS = 'default'
 
 const project = (request: FastifyRequest<{ Params: IdParams }>): string => checkProject('The project', request.params.id)
 
@@ -128,7 +146,7 @@ export function quotaRoutes(app: FastifyInstance, { api }: HttpContext): void {
     const id = project(request)
     if (tenant_id !== undefined && tenant_id !== id) throw badRequest(`Invalid input for quota_set.tenant_id: the path names ${id}.`)
     if (Object.keys(named).length === 0) throw badRequest('Invalid input for quota_set: it names no quota to set.')
-    const limits: Amounts = Object.fromEntries(Object.entries(named).flatMap(([name, limit]) => (isResource(name) ? [[name, Number(limit)]] : [])))
+    const { limits } = limitsIn(named)
     const set = await api.setQuota({ id, limits, ...(force === undefined ? {} : { force }) })
     return { quota_set: quotaSet(set.limits, request.novaMinor) }
   })
@@ -143,12 +161,17 @@ export function quotaRoutes(app: FastifyInstance, { api }: HttpContext): void {
   app.get<{ Params: IdParams }>(classes, async request => {
     const { id } = request.params
     // Nova, too, answers for a class it does not know with the defaults.
-    const { defaults } = await api.getQuota({ id: 'default' })
-    return { quota_class_set: { id: checkProject('The class', id), ...quotaSet(defaults, request.novaMinor) } }
+    const { limits, unused } = await api.getDefaultLimits({})
+    return { quota_class_set: { id: checkProject('The class', id), ...quotaSet(limits, request.novaMinor, unused) } }
   })
 
-  app.put(classes, async () => {
-    throw new BatonError('Forbidden', 'The default quotas are settings of the conductors: quota.instances and the others in their configuration.')
+  app.put<{ Params: IdParams; Body: UpdateClass }>(classes, { schema: { body: UpdateClass } }, async request => {
+    const named = request.body.quota_class_set
+    if (request.params.id !== DEFAULT_CLASS)
+      throw badRequest(`There is one class of quotas, ${DEFAULT_CLASS}: the limits of projects without own ones.`)
+    if (Object.keys(named).length === 0) throw badRequest('Invalid input for quota_class_set: it names no quota to set.')
+    const { limits, unused } = await api.setDefaultLimits(limitsIn(named))
+    return { quota_class_set: quotaSet(limits, request.novaMinor, unused) }
   })
 
   app.get<{ Querystring: LimitsQuery }>(`${COMPUTE}/limits`, { schema: { querystring: LimitsQuery } }, async request => {

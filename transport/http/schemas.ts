@@ -5,7 +5,6 @@
 import { isIPv6 } from 'node:net'
 import { type Static, Type } from 'typebox'
 import type { AboutChange, DiskConfig } from '../../actors/api.ts'
-import { BatonError } from '../../actors/kernel/errors.ts'
 import { badRequest } from './errors.ts'
 
 export const MAX_INT32 = 2 ** 31 - 1
@@ -25,15 +24,6 @@ export const Metadata = Type.Record(
     description: 'metadata has keys of 1 to 255 characters out of a-z, A-Z, 0-9, "-", "_", ":", "." and space',
   },
 )
-
-/** Items of metadata that an instance may have: one bound for all projects. */
-export const METADATA_ITEMS = 128
-
-/** Throws `QuotaExceeded`, as Nova does, for more items than a server may have. */
-export function checkItems(metadata: Readonly<Record<string, string>> = {}): void {
-  const count = Object.keys(metadata).length
-  if (count > METADATA_ITEMS) throw new BatonError('QuotaExceeded', `Quota exceeded for metadata_items: ${count} of at most ${METADATA_ITEMS}.`)
-}
 
 export const MAX_TAGS = 50
 export const Tag = Type.String({

@@ -2,15 +2,24 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { type ActOnInstance, type ClusterApi, type InstanceAction, type InstanceBody, MAX_ROTATION, type SnapshotRequest } from '../../actors/api.ts'
+import {
+  type AboutChange,
+  type ActOnInstance,
+  type ClusterApi,
+  type InstanceAction,
+  type InstanceBody,
+  MAX_ROTATION,
+  type SnapshotRequest,
+} from '../../actors/api.ts'
 import { has, since } from './changes.ts'
-import { COMPUTE, type HttpContext, IMAGE } from './context.ts'
+import { COMPUTE, type HttpContext, IMAGE, USER } from './context.ts'
 import { badRequest, printable } from './errors.ts'
 import { actOnGuest, GUEST_ACTIONS } from './guest-actions.ts'
+import { checkItems } from './metadata.ts'
 import { checkImage } from './policy/references.ts'
 import { beginning, checkFlavor, instanceId, originOf, plainId } from './request.ts'
-import { ACCESS_FIELDS, AdminPass, checkItems, Description, Hostname, Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
-import { unknownReference } from './server-create.ts'
+import { ACCESS_FIELDS, AdminPass, Description, Hostname, Id, type IdParams, integer, Metadata, Name } from './schemas.ts'
+import { USER_DATA, UserData, unknownReference } from './server-create.ts'
 import { changeOf } from './server-details.ts'
 import { sightOf } from './servers.ts'
 import { serverRebuilt } from './views/server.ts'
@@ -39,6 +48,8 @@ const Rebuild = Type.Object(
     metadata: Type.Optional(Metadata),
     description: Type.Optional(since('server.description', Description)),
     hostname: Type.Optional(since('server.hostname', Hostname)),
+    key_name: Type.Optional(since('rebuild.key', Type.Union([Name, Type.Null()]))),
+    user_data: Type.Optional(since('personality.gone', Type.Union([UserData, Type.Null()], { description: USER_DATA }))),
     preserve_ephemeral: Type.Optional(Type.Boolean({ description: 'it must be true or false' })),
     ...ACCESS_FIELDS,
   },
@@ -108,9 +119,27 @@ function same(action: InstanceAction): [string, InstanceAction] {
 
 /** A rebuild and a resize may change what is said of the server, too: then, not before they are taken. Resolves null when nothing is changed. */
 async function changeWith(api: ClusterApi, id: string, { rebuild, resize }: ServerAction, requestId: string): Promise<InstanceBody | null> {
-  const { metadata } = rebuild ?? {}
-  const change = { ...changeOf(rebuild ?? resize ?? {}), ...(metadata === undefined ? {} : { metadata }) }
+  const { metadata, name } = rebuild ?? {}
+  // What else a rebuild says goes with it, to the guest.
+  const change = {
+    ...(resize ? changeOf(resize) : {}),
+    ...(name === undefined ? {} : { name }),
+    ...(metadata === undefined ? {} : { metadata }),
+  }
   return Object.keys(change).length === 0 ? null : api.updateInstance({ id, requestId, ...change })
+}
+
+/** What a rebuild says anew of the server and gives to its guest. Rejects 400 when its owner has no such key pair. */
+async function aboutRebuild(api: ClusterApi, id: string, { rebuild }: ServerAction): Promise<{ about?: AboutChange }> {
+  const { key_name: key, user_data: userData } = rebuild ?? {}
+  const user = key ? ((await api.getInstance({ id })).user ?? USER) : USER
+  const pair = key ? await api.getKeyPair({ user, name: key }).catch(unknownReference) : null
+  const about: AboutChange = {
+    ...changeOf(rebuild ?? {}).about,
+    ...(key === undefined ? {} : { keyPair: pair && { name: pair.name, type: pair.type, publicKey: pair.publicKey } }),
+    ...(userData === undefined ? {} : { userData: userData || null }),
+  }
+  return Object.keys(about).length === 0 ? {} : { about }
 }
 
 /** What an action says beside its name. */
@@ -192,10 +221,10 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
       return reply.code(202).send()
     }
     const action = OPERATIONS.get(name)
-    const details = detailsOf(body)
+    const details = { ...detailsOf(body), ...(await aboutRebuild(api, id, body)) }
     if (body.resize && request.claims) await checkFlavor(request, api, body.resize.flavorRef).catch(unknownReference)
     if (details.host !== undefined) await api.getHost({ id: plainId('Host', details.host) }).catch(unknownReference)
-    checkItems(body.rebuild?.metadata)
+    if (body.rebuild?.metadata) await checkItems(api, (await api.getInstance({ id })).project, body.rebuild.metadata)
     if (details.image !== undefined) await checkImage(request, api, details.image).catch(unknownReference)
     if (action !== undefined) await api.actOnInstance({ id, action, ...details, ...beginning(request) })
     else if ('forceDelete' in body) await api.deleteInstance({ id, force: true, ...beginning(request) })

@@ -6,8 +6,9 @@ import type { Requester } from '../../actors/kernel/requester.ts'
 import { CHANGES, has, since, until } from './changes.ts'
 import type { HttpContext } from './context.ts'
 import { badRequest } from './errors.ts'
+import { checkItems } from './metadata.ts'
 import { Hints, placementOf, Zone } from './placement.ts'
-import { ACCESS_FIELDS, AdminPass, accessOf, Count, checkItems, Description, Hostname, Id, isOn, Metadata, Name, Switch, Tags } from './schemas.ts'
+import { ACCESS_FIELDS, AdminPass, accessOf, Count, Description, Hostname, Id, isOn, Metadata, Name, Switch, Tags } from './schemas.ts'
 import { newIds } from './tokens.ts'
 
 const NO_NETWORK = "it must be 'none' or 'auto' (which gives none): Baton's instances have no network yet"
@@ -16,8 +17,8 @@ const Networks = Type.Union([Type.Literal('none'), Type.Literal('auto'), Type.Ar
 })
 const Reference = Type.Union([Id, Type.Integer({ minimum: 0 })], { description: 'it must be the id of a flavor' })
 const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$'
-const USER_DATA = 'it must be base64 of at most 65535 characters'
-const UserData = Type.String({ maxLength: 65_535, pattern: BASE64 })
+export const USER_DATA = 'it must be base64 of at most 65535 characters'
+export const UserData = Type.String({ maxLength: 65_535, pattern: BASE64 })
 
 /** Nova's limits of injected files, in bytes of the file. */
 const MAX_FILES = 5
@@ -218,7 +219,7 @@ export async function createServers(
 ): Promise<readonly InstanceBody[]> {
   const { project, token, requestId, by } = from
   const count = countOf(server, context.limits.maxInstancesPerRequest)
-  checkItems(server.metadata)
+  await checkItems(context.api, project, server.metadata)
   const placement = placementOf(zoneAndHost(server), { ...older, ...newer })
   const image = idOf('server.imageRef', imageOf(server))
   await from.check(image, placement ?? {}).catch(unknownReference)

@@ -5,7 +5,8 @@ import type { InstanceBody, UpdateInstance } from '../../actors/api.ts'
 import { since } from './changes.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound } from './errors.ts'
-import { ACCESS_FIELDS, accessOf, checkItems, Description, Hostname, type IdParams, MAX_TAGS, Metadata, Name, Tag, Tags } from './schemas.ts'
+import { checkItems, itemOf, type KeyParams, MetaBody, MetadataBody, valueFor } from './metadata.ts'
+import { ACCESS_FIELDS, accessOf, Description, Hostname, type IdParams, MAX_TAGS, Name, Tag, Tags } from './schemas.ts'
 import { livingInstance, sightOf } from './servers.ts'
 import { serverChanged } from './views/server.ts'
 
@@ -24,8 +25,6 @@ const PutServer = Type.Object(
   },
   only,
 )
-const PutMetadata = Type.Object({ metadata: Metadata }, only)
-const PutMeta = Type.Object({ meta: Metadata }, only)
 const PutTags = Type.Object({ tags: Tags }, only)
 
 /** What a body with these fields changes of an instance. */
@@ -37,10 +36,6 @@ export function changeOf(asked: Static<typeof PutServer>['server']): Pick<Update
     ...accessOf(asked),
   }
   return { ...(name === undefined ? {} : { name }), ...(Object.keys(about).length > 0 ? { about } : {}) }
-}
-
-interface KeyParams extends IdParams {
-  readonly key: string
 }
 
 interface TagParams extends IdParams {
@@ -60,16 +55,16 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
 
   app.get<{ Params: IdParams }>(`${server}/metadata`, async request => ({ metadata: (await living(request)).metadata }))
 
-  const setMetadata = { schema: { body: PutMetadata } }
-  app.put<{ Params: IdParams; Body: Static<typeof PutMetadata> }>(`${server}/metadata`, setMetadata, async request => {
-    const { id } = await living(request)
-    checkItems(request.body.metadata)
+  const setMetadata = { schema: { body: MetadataBody } }
+  app.put<{ Params: IdParams; Body: MetadataBody }>(`${server}/metadata`, setMetadata, async request => {
+    const { id, project } = await living(request)
+    await checkItems(api, project, request.body.metadata)
     return { metadata: (await api.updateInstance({ id, requestId: request.id, metadata: request.body.metadata })).metadata }
   })
 
-  app.post<{ Params: IdParams; Body: Static<typeof PutMetadata> }>(`${server}/metadata`, setMetadata, async request => {
-    const { id, metadata } = await living(request)
-    checkItems({ ...metadata, ...request.body.metadata })
+  app.post<{ Params: IdParams; Body: MetadataBody }>(`${server}/metadata`, setMetadata, async request => {
+    const { id, metadata, project } = await living(request)
+    await checkItems(api, project, { ...metadata, ...request.body.metadata })
     return { metadata: (await api.updateInstance({ id, requestId: request.id, setMetadata: request.body.metadata })).metadata }
   })
 
@@ -78,11 +73,11 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
     return { meta: { [request.params.key]: itemOf(metadata, request.params.key) } }
   })
 
-  app.put<{ Params: KeyParams; Body: Static<typeof PutMeta> }>(`${server}/metadata/:key`, { schema: { body: PutMeta } }, async request => {
-    const { id } = await living(request)
+  app.put<{ Params: KeyParams; Body: MetaBody }>(`${server}/metadata/:key`, { schema: { body: MetaBody } }, async request => {
+    const { id, metadata, project } = await living(request)
     const { key } = request.params
-    const value = request.body.meta[key]
-    if (value === undefined) throw badRequest('Invalid input for meta: it must have the key that the path names.')
+    const value = valueFor(key, request.body)
+    await checkItems(api, project, { ...metadata, [key]: value })
     await api.updateInstance({ id, requestId: request.id, setMetadata: { [key]: value } })
     return { meta: { [key]: value } }
   })
@@ -136,10 +131,4 @@ export function serverDetailRoutes(app: FastifyInstance, context: HttpContext): 
     await api.updateInstance({ id, requestId: request.id, removeTags: [tag] })
     return reply.code(204).send()
   })
-}
-
-function itemOf(metadata: Readonly<Record<string, string>>, key: string): string {
-  const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined
-  if (value === undefined) throw notFound('Metadata item', key)
-  return value
 }

@@ -17,6 +17,7 @@ import { type Answered, watchAnswers } from './answered.ts'
 import { auditRoutes } from './audit.ts'
 import { auditRequests } from './audited.ts'
 import { batonRoutes } from './baton.ts'
+import { computeImageRoutes, imageMetadataRoutes } from './compute-images.ts'
 import { COMPUTE, type HttpContext, type ImageStreams, isPlacement, type Readiness } from './context.ts'
 import { withDeadlines } from './deadline.ts'
 import { doctorRoutes } from './doctor.ts'
@@ -40,7 +41,7 @@ import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { createListener, limitBody, refuseConnection } from './listener.ts'
 import { COMPUTE_API, MIN_MINOR, minorOf, nameMicroversion, PLACEMENT_API } from './microversion.ts'
 import { migrationRoutes } from './migrations.ts'
-import { watchRoutes } from './not-found.ts'
+import { refuseEmptyIds, watchRoutes } from './not-found.ts'
 import { novaHostRoutes } from './nova-hosts.ts'
 import { guardOrigins } from './origins.ts'
 import { type Page, pageRoutes } from './page.ts'
@@ -174,6 +175,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     }
   })
 
+  refuseEmptyIds(app)
   if (options.identity) {
     withIdentity(app, api, options.identity)
     limitTokens(app, rates, nowMs)
@@ -203,6 +205,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   serviceRoutes(app, context)
   novaHostRoutes(app, context)
   migrationRoutes(app, context)
+  computeImageRoutes(app, context)
+  imageMetadataRoutes(app, context)
   imageRoutes(app, context)
   imageMemberRoutes(app, context)
   imageInfoRoutes(app, context)

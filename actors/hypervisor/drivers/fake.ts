@@ -82,6 +82,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
   }
 
   const guestMs = options.guestMs ?? (() => env.wallMs())
+  const startedMs = guestMs()
   const line = (text: string): string => `[${new Date(env.wallMs()).toISOString()}] ${text}`
 
   function written(guest: FakeGuest, power: PowerState, ...lines: string[]): FakeGuest {
@@ -150,7 +151,9 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
   return {
     name: 'fake',
     async inventory() {
-      return { ...options.capacity, details: { guests: 'records only', methods: DRIVER_METHODS } }
+      // A host of records has been running for as long as they are kept here.
+      const uptimeS = Math.max(0, Math.floor((guestMs() - startedMs) / 1000))
+      return { ...options.capacity, uptimeS, details: { guests: 'records only', methods: DRIVER_METHODS } }
     },
     async list(): Promise<Guest[]> {
       return [...(await ledger.guests()).values()].map(({ spec, power, begun }) => ({ instance: spec.instance, power, order: begun }))

@@ -1,6 +1,6 @@
 /** What this machine has to give to guests. */
 import { statfs } from 'node:fs/promises'
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism, totalmem, uptime } from 'node:os'
 import { BatonError } from '../../kernel/errors.ts'
 import type { GuestSpec, Inventory } from '../driver.ts'
 
@@ -11,6 +11,9 @@ export async function machineInventory(folder: string): Promise<Inventory> {
   const disk = await statfs(folder)
   return { vcpus: availableParallelism(), ramMb: Math.floor(totalmem() / 1024 ** 2), diskGb: Math.floor((disk.bavail * disk.bsize) / GB) }
 }
+
+/** For how long this machine has been running. */
+export const machineUptimeS = (): number => Math.floor(uptime())
 
 /** Throws `DriverFault` for a size that is none. */
 export function checkSize({ vcpus, ramMb, diskGb }: GuestSpec): void {

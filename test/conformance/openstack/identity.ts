@@ -26,6 +26,18 @@ export async function people({ shows, does, refuses }: Client): Promise<void> {
   await does('role remove --project demo --user ann helper')
   await shows('role assignment list --names --user ann --project demo', rows => same(rows.length, 1))
 
+  await shows('group create --description everybody staff', made => has(made, { name: 'staff', description: 'everybody' }))
+  await shows('group list', rows => hasRow(rows, { Name: 'staff' }))
+  await does('group add user staff ann')
+  await shows('user list --group staff', rows => hasRow(rows, { Name: 'ann' }))
+  await does('role add --project demo --group staff reader')
+  await shows('role assignment list --names --group staff', rows => hasRow(rows, { Role: 'reader', Group: 'staff@Default', Project: 'demo@Default' }))
+  await does('group remove user staff ann')
+  await does('group delete staff')
+  await does('implied role create --implied-role reader helper')
+  await shows('implied role list', rows => hasRow(rows, { 'Prior Role Name': 'helper', 'Implied Role Name': 'reader' }))
+  await does('implied role delete --implied-role reader helper')
+
   const asAnn = '--os-cloud ann'
   await shows(`${asAnn} token issue`, token => same(token.project_id, project?.id))
   await shows(`${asAnn} server list`, rows => same(rows, []))

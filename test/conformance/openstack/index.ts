@@ -1,7 +1,7 @@
 /** The openstack client from Debian: chapters of commands, two at a time, each command checked for its result. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { inWords, type Part } from '../part.ts'
+import { inWords, NOTHING, type Part } from '../part.ts'
 import { flavors, places as hosts, keyPairs, shares } from './compute.ts'
 import { people, places } from './identity.ts'
 import { images } from './images.ts'
@@ -48,7 +48,7 @@ export const openstackClient: Part = {
     const seconds = sum(results.map(result => result.seconds))
     const each = (seconds / results.length).toFixed(2)
     say(`${results.length} commands of ${each} s each; \`openstack --version\`, which asks nobody, takes ${(await startUp()).toFixed(2)} s`)
-    const tally = { passed: results.length - failed, failed, skipped: 0 }
+    const tally = { ...NOTHING, passed: results.length - failed, failed }
     say(inWords(tally))
     return tally
   },

@@ -2,6 +2,7 @@
  * The lists of what passes, one line per test: `pass ID`, or `skip ID  # reason`, or `fail ID  # reason`. They are committed, so that
  * a test that passes no more is seen, and so is one that passes from now on.
  */
+import type { Tally } from '../part.ts'
 import type { Outcome } from './outcomes.ts'
 
 export interface Line {
@@ -36,6 +37,13 @@ export function compare(expected: Expected, outcomes: readonly Outcome[]): strin
     if (known === undefined) return status === 'failed' ? [`${id} failed, and is in no list`] : []
     return known.word === WORDS[status] ? [] : [`${id} ${status}, expected: ${known.word}${known.reason === '' ? '' : ` (${known.reason})`}`]
   })
+}
+
+/** Outcomes that are as they were written down, by kind; what is in no list is free to pass or to be skipped. */
+export function tally(expected: Expected, outcomes: readonly Outcome[]): Omit<Tally, 'failed'> {
+  const asWritten = outcomes.filter(outcome => compare(expected, [outcome]).length === 0)
+  const count = (wanted: Outcome['status']): number => asWritten.filter(({ status }) => status === wanted).length
+  return { passed: count('passed'), skipped: count('skipped'), notThere: count('failed') }
 }
 
 /** The reason in one line: the first of what Tempest gives for a skip, the last of a traceback. */

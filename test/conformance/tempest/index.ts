@@ -11,8 +11,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { ask } from '../../support/cluster.ts'
 import type { Subject } from '../cluster.ts'
-import type { Asked, Part, Tally } from '../part.ts'
-import { compare, type Expected, parseExpected, writeExpected } from './expected.ts'
+import { type Asked, NOTHING, type Part, type Tally } from '../part.ts'
+import { compare, type Expected, parseExpected, tally, writeExpected } from './expected.ts'
 import { type Outcome, outcomesOf, type Told } from './outcomes.ts'
 import { asFile, settingsOf } from './settings.ts'
 
@@ -118,7 +118,7 @@ async function runSuite(suite: Suite, subject: Subject, asked: Asked, say: (line
   // An image service that takes no images is not what the suite is about.
   if (suite.name === 'image' && !(await takesImages(subject))) {
     say('skipped: this image service takes no uploads')
-    return { passed: 0, failed: 0, skipped: 1 }
+    return { ...NOTHING, skipped: 1 }
   }
   const folder = await mkdtemp(join(tmpdir(), 'baton-tempest-'))
   try {
@@ -126,10 +126,10 @@ async function runSuite(suite: Suite, subject: Subject, asked: Asked, say: (line
     const pattern = asked.only ?? new RegExp(asked.selection ? suite.selection : suite.pattern)
     const own = new RegExp(suite.pattern)
     const ids = (await listed(folder, pattern)).filter(id => own.test(id))
-    if (ids.length === 0) return { passed: 0, failed: 0, skipped: 0 }
+    if (ids.length === 0) return NOTHING
     const told = await runTempest(
       folder,
-      asked.only ? new RegExp(`${suite.pattern}.*${asked.only.source}`) : pattern,
+      asked.only ? new RegExp(`(?=${suite.pattern}).*(?:${asked.only.source})`) : pattern,
       asked.concurrency ?? AT_ONCE,
       say,
     )
@@ -148,9 +148,8 @@ async function judge({ name }: Suite, outcomes: readonly Outcome[], say: (line: 
   say(`Tempest says: ${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`)
   const surprises = compare(expected, outcomes)
   for (const surprise of surprises) say(`not as written down: ${surprise}`)
-  // A failure that is written down with its reason is no news; it counts as skipped.
-  const passed = count('passed')
-  return { passed, failed: surprises.length, skipped: Math.max(0, outcomes.length - passed - surprises.length) }
+  const asExpected = tally(expected, outcomes)
+  return { ...asExpected, failed: surprises.length }
 }
 
 const lastLines = (text: string): string => text.trimEnd().split('\n').slice(-3).join('\n       ').slice(-600)

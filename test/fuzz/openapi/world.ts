@@ -59,6 +59,8 @@ export async function createWorld(): Promise<World> {
       if (status >= 300) throw new Error(`POST ${path} answered ${status}: ${text}`)
       return answer
     }
+    // Requests may have set it so that nothing can be made any more.
+    await ask('PUT', '/compute/v2.1/os-quota-class-sets/default', { quota_class_set: { metadata_items: -1 } }, as)
     const servers = await some(async n => {
       const { server } = await post('/compute/v2.1/servers', tiny({ name: `vm${n}`, tags: ['a'], metadata: { a: 'b' } }))
       return String(server.id)
@@ -96,7 +98,8 @@ export async function createWorld(): Promise<World> {
       'os-keypairs': pairs,
       hosts: ['c1', 'c2'],
       nodes: ['n1', 'n2'],
-      groups,
+      groups: [...groups, ...(await made('groups', 'group'))],
+      implies: ['reader'],
       quotas: ['default', 'demo-id'],
       traces: ['0af7651916cd43dd8448eb211c80319c'],
       'os-quota-sets': ['demo-id'],

@@ -1,7 +1,7 @@
 /** /identity/v3/auth: how tokens are got, looked at and ended, in Keystone's shapes. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import type { Assignment, IdentityGate, Login, Reference, Resource, ScopeWanted } from '../../../actors/identity/api.ts'
+import type { IdentityGate, Login, Reference, Resource, ScopeWanted } from '../../../actors/identity/api.ts'
 import { BatonError } from '../../../actors/kernel/errors.ts'
 import { badRequest } from '../errors.ts'
 import { isAdmin } from '../policy/checks.ts'
@@ -123,7 +123,7 @@ export function authRoutes(app: FastifyInstance, gate: IdentityGate): void {
 
   app.get(`${V3}/auth/catalog`, async request => ({ catalog: await catalog(request), links: { self: `${originOf(request)}${V3}/auth/catalog` } }))
   app.get(`${V3}/auth/system`, async request => {
-    const mine = await api.assignments({ user: claimsOf(request).user.id, target: { type: 'system' } })
+    const mine = await api.assignments({ user: claimsOf(request).user.id, target: { type: 'system' }, effective: true })
     return { system: mine.length > 0 ? [{ all: true }] : [], links: { self: `${originOf(request)}${V3}/auth/system` } }
   })
   for (const kind of ['project', 'domain'] as const) {
@@ -138,9 +138,9 @@ export function authRoutes(app: FastifyInstance, gate: IdentityGate): void {
   }
 }
 
-/** The enabled projects or domains in which a user has a role. */
+/** The enabled projects or domains in which a user has a role, by whatever way. */
 export async function placesOf({ api }: IdentityGate, user: string, kind: 'project' | 'domain'): Promise<Resource[]> {
-  const ids = new Set((await api.assignments({ user })).flatMap(({ target }: Assignment) => (target.type === kind ? [target.id] : [])))
+  const ids = new Set((await api.assignments({ user, effective: true })).flatMap(({ target }) => (target.type === kind ? [target.id] : [])))
   const all = ids.size === 0 ? [] : await api.find({ kind, where: { enabled: true } })
   return all.filter(place => ids.has(place.id))
 }

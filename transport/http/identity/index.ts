@@ -5,6 +5,7 @@ import type { IdentityGate } from '../../../actors/identity/api.ts'
 import { guardRoutes } from '../policy/guard.ts'
 import { authRoutes } from './auth.ts'
 import { grantRoutes } from './grants.ts'
+import { groupRoutes, impliedRoleRoutes } from './groups.ts'
 import { resourceRoutes } from './resources.ts'
 
 /** Throws `ConfigInvalid` for wrong rules. */
@@ -13,4 +14,6 @@ export function withIdentity(app: FastifyInstance, api: ClusterApi, { gate, rule
   authRoutes(app, gate)
   resourceRoutes(app, gate)
   grantRoutes(app, gate)
+  groupRoutes(app, gate)
+  impliedRoleRoutes(app, gate)
 }

@@ -19,6 +19,8 @@ interface Shape {
   /** What lists can be filtered by. */
   readonly filters: readonly string[]
   readonly needsName: boolean
+  /** Whether it is in a domain: always, or only when one is named. */
+  readonly domain?: 'always' | 'named'
 }
 
 const SHAPES: Readonly<Record<Exclude<Kind, 'application_credential'>, Shape>> = {
@@ -27,13 +29,21 @@ const SHAPES: Readonly<Record<Exclude<Kind, 'application_credential'>, Shape>> =
     attributes: { description: 'text', parent_id: 'text', tags: 'texts' },
     filters: ['name', 'enabled', 'domain_id', 'parent_id'],
     needsName: true,
+    domain: 'always',
   },
   user: {
     attributes: { description: 'text', email: 'text', default_project_id: 'text', project_id: 'text' },
     filters: ['name', 'enabled', 'domain_id'],
     needsName: true,
+    domain: 'always',
   },
-  role: { attributes: { description: 'text' }, filters: ['name'], needsName: true },
+  group: {
+    attributes: { description: 'text', project_id: 'text' },
+    filters: ['name', 'domain_id'],
+    needsName: true,
+    domain: 'always',
+  },
+  role: { attributes: { description: 'text' }, filters: ['name', 'domain_id'], needsName: true, domain: 'named' },
   region: { attributes: { description: 'text', parent_region_id: 'text' }, filters: ['parent_region_id'], needsName: false },
   service: { attributes: { 'type!': 'text', description: 'text' }, filters: ['name', 'type'], needsName: false },
   endpoint: {
@@ -87,7 +97,7 @@ function attributeOf(field: string, value: unknown, kind: Value = 'text'): Json 
 
 /** What the body says of a resource. `creating`: what is needed must be there. */
 function fieldsOf(kind: keyof typeof SHAPES, given: Readonly<Record<string, unknown>>, creating: boolean): Fields {
-  const { attributes: shape, needsName } = SHAPES[kind]
+  const { attributes: shape, needsName, domain: inDomain }: Shape = SHAPES[kind]
   const attributes: Record<string, Json> = {}
   for (const [marked, value] of Object.entries(shape)) {
     const name = marked.replace('!', '')
@@ -106,14 +116,14 @@ function fieldsOf(kind: keyof typeof SHAPES, given: Readonly<Record<string, unkn
   const known = new Set([...Object.keys(shape).map(name => name.replace('!', '')), ...IGNORED, 'name', 'enabled', 'domain_id', 'password', 'region'])
   const unknown = Object.keys(given).find(name => !known.has(name))
   if (unknown !== undefined) throw wrong(kind, `there is no field ${JSON.stringify(unknown.slice(0, 64))}`)
-  const inDomain = kind === 'project' || kind === 'user'
-  const domain = given.domain_id === undefined || given.domain_id === null ? DEFAULT_DOMAIN : textOf(`${kind}.domain_id`, given.domain_id, 64)
+  const named = given.domain_id === undefined || given.domain_id === null ? undefined : textOf(`${kind}.domain_id`, given.domain_id, 64)
+  const domain = inDomain === undefined ? undefined : (named ?? (inDomain === 'always' ? DEFAULT_DOMAIN : undefined))
   // A password of any length is taken this far and told to be too long by who knows the bound.
   const secret =
     kind === 'user' && given.password !== undefined && given.password !== null ? textOf('user.password', given.password, 100_000) : undefined
   return {
     ...(given.name === undefined ? {} : { name: textOf(`${kind}.name`, given.name) }),
-    ...(creating && inDomain ? { domain } : {}),
+    ...(creating && domain !== undefined ? { domain } : {}),
     ...(typeof given.enabled === 'boolean' ? { enabled: given.enabled } : {}),
     attributes,
     ...(secret === undefined ? {} : { secret }),
@@ -162,10 +172,13 @@ export function resourceRoutes(app: FastifyInstance, gate: IdentityGate): void {
     const [one, many] = WORDS[kind]
     const path = pathOf(kind)
     app.get(path, async request => {
-      const found = await api.find({ kind, where: whereOf(kind, request.query) })
+      const where = whereOf(kind, request.query)
+      const found = await api.find({ kind, where })
+      // Roles of a domain's own are shown to who names the domain.
+      const shown = kind === 'role' && where.domain_id === undefined ? found.filter(role => role.domain === null) : found
       return listBody(
         many,
-        found.map(item => resourceView(item, originOf(request))),
+        shown.map(item => resourceView(item, originOf(request))),
         request,
       )
     })

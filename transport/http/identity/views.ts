@@ -11,6 +11,7 @@ export const WORDS: Readonly<Record<Kind, readonly [one: string, many: string]>>
   domain: ['domain', 'domains'],
   project: ['project', 'projects'],
   user: ['user', 'users'],
+  group: ['group', 'groups'],
   role: ['role', 'roles'],
   application_credential: ['application_credential', 'application_credentials'],
   region: ['region', 'regions'],
@@ -39,8 +40,10 @@ export function resourceView({ id, kind, name, domain, enabled, attributes }: Re
       return { description: '', tags: [], options: {}, is_domain: false, parent_id: domain, ...common, name, domain_id: domain, enabled }
     case 'user':
       return { options: {}, password_expires_at: null, ...common, name, domain_id: domain, enabled }
+    case 'group':
+      return { description: '', ...common, name, domain_id: domain }
     case 'role':
-      return { description: null, options: {}, domain_id: null, ...common, name }
+      return { description: null, options: {}, ...common, name, domain_id: domain }
     case 'region':
       return { description: '', parent_region_id: null, ...common }
     case 'service':
@@ -86,12 +89,33 @@ export function tokenView({ audit, user, methods, scope, roles, credential, issu
   return { ...common, ...scoped, roles, ...(catalog === null ? {} : { catalog }) }
 }
 
-export function assignmentView({ user, role, target }: Assignment, origin: string, nameOf: (kind: Kind, id: string) => object): object {
-  const scope = target.type === 'system' ? { system: { all: true } } : { [target.type]: nameOf(target.type, target.id) }
+export function assignmentView(
+  { user, group, role, target, inherited }: Assignment,
+  origin: string,
+  nameOf: (kind: Kind, id: string) => object,
+): object {
   const place = target.type === 'system' ? 'system' : `${target.type}s/${target.id}`
-  const links = { assignment: `${origin}${V3}/${place}/users/${user}/roles/${role}` }
-  return { role: nameOf('role', role), user: nameOf('user', user), scope, links }
+  const [kind, id] = user === undefined ? (['group', group] as const) : (['user', user] as const)
+  const grant = `${place}/${kind}s/${id}/roles/${role}`
+  const assignment = `${origin}${V3}/${inherited ? `OS-INHERIT/${grant}/inherited_to_projects` : grant}`
+  return {
+    role: nameOf('role', role),
+    [kind]: nameOf(kind, id),
+    scope: {
+      ...(target.type === 'system' ? { system: { all: true } } : { [target.type]: nameOf(target.type, target.id) }),
+      ...(inherited ? { 'OS-INHERIT:inherited_to': 'projects' } : {}),
+    },
+    links: { assignment },
+  }
 }
+
+/** What a role implies, in Keystone's words. */
+export const inferenceView = (prior: Resource, implied: readonly Resource[], origin: string) => ({
+  prior_role: roleReference(prior, origin),
+  implies: implied.map(role => roleReference(role, origin)),
+})
+
+export const roleReference = ({ id, name }: Resource, origin: string) => ({ id, name, links: { self: `${origin}${pathOf('role')}/${id}` } })
 
 export const versionView = (origin: string) => ({
   id: 'v3.14',

@@ -25,7 +25,8 @@ interface MemberParams extends IdParams {
 
 const ListQuery = { type: 'object', properties: { limit: PageLimit, marker: Id } }
 
-const askerOf = ({ claims }: FastifyRequest): { asker?: ImageAsker } =>
+/** For whom a list of images is. */
+export const askerOf = ({ claims }: FastifyRequest): { asker?: ImageAsker } =>
   claims ? { asker: { project: projectIn(claims), admin: isAdmin(claims) } } : {}
 
 const idOf = (request: { readonly params: IdParams }): string => plainId('Image', request.params.id)

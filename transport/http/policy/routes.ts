@@ -56,14 +56,19 @@ function crud(path: string, name: string): Record<string, RouteRule> {
   }
 }
 
-function grants(place: string): Record<string, RouteRule> {
-  const path = `${V3}/${place}/users/:user/roles`
-  return {
-    [`GET ${path}`]: rule('identity:list_grants'),
-    [`GET ${path}/:role`]: rule('identity:check_grant'),
-    [`PUT ${path}/:role`]: rule('identity:create_grant'),
-    [`DELETE ${path}/:role`]: rule('identity:revoke_grant'),
-  }
+/** To users and to groups; `inherited` is what a role of the list is behind, for what is below the place. */
+function grants(place: string, inherited = ''): Record<string, RouteRule> {
+  return Object.fromEntries(
+    ['users', 'groups'].flatMap(holders => {
+      const path = `${V3}/${place}/${holders}/:holder/roles`
+      return [
+        [`GET ${path}${inherited}`, rule('identity:list_grants')],
+        [`GET ${path}/:role${inherited}`, rule('identity:check_grant')],
+        [`PUT ${path}/:role${inherited}`, rule('identity:create_grant')],
+        [`DELETE ${path}/:role${inherited}`, rule('identity:revoke_grant')],
+      ]
+    }),
+  )
 }
 
 export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
@@ -216,6 +221,17 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`GET ${PLACEMENT}/resource_providers/:id/usages`]: rule('placement:resource_providers:usages'),
   [`GET ${PLACEMENT}/usages`]: rule('placement:usages', { about: 'project_id?' }),
 
+  // Nova's proxy asks the image service, whose rules these are.
+  [`GET ${COMPUTE}/images`]: rule('get_images'),
+  [`GET ${COMPUTE}/images/detail`]: rule('get_images'),
+  [`GET ${COMPUTE}/images/:id`]: rule('get_image', seenImage),
+  [`DELETE ${COMPUTE}/images/:id`]: rule('delete_image', image),
+  [`GET ${COMPUTE}/images/:id/metadata`]: rule('get_image', seenImage),
+  [`PUT ${COMPUTE}/images/:id/metadata`]: rule('modify_image', image),
+  [`POST ${COMPUTE}/images/:id/metadata`]: rule('modify_image', image),
+  [`GET ${COMPUTE}/images/:id/metadata/:key`]: rule('get_image', seenImage),
+  [`PUT ${COMPUTE}/images/:id/metadata/:key`]: rule('modify_image', image),
+  [`DELETE ${COMPUTE}/images/:id/metadata/:key`]: rule('modify_image', image),
   [`GET ${IMAGE}/images`]: rule('get_images'),
   [`POST ${IMAGE}/images`]: rule('add_image'),
   [`GET ${IMAGE}/images/:id`]: rule('get_image', seenImage),
@@ -296,6 +312,19 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   ...grants('projects/:id'),
   ...grants('domains/:id'),
   ...grants('system'),
+  ...grants('OS-INHERIT/projects/:id', '/inherited_to_projects'),
+  ...grants('OS-INHERIT/domains/:id', '/inherited_to_projects'),
+  ...crud('groups', 'group'),
+  [`GET ${V3}/groups/:id/users`]: rule('identity:list_users_in_group'),
+  [`GET ${V3}/groups/:id/users/:user`]: rule('identity:check_user_in_group'),
+  [`PUT ${V3}/groups/:id/users/:user`]: rule('identity:add_user_to_group'),
+  [`DELETE ${V3}/groups/:id/users/:user`]: rule('identity:remove_user_from_group'),
+  [`GET ${V3}/users/:id/groups`]: rule('identity:list_groups_for_user', { about: 'user' }),
+  [`GET ${V3}/role_inferences`]: rule('identity:list_role_inference_rules'),
+  [`GET ${V3}/roles/:id/implies`]: rule('identity:list_implied_roles'),
+  [`GET ${V3}/roles/:id/implies/:implied`]: rule('identity:get_implied_role'),
+  [`PUT ${V3}/roles/:id/implies/:implied`]: rule('identity:create_implied_role'),
+  [`DELETE ${V3}/roles/:id/implies/:implied`]: rule('identity:delete_implied_role'),
 }
 
 /** By the one key in the body of a server action. */

@@ -94,6 +94,10 @@ export const RULES: Readonly<Record<string, string>> = {
   ...all('rule:project_reader_api or rule:context_is_admin', 'identity:get_project'),
   ...all(ADMIN, 'identity:list', 'identity:create', 'identity:update', 'identity:delete', 'identity:get'),
   ...all(ADMIN, 'identity:list_role_assignments', 'identity:list_grants', 'identity:check_grant', 'identity:create_grant', 'identity:revoke_grant'),
+  ...all(OWNER, 'identity:list_groups_for_user'),
+  ...all(ADMIN, 'identity:list_users_in_group', 'identity:check_user_in_group', 'identity:add_user_to_group', 'identity:remove_user_from_group'),
+  ...all(ADMIN, 'identity:list_role_inference_rules', 'identity:list_implied_roles', 'identity:get_implied_role'),
+  ...all(ADMIN, 'identity:create_implied_role', 'identity:delete_implied_role'),
   ...all(ADMIN, 'baton:unlisted'),
 }
 

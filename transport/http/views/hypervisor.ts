@@ -66,10 +66,21 @@ export function hypervisorStatistics(hosts: readonly HostBody[]) {
 
 const LEAN = [...Object.keys(hypervisorAmounts({ vcpus: 0, vcpusUsed: 0, ramMb: 0, ramMbUsed: 0, diskGb: 0, diskGbUsed: 0, claims: 0 })), 'cpu_info']
 
+/**
+ * For how long its machine has been running, as the program `uptime` says it: `up 93 days, 18:25`. Null when nobody knows, and of a host that is
+ * down, since it may have been restarted meanwhile.
+ */
+export function uptimeText({ state, uptimeS }: HostBody): string | null {
+  if (!UP.has(state) || uptimeS === undefined || uptimeS === null) return null
+  const minutes = Math.floor(uptimeS / 60)
+  const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24]
+  const clock = `${hours}:${String(minutes % 60).padStart(2, '0')}`
+  return `up ${days === 0 ? '' : `${days} day${days === 1 ? '' : 's'}, `}${clock}`
+}
+
 const DETAIL: readonly Shape<HostBody>[] = [
   { change: 'hypervisor.cpu-info', add: () => ({ cpu_info: {} }) },
-  // No driver tells for how long its host has been running.
-  { change: 'hypervisor.lean', drop: LEAN, add: () => ({ uptime: null }) },
+  { change: 'hypervisor.lean', drop: LEAN, add: host => ({ uptime: uptimeText(host) }) },
 ]
 
 /** The IP address of a host is its own affair; clients want one, so it is the one that says nothing. */

@@ -1,5 +1,5 @@
 /** An image in Glance's words. Its links are relative to the endpoint, without `/image`, as Glance has them. */
-import { aboutOf, type ImageBody } from '../../../actors/api.ts'
+import { aboutOf, hasSize, type ImageBody } from '../../../actors/api.ts'
 import { PROJECT } from '../context.ts'
 import { isoSeconds } from './time.ts'
 
@@ -16,7 +16,7 @@ export function imageDetail(image: ImageBody) {
     protected: about.protected,
     os_hidden: about.hidden,
     owner: image.project ?? PROJECT,
-    size: image.status === 'active' || image.status === 'deactivated' ? image.sizeBytes : null,
+    size: hasSize(image) ? image.sizeBytes : null,
     virtual_size: null,
     container_format: about.containerFormat,
     disk_format: about.diskFormat,

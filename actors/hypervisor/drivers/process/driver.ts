@@ -12,7 +12,7 @@ import type { HostLease, Permit } from '../../lease.ts'
 import { folderStore } from '../folder-store.ts'
 import { PROCESS_IMAGE } from '../images.ts'
 import { type Outcome, openLedger } from '../ledger.ts'
-import { checkSize, machineInventory } from '../machine.ts'
+import { checkSize, machineInventory, machineUptimeS } from '../machine.ts'
 import { limiter } from '../queue.ts'
 import { type ProcessGuest, ProcessGuestSchema, parseWith } from '../records.ts'
 import { checkInstanceId, type DriverMethod, noGuest, notRunning } from '../rules.ts'
@@ -121,7 +121,7 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
   return {
     name: 'process',
     async inventory() {
-      return { ...(options.capacity ?? (await machineInventory(options.folder))), details: describe(can) }
+      return { uptimeS: machineUptimeS(), ...(options.capacity ?? (await machineInventory(options.folder))), details: describe(can) }
     },
     async list(): Promise<Guest[]> {
       const guests = [...(await ledger.guests()).values()]

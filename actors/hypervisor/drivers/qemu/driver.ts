@@ -14,7 +14,7 @@ import type { HostLease, Permit } from '../../lease.ts'
 import { checkBlobId } from '../blobs.ts'
 import { folderStore } from '../folder-store.ts'
 import { type Outcome, openLedger } from '../ledger.ts'
-import { checkSize, machineInventory } from '../machine.ts'
+import { checkSize, machineInventory, machineUptimeS } from '../machine.ts'
 import { ageS, usedBy } from '../process/proc.ts'
 import type { Cause } from '../process/runs.ts'
 import { limiter } from '../queue.ts'
@@ -191,7 +191,7 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
       const confined = user ? `user ${user.uid}, sandbox` : 'sandbox; the user of the agent, who is not root or cannot give files away'
       const details = { qemu: version, accelerator, because, confined, console: 'bounded to 1 MiB', network: 'a card that reaches nobody' }
       const traits = [`CUSTOM_ACCELERATOR_${accelerator.toUpperCase()}`]
-      return { traits, ...(options.capacity ?? (await machineInventory(folder))), details }
+      return { traits, uptimeS: machineUptimeS(), ...(options.capacity ?? (await machineInventory(folder))), details }
     },
     async list(): Promise<Guest[]> {
       const guests = [...(await ledger.guests()).values()]
