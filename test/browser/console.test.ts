@@ -271,7 +271,7 @@ test('ten thousand hosts that change: the overview is told of those to look at, 
     await page.getByLabel('Find').fill('-99999')
     await page.getByRole('table', { name: 'Instances: 1 rows' }).waitFor()
     await page.getByLabel('Find').fill('')
-    await page.getByRole('table', { name: 'Instances: 1,000 rows' }).waitFor()
+    await page.getByRole('table', { name: 'Instances: 10,000 rows' }).waitFor()
     const debug = await page.context().newCDPSession(page)
     const heapMb = async (): Promise<number> => {
       await debug.send('HeapProfiler.collectGarbage')
