@@ -100,10 +100,10 @@ function following(vmState: VmState, power: PowerState): VmState {
   switch (power) {
     case 'running':
       return 'active'
+    // A pause that was given up may have been carried out all the same: what is called so can be unpaused.
     case 'paused':
-      return vmState
     case 'suspended':
-      return vmState === 'active' ? 'suspended' : vmState
+      return vmState === 'active' ? power : vmState
     // What is suspended is off, and its memory is on disk all the same.
     case 'shutdown':
     case 'crashed':

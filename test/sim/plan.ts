@@ -12,7 +12,7 @@ export interface Plan {
   readonly seed: number
   /** Seed of whatever the world itself leaves to chance: delays, ids, latencies. */
   readonly worldSeed: number
-  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks' | 'pace' | 'flaky'> & { readonly settings: typeof SIM_SETTINGS }
+  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks' | 'pace' | 'flaky' | 'images'> & { readonly settings: typeof SIM_SETTINGS }
   /** One seed per client. */
   readonly clients: readonly number[]
   readonly mix: WorkloadMix
@@ -57,7 +57,7 @@ export function drawPlan(seed: number): Plan {
     ...(random.chance(0.25) ? { deadlines: HASTY } : {}),
   }
   const speaks = drawSpeech(random, conductors, computes)
-  return {
+  const plan = {
     seed,
     worldSeed: random.int(0, 0xffffffff),
     size: {
@@ -68,6 +68,7 @@ export function drawPlan(seed: number): Plan {
     mix: drawMix(random),
     strikes: drawStrikes(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS),
   }
+  return { ...plan, size: { ...plan.size, images: random.chance(0.5) } }
 }
 
 function drawSpeech(random: Random, conductors: number, computes: number): Record<string, readonly [number, number]> {
@@ -81,6 +82,7 @@ export function describePlan({ size, clients, mix, strikes }: Plan): string {
   const extras = [
     size.drift ? 'clocks drift' : '',
     size.settings.actors.inbox === SMALL_INBOX ? 'small inboxes' : '',
+    size.images ? 'an image store' : '',
     size.pace === SLOW_DRIVERS ? 'slow drivers' : '',
     size.settings.deadlines ? 'hasty' : '',
     size.flaky === FLAKY_DRIVERS ? 'flaky drivers' : '',

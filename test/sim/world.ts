@@ -11,6 +11,7 @@ import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import { type MemoryStore, memoryStore } from '../../actors/hypervisor/drivers/store.ts'
 import type { Append, Incarnation } from '../../actors/kernel/ports.ts'
 import { NO_LIMITS } from '../../actors/kernel/quota.ts'
+import { memoryImageStore } from '../../persistence/images/memory-store.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../../persistence/memory.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
 import { type Conductor, startConductor } from '../../supervisors/conductor.ts'
@@ -113,6 +114,8 @@ export interface WorldSize {
   readonly drift?: number
   /** Versions of the protocol that nodes of other releases speak. */
   readonly speaks?: Readonly<Record<string, readonly [oldest: number, newest: number]>>
+  /** Whether there is an image store; without one, snapshots stay on their hosts. */
+  readonly images?: boolean
 }
 
 export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
@@ -157,6 +160,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const commits: World['commits'] = []
   const stores = new Map<string, MemoryStore<FakeGuest>>()
   const blobs = new Map<string, MemoryBlobs>()
+  const imageStore = size.images ? memoryImageStore() : undefined
   const dark = new Set<string>()
   let lives = 0
   let latestApi = 0
@@ -171,12 +175,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     const link = lateness.watch(name, links.link(name))
     return versions ? speaking(link, versions) : link
   }
-  const idle = <T>(name: string): Node<T> => ({
-    name,
-    process: processOf(name),
-    up: false,
-    running: null,
-  })
+  const idle = <T>(name: string): Node<T> => ({ name, process: processOf(name), up: false, running: null })
   const conductors = names('conductor', size.conductors).map(n => idle<Conductor>(n))
   const computes = names('compute', size.computes).map(n => idle<Compute>(n))
   const gateways = [idle<Gateway>('gateway-1')]
@@ -215,6 +214,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
         membership: line.membership,
         views: line.views,
         images: [FAKE_IMAGE],
+        imageStore,
         settings,
         journal(incarnation) {
           const journal = line.journal(incarnation)

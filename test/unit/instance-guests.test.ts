@@ -11,7 +11,7 @@ const seen = (power: string, host = 'h1', order = NEWEST) => ({ host, power, ord
 /** What an instance at rest becomes when its host reports its guest so; `=` means no event at all. */
 const TABLE = `
            running         paused         shutdown          crashed
-  active   =               active/paused  stopped/shutdown  stopped/crashed
+  active   =               paused/paused  stopped/shutdown  stopped/crashed
   stopped  active/running  stopped/paused =                 stopped/crashed
   paused   active/running  =              stopped/shutdown  stopped/crashed
   error    =               =              =                 =

@@ -34,6 +34,7 @@ const PLANS: readonly (readonly [kind: string, args: OperationArgs, said: readon
 const UNDO: Readonly<Record<string, string>> = {
   'create image/m1': 'discard image/m1',
   'snapshot compute/h1': 'discardSnapshot compute/h1',
+  'uploadImage compute/h1': 'discard image/m1',
   'attach disk/d1': 'release disk/d1',
   'setDevices compute/h1': 'setDevices compute/h1',
 }

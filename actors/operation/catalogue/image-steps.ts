@@ -1,6 +1,6 @@
 /**
- * Steps that make an image of an instance: say that it is coming, copy the guest's disk on its host, upload the copy, say that it is there. Undone in
- * reverse: the host throws the copy away and does not make it again, then the image is gone. The instance goes on all the while.
+ * Steps that make an image of an instance: say that it is coming, copy the guest's disk on its host, upload the copy, say that it is there. On the
+ * way back the image is gone first, then the host throws the copy away and does not make it again. The instance goes on all the while.
  */
 
 import type { UploadLook } from '../../hypervisor/images.ts'
@@ -14,6 +14,8 @@ const UPLOAD_LOOK_MS = 2500
 const imageOf = (c: StepContext): string => c.args.change?.snapshot?.image ?? ''
 const hostOf = (c: StepContext): string => c.args.host ?? ''
 const told = (c: StepContext, method: string, args: object): Request => ({ to: address('image', imageOf(c)), method, args })
+
+const discard = (c: StepContext): Request => told(c, 'discard', { operation: c.operation })
 
 function definition(c: StepContext) {
   const { spec, change } = c.args
@@ -29,7 +31,7 @@ const isLook = (answer: unknown): answer is UploadLook => typeof answer === 'obj
 export const makeImage = [
   step('image', {
     do: c => told(c, 'create', definition(c)),
-    undo: c => told(c, 'discard', { operation: c.operation }),
+    undo: discard,
     onFault: giveUpWhenRefused,
   }),
   step('save', {
@@ -44,6 +46,8 @@ export const makeImage = [
       method: 'uploadImage',
       args: { image: imageOf(c), upload: c.operation, waitMs: UPLOAD_LOOK_MS },
     }),
+    // It may be active already. Whoever sees an image finds its bytes: so it is gone before they are, should the deadline come in between.
+    undo: discard,
     again: (_, answer) => (isLook(answer) && !answer.done ? { sentBytes: answer.sentBytes, totalBytes: answer.totalBytes } : null),
     // Without an image store, or with an agent that knows of none, the image stays where it was made.
     onFault: (_, fault) => ({ next: fault.code === 'DriverUnsupported' || fault.code === 'UnknownMethod' ? 'skip' : 'retry' }),

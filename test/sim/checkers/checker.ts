@@ -1,6 +1,5 @@
 /** What a checker is given, and what it says: the violations it sees, in words, none when all is well. */
 import type { InstanceBody, OperationBody } from '../../../actors/api.ts'
-import { rootOf } from '../../../actors/kernel/address.ts'
 import type { History } from '../history.ts'
 import { bodyOf } from '../rows.ts'
 import type { World } from '../world.ts'
@@ -20,16 +19,15 @@ export interface Checker {
 export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host' | 'image' | 'disk' | 'server_group'): T[] =>
   [...world.database.tables.views[table].values()].map(row => bodyOf(row) as T)
 
+/** Operations of this instance that were neither done nor undone by their deadline: nobody knows whether a host took their last word. */
+export const failedOf = (world: World, instance: string): OperationBody[] =>
+  bodies<OperationBody>(world, 'operation').filter(({ subject, status }) => subject === instance && status === 'failed')
+
 /**
- * Instances in error because their last operation was neither done nor undone by its deadline: nobody knows whether the host took its last word,
- * so they may have their room or not. Outside the simulation the audit claims it again (`reconcile.claims`).
+ * Instances in error that may have their room or not, because an operation of theirs failed. Outside the simulation the audit claims it
+ * again (`reconcile.claims`).
  */
 export function unsettled(world: World): ReadonlySet<string> {
-  const last = new Map<string, OperationBody>()
-  for (const operation of bodies<OperationBody>(world, 'operation')) {
-    const subject = rootOf(operation.id)
-    if (operation.startedAt >= (last.get(subject)?.startedAt ?? 0)) last.set(subject, operation)
-  }
   const inError = bodies<InstanceBody>(world, 'instance').filter(({ vmState }) => vmState === 'error')
-  return new Set(inError.flatMap(({ id }) => (last.get(id)?.status === 'failed' ? [id] : [])))
+  return new Set(inError.flatMap(({ id }) => (failedOf(world, id).length > 0 ? [id] : [])))
 }

@@ -2,7 +2,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DiskBody, InstanceBody } from '../../../actors/api.ts'
 import { NO_DEVICES } from '../../../actors/hypervisor/driver.ts'
-import { bodies, type Checker } from './checker.ts'
+import { bodies, type Checker, failedOf } from './checker.ts'
+
+const PLUGGED: ReadonlySet<string> = new Set(['attach-disk', 'detach-disk', 'attach-interface', 'detach-interface'])
 
 export const devices: Checker = {
   name: 'devices are where they are said to be',
@@ -31,8 +33,8 @@ export const devices: Checker = {
               .get(host)
               ?.guests()
               .find(g => g.spec.instance === id)
-      // What became of a guest in error nobody knows for certain.
-      if (!guest || vmState === 'error') continue
+      // What became of a guest in error nobody knows for certain; and what was in error can be deleted softly, and restored.
+      if (!guest || vmState === 'error' || failedOf(world, id).some(o => PLUGGED.has(o.kind))) continue
       const has = guest.spec.devices ?? NO_DEVICES
       if (!isDeepStrictEqual(has, wanted)) violations.push(`${id} has ${JSON.stringify(wanted)}, its guest on ${host} ${JSON.stringify(has)}`)
     }

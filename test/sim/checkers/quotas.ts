@@ -1,6 +1,7 @@
-/** No project has more than its quota, by what is really there; and at rest what is entered for it is what its instances and groups need. */
-import type { InstanceBody } from '../../../actors/api.ts'
+/** No project has more than its quota, by what is really there; and at rest what is entered for it is what its instances, groups and images need. */
+import type { ImageBody, InstanceBody } from '../../../actors/api.ts'
 import { BUILTIN_FLAVORS } from '../../../actors/flavor/flavor.ts'
+import { amountsOf as imageAmounts } from '../../../actors/image/model.ts'
 import { entries } from '../../../actors/kernel/bucket-map.ts'
 import { type Amounts, amountsOf, largest, NO_LIMITS, plus, RESOURCES, sameAmounts } from '../../../actors/kernel/quota.ts'
 import { GROUP_SHARE } from '../../../actors/placement/group.ts'
@@ -21,6 +22,8 @@ const living = (world: World): InstanceBody[] => bodies<InstanceBody>(world, 'in
 interface Holder {
   readonly project: string
   readonly needs: Amounts
+  /** It need not be entered yet: an image that is made of an instance counts from the first byte in the image store. */
+  readonly early?: boolean
 }
 
 /** Whatever there is of which a project may have only so many, by its address. */
@@ -29,7 +32,11 @@ function holdersOf(world: World): ReadonlyMap<string, Holder> {
   const groups = [...world.database.tables.views.server_group.values()]
     .filter(row => row.columns.deleted === false)
     .map((row): [string, Holder] => [`group/${row.id}`, { project: String(row.columns.project), needs: GROUP_SHARE }])
-  return new Map([...instances, ...groups])
+  const images = bodies<ImageBody>(world, 'image').flatMap(({ id, project, status, bytes, instance }): [string, Holder][] => {
+    if (project === null || status === 'deleted') return []
+    return [[`image/${id}`, { project, needs: imageAmounts(bytes?.sizeBytes ?? 0), early: instance !== null && !bytes }]]
+  })
+  return new Map([...instances, ...groups, ...images])
 }
 
 function* projectsOf(world: World): Generator<[id: string, state: ProjectState]> {
@@ -65,7 +72,8 @@ export const quotas: Checker = {
         else if (!sameAmounts(amounts, there.needs))
           violations.push(`${holder} is entered in project ${id} with ${JSON.stringify(amounts)}, and needs ${JSON.stringify(there.needs)}`)
       }
-      for (const [holder, { project }] of holders) if (project === id && !entered.has(holder)) violations.push(`${holder} is not entered in ${id}`)
+      for (const [holder, { project, early }] of holders)
+        if (project === id && !entered.has(holder) && !early) violations.push(`${holder} is not entered in ${id}`)
       const sum = [...entered.values()].reduce((total, { amounts }) => plus(total, amounts), {})
       if (!sameAmounts(sum, state.used)) violations.push(`the sum of project ${id} is not the sum of its entries`)
       if (Object.keys(state.pending).length > 0) violations.push(`project ${id} has reservations that nobody confirmed`)

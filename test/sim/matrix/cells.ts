@@ -57,8 +57,12 @@ export async function enumerate(kind: string): Promise<Enumerated> {
   return { cells, missing }
 }
 
+/** Turns are made where drivers are told something, so nothing turns back behind an upload: there is no image store here. The seeds have one. */
+const ELSEWHERE: ReadonlySet<Place> = new Set([placeOf('upload', 'undo')])
+
 /** Places by which the catalogue's own steps are called. */
-const placesOf = (spec: OperationSpec): Place[] => spec.steps.flatMap(s => [s.name, ...(s.undo ? [placeOf(s.name, 'undo')] : [])])
+const placesOf = (spec: OperationSpec): Place[] =>
+  spec.steps.flatMap(s => [s.name, ...(s.undo ? [placeOf(s.name, 'undo')] : [])]).filter(place => !ELSEWHERE.has(place))
 
 const STRAIGHT: Way = { turn: 'none' }
 
