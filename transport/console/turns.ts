@@ -35,15 +35,17 @@ export function createTurns(env: Env, { width, holdMs }: TurnLimits): Turns {
   const running = new Set<Held>()
   const waiting = new Set<Held>()
   let timer: Timer | null = null
-  let beginner: Timer | null = null
+  let isDue = false
 
   /** Not within the end of another: who is told all at once ends in its beginning, and a thousand of them are not one long moment. */
   function beginSoon(): void {
-    beginner ??= env.setTimer(0, begin)
+    if (isDue) return
+    isDue = true
+    env.setTimer(0, begin)
   }
 
   function begin(): void {
-    beginner = null
+    isDue = false
     let begun = 0
     for (const held of waiting) {
       if (running.size >= width || begun++ >= width) break
