@@ -2,16 +2,15 @@
  * A conductor: one incarnation of it, put together from its parts. Pure wiring over ports, so that the simulator starts
  * this very function with a simulated world. `bin/` gives it the real one.
  */
-import type { HostBody, ImageBody, InstanceBody, OperationBody, QueueBody } from '../actors/api.ts'
+import type { HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import type { AuditLog } from '../actors/kernel/audit.ts'
-import type { Json, ViewRow } from '../actors/kernel/define.ts'
+import type { Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { ImageStore } from '../actors/kernel/image-store.ts'
 import type { Incarnation, Journal, Machine, Membership, Views } from '../actors/kernel/ports.ts'
-import { operationSpans } from '../actors/operation/trace.ts'
 import { NOTHING } from '../actors/placement/amounts.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import { schedulerSettings } from '../actors/scheduler/settings.ts'
@@ -37,7 +36,7 @@ import { type ClusterMember, createMember } from './member.ts'
 import type { Observe } from './metrics-table.ts'
 import { tracedJournal } from './observe/journal.ts'
 import type { Witness } from './observe/witness.ts'
-import { createOperationLog } from './operation-log.ts'
+import { createOperationTeller } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
 import { plantFlavors } from './plant-flavors.ts'
 import { createQuotas } from './quotas.ts'
@@ -137,12 +136,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   }
 
   const definitions = durableActors(settings, options.fence !== undefined)
-  const logOperation = createOperationLog(env.log, options.observe)
-  function traceOperation({ body, columns }: ViewRow): void {
-    const { tracing } = env
-    const aheadMs = tracing ? tracing.nowMs() - clock.now() : 0
-    if (tracing) for (const span of operationSpans(body as OperationBody, Number(columns.updated_at), aheadMs)) tracing.record(span)
-  }
+  const tellOperation = createOperationTeller({ env, now: clock.now, observe: options.observe })
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -156,10 +150,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     onCommitted(actor, row, events) {
       feed.committed(actor, row, events)
       if (actor.kind === 'instance' && row) noticePolicy(row.body as InstanceBody)
-      if (row?.table === 'operation') {
-        logOperation(row.body as OperationBody)
-        if (events.length > 0) traceOperation(row)
-      }
+      if (row?.table === 'operation') tellOperation(row, events.length > 0)
       if (actor.kind === 'host' && row) {
         const host = row.body as HostBody
         summaries.changed(host)

@@ -224,7 +224,7 @@ export const CONFIG_KEYS = {
   'scheduler.weighers': names(DEFAULT_WEIGHERS, weighersProblem, 'What makes one host better than another, and how much; below 0 packs.'),
   'scheduler.subset': integer(DEFAULT_SUBSET, 'hosts', [1, 1000], 'A host is drawn among so many of the best; 1 always takes the best.'),
   'log.level': choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'The least severe messages that are logged.'),
-  'tracing.sample': number(0.1, 'share', [0, 1], 'Share of the requests that are traced; one that comes with a sampled `traceparent` always is.'),
+  'tracing.sample': number(0.05, 'share', [0, 1], 'Share of the requests that are traced; one that comes with a sampled `traceparent` always is.'),
   'tracing.endpoint': {
     ...text(null, 'URL', 'Collector that takes the spans of every node (OTLP over HTTP); without it only `baton trace` has them.'),
     alias: 'OTEL_EXPORTER_OTLP_ENDPOINT',

@@ -1,7 +1,12 @@
-/** A line in the log when an operation begins and when it has ended, by which its request can be followed from the gateway to here. */
+/**
+ * What a conductor tells of operations as they are committed: a line in the log when one begins and when it has ended, by which its request can
+ * be followed from the gateway to here, how long it took, and its spans.
+ */
 import type { OperationBody } from '../actors/api.ts'
 import { isHostOperation } from '../actors/host-operation/contract.ts'
-import type { Logger } from '../actors/kernel/env.ts'
+import type { ViewRow } from '../actors/kernel/define.ts'
+import type { Env, Logger } from '../actors/kernel/env.ts'
+import { operationSpans } from '../actors/operation/trace.ts'
 import type { Observe } from './metrics-table.ts'
 
 /** Operations of which it is remembered what was said; of one that is forgotten it is said again. */
@@ -29,5 +34,24 @@ export function createOperationLog(log: Logger, observe?: Observe): (body: Opera
       log.info({ ...fields, status, ...(fault ? { fault } : {}) }, 'an operation has ended')
       observe?.('operation_duration_seconds', Math.max(0, endedAt - startedAt) / 1000, { kind, outcome: status }, by?.trace)
     }
+  }
+}
+
+export interface OperationTellerOptions {
+  readonly env: Pick<Env, 'log' | 'tracing'>
+  /** Cluster time, ms. */
+  now(): number
+  readonly observe: Observe | undefined
+}
+
+/** Given each row of an operation, in order; `isNew` when it was committed just now, and not only loaded. */
+export function createOperationTeller({ env: { log, tracing }, now, observe }: OperationTellerOptions): (row: ViewRow, isNew: boolean) => void {
+  const note = createOperationLog(log, observe)
+  return ({ body, columns }, isNew) => {
+    const operation = body as OperationBody
+    note(operation)
+    if (!tracing || !isNew) return
+    const aheadMs = tracing.nowMs() - now()
+    for (const span of operationSpans(operation, Number(columns.updated_at), aheadMs)) tracing.record(span)
   }
 }

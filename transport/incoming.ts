@@ -65,9 +65,9 @@ export function serveWithin(
   context: RequestContext | undefined,
 ): Promise<unknown> {
   if (!tracing) return serve(message)
+  if (context?.trace === undefined) return tracing.within(context, () => serve(message))
   const { to, from, method } = message
-  const about = { 'baton.actor': addressKey(to), 'baton.from': from.node }
-  const span = context && tracing.start(`${to.kind}.${method}`, 'server', about, context)
+  const span = tracing.start(`${to.kind}.${method}`, 'server', { 'baton.actor': addressKey(to), 'baton.from': from.node }, context)
   return span ? spanned(tracing, span, () => serve(message)) : tracing.within(context, () => serve(message))
 }
 

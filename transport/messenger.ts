@@ -134,6 +134,9 @@ export function createMessenger(options: MessengerOptions): Messenger {
     settle(p, { ok: false, fault: { code: 'DeadlineExceeded', message } })
   }
 
+  const startSpan = ({ to, method, context }: Pending): OpenSpan | null =>
+    context?.trace === undefined ? null : (env.tracing?.start(`${to.kind}.${method}`, 'client', { 'baton.actor': addressKey(to) }, context) ?? null)
+
   /** Sends the call along today's route, and plans the next send. */
   function attempt(p: Pending): void {
     if (!pending.has(p.id)) return
@@ -157,7 +160,7 @@ export function createMessenger(options: MessengerOptions): Messenger {
         if (p.sends > 0) stats.resends++
         p.sends++
         p.asked.add(route.node)
-        p.span ??= env.tracing?.start(`${p.to.kind}.${p.method}`, 'client', { 'baton.actor': addressKey(p.to) }, p.context) ?? null
+        p.span ??= startSpan(p)
         const call = { t: 'call', id: p.id, to: addressKey(p.to), m: p.method, a: p.args, ttl: p.deadlineMs - now, at: now, n: p.sends } as const
         try {
           if (sessions.send(session.peer, { ...call, ...partOf(p) })) p.tries++

@@ -13,10 +13,14 @@ import { isDoctor } from './doctor.ts'
 import { isReport } from './evidence.ts'
 import { type Guard, listOf, shape } from './guards.ts'
 import type { Client } from './http.ts'
+import type { LogFile } from './log-files.ts'
 
 export interface BundleSources {
-  readonly client: Client
+  /** Null when no cluster can be asked; `why` says it. */
+  readonly client: Client | null
+  readonly why?: string
   shards(): Promise<readonly ShardRow[]>
+  readonly logFiles: readonly LogFile[]
   /** Of this CLI. */
   readonly version: string
   readonly engine: string
@@ -33,6 +37,7 @@ const README = `A bundle for a report about Baton, made by \`baton debug bundle\
   doctor.json      what believed and real state differ in
   operations.json  operations that have not ended
   nodes/NAME/      of each node: its settings (config.json), metrics (metrics.txt) and newest log lines (log.txt)
+  files/           the ends of the log files in the data folder of this machine, if there is one
   missing.txt      what could not be had, and why; not there when nothing is missing
 
 Passwords, tokens, keys and user data are left out; names of instances and ids of users are not. Look before you send it.
@@ -40,8 +45,8 @@ Passwords, tokens, keys and user data are left out; names of instances and ids o
 
 const isSafe = (name: string): boolean => /^[A-Za-z0-9._-]{1,64}$/.test(name) && !/^\.+$/.test(name)
 
-export async function gatherBundle({ client, shards, version, engine, atMs }: BundleSources): Promise<TarFile[]> {
-  const missing: string[] = []
+export async function gatherBundle({ client, why, shards, logFiles, version, engine, atMs }: BundleSources): Promise<TarFile[]> {
+  const missing: string[] = why === undefined ? [] : [`the cluster: ${redactText(why)}`]
   async function part<T>(what: string, get: () => Promise<T>): Promise<T | null> {
     try {
       return await get()
@@ -51,7 +56,9 @@ export async function gatherBundle({ client, shards, version, engine, atMs }: Bu
     }
   }
   const ask = <T>(path: string, field: string, guard: Guard<T>): Promise<T | null> =>
-    part(path, async () => (await client.request('GET', `/baton/v1/${path}`, shape({ [field]: guard }))).body[field] as T)
+    client === null
+      ? Promise.resolve(null)
+      : part(path, async () => (await client.request('GET', `/baton/v1/${path}`, shape({ [field]: guard }))).body[field] as T)
 
   const [status, nodes, queues, doctor, operations, owners] = await Promise.all([
     ask('status', 'status', isStatus),
@@ -59,7 +66,7 @@ export async function gatherBundle({ client, shards, version, engine, atMs }: Bu
     ask('queues', 'queues', listOf(isQueue)),
     ask('doctor', 'doctor', isDoctor),
     ask(`operations?open=true&limit=${OPEN_OPERATIONS}`, 'operations', listOf(isOperation)),
-    part('shards', shards),
+    client === null ? null : part('shards', shards),
   ])
   const reports = await Promise.all((nodes ?? []).map(node => reportOf(node)))
 
@@ -76,6 +83,7 @@ export async function gatherBundle({ client, shards, version, engine, atMs }: Bu
     textFile('README.txt', README),
     ...documents,
     ...reports.flatMap(report => (report === null ? [] : filesOf(report))),
+    ...logFiles.map(({ name, text }) => textFile(`files/${name}`, text)),
     ...(missing.length === 0 ? [] : [textFile('missing.txt', `${missing.join('\n')}\n`)]),
   ]
 }

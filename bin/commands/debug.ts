@@ -2,13 +2,14 @@
 import { writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { BatonError } from '../../actors/kernel/errors.ts'
+import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { ShardRow } from '../../transport/console-client/topics.ts'
-import { type Call, given, text } from '../call.ts'
-import { gatherBundle } from '../client/bundle.ts'
+import { type Call, given, type Options, text } from '../call.ts'
+import { type BundleSources, gatherBundle } from '../client/bundle.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { httpClient } from '../client/http.ts'
 import { faultOf, openLive } from '../client/live.ts'
+import { logFiles } from '../client/log-files.ts'
 import { print, table } from '../output/table.ts'
 import { tarOf } from '../output/tar.ts'
 import { VERSION } from '../version.ts'
@@ -17,14 +18,15 @@ import { VERSION } from '../version.ts'
 const LIVE_MS = 5000
 
 export async function bundle({ options }: Call): Promise<void> {
-  const endpoint = endpointOf(options)
   const atMs = Date.now()
   const stamp = new Date(atMs).toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-')
   const file = text(options, 'out') ?? `baton-debug-${stamp}.tar.gz`
-  const client = httpClient(endpoint)
-  // Whether there is anybody to ask, and whether we may: without that there is nothing to write.
-  await client.request('GET', '/baton/v1/nodes', (body): body is unknown => body !== undefined)
-  const files = await gatherBundle({ client, shards: () => shardsOf(endpoint), version: VERSION, engine: process.version, atMs })
+  const folder = text(options, 'data') ?? process.env.BATON_DATA ?? '.baton'
+  const cluster = await clusterOf(options)
+  const kept = await logFiles(folder)
+  if (cluster.client === null && kept.length === 0)
+    throw new BatonError('NotRunning', `there is nothing to gather: ${cluster.why ?? 'no cluster answers'}, and no log files in ${folder}`)
+  const files = await gatherBundle({ ...cluster, logFiles: kept, version: VERSION, engine: process.version, atMs })
   const packed = await promisify(gzip)(tarOf(files, atMs))
   try {
     // Not over a file that is there, and for nobody else to read.
@@ -47,6 +49,20 @@ export async function bundle({ options }: Call): Promise<void> {
         rows,
       )}\n\n${file}: ${packed.length} bytes. Passwords, tokens and user data are left out; look before you send it.`,
   )
+}
+
+/** A cluster that does not answer is no reason to have nothing: why it does not may stand in its log files. Rejects where we may not ask. */
+async function clusterOf(options: Options): Promise<Pick<BundleSources, 'client' | 'why' | 'shards'>> {
+  try {
+    const endpoint = endpointOf(options)
+    const client = httpClient(endpoint)
+    await client.request('GET', '/baton/v1/nodes', (body): body is unknown => body !== undefined)
+    return { client, shards: () => shardsOf(endpoint) }
+  } catch (error) {
+    const { code, message } = toFault(error)
+    if (code !== 'NotRunning' && code !== 'Unavailable' && code !== 'DeadlineExceeded') throw error
+    return { client: null, why: message, shards: async () => [] }
+  }
 }
 
 /** The map as it is shown live; there is no other way to see it whole. */

@@ -10,8 +10,8 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { OperationBody, TracedSpan } from '../../actors/api.ts'
-import { baton, FAKE_IMAGE, SERVERS, type Started, startBaton, startCluster, telling, until } from '../support/cluster.ts'
+import type { NodeBody, OperationBody, TracedSpan } from '../../actors/api.ts'
+import { ask, baton, FAKE_IMAGE, SERVERS, type Started, startBaton, startCluster, telling, until } from '../support/cluster.ts'
 import { runSql } from '../support/database.ts'
 import { adminOf } from '../support/login.ts'
 
@@ -112,6 +112,14 @@ test('a resize is one trace, its lines are found everywhere, what was done is in
       )
       console.log(await run(`trace ${TRACE}`))
       await until('the same spans at the collector', 10_000, () => spans.every(name => [...names.values()].some(of => of.has(name))))
+
+      // Histograms lead to it: it is the newest trace in a bucket of each.
+      const nodes: NodeBody[] = (await cluster.request('GET', '/baton/v1/nodes', undefined, auth)).body.nodes
+      const ports = nodes.filter(n => n.role === 'conductor').map(n => `http://127.0.0.1:${n.load.metricsPort}`)
+      const texts = [cluster.endpoint, ...ports].map(at => ask(`${at}/metrics`, 'GET', undefined, { accept: 'application/openmetrics-text' }))
+      const openMetrics = (await Promise.all(texts)).map(answer => answer.text).join('')
+      for (const name of ['http_request_duration', 'journal_commit', 'message_handling', 'operation_duration'])
+        assert.match(openMetrics, new RegExp(`^baton_${name}_seconds_bucket.*trace_id="${TRACE}"`, 'm'))
 
       const lines: { node: string; message: string }[] = await json(`logs --request ${resize.requestId}`)
       const told = new Set(lines.map(l => `${l.node.split('-')[0]}: ${l.message}`))

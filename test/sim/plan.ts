@@ -12,7 +12,9 @@ export interface Plan {
   readonly seed: number
   /** Seed of whatever the world itself leaves to chance: delays, ids, latencies. */
   readonly worldSeed: number
-  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks' | 'pace' | 'flaky' | 'images'> & { readonly settings: typeof SIM_SETTINGS }
+  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks' | 'pace' | 'flaky' | 'images'> & {
+    readonly settings: typeof SIM_SETTINGS
+  }
   /** One seed per client. */
   readonly clients: readonly number[]
   readonly mix: WorkloadMix

@@ -33,8 +33,8 @@ export async function keyPairs({ shows, does, refuses }: Client): Promise<void> 
 export async function places({ shows, does, refuses }: Client): Promise<void> {
   const hosts = await shows('hypervisor list', rows => ok(rows.length === 4 && rows.every((row: { State: string }) => row.State === 'up')))
   const host = String(hosts?.[0]['Hypervisor Hostname'])
-  // The client cannot show a host that tells no uptime, as no driver does yet. Statistics are there up to 2.87.
-  await refuses(`--os-cloud older hypervisor show ${host}`, /does not tell for how long it has been running/)
+  // Up to 2.87 the client asks for the uptime, too, and for statistics.
+  await shows(`--os-cloud older hypervisor show ${host}`, shown => has(shown, { hypervisor_hostname: host, state: 'up' }))
   await shows('--os-cloud older hypervisor stats show', stats => has(stats, { count: 4 }))
   await shows(`hypervisor list --matching ${host}`, rows => hasRow(rows, { 'Hypervisor Hostname': host }))
   await shows('aggregate create --zone north rack', made => has(made, { name: 'rack', availability_zone: 'north' }))
