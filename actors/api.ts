@@ -4,8 +4,10 @@
  * Every method may reject with a `BatonError` of the table in `kernel/errors.ts`.
  */
 
+import type { AlertsBody } from './alerts/body.ts'
 import type { NodeBody, NodeRole, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { ListLogs, LogsBody, NodeReport, TraceBody } from './cluster/evidence.ts'
+import type { HistoryAsked, HistoryPart } from './cluster/history.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
@@ -20,8 +22,10 @@ import type { KeyPairApi } from './key-pairs/body.ts'
 import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
+export type { AlertBody, AlertsBody, Notification } from './alerts/body.ts'
 export { type HostFigures, NODE_ROLES, type NodeBody, type NodeRole, type QueueBody, type StatusBody } from './cluster/bodies.ts'
 export * from './cluster/evidence.ts'
+export * from './cluster/history.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export * from './image/body.ts'
 export type { AboutChange, DiskConfig, GuestFile, InstanceAbout } from './instance/about.ts'
@@ -359,6 +363,13 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   listQueues(args: Record<string, never>): Promise<QueueBody[]>
   /** `roles`: of its nodes, those of these. */
   status(args: { readonly roles?: readonly NodeRole[] }): Promise<StatusBody>
+  /**
+   * How the cluster looked within the last hour: what came after a time, or all of it when `epoch` is another than that of the answer.
+   * Parts of an answer follow each other while `more` is true.
+   */
+  clusterHistory(args: HistoryAsked): Promise<HistoryPart>
+  /** The alerts that fire, and those that are over. */
+  listAlerts(args: Record<string, never>): Promise<AlertsBody>
   /** Appends to the audit log what is not there yet; done when it is on disk. Rejects `Unavailable` where there is none. */
   appendAudit(args: { readonly lines: readonly AuditLine[] }): Promise<Record<string, never>>
   /** The audit log, newest first, those before number `before`. */

@@ -157,7 +157,7 @@ function start(network: MemoryNetwork): Promise<Conductor> {
       },
       journal(incarnation) {
         const journal = database.journal(incarnation)
-        return Object.assign(journal, { stats: () => ({ queued: journal.waiting(), oldestMs: 0, commitMs: 0 }) })
+        return Object.assign(journal, { stats: () => ({ queued: journal.waiting(), oldestMs: 0, commits: 0, commitSumMs: 0, connected: true }) })
       },
       onFenced(error) {
         throw error

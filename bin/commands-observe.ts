@@ -1,7 +1,13 @@
-/** The commands of who looks after a cluster: what was done in it, by whom, and how long it took. */
+/** The commands of who looks after a cluster: what is wrong with it, what was done in it, by whom, and how long it took. */
 import { CLIENT, type CommandSpec, option } from './command-spec.ts'
 
 export const OBSERVE_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: 'alerts',
+    about: 'list the alerts that fire, with what to do about them',
+    options: [option('--history', 'those that are over, too'), ...CLIENT],
+    load: async () => (await import('./commands/alerts.ts')).alerts,
+  },
   {
     path: 'trace',
     args: '<id>',

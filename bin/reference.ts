@@ -1,4 +1,5 @@
 /** The reference tables of the README, made from the tables in the code. `bin/docs.ts` writes them, the tidy test compares. */
+import { RULES } from '../actors/alerts/rules.ts'
 import { FINDINGS } from '../actors/doctor/codes.ts'
 import { ERRORS } from '../actors/kernel/errors.ts'
 import { configEntries, environmentName, expected } from '../supervisors/config-table.ts'
@@ -47,7 +48,22 @@ const findingTable = (): string =>
     Object.entries(FINDINGS).map(([code, f]) => [`\`${code}\``, f.severity, f.meaning, f.byItself, f.repair ?? 'nothing']),
   )
 
-const SECTIONS = { findings: findingTable, commands: commandTable, configuration: configTable, errors: errorTable, exits: exitTable } as const
+const seconds = (ms: number): string => (ms === 0 ? 'at once' : `${ms / 1000} s`)
+
+const alertTable = (): string =>
+  markdown(
+    ['code', 'severity', 'fires when', 'seen for', 'over after', 'next'],
+    Object.entries(RULES).map(([code, r]) => [`\`${code}\``, r.severity, r.about, seconds(r.holdMs), seconds(r.clearMs), r.remedy]),
+  )
+
+const SECTIONS = {
+  findings: findingTable,
+  alerts: alertTable,
+  commands: commandTable,
+  configuration: configTable,
+  errors: errorTable,
+  exits: exitTable,
+} as const
 
 /** The README with every table between `<!-- NAME:begin -->` and `<!-- NAME:end -->` made anew. Throws when a mark is missing. */
 export function withReference(readme: string): string {

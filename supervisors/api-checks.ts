@@ -1,6 +1,7 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
 import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION, NODE_ROLES } from '../actors/api.ts'
 import { checkListLogs } from '../actors/cluster/evidence.ts'
+import { checkHistory } from '../actors/cluster/history.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { AUDIT_BATCH, checkAuditLine } from '../actors/kernel/audit.ts'
@@ -210,6 +211,8 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   drainNode: byId,
   listQueues: record,
   status: checkObject({ roles }),
+  listAlerts: record,
+  clusterHistory: checkHistory,
   appendAudit: checkObject({ lines: listOf(checkAuditLine, AUDIT_BATCH) }),
   listAudit: checkObject({ limit: optional(integer(1, 1000)), before: optional(time) }),
   getTrace: byId,

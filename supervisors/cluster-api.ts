@@ -2,6 +2,8 @@
  * The cluster's interface as conductors serve it: writes go to actors, reads come from views, which changed in the same
  * transaction as the events behind them, so whoever was answered reads what he wrote.
  */
+import { adviseScaling } from '../actors/alerts/advice.ts'
+import type { AlertsBody } from '../actors/alerts/body.ts'
 import {
   type ClusterApi,
   type FlavorBody,
@@ -24,7 +26,6 @@ import type { ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { Session } from '../transport/sessions.ts'
-import { adviseScaling } from './advice.ts'
 import { auditRequests } from './audit-requests.ts'
 import { diskRequests } from './disk-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
@@ -40,6 +41,7 @@ import type { PlacementService } from './placement.ts'
 import { placementRequests } from './placement-requests.ts'
 import { quotaRequests } from './quota-requests.ts'
 import type { Quotas } from './quotas.ts'
+import { numbersOf } from './self-report.ts'
 
 export interface ClusterApiOptions {
   readonly quotas: Quotas
@@ -55,6 +57,10 @@ export interface ClusterApiOptions {
   hosts(): readonly HostBody[]
   readonly explain: PlacementService['explain']
   readonly audit: AuditLog | undefined
+  listAlerts(): Promise<AlertsBody>
+  readonly clusterHistory: ClusterApi['clusterHistory']
+  /** Whether this conductor could reach the database just now. */
+  databaseConnected(): boolean
   readonly version: string
   readonly timers?: InstanceTimers | undefined
   readonly doctor: Omit<DoctorOptions, 'views' | 'call' | 'nodes' | 'members' | 'map' | 'version'>
@@ -201,6 +207,8 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     listHosts: page => list('host', { state: KNOWN_HOSTS }, page),
     ...hostRequests({ views, call, get }),
     ...auditRequests(options.audit),
+    listAlerts: options.listAlerts,
+    clusterHistory: options.clusterHistory,
     ...evidenceRequests({ env: options.doctor.env, views, call, nodes }),
     listNodes: ({ roles }) => nodes(roles),
     async drainNode({ id }) {
@@ -252,8 +260,8 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
         instances,
         operationsOpen,
         mapVersion: options.map().version,
-        database: { connected: true, waitingCommits },
-        advice: adviseScaling(conductors.map(n => n.load)),
+        database: { connected: options.databaseConnected(), waitingCommits },
+        advice: adviseScaling(conductors),
         poisoned,
         alerts: [...new Set(options.members().flatMap(m => (m.load as { alerts?: string[] })?.alerts ?? []))],
       }
@@ -261,8 +269,3 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     },
   }
 }
-
-const numbersOf = (load: unknown): Record<string, number> =>
-  typeof load === 'object' && load !== null
-    ? Object.fromEntries(Object.entries(load).filter((e): e is [string, number] => typeof e[1] === 'number'))
-    : {}

@@ -1,5 +1,7 @@
 /** What a conductor answers and hears, by who asks: every message from outside comes through here, and its arguments are looked at. */
+import type { Notification } from '../actors/alerts/body.ts'
 import type { ClusterApi } from '../actors/api.ts'
+import { checkHistory, type HistoryAsked } from '../actors/cluster/history.ts'
 import type { IdentityApi } from '../actors/identity/api.ts'
 import { address, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import { type Check, checkObject, integer, listOf, optional, text } from '../actors/kernel/check.ts'
@@ -11,6 +13,7 @@ import type { Received } from '../transport/incoming.ts'
 import type { Messenger } from '../transport/messenger.ts'
 import type { ActorHost } from './actor-host.ts'
 import type { ConductorFeed } from './feed.ts'
+import type { History } from './history.ts'
 import { type Beat, checkBeat, type HostMonitor } from './host-monitor.ts'
 import { serveIdentity } from './identity/serve.ts'
 import type { ImageBytesService } from './images/bytes.ts'
@@ -36,10 +39,12 @@ export interface DoorsOptions {
   /** Undefined when this cluster has no identities. */
   readonly identity: IdentityApi | undefined
   readonly queues: SelfReport['queues']
+  readonly history: Pick<History, 'part'>
   readonly feed: Pick<ConductorFeed, 'wanted'>
   readonly witness: Witness | undefined
   /** Makes sure that nothing runs on a host; undefined when nobody can. */
   readonly fence: ((host: string) => Promise<void>) | undefined
+  readonly webhook: ((notification: Notification) => Promise<void>) | undefined
   /** Begins to hand everything over. */
   /** Which life of the node this is. */
   readonly incarnation: Incarnation
@@ -71,6 +76,7 @@ export function createDoors(options: DoorsOptions) {
 
   async function serveNode(method: string, args: unknown): Promise<unknown> {
     if (method === 'queues') return options.queues()
+    if (method === 'history') return options.history.part(checked('history', checkHistory, args) as HistoryAsked)
     const told = options.witness?.answer(method, args)
     if (told) return told
     if ((method === 'revive' || method === 'rewrite') && checkActor(args) === null) {
@@ -100,6 +106,9 @@ export function createDoors(options: DoorsOptions) {
         case 'fence':
           if (from.role !== 'conductor' || !fence) return unknown(`there is no fence command for a ${from.role}`)
           return fence(String((args as { host: string }).host)).then(() => null)
+        case 'webhook':
+          if (from.role !== 'conductor' || from.node !== nodeId || !options.webhook) return unknown(`there is no webhook for a ${from.role}`)
+          return options.webhook(args as Notification).then(() => null)
         case 'api':
           if (from.role !== 'gateway' && from.role !== 'client') return unknown(`the API is not for a ${from.role}`)
           return serveApi(api, method, args)

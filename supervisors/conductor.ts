@@ -2,11 +2,11 @@
  * A conductor: one incarnation of it, put together from its parts. Pure wiring over ports, so that the simulator starts
  * this very function with a simulated world. `bin/` gives it the real one.
  */
-import type { HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
+import type { Notification } from '../actors/alerts/body.ts'
+import type { HistoryAsked, HistoryPart, HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
-import { type Address, address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
+import { address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import type { AuditLog } from '../actors/kernel/audit.ts'
-import type { Json } from '../actors/kernel/define.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
 import type { ImageStore } from '../actors/kernel/image-store.ts'
@@ -15,10 +15,11 @@ import { NOTHING } from '../actors/placement/amounts.ts'
 import { createScheduler } from '../actors/scheduler/scheduler.ts'
 import { schedulerSettings } from '../actors/scheduler/settings.ts'
 import type { Link } from '../transport/link.ts'
-import { createMessenger, type Messenger, type Route } from '../transport/messenger.ts'
+import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
 import { type ActorHost, createActorHost } from './actor-host.ts'
 import { createActorSystem } from './actor-system.ts'
+import { createAlertWatch } from './alerts/watch.ts'
 import { createClusterApi } from './cluster-api.ts'
 import { createClusterClock } from './cluster-clock.ts'
 import { createDoors } from './conductor-doors.ts'
@@ -26,6 +27,7 @@ import type { ConductorSettings } from './conductor-settings.ts'
 import { recentDefaults } from './default-limits.ts'
 import { durableActors } from './durable-actors.ts'
 import { createFeed } from './feed.ts'
+import { createHistory, historyRequests } from './history.ts'
 import { createHostMonitor } from './host-monitor.ts'
 import { createIdentity } from './identity/service.ts'
 import { createImageBytes } from './images/bytes.ts'
@@ -40,7 +42,8 @@ import { createOperationTeller } from './operation-log.ts'
 import { createPlacement } from './placement.ts'
 import { plantFlavors } from './plant-flavors.ts'
 import { createQuotas } from './quotas.ts'
-import { createSelfReport } from './self-report.ts'
+import { createRouter } from './router.ts'
+import { createSelfReport, type JournalLoad } from './self-report.ts'
 import { createStorage } from './storage.ts'
 import { createSubjectTeller } from './subject-teller.ts'
 import { createSummaries } from './summaries.ts'
@@ -61,10 +64,10 @@ export interface ConductorOptions {
   readonly membership: Membership
   /** Makes sure that nothing runs on a host any more; rejects with `FenceFailed`. Left out where there is no such command. */
   fence?(host: string): Promise<void>
+  /** Tells the receiver of alerts; rejects `WebhookFailed`. Left out where there is none. */
+  readonly webhook?: (notification: Notification) => Promise<void>
   /** The journal writer of this incarnation. */
-  readonly journal: (
-    incarnation: Incarnation,
-  ) => Journal & { stats(): { readonly queued: number; readonly oldestMs: number; readonly commitMs: number }; close(): Promise<void> | void }
+  readonly journal: (incarnation: Incarnation) => Journal & { stats(): JournalLoad; close(): Promise<void> | void }
   readonly views: Views
   /** Left out, what is told to the audit log is refused. */
   readonly audit?: AuditLog
@@ -101,6 +104,8 @@ export interface Conductor {
 
 /** Time a call between actors may take before its way is looked up afresh, ms. */
 const CALL_MS = 15_000
+/** Another conductor that remembers the last hour answers within this, or is not asked; somebody looks at it meanwhile. Ms. */
+const HISTORY_MS = 1500
 
 export async function startConductor(options: ConductorOptions): Promise<Conductor> {
   const { env, nodeId, settings } = options
@@ -135,8 +140,11 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     options.onFenced(error)
   }
 
-  const definitions = durableActors(settings, options.fence !== undefined)
-  const tellOperation = createOperationTeller({ env, now: clock.now, observe: options.observe })
+  const definitions = durableActors(settings, { canFence: options.fence !== undefined, notifies: options.webhook !== undefined })
+  const tellOperation = createOperationTeller({
+    ...{ env, now: clock.now, observe: options.observe },
+    onEnded: status => selfReport.operationEnded(status),
+  })
   const actors: ActorHost = createActorHost({
     env,
     system,
@@ -198,37 +206,13 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     return map.members.find(m => m.incarnation === map.owners[shard])
   }
 
-  function route(to: Address): Route {
-    switch (to.kind) {
-      case 'scheduler':
-      case 'storage':
-      case 'image-store':
-      case 'api':
-      case 'fence':
-      case 'identity':
-        return { at: 'here' }
-      case 'compute':
-        return { at: 'node', node: to.id }
-      case 'node':
-        return to.id === nodeId ? { at: 'here' } : { at: 'node', node: to.id }
-      default: {
-        const shard = shardOf(to.id)
-        if (actors.owns(shard)) return { at: 'here' }
-        const owner = ownerOf(shard)
-        if (!owner) return { at: 'nowhere', why: `shard ${shard} has no owner just now` }
-        // Ours by the map, but not served yet or any more: it will be in a moment.
-        return owner.nodeId === nodeId ? { at: 'nowhere', why: `shard ${shard} is being taken over` } : { at: 'node', node: owner.nodeId }
-      }
-    }
-  }
-
   const call = (kind: string, id: string, method: string, args: unknown) => messenger.call(address(kind, id), method, args, { timeoutMs: CALL_MS })
 
   const messenger: Messenger = createMessenger({
     env,
     link: options.link,
     self: identity,
-    route,
+    route: createRouter({ nodeId, owns: actors.owns, ownerOf }),
     serve: measured(env, options.observe, [...definitions.keys()], message => doors.serve(message)),
     take: message => doors.take(message),
     onMoved: () => member.refresh(),
@@ -245,7 +229,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const summaries = createSummaries({
     env,
-    learn: scheduler.learn,
+    learn(host) {
+      scheduler.learn(host)
+      alerts.noticed(host)
+    },
     loadOf: host => monitor.load(host),
     others,
     send: (node, bodies) => messenger.cast(address('node', node), 'summaries', bodies),
@@ -292,7 +279,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     incarnation,
     machine: options.machine,
     timing: settings.membership,
-    load,
+    load: () => selfReport.load(),
     async onAdopted(shards) {
       await monitor.adopt(shards)
       messenger.reroute()
@@ -310,6 +297,19 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const { imageMaxBytes = Number.MAX_SAFE_INTEGER } = settings
   const imageBytes = createImageBytes({ env, views: options.views, quotas, call, store: options.imageStore, maxBytes: imageMaxBytes })
 
+  const history = createHistory({
+    ...{ env, now: clock.now, epoch: `${nodeId}/${incarnation}`, members: member.members, map: member.map, hosts: scheduler.hosts },
+  })
+  async function askHistory(node: string, args: HistoryAsked): Promise<HistoryPart> {
+    return (await messenger.call(address('node', node), 'history', args, { timeoutMs: HISTORY_MS })) as HistoryPart
+  }
+
+  const alerts = createAlertWatch({
+    ...{ env, now: clock.now, owns: actors.owns, members: member.members, map: member.map, hosts: scheduler.hosts, hostLoad: summaries.load },
+    gateways: () => messenger.sessions.all().flatMap(({ identity: { role, node } }) => (role === 'gateway' ? [node] : [])),
+    ...{ views: options.views, call, leaseMs: settings.membership.leaseMs },
+  })
+
   const api = createClusterApi({
     quotas,
     views: options.views,
@@ -323,6 +323,9 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     doctor: { env, now: clock.now, treatments, confirmMs: settings.heartbeat.intervalMs * 1.5, freshMs: settings.heartbeat.suspectMs },
     explain: placement.explain,
     audit: options.audit,
+    listAlerts: () => alerts.list(),
+    ...historyRequests({ history, incarnation, members: member.members, ask: askHistory }),
+    databaseConnected: () => journal.stats().connected,
     version: options.version,
     timers: settings.timers,
   })
@@ -330,22 +333,17 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const identityService = settings.identity && createIdentity({ env, now: clock.now, call, settings: settings.identity })
 
   const selfReport = createSelfReport({
-    nodeId,
-    engine: options.engine,
-    link: options.link,
-    messenger,
-    actors,
-    journal,
+    ...{ env, now: clock.now, nodeId, engine: options.engine, link: options.link, messenger, actors, journal, monitor },
     total: settings.actors.total,
+    alerts: alerts.firing,
+    gauges: options.gauges,
   })
-  function load(): Json {
-    return { ...selfReport.load(), alerts: [...monitor.alerts()], ...options.gauges?.() }
-  }
 
   const doors = createDoors({
     ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
-    ...{ fence: options.fence, identity: identityService, feed, witness: options.witness },
+    ...{ fence: options.fence, webhook: options.webhook, identity: identityService, feed, witness: options.witness },
     queues: selfReport.queues,
+    history,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })
 
@@ -368,6 +366,8 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     member.stop()
     monitor.stop()
     summaries.stop()
+    alerts.stop()
+    history.stop()
     feed.stop()
     identityService?.stop()
     placement.stop()
@@ -387,5 +387,5 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   plantFlavors({ env, call, isOver: () => stopped })
   identityService?.start()
 
-  return { incarnation, actors, messenger, member, alerts: monitor.alerts, queues: selfReport.queues, drain, leave, stop }
+  return { incarnation, actors, messenger, member, alerts: alerts.firing, queues: selfReport.queues, drain, leave, stop }
 }

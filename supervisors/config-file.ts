@@ -31,7 +31,9 @@ export const unknownKey = (path: string): string => {
 
 export function wrongValue(path: string, spec: KeySpec, value: unknown): string {
   const problem = spec.kind === 'text' && typeof value === 'string' && value !== '' ? (spec.problem?.(value) ?? null) : null
-  return problem === null ? `\`${path}\` must be ${expected(spec)}, not ${describe(value)}` : `\`${path}\`: ${problem}`
+  if (problem !== null) return `\`${path}\`: ${problem}`
+  const isSecret = spec.kind === 'text' && spec.secret === true
+  return `\`${path}\` must be ${expected(spec)}${isSecret ? '' : `, not ${describe(value)}`}`
 }
 
 const describe = (value: unknown): string => {

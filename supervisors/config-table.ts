@@ -8,6 +8,7 @@ import { CLAIMS, UNKNOWN_GUESTS, VANISHED_GUESTS } from '../actors/host/policies
 
 import { DEFAULT_FILTERS, DEFAULT_SUBSET, DEFAULT_WEIGHERS, filtersProblem, weighersProblem } from '../actors/scheduler/settings.ts'
 import { HTTP_LIMITS } from '../transport/http/limits.ts'
+import { webhookProblem } from '../transport/http/webhook.ts'
 
 export interface NumberKey {
   readonly kind: 'integer' | 'number'
@@ -26,6 +27,8 @@ export interface TextKey<D extends string | null = string | null> {
   readonly alias?: string
   /** What is wrong with a text, or null. */
   readonly problem?: (text: string) => string | null
+  /** It is shown nowhere: not by `baton config show`, not in what is wrong with it. */
+  readonly secret?: true
   readonly about: string
 }
 
@@ -90,6 +93,15 @@ const choice = <const C extends string>(byDefault: NoInfer<C>, choices: readonly
 })
 
 const list = (unit: string, about: string): ListKey => ({ kind: 'list', default: [], unit, about })
+
+const secret = (unit: string, about: string, problem: (text: string) => string | null): TextKey<null> => ({
+  kind: 'text',
+  default: null,
+  unit,
+  secret: true,
+  problem,
+  about,
+})
 
 function urlProblem(given: string): string | null {
   return URL.canParse(given) && /^https?:$/.test(new URL(given).protocol) ? null : 'it is not the URL of a collector, as http://127.0.0.1:4318'
@@ -176,6 +188,14 @@ export const CONFIG_KEYS = {
   'journal.snapshotEvery': integer(100, 'events', [1, 100_000], 'Events of one actor between two snapshots of its state.'),
   'journal.retentionDays': number(7, 'days', [0, 3650], 'How long finished operations and deleted instances are kept.'),
   'audit.retentionDays': number(365, 'days', [0, 3650], 'How long the audit log keeps who did what.'),
+  'alerts.webhook': secret(
+    'address',
+    'Where alerts are told by POST when they fire and when they are over, http or https; null: nowhere.',
+    webhookProblem,
+  ),
+  'alerts.secret': secret('text', 'Signs what the webhook is told, at least 16 characters; better by BATON_ALERTS_SECRET than in a file.', secret =>
+    secret.length < 16 ? 'it must have at least 16 characters' : null,
+  ),
   'actors.inbox': integer(1000, 'messages', [1, 1_000_000], 'Messages that may wait for one actor; more are refused as Overloaded.'),
   'actors.idleMs': integer(MINUTE, 'ms', [100, DAY], 'Idle time after which a durable actor leaves memory until its next message.'),
   'actors.restartLimit': integer(5, 'restarts', [0, 1000], 'Restarts of one actor within the period before it is set aside.'),
@@ -281,6 +301,9 @@ export type ConfigValue = string | number | null | readonly string[]
 
 /** The keys with their descriptions, in the order of the sample file. */
 export const configEntries = (): readonly (readonly [string, KeySpec])[] => Object.entries(CONFIG_KEYS)
+
+/** What people are shown of a value. */
+export const shownValue = (spec: KeySpec, value: unknown): unknown => (spec.kind === 'text' && spec.secret && value !== null ? '(set)' : value)
 
 export const isConfigKey = (name: string): name is ConfigKey => Object.hasOwn(CONFIG_KEYS, name)
 

@@ -1,4 +1,5 @@
 /** The durable actors that a conductor hosts: one line for each kind. */
+import { alertsActor } from '../actors/alerts/alerts.ts'
 import { diskActor } from '../actors/disk/disk.ts'
 import { flavorActor } from '../actors/flavor/flavor.ts'
 import { hostActor } from '../actors/host/host.ts'
@@ -24,14 +25,22 @@ import type { ConductorSettings } from './conductor-settings.ts'
 export const QUOTA_CHECK_MS = 40_000
 const NO_QUOTAS: ProjectSettings = { limits: NO_LIMITS, checkMs: QUOTA_CHECK_MS }
 
-/** By kind. `canFence`: there is a command that makes sure that nothing runs on a host any more. */
-export function durableActors(settings: ConductorSettings, canFence: boolean): ReadonlyMap<string, AnyActor> {
+export interface Abilities {
+  /** There is a command that makes sure that nothing runs on a host any more. */
+  readonly canFence: boolean
+  /** There is a webhook to tell of alerts. */
+  readonly notifies: boolean
+}
+
+/** By kind. */
+export function durableActors(settings: ConductorSettings, { canFence, notifies }: Abilities): ReadonlyMap<string, AnyActor> {
   const { ratios, reserved = NOTHING, ha, identity } = settings
   const quotas = settings.quotas ?? NO_QUOTAS
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
     ...[hostActor(ratios, reserved, { parallel: ha.parallel, fence: canFence }), aggregatesActor, groupActor, namesActor],
     ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(quotas), defaultLimitsActor(quotas.limits)],
+    alertsActor({ notifies }),
     ...(identity ? [directoryActor(identity.tokenMs), keyringActor(identity.tokenMs)] : []),
   ]
   return new Map(definitions.map(d => [d.kind, d]))

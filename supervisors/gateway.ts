@@ -27,6 +27,8 @@ export interface GatewayOptions {
   readonly onPassed?: (bytes: number) => void
   /** Whether this cluster has identities. */
   readonly identity?: boolean
+  /** When the certificate of the API ends, ms since 1970; null where it has none. */
+  certificateEndsAt?(): number | null
   /** What this node remembers, for whoever asks. */
   readonly witness?: Witness
   /** Conductors that are not heard, whenever they are others. */
@@ -76,6 +78,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     },
     serve: async ({ method, args, from }) => {
       if (method === 'queues') return queues()
+      if (method === 'certificate') return { endsAt: options.certificateEndsAt?.() ?? null }
       const told = from.role === 'conductor' ? options.witness?.answer(method, args) : undefined
       if (told) return told
       throw new BatonError('UnknownMethod', `a gateway has no method ${method}`)

@@ -3,6 +3,7 @@
  * what it said runs there. It tells the host actor of silence (`host-detector.ts`), which makes verdicts durable, grants leases
  * (`host-leases.ts`), and turns differences between report and belief into questions for the instance actors.
  */
+import type { SilentHost } from '../actors/alerts/facts.ts'
 import type { HostBody, HostLease, HostState, InstanceBody } from '../actors/api.ts'
 import type { Difference } from '../actors/doctor/difference.ts'
 import type { HostInfo } from '../actors/host/host.ts'
@@ -90,8 +91,10 @@ export interface HostMonitor {
   uptimeS(host: string): number | null
   /** Something about guests under the HA policy on this host has changed: look soon. */
   nudge(host: string): void
-  /** What a person should look at, in words. */
-  alerts(): readonly string[]
+  /** Hosts that would be lost, were they not too many at once. */
+  held(): readonly string[]
+  /** Hosts under the HA policy that are not heard just now and not lost yet. */
+  silent(): readonly SilentHost[]
   stop(): void
 }
 
@@ -294,7 +297,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       watched.reportedMs = nowMs
       watched.seq = watched.bootId === beat.bootId ? Math.max(watched.seq, beat.seq) : beat.seq
       watched.bootId = beat.bootId
-      watched.load = beat.load
+      watched.load = loadOf(beat.load, options.now())
       watched.uptimeS = beat.uptimeS ?? null
       watched.guests = beat.guests
       if (changed) await register(host, watched, beat.info)
@@ -344,13 +347,30 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       const watched = hosts.get(host)
       if (watched) watched.auditAtMs = Math.min(watched.auditAtMs, env.monotonicMs() + timing.auditMs / 30)
     },
-    alerts: () =>
-      held.length === 0 ? [] : [`most hosts are silent at once, so it is probably us: nothing is evacuated from ${held.slice(0, 10).join(', ')}`],
+    held: () => held,
+    silent() {
+      const nowMs = env.monotonicMs()
+      const silent = [...hosts].flatMap(([host, { lostMs }]) => {
+        const heardAgoMs = Math.round(detector.silentMs(host, nowMs))
+        return lostMs !== null || heardAgoMs < timing.suspectMs ? [] : { host, heardAgoMs }
+      })
+      if (silent.length === 0) return []
+      const guarded = new Map(options.hosts().map(({ id, ha }) => [id, ha?.instances ?? 0]))
+      return silent.flatMap(({ host, heardAgoMs }) => {
+        const instances = guarded.get(host) ?? 0
+        return instances === 0 ? [] : { host, heardAgoMs, leftMs: Math.max(0, Math.round(detector.lostAfterMs - heardAgoMs)), instances }
+      })
+    },
     stop() {
       stopped = true
       timer.cancel()
     },
   }
+}
+
+/** In place of what its clock showed, by how much that was off when it came, to a tenth of a second: the way of a heartbeat is not worth more. */
+function loadOf({ wallMs, ...load }: Beat['load'], now: number): Beat['load'] {
+  return wallMs === undefined ? load : { ...load, clockOffMs: Math.round((wallMs - now) / 100) * 100 }
 }
 
 /** What could not be evacuated must not be stopped either. */

@@ -170,6 +170,11 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   }
 }
 
+/** Secrets that no other node is given. */
+const ONLY_CONDUCTORS: ReadonlySet<string> = new Set([
+  ...['BATON_DATABASE_URL', 'BATON_BOOTSTRAP_PASSWORD', 'BATON_ALERTS_WEBHOOK', 'BATON_ALERTS_SECRET'],
+])
+
 function specsOf(
   { config, configFile, place }: LocalClusterOptions,
   folder: string,
@@ -180,9 +185,16 @@ function specsOf(
 ): ChildSpec[] {
   const common = configFile ? ['--config', configFile] : []
   const join_ = ['--join', seeds.join(',')]
-  const { BATON_DATABASE_URL: _, BATON_BOOTSTRAP_PASSWORD: __, ...env } = process.env
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ONLY_CONDUCTORS.has(name)))
   const images = { BATON_IMAGES_FOLDER: config.images.folder ?? join(folder, 'images') }
-  const secrets = { ...images, BATON_DATABASE_URL: url, ...(adminPassword === undefined ? {} : { BATON_BOOTSTRAP_PASSWORD: adminPassword }) }
+  const { webhook, secret } = config.alerts
+  const secrets = {
+    ...images,
+    BATON_DATABASE_URL: url,
+    ...(adminPassword === undefined ? {} : { BATON_BOOTSTRAP_PASSWORD: adminPassword }),
+    ...(webhook === null ? {} : { BATON_ALERTS_WEBHOOK: webhook }),
+    ...(secret === null ? {} : { BATON_ALERTS_SECRET: secret }),
+  }
   const spec = (id: string, role: ChildSpec['role'], args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildSpec => ({
     id,
     role,

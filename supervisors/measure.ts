@@ -8,7 +8,7 @@ type Serve = (message: Received) => Promise<unknown>
 /** `kinds` bounds the label: a kind comes from a peer, and could be anything. */
 export function measured(env: Env, observe: Observe | undefined, kinds: readonly string[], serve: Serve): Serve {
   if (!observe) return serve
-  const known = new Set([...kinds, 'scheduler', 'storage', 'image-store', 'fence', 'api', 'identity', 'monitor', 'node'])
+  const known = new Set([...kinds, 'scheduler', 'storage', 'image-store', 'fence', 'api', 'identity', 'monitor', 'node', 'webhook'])
   return async message => {
     const beganMs = env.monotonicMs()
     const trace = env.tracing?.active()?.trace

@@ -48,7 +48,7 @@ export const NUMBERS = {
   journal_connected: gauge('1 while the journal is connected to the database', CONDUCTOR),
   journal_fenced_total: counter('Commits refused because this conductor was declared dead', CONDUCTOR),
   shards: gauge('Shards owned', CONDUCTOR),
-  alerts: gauge('Alerts raised by this conductor, as in `baton alerts`', CONDUCTOR),
+  alerts: gauge('Alerts that fire, as in `baton alerts`, on the conductor that watches; 0 on the others', CONDUCTOR),
   calls_pending: gauge('Own calls waiting for an answer', ALL),
   calls_oldest_seconds: gauge('Age of the oldest call waiting for an answer', ALL),
   calls_running: gauge('Calls of others that run here', ALL),
@@ -84,6 +84,7 @@ export const NUMBERS = {
   spans_dropped_total: counter('Spans that the collector did not get: no room in the queue, or refused', ALL),
   spans_waiting: gauge('Spans waiting for the collector', ALL),
   event_loop_lag_seconds: gauge('Event-loop lag, 99th percentile since the last look', ALL),
+  event_loop_busy_ratio: gauge('Share of the time in which the event loop had something to do since the last look', ALL),
   cpu_ratio: gauge('Share of one core used since the last look', ALL),
 } as const satisfies Record<string, Numbered>
 

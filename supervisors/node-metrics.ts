@@ -27,8 +27,9 @@ export const linkMetrics = (l: LinkStats): MetricValues => ({
   link_malformed_total: l.malformed,
 })
 
-export const processMetrics = ({ cpu, lagMs }: { cpu: number; lagMs: number }): MetricValues => ({
+export const processMetrics = ({ cpu, busy, lagMs }: { cpu: number; busy: number; lagMs: number }): MetricValues => ({
   cpu_ratio: cpu,
+  event_loop_busy_ratio: busy,
   event_loop_lag_seconds: lagMs / 1000,
 })
 

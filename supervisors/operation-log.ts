@@ -2,7 +2,7 @@
  * What a conductor tells of operations as they are committed: a line in the log when one begins and when it has ended, by which its request can
  * be followed from the gateway to here, how long it took, and its spans.
  */
-import type { OperationBody } from '../actors/api.ts'
+import type { OperationBody, OperationStatus } from '../actors/api.ts'
 import { isHostOperation } from '../actors/host-operation/contract.ts'
 import type { ViewRow } from '../actors/kernel/define.ts'
 import type { Env, Logger } from '../actors/kernel/env.ts'
@@ -13,7 +13,7 @@ import type { Observe } from './metrics-table.ts'
 const REMEMBERED = 10_000
 
 /** Given each committed row of an operation, in order. An operation that is taken over begins once more here. */
-export function createOperationLog(log: Logger, observe?: Observe): (body: OperationBody) => void {
+export function createOperationLog(log: Logger, observe?: Observe, onEnded?: (status: OperationStatus) => void): (body: OperationBody) => void {
   const said = new Map<string, 'begun' | 'ended'>()
 
   /** False when that was said already. */
@@ -32,12 +32,15 @@ export function createOperationLog(log: Logger, observe?: Observe): (body: Opera
       if (isNew(id, 'begun')) log.info(fields, 'an operation is under way')
     } else if (isNew(id, 'ended')) {
       log.info({ ...fields, status, ...(fault ? { fault } : {}) }, 'an operation has ended')
+      onEnded?.(status)
       observe?.('operation_duration_seconds', Math.max(0, endedAt - startedAt) / 1000, { kind, outcome: status }, by?.trace)
     }
   }
 }
 
 export interface OperationTellerOptions {
+  /** Told of each operation that has ended, once. */
+  onEnded?(status: OperationStatus): void
   readonly env: Pick<Env, 'log' | 'tracing'>
   /** Cluster time, ms. */
   now(): number
@@ -45,8 +48,13 @@ export interface OperationTellerOptions {
 }
 
 /** Given each row of an operation, in order; `isNew` when it was committed just now, and not only loaded. */
-export function createOperationTeller({ env: { log, tracing }, now, observe }: OperationTellerOptions): (row: ViewRow, isNew: boolean) => void {
-  const note = createOperationLog(log, observe)
+export function createOperationTeller({
+  env: { log, tracing },
+  now,
+  observe,
+  onEnded,
+}: OperationTellerOptions): (row: ViewRow, isNew: boolean) => void {
+  const note = createOperationLog(log, observe, onEnded)
   return ({ body, columns }, isNew) => {
     const operation = body as OperationBody
     note(operation)

@@ -1,4 +1,5 @@
 /** The cluster as others see it: its nodes, their queues, and its health. */
+import type { Advice } from '../alerts/advice.ts'
 import type { VmState } from '../api.ts'
 
 export const NODE_ROLES = ['conductor', 'compute', 'gateway'] as const
@@ -53,9 +54,9 @@ export interface StatusBody {
   readonly mapVersion: number
   readonly database: { readonly connected: boolean; readonly waitingCommits: number }
   /** Whether to add a conductor, with the numbers behind it. */
-  readonly advice: { readonly addConductor: boolean; readonly because: string }
+  readonly advice: Advice
   /** Actors set aside after failing too often. */
   readonly poisoned: readonly string[]
-  /** What a person should look at, in words. */
+  /** The alerts that fire, in words; `baton alerts` tells more of them. */
   readonly alerts: readonly string[]
 }

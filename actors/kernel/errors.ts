@@ -32,6 +32,7 @@ export const ERRORS = {
     meaning: 'The host had lost its right to run this instance while the command was under way; it started nothing.',
   },
   FenceFailed: { http: 500, retry: false, meaning: 'The fence command failed or took too long; the message has its last words.' },
+  WebhookFailed: { http: 500, retry: false, meaning: 'The receiver of alerts did not take one; it is told again after a pause.' },
   Cancelled: { http: 409, retry: false, meaning: 'The operation was cancelled.' },
   DeadlineExceeded: { http: 503, retry: true, meaning: 'No answer before the deadline; it may or may not have been done.' },
   Overloaded: { http: 503, retry: true, meaning: 'A queue is full. Retry after the given time; add a conductor if it persists.' },

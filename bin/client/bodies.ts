@@ -130,7 +130,10 @@ export const isStatus: Guard<StatusBody> = shape({
   operationsOpen: isNumber,
   mapVersion: isNumber,
   database: shape({ connected: isFlag, waitingCommits: isNumber }),
-  advice: shape({ addConductor: isFlag, because: isText }),
+  advice: shape({
+    ...{ addConductor: isFlag, because: isText },
+    spread: optional(shape({ conductors: isNumber, shardsBefore: isNumber, shardsAfter: isNumber, busyBefore: isNumber, busyAfter: isNumber })),
+  }),
   poisoned: listOf(isText),
   alerts: listOf(isText),
 })

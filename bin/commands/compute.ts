@@ -33,9 +33,9 @@ export async function run(options: Options): Promise<void> {
   const seeds = seedsOf(options)
   const observed = observedNode({ node: id, role: 'compute', version: VERSION, config, metrics: () => metrics.text() })
   const { env } = observed
-  const gauges = processGauges()
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   const folder = resolve(config.data.folder, 'hosts', id)
+  const gauges = processGauges(folder)
   const incarnation = await nextLife(folder, env.wallMs())
   let guard: Guard | null = null
   let compute: Compute | null = null
@@ -106,7 +106,7 @@ export async function run(options: Options): Promise<void> {
     guard: opened,
     intervalMs: config.heartbeat.intervalMs,
     witness: observed.witness,
-    gauges: () => ({ ...gauges.read(), metricsPort: health.port }),
+    gauges: () => ({ ...gauges.read(), metricsPort: health.port, wallMs: env.wallMs() }),
     onReady: () => node.ready('', because),
   })
 }

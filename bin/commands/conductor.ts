@@ -23,6 +23,7 @@ import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors
 import { runNode } from '../../supervisors/node-process.ts'
 import { observedNode } from '../../supervisors/observe/observed.ts'
 import { startHealthServer } from '../../transport/http/health-server.ts'
+import { createWebhook } from '../../transport/http/webhook.ts'
 import type { Link } from '../../transport/link.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { type Options, text } from '../call.ts'
@@ -45,8 +46,10 @@ export async function run(options: Options): Promise<void> {
   if (!url) throw new BatonError('BadRequest', 'a conductor needs a database: give --database URL or set BATON_DATABASE_URL')
   const observed = observedNode({ node: id, role: 'conductor', version: VERSION, config, metrics: () => createdMetrics.text() })
   const { env } = observed
-  const gauges = processGauges()
+  const gauges = processGauges(config.images.folder ?? undefined)
   const identity = await identityOf(config)
+  const { webhook: url_, secret } = config.alerts
+  const webhook = url_ === null ? null : createWebhook({ url: url_, secret, nowMs: env.wallMs })
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   const database = await openDatabase(url, { role: id })
   await database.migrate()
@@ -84,6 +87,7 @@ export async function run(options: Options): Promise<void> {
         return { ...opened, stats: () => journalLoad(opened) }
       },
       ...fenceOf(config, env.log),
+      ...(webhook ? { webhook } : {}),
       views: database.views,
       audit: database.audit,
       images: BUILT_IN_IMAGES,
@@ -204,7 +208,13 @@ const quotasFor = ({ instances, cores, ram, ...quota }: Config['quota']): Projec
 
 function journalLoad(journal: PgJournal) {
   const s = journal.stats()
-  return { queued: s.queueDepth, oldestMs: s.oldestWaitingMs, commitMs: s.commitMs.last }
+  return {
+    queued: s.queueDepth,
+    oldestMs: s.oldestWaitingMs,
+    commits: s.commitMs.counts.reduce((a, b) => a + b, 0),
+    commitSumMs: s.commitMs.sum,
+    connected: s.connected,
+  }
 }
 
 function readiness(life: Life | null): { ready: boolean; reasons: string[] } {

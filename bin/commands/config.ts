@@ -1,6 +1,6 @@
 /** `baton config sample`, `check` and `show` */
 import { loadConfig, sampleConfig, valueAt } from '../../supervisors/config.ts'
-import { configEntries } from '../../supervisors/config-table.ts'
+import { configEntries, shownValue } from '../../supervisors/config-table.ts'
 import { type Call, given } from '../call.ts'
 import { print, table } from '../output/table.ts'
 import { configFile, settingsOf } from '../settings.ts'
@@ -18,8 +18,8 @@ export async function check(call: Call): Promise<void> {
 
 export async function show(call: Call): Promise<void> {
   const config = settingsOf(call.options)
-  const rows = configEntries().map(([key, spec]) => ({ key, value: valueAt(config, key), spec }))
-  print(given(call.options, 'json'), config, () =>
+  const rows = configEntries().map(([key, spec]) => ({ key, value: shownValue(spec, valueAt(config, key)), spec }))
+  print(given(call.options, 'json'), nested(rows), () =>
     table(
       [
         ['KEY', r => r.key],
@@ -30,4 +30,20 @@ export async function show(call: Call): Promise<void> {
       rows,
     ),
   )
+}
+
+/** As in the file: `{ http: { port: 8774 } }`. */
+function nested(rows: readonly { readonly key: string; readonly value: unknown }[]): object {
+  const root: Record<string, unknown> = {}
+  for (const { key, value } of rows) {
+    const path = key.split('.')
+    let level = root
+    for (const part of path.slice(0, -1)) {
+      const below = level[part] ?? {}
+      level[part] = below
+      level = below as Record<string, unknown>
+    }
+    level[path.at(-1) ?? ''] = value
+  }
+  return root
 }

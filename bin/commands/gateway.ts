@@ -15,7 +15,7 @@ import { createConsoleServer } from '../../transport/console/server.ts'
 import { HTTP_LIMITS, type HttpLimits } from '../../transport/http/limits.ts'
 import { PAGE_FOLDER, readPage } from '../../transport/http/page.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
-import { readPair, type TlsFiles, type TlsServer, watchPair } from '../../transport/http/tls.ts'
+import { readPair, type TlsFiles, type TlsServer, type TlsWatch, watchPair } from '../../transport/http/tls.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { type Options, text } from '../call.ts'
 import { seedsOf } from '../seeds.ts'
@@ -42,6 +42,7 @@ export async function run(options: Options): Promise<void> {
   const gauges = processGauges()
   const link = createZeromqLink({ identity: id })
   const self = { node: id, inc: Date.now(), role: 'gateway', pid: process.pid, ver: VERSION, eng: process.version } as const
+  let certificate: TlsWatch | null = null
   const gateway = startGateway({
     env,
     self,
@@ -51,6 +52,7 @@ export async function run(options: Options): Promise<void> {
     identity: needsToken,
     witness: observed.witness,
     onSilent: nodes => watched.silent(nodes),
+    certificateEndsAt: () => certificate?.endsAt() ?? null,
     onPassed: collectAfterStreams(),
   })
   const identity = gateway.gate ? { gate: gateway.gate, rules: config.policy.rules } : null
@@ -94,7 +96,7 @@ export async function run(options: Options): Promise<void> {
     },
   })
   watched.attach(app.server)
-  const certificate = files && isTlsServer(app.server) ? watchPair(app.server, files, env.log) : null
+  certificate = files && isTlsServer(app.server) ? watchPair(app.server, files, env.log) : null
   const { drainDelayMs, drainMs } = config.http
   const close = async (why: Ending): Promise<void> => {
     leaving = true

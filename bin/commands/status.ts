@@ -1,4 +1,5 @@
 /** `baton status` */
+import { spreadText } from '../../actors/alerts/advice.ts'
 import type { StatusBody } from '../../actors/api.ts'
 import { type Call, given } from '../call.ts'
 import { isStatus } from '../client/bodies.ts'
@@ -31,6 +32,7 @@ export function statusText(status: StatusBody, endpoint: string): string {
     `Operations  ${status.operationsOpen} open`,
     `Database    ${connected ? 'connected' : 'AWAY: nothing is accepted until it is back'}, ${waitingCommits} commits wait`,
     `Advice      ${status.advice.addConductor ? 'add a conductor' : 'no conductor needed'}: ${status.advice.because}`,
+    ...(status.advice.spread ? [`            ${spreadText(status.advice.spread)}`] : []),
     ...status.alerts.map(alert => `ALERT       ${alert}`),
     ...(status.poisoned.length > 0 ? [`Set aside   ${status.poisoned.join(', ')}`] : []),
   ]

@@ -1,4 +1,5 @@
 /** The tables of `baton top`: columns to show and sort by, and what is behind a row. Pure. */
+import { spreadText } from '../../actors/alerts/advice.ts'
 import type { HostBody, InstanceBody, NodeBody, OperationBody } from '../../actors/api.ts'
 import type { ClusterRow, QueueRow, ShardRow } from '../../transport/console-client/topics.ts'
 import { stepText } from '../output/progress.ts'
@@ -122,6 +123,7 @@ export function headline({ cluster, nodes }: Data): string[] {
     `Baton ${figures.version}   ${roles.join(', ')}   operations open: ${figures.operationsOpen}   shard map ${figures.mapVersion}`,
     `instances: ${counts.join(', ') || 'none'}`,
     `${figures.advice.addConductor ? 'ADD A CONDUCTOR' : 'no conductor needed'}: ${figures.advice.because}`,
+    ...(figures.advice.spread ? [`  ${spreadText(figures.advice.spread)}`] : []),
     ...figures.alerts.map(alert => `ALERT ${alert}`),
   ]
 }

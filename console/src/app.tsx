@@ -1,6 +1,7 @@
 /** The page as a whole: who looks, the connection, the way around, and one view. */
 import { useCallback, useEffect, useState } from 'preact/hooks'
-import { LiveContext, useConnection, useLive } from './live.ts'
+import { plural } from './format.ts'
+import { LiveContext, useConnection, useLive, useRows } from './live.ts'
 import { Palette } from './palette.tsx'
 import { Connection } from './parts/connection.tsx'
 import { hrefOf, parseRoute, type Route } from './route.ts'
@@ -80,6 +81,19 @@ function useTheme(): () => void {
   }
 }
 
+/** How many alerts fire, on every view. */
+function AlertBadge() {
+  const { rows } = useRows('alerts')
+  const firing = (rows ?? []).filter(({ clearedAt }) => clearedAt === null)
+  if (firing.length === 0) return null
+  const text = plural(firing.length, 'alert')
+  return (
+    <span class={`badge ${firing.some(({ severity }) => severity === 'critical') ? 'bad' : ''}`} title={text} role="img" aria-label={text}>
+      {firing.length}
+    </span>
+  )
+}
+
 function Shell() {
   const { session, signOut: leave } = useLive()
   const asked = useRoute()
@@ -138,7 +152,8 @@ function Shell() {
       <nav aria-label="Views">
         {views.map(([name, { title }], i) => (
           <a key={name} href={hrefOf(name)} aria-current={route.view === name ? 'page' : undefined}>
-            {title} <kbd>{i + 1}</kbd>
+            {title} {name === 'overview' && <AlertBadge />}
+            <kbd>{i + 1}</kbd>
           </a>
         ))}
       </nav>

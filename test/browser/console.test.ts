@@ -117,6 +117,41 @@ test('a conductor dies: its shards are seen to move, and the take-over is told',
     await until(page, `/conductor-2 43/.test(document.querySelector('.shards')?.getAttribute('aria-label'))`)
   }))
 
+test('the last hour is replayed: a take-over, the hosts and the alerts of then, and back to now', () =>
+  visiting({ conductors: 3, hosts: 8, remembers: 30 }, async ({ world, page }) => {
+    const now = Date.now()
+    const alert = { code: 'host-silent', severity: 'critical', subject: 'host/compute-1', remedy: 'look at the host' } as const
+    const over = { ...alert, id: 1, message: 'no heartbeat of compute-1', firedAt: now - 19 * 60_000, clearedAt: now - 17 * 60_000 }
+    world.setAlerts({
+      firing: [{ ...alert, id: 2, subject: 'host/compute-2', message: '<b>compute-2</b>', firedAt: now, clearedAt: null }],
+      ended: [over],
+    })
+    await go(page, '#/overview')
+    await page.getByRole('img', { name: '1 alert' }).waitFor()
+    await page.getByRole('alert').getByText('<b>compute-2</b>').waitFor()
+    assert.is(await page.getByText('no heartbeat of compute-1', { exact: true }).count(), 0, 'what is over is not shown as if it were now')
+    await page.getByText(/42 shards from conductor-3|from conductor-3 \(42\)/).waitFor()
+
+    await page
+      .getByRole('button', { name: /^take-over: .*conductor-3/ })
+      .first()
+      .click()
+    await page.getByText(/^As it was at/).waitFor()
+    await until(page, `/conductor-3 0/.test(document.querySelector('.shards')?.getAttribute('aria-label'))`)
+    assert.is(await page.locator('.tile.bad').count(), 4)
+    await page.getByText('no heartbeat of compute-1', { exact: true }).waitFor()
+    assert.is(await page.getByText('<b>compute-2</b>').count(), 0)
+    await page.getByText(/done and .* not done in a second/).waitFor()
+
+    await page.getByLabel('Time of what is shown').focus()
+    await page.keyboard.press('Home')
+    await until(page, `/conductor-3 42/.test(document.querySelector('.shards')?.getAttribute('aria-label'))`)
+    assert.is(await page.locator('.tile.bad').count(), 0)
+    await page.getByRole('button', { name: 'Back to now' }).click()
+    await page.getByRole('alert').getByText('<b>compute-2</b>').waitFor()
+    assert.is(await page.getByText(/^As it was at/).count(), 0)
+  }))
+
 test('the gateway is cut off: the page says so, comes back by itself, and shows what happened meanwhile', () =>
   visiting({}, async ({ world, page }) => {
     await go(page, '#/hosts')

@@ -6,6 +6,7 @@ import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
+import { RULES } from '../../actors/alerts/rules.ts'
 import { createPageWorld, type PageWorld } from '../support/page-world.ts'
 import { launch, signIn } from './browser.ts'
 
@@ -23,13 +24,15 @@ interface Picture {
 }
 
 const only = process.argv.slice(2)
-const world = await createPageWorld({ instances: 3000, hosts: 60 })
+const world = await createPageWorld({ instances: 3000, hosts: 60, remembers: 52 })
 const browser = await launch()
 try {
   const ids = await prepare(world)
   const pictures: readonly Picture[] = [
     { name: 'overview', hash: '#/overview' },
     { name: 'overview-dark', hash: '#/overview', scheme: 'dark' },
+    { name: 'overview-past', hash: '#/overview', before: replayTakeover },
+    { name: 'overview-past-dark', hash: '#/overview', scheme: 'dark', before: replayTakeover },
     { name: 'overview-phone', hash: '#/overview', phone: true },
     { name: 'instances', hash: '#/instances?sort=name:asc' },
     { name: 'instances-dark', hash: '#/instances?state=error', scheme: 'dark' },
@@ -73,6 +76,14 @@ try {
 } finally {
   await browser.close()
   await world.close()
+}
+
+/** The last hour, at the first take-over that it remembers. */
+async function replayTakeover(page: Page): Promise<void> {
+  await page
+    .getByRole('button', { name: /^take-over/ })
+    .first()
+    .click()
 }
 
 /** Something of everything that can be seen. */
@@ -121,8 +132,32 @@ async function prepare(of: PageWorld) {
     ...{ byItself: 'nothing: reconcile.unknownGuests is keep', repair: null, command: 'baton host guests compute-7' },
   })
   of.setStatus({
-    advice: { addConductor: true, because: 'the oldest message waits 1,240 ms (limit 1,000) on conductor-3, and 214 commits wait' },
-    alerts: ['host compute-4 has been down for 4 min'],
+    advice: {
+      addConductor: true,
+      because: 'a message has waited 1240 ms on conductor-3 (limit 1000); conductor-3 is busy 93 % of the time (limit 85 %)',
+      spread: { conductors: 4, shardsBefore: 43, shardsAfter: 32, busyBefore: 0.93, busyAfter: 0.61 },
+    },
+  })
+  const quiet = { code: 'host-silent', severity: 'critical', remedy: RULES['host-silent'].remedy } as const
+  of.setAlerts({
+    firing: [
+      {
+        ...quiet,
+        id: 3,
+        subject: 'host/compute-4',
+        message: 'no heartbeat of compute-4, which has 12 instances',
+        firedAt: now - 230_000,
+        clearedAt: null,
+      },
+      {
+        ...{ id: 4, code: 'certificate-ends-soon', severity: 'warning', subject: 'gateway/gateway-1', firedAt: now - 900_000, clearedAt: null },
+        ...{ message: 'its certificate ends in 19 days (limit 21 days)', remedy: RULES['certificate-ends-soon'].remedy },
+      },
+    ],
+    ended: [1, 2].map(i => ({
+      ...{ ...quiet, id: i, subject: `host/compute-${i}`, message: `no heartbeat of compute-${i}, which has 9 instances` },
+      ...{ firedAt: now - 18.2 * 60_000, clearedAt: now - 17 * 60_000 },
+    })),
   })
   const late = { settle: () => {} }
   return {

@@ -41,6 +41,8 @@ export interface History {
   readonly reads: Read[]
   /** What agents began to do, and when, simulated ms. */
   readonly obeyed: (DriverCommand & { readonly atMs: number })[]
+  /** What the receiver of alerts was told, in order, and whether it took it. */
+  readonly told: { readonly id: string; readonly isTaken: boolean }[]
   busy: number
 }
 
@@ -55,6 +57,7 @@ export const newHistory = (busy = 0): History => ({
   register: [],
   reads: [],
   obeyed: [],
+  told: [],
   busy,
 })
 

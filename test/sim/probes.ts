@@ -1,4 +1,5 @@
 /** Named points of a simulated world at which a run may look on, strike, or make a driver fail. */
+import type { Notification } from '../../actors/alerts/body.ts'
 import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import type { Append } from '../../actors/kernel/ports.ts'
 import type { SimProcess } from './process.ts'
@@ -13,6 +14,8 @@ export interface DriverCommand {
 
 /** Named points at which a run may look on and strike: each is called at the very moment, and may kill whom it likes. */
 export interface Probes {
+  /** The receiver of alerts, as this conductor finds it; without it there is none. */
+  webhook?(told: Notification, conductor: string): Promise<void>
   /** This conductor is about to send this to the database. */
   appending?(entry: Append, conductor: string): void
   /** The database has applied an append of this actor; nobody has been told yet. */

@@ -1,6 +1,8 @@
 /** Runs one seed: a cluster, clients, faults, then rest; and says what the checkers saw. */
 import { createHash } from 'node:crypto'
 import type { OperationBody } from '../../actors/api.ts'
+import { hash32 } from '../../actors/kernel/address.ts'
+import { BatonError } from '../../actors/kernel/errors.ts'
 import { bodies } from './checkers/checker.ts'
 import { doctorAtRest } from './checkers/doctor.ts'
 import { CHECKERS } from './checkers/index.ts'
@@ -67,6 +69,12 @@ export async function runPlan(plan: Plan, trace?: (line: string) => void): Promi
       async obeying(command) {
         history.obeyed.push({ ...command, atMs: loop.nowMs() })
         if (ENLIVENS.has(command.method)) ambush(command.host)
+      },
+      async webhook({ id, attempt }) {
+        // By what it is told alone, so that a receiver costs a seed no chance.
+        const isTaken = hash32(`${id} ${attempt}`) % 3 > 0
+        history.told.push({ id, isTaken })
+        if (!isTaken) throw new BatonError('WebhookFailed', 'the receiver refused it')
       },
       appending(entry, conductor) {
         if (entry.actor.kind === 'operation') ambush(conductor)

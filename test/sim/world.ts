@@ -119,7 +119,7 @@ export interface WorldSize {
 }
 
 export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (line: string) => void): World {
-  const { settings = SIM_SETTINGS, probes = {}, pace = 1, flaky = 1, failure = failures(flaky) } = size
+  const { settings = SIM_SETTINGS, probes = {}, probes: { webhook } = {}, pace = 1, flaky = 1, failure = failures(flaky) } = size
   const network = newNetworkFaults()
   const databaseFaults = newDatabaseFaults()
   const isOver = (name: string): boolean => {
@@ -208,10 +208,10 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
         // Machines of conductors are never started again.
         machine: () => ({ boot: node.name, uptimeMs: loop.nowMs() * (rates.get(node.name) ?? 1) }),
         pid: 1,
-        version: 'sim',
-        engine: 'sim',
+        ...{ version: 'sim', engine: 'sim' },
         link,
         membership: line.membership,
+        ...(webhook ? { webhook: told => process.guard(webhook(told, node.name)) } : {}),
         views: line.views,
         images: [FAKE_IMAGE],
         imageStore,
@@ -239,7 +239,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
             confirm: () => process.guard(journal.confirm()),
             load: journal.load,
             awake: journal.awake,
-            stats: () => ({ queued: journal.waiting(), oldestMs: 0, commitMs: 0 }),
+            stats: () => ({ queued: journal.waiting(), oldestMs: 0, commits: 0, commitSumMs: 0, connected: true }),
             close: () => journal.close(),
           }
         },

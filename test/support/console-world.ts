@@ -1,13 +1,15 @@
+/** Clients of the console over a hub with a cluster in memory, on simulated time. */
 import type { ClusterApi, InstanceBody } from '../../actors/api.ts'
 import type { Claims } from '../../actors/identity/api.ts'
 import { createAccess } from '../../transport/console/access.ts'
 import type { FeedChange } from '../../transport/console/feed.ts'
 import { createFrames } from '../../transport/console/frames.ts'
+import { createHistoryReader } from '../../transport/console/history.ts'
 import { createHub, type Hub, type HubLimits } from '../../transport/console/hub.ts'
 import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from '../../transport/console/session.ts'
 import { createTurns } from '../../transport/console/turns.ts'
-import { createFakeApi } from '../support/fake-api.ts'
-import { type Bench, simulated } from '../support/simulated.ts'
+import { createFakeApi } from './fake-api.ts'
+import { type Bench, simulated } from './simulated.ts'
 
 export const MAP = { version: 1, owners: [7, 7], members: [{ incarnation: 7, nodeId: 'conductor-1', endpoint: 'x', draining: false }] }
 
@@ -52,6 +54,7 @@ export function inWorld(fn: (world: World) => Promise<void>, limits: Partial<Hub
     const [first] = await api.listInstances({})
     if (!first) throw new Error('an instance was expected')
     const hub = createHub({ env, api, map: () => MAP, follow: () => {}, limits })
+    const history = createHistoryReader(env, api)
     let seq = 0
     const frames = createFrames(64 * 1024)
     const turns = createTurns(env, { width: 2, holdMs: 250 })
@@ -78,6 +81,7 @@ export function inWorld(fn: (world: World) => Promise<void>, limits: Partial<Hub
         const client = { waiting: 0 }
         const session = createSession({
           ...{ env, hub, verify: verify ?? null, limits: { ...SESSION_LIMITS, ...bounds }, about: { gateway: 'g', version: '0' }, silent: () => [] },
+          history,
           access: verify ? createAccess(api, []) : null,
           ...{ frames, turns },
           socket: {

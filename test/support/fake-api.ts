@@ -314,6 +314,8 @@ export function createFakeApi(): FakeApi {
       return { state: 'draining' }
     },
     listQueues: async () => [{ node: 'n1', queue: 'journal', depth: 3, limit: 10_000, oldestMs: 12, busiest: null }],
+    clusterHistory: async () => ({ epoch: 'c1/1', isWhole: true, samples: [], more: false }),
+    listAlerts: async () => ({ firing: [], ended: [], webhook: { waiting: 0, delivered: 0, givenUp: 0, failure: null } }),
     appendAudit: async () => ({}),
     listAudit: async () => [],
     getTrace: async ({ id }) => {

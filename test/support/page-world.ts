@@ -4,9 +4,10 @@
  * that die) is done by the test.
  */
 import type { AddressInfo } from 'node:net'
-import type { ClusterApi, Explanation, HostBody, InstanceBody, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
+import type { AlertsBody, ClusterApi, Explanation, HostBody, InstanceBody, Moment, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
 import { isFoundIn } from '../../actors/instance/list.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
+import { createRecord, type HistoryRecord } from '../../supervisors/history.ts'
 import { hostFigures } from '../../supervisors/host-figures.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
 import type { FeedChange } from '../../transport/console/feed.ts'
@@ -23,6 +24,8 @@ export interface PageWorldOptions {
   readonly conductors?: number
   readonly hosts?: number
   readonly instances?: number
+  /** How long the cluster remembers at the begin, minutes; within it a conductor was taken over and came back. Default: nothing. */
+  readonly remembers?: number
 }
 
 export interface PageWorld {
@@ -37,6 +40,7 @@ export interface PageWorld {
   setStatus(change: Partial<StatusBody>): void
   /** So many of the many instances and of the hosts change, each time the next ones. */
   stir(instances: number, hosts: number): void
+  setAlerts(change: Partial<AlertsBody>): void
   /** A conductor dies; half of its shards are taken at once, the others when `settle` is called. */
   kill(conductor: string): { settle(): void }
   /** The gateway goes, and comes back at the same address. */
@@ -46,9 +50,10 @@ export interface PageWorld {
 }
 
 const SHARDS = 128
+const EPOCH = 'conductor-1/1'
 const FIRST_MS = Date.now() - 3_600_000
 
-export async function createPageWorld({ conductors = 3, hosts = 24, instances = 0 }: PageWorldOptions = {}): Promise<PageWorld> {
+export async function createPageWorld({ conductors = 3, hosts = 24, instances = 0, remembers = 0 }: PageWorldOptions = {}): Promise<PageWorld> {
   const env = realEnv('page-world', 'silent')
   const fake = createFakeApi()
   const identity = await createTestIdentity()
@@ -77,6 +82,7 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
   )
   const many = manyInstances(instances, [...hostRows.keys()], FIRST_MS)
   let status: Partial<StatusBody> = {}
+  let alerts: AlertsBody = { firing: [], ended: [], webhook: { waiting: 0, delivered: 0, givenUp: 0, failure: null } }
 
   const nodeOf = (id: string, role: NodeBody['role'], more: Partial<NodeBody>): NodeBody => ({
     ...{ id, role, pid: 4000, state: 'up', endpoint: '', version: '0.1.0', node: 'v24.11.0', shards: 0, load: {} },
@@ -121,6 +127,12 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
       return row ? { ...withRev(row), lease: { heardAgoMs: 420, leftMs: 9_580, armed: true } } : fake.api.getHost(args)
     },
     listNodes: async ({ roles }) => nodes().filter(({ role }) => roles?.includes(role) ?? true),
+    listAlerts: async () => alerts,
+    clusterHistory: async ({ after, epoch }) => ({
+      epoch: EPOCH,
+      isWhole: epoch !== EPOCH,
+      ...memory.since(epoch === EPOCH ? (after ?? null) : null),
+    }),
     listQueues: async () =>
       [...alive].flatMap((node, i) => [
         { node, queue: 'inboxes', depth: i * 40, limit: 10_000, oldestMs: i * 210, busiest: i === 0 ? null : 'host/compute-7' },
@@ -157,6 +169,22 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
     },
   }
   const api: ClusterApi = new Proxy(fake.api, { get: (target, name) => Reflect.get(name in changed ? changed : target, name) })
+
+  const memory = createRecord()
+  const momentNow = (): Moment => ({
+    at: Date.now(),
+    conductors: new Map(
+      [...alive].map((id, i) => [id, { state: 'up', cpu: 0.2 + i / 10, lagMs: 2, inbox: i * 3, oldestMs: i * 40, commitMs: 2 + i }]),
+    ),
+    owners: { names: conductorNames, of: owners.map(owner => owner - 1) },
+    hosts: new Map(
+      [...hostRows.values()].map(({ id, state, mode, ramMb, ramMbUsed }) => [id, [state, mode, Math.round((ramMbUsed / ramMb) * 10) * 10]]),
+    ),
+    ended: [12.4, 0.1],
+  })
+  remember(memory, momentNow(), remembers)
+  memory.add(momentNow())
+  const remembering = setInterval(() => memory.add(momentNow()), 500)
 
   const hub = createHub({ env, api, map, follow: () => {} })
   let seq = 0
@@ -238,6 +266,9 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
       }
       hub.changed(changes)
     },
+    setAlerts(change) {
+      alerts = { ...alerts, ...change }
+    },
     setStatus(change) {
       status = { ...status, ...change }
     },
@@ -257,6 +288,7 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
     cut: async () => served?.close(),
     restore: serve,
     async close() {
+      clearInterval(remembering)
       await served?.close()
       hub.stop()
     },
@@ -273,4 +305,21 @@ const explanationOf = (hosts: readonly HostBody[]): Explanation => {
   const others = verdicts.filter(({ fits }) => !fits)
   const counts = { hosts: hosts.length, fitting: fitting.length, refusedBy: { up: others.length } }
   return { ...counts, wanted: '1 vCPU, 512 MiB, 5 GB', verdicts: [...fitting.slice(0, 6), ...others.slice(0, 4)], nearest: [] }
+}
+
+/** Minutes of a quiet cluster; eighteen minutes ago the last conductor died, for two minutes, and four hosts were silent. */
+function remember(memory: HistoryRecord, now: Moment, minutes: number): void {
+  const last = now.conductors.size - 1
+  for (let s = minutes * 60; s > 0; s--) {
+    const agoMin = s / 60
+    const isGone = agoMin < 18 && agoMin > 16
+    const silent = new Set(agoMin < 18 && agoMin > 17 ? [...now.hosts.keys()].slice(0, 4) : [])
+    memory.add({
+      at: now.at - s * 1000,
+      conductors: new Map([...now.conductors].slice(0, isGone ? last : last + 1)),
+      owners: { ...now.owners, of: now.owners.of.map((place, i) => (isGone && place === last ? i % last : place)) },
+      hosts: new Map([...now.hosts].map(([id, moment]) => [id, silent.has(id) ? ['down', moment[1], moment[2]] : moment])),
+      ended: [10 + (s % 5), 0],
+    })
+  }
 }

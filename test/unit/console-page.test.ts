@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert'
 import { actionsFor } from '../../console/src/actions.ts'
 import { ago, duration, mebibytes, percentile } from '../../console/src/format.ts'
 import { createOrdered } from '../../console/src/ordered.ts'
+import { framesOf, grouped, joined, marksOf } from '../../console/src/replay.ts'
 import { hrefOf, parseRoute } from '../../console/src/route.ts'
 import { type Frame, frameAt, KEPT_MS, remember, takeovers } from '../../console/src/takeover.ts'
 import { readPage } from '../../transport/http/page.ts'
@@ -116,6 +117,62 @@ test('a list in order: whatever changes, it is what sorting all of it would be',
       }
       assert.is(ordered.change([], []), ordered.change([], []), 'nothing different is the same list')
     }),
+  )
+})
+
+test('the last hour: samples are joined, what is older becomes one, and marks stand at what happened', () => {
+  const T = 1_700_000_000_000
+  const owners = (...of: number[]) => ({ names: ['c1', 'c2'], of })
+  const first = joined([], {
+    isWhole: true,
+    samples: [
+      { at: T, owners: owners(0, 0), ended: [1, 0] },
+      { at: T + 1000, ended: [2, 0] },
+    ],
+  })
+  const next = joined(first, {
+    isWhole: false,
+    samples: [
+      { at: T + 2000, owners: owners(0, -1) },
+      { at: T + 3000, owners: owners(0, 1) },
+    ],
+  })
+  assert.equal(
+    framesOf(next).map(({ at, owners: of }) => [at - T, of]),
+    [
+      [0, ['c1', 'c1']],
+      [2000, ['c1', null]],
+      [3000, ['c1', 'c2']],
+    ],
+  )
+  const late = joined(next, { isWhole: false, samples: [{ at: T + KEPT_MS + 1500 }] })
+  assert.equal(late[0], { at: T + 1000, owners: owners(0, 0), ended: [2, 0] }, 'what was before an hour ago is where it begins')
+  assert.is(late.length, 4)
+  assert.equal(joined(late, { isWhole: true, samples: [{ at: 5 }] }), [{ at: 5 }], 'another memory replaces this one')
+
+  const alert = { code: 'host-silent', severity: 'critical', subject: 'host/h1', message: 'm', remedy: 'r' } as const
+  const marks = marksOf(next, [
+    { ...alert, id: '1', firedAt: T - 5000, clearedAt: T + 500 },
+    { ...alert, id: '2', firedAt: T + 2500, clearedAt: null },
+  ])
+  assert.equal(
+    marks.map(({ at, kind }) => [at - T, kind]),
+    [
+      [500, 'cleared'],
+      [2000, 'takeover'],
+      [2500, 'fired'],
+    ],
+    'what was before the first sample cannot be replayed',
+  )
+  assert.match(marks[1]?.text ?? '', /1 shard from c1/)
+  const close = [0, 10, 400, 15].map((at, i) => ({ at, kind: i === 3 ? 'takeover' : 'fired', text: `t${i}` }) as const)
+  assert.equal(
+    grouped(close, 20).map(({ at, text }) => [at, text]),
+    [
+      [0, 't0; t1'],
+      [400, 't2'],
+      [15, 't3'],
+    ],
   )
 })
 

@@ -170,13 +170,18 @@ test('a token decides what is shown; one that ends takes the connection with it'
       c.send({ type: 'subscribe', id: 'one', topic: 'instances', params: { id: 'i1' } })
       c.send({ type: 'subscribe', id: 'hosts', topic: 'hosts' })
       c.send({ type: 'subscribe', id: 'events', topic: 'events', params: { kind: 'instance' } })
+      c.send({ type: 'history', id: 'h' })
     }
     await bench.run(1000)
     tell({ id: 'i7', rev: 1, project: 'p1' })
     tell({ id: 'i8', rev: 1, project: 'p2' })
     await bench.run(1000)
     const errors = (c: Client) => of(c.told, 'error').map(e => `${e.id} ${e.code}`)
-    assert.equal([errors(reader), errors(other), errors(admin)], [['hosts Forbidden'], ['hosts Forbidden', 'one NotFound'], []])
+    assert.equal(
+      [errors(reader), errors(other), errors(admin)],
+      [['hosts Forbidden', 'h Forbidden'], ['hosts Forbidden', 'h Forbidden', 'one NotFound'], []],
+    )
+    assert.is(of(admin.told, 'history').length, 1)
     const seen = (c: Client) => [...of(c.told, 'snapshot'), ...of(c.told, 'delta')].filter(m => m.id === 'all').flatMap(idsIn)
     assert.equal([seen(reader), seen(other), seen(admin)], [['i1', 'i2', 'i7'], ['i8'], ['i1', 'i2', 'i7', 'i8']])
     const events = (c: Client) => of(c.told, 'items').flatMap(m => (Array.isArray(m.items) ? m.items.map(item => Reflect.get(item, 'id')) : []))

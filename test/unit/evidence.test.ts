@@ -77,6 +77,10 @@ test('settings are shown without passwords', () => {
   assert.equal(shown['fence.command'], ['ipmitool', REDACTED, REDACTED])
   assert.is(shown['database.url'], `postgres://baton:${REDACTED}@db/baton`)
   assert.is(shown['http.port'], 8774)
+  const alerts = shownConfig(
+    loadConfig({ env: { BATON_ALERTS_WEBHOOK: 'https://hooks.example.org/services/T0/B0/abcdef', BATON_ALERTS_SECRET: 'x'.repeat(16) } }),
+  )
+  assert.equal([alerts['alerts.webhook'], alerts['alerts.secret']], ['(set)', REDACTED])
   assert.is(shown['auth.tokenMs'], loadConfig({}).auth.tokenMs)
 })
 

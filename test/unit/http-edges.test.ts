@@ -183,6 +183,7 @@ test('TLS: links say https, versions before 1.2 are refused, another certificate
     assert.is(answer.status, 200)
     assert.match(answer.text, /"href":"https:\/\/127\.0\.0\.1:\d+\/compute/)
     assert.is(await shownAt(port), 'first')
+    assert.ok(Math.abs(watch.endsAt() - Date.now() - 2 * 86_400_000) < 60_000, 'when it ends is known, for the alert')
     const old = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })
     const refusal = await within(5_000, 'a refusal', new Promise<Error>(resolve => void old.once('error', resolve)))
     assert.match(String(refusal), /protocol|version|alert/i)

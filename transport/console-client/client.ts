@@ -9,6 +9,7 @@
  * come all at once. Subscriptions go on at their version; what was missed comes as a delta, or as a snapshot of which only the
  * differences are handed on. A snapshot in several messages is shown when it is whole.
  */
+import type { HistoryAsked, HistoryPart } from '../../actors/api.ts'
 import type { ItemTopics, Params, RowTopics } from './topics.ts'
 
 export type ConnectionState =
@@ -63,6 +64,8 @@ export interface ConsoleClient {
       readonly onError?: (fault: ConsoleFault) => void
     },
   ): Watching
+  /** A part of the last hour; what came after `after`, or all of it. Rejects with a `ConsoleFault`, also when the connection is lost meanwhile. */
+  history(asked: HistoryAsked): Promise<HistoryPart>
   close(): void
 }
 
@@ -98,10 +101,16 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 const isRow = (value: unknown): value is Row => isRecord(value) && typeof value.id === 'string'
 const revOf = (row: object): number => Number(Reflect.get(row, 'rev') ?? 0)
 const rowsIn = (value: unknown): Row[] => (Array.isArray(value) ? value.filter(isRow) : [])
+/** The server's schema says what a sample is, and its golden samples hold it to that. */
+const partIn = ({ epoch, isWhole, samples, more }: Record<string, unknown>): HistoryPart => ({
+  ...{ epoch: String(epoch), isWhole: isWhole === true, more: more === true },
+  samples: Array.isArray(samples) ? (samples as HistoryPart['samples']) : [],
+})
 const textsIn = (value: unknown): string[] => (Array.isArray(value) ? value.filter(text => typeof text === 'string') : [])
 
 export function connectConsole(options: ConnectOptions): ConsoleClient {
   const subscribed = new Map<string, Subscribed>()
+  const asked = new Map<string, { resolve(part: HistoryPart): void; reject(fault: ConsoleFault): void }>()
   let socket: WebSocket | null = null
   let greeted = false
   let counter = 0
@@ -139,11 +148,18 @@ export function connectConsole(options: ConnectOptions): ConsoleClient {
     mine.onclose = ({ code, reason }) => {
       if (socket !== mine) return
       socket = null
+      giveUp()
       if (closed) return
       // A fresh token that is refused will be refused again.
       if (code === CLOSE_UNAUTHORIZED && !greeted) finish(reason || 'the cluster does not accept the credentials')
       else again(reason || (greeted ? 'the connection was lost' : `no cluster answers at ${options.url}`))
     }
+  }
+
+  /** What was asked on a connection that is lost is answered by nobody. */
+  function giveUp(): void {
+    for (const { reject } of asked.values()) reject({ code: 'Unavailable', message: 'the connection was lost' })
+    asked.clear()
   }
 
   /** A random part of a time that doubles with every try in vain. */
@@ -162,6 +178,7 @@ export function connectConsole(options: ConnectOptions): ConsoleClient {
     const mine = socket
     socket = null
     mine?.close()
+    giveUp()
     say({ state: 'closed', why })
   }
 
@@ -171,6 +188,7 @@ export function connectConsole(options: ConnectOptions): ConsoleClient {
     if (quietMs > GONE_MS) {
       const mine = socket
       socket = null
+      giveUp()
       mine.close()
       again('the gateway says nothing any more')
     } else if (quietMs > QUIET_MS) send({ type: 'ping' })
@@ -205,6 +223,10 @@ export function connectConsole(options: ConnectOptions): ConsoleClient {
       case 'error':
         refused(message)
         return
+      case 'history':
+        asked.get(String(message.id))?.resolve(partIn(message))
+        asked.delete(String(message.id))
+        return
       default: {
         const s = subscribed.get(String(message.id))
         if (s) changed(s, message)
@@ -213,6 +235,8 @@ export function connectConsole(options: ConnectOptions): ConsoleClient {
   }
 
   function refused({ id, code, message }: Record<string, unknown>): void {
+    asked.get(String(id))?.reject({ code: String(code), message: String(message) })
+    asked.delete(String(id))
     const s = subscribed.get(String(id))
     if (!s) return
     subscribed.delete(s.id)
@@ -301,6 +325,16 @@ export function connectConsole(options: ConnectOptions): ConsoleClient {
         () => {},
       )
     },
+    history: args =>
+      new Promise((resolve, reject) => {
+        if (!greeted || socket?.readyState !== WebSocket.OPEN) {
+          reject({ code: 'Unavailable', message: 'there is no connection' })
+          return
+        }
+        const id = `h${++counter}`
+        asked.set(id, { resolve, reject })
+        send({ type: 'history', id, ...args })
+      }),
     close: () => finish('closed by the client'),
   }
 }

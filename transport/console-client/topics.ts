@@ -1,5 +1,5 @@
 /** What can be watched, as types for who watches. Used by the page and the CLI; it imports nothing that a browser does not have. */
-import type { HostBody, InstanceBody, LogLine, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
+import type { AlertBody, HostBody, InstanceBody, LogLine, NodeBody, OperationBody, QueueBody, StatusBody } from '../../actors/api.ts'
 
 /** One shard and who owns it; `node` is null while nobody does. */
 export interface ShardRow {
@@ -15,6 +15,11 @@ export interface QueueRow extends QueueBody {
 
 /** The figures of `baton status`; there is one row, `cluster`. */
 export type ClusterRow = Omit<StatusBody, 'nodes'> & { readonly id: 'cluster' }
+
+/** One that fires, or one that is over: then `clearedAt` is no longer null. */
+export interface AlertRow extends Omit<AlertBody, 'id'> {
+  readonly id: string
+}
 
 /** Something that was committed, or a change of who owns what. */
 export interface EventItem {
@@ -40,6 +45,7 @@ export interface ConsoleItem {
 
 export interface RowTopics {
   readonly cluster: ClusterRow
+  readonly alerts: AlertRow
   readonly nodes: NodeBody
   readonly shards: ShardRow
   readonly hosts: HostBody

@@ -14,7 +14,7 @@ import type { FeedChange } from './feed.ts'
 import { isRole, keyOf, logsOf, type Query, TABLES, viewOf } from './queries.ts'
 import { createSlots } from './reading.ts'
 import { createRounds } from './rounds.ts'
-import { clusterRow, eventOf, ownership, shardRows } from './told.ts'
+import { alertRows, clusterRow, eventOf, ownership, shardRows } from './told.ts'
 import { createWindow, type Difference, type Row, type Window } from './window.ts'
 
 export interface HubLimits {
@@ -285,6 +285,8 @@ export function createHub(options: HubOptions): Hub {
         )
       case 'cluster':
         return polled(query, key, limits.lookMs * 2, async () => [clusterRow(await api.status({ roles: [] }))])
+      case 'alerts':
+        return polled(query, key, limits.lookMs * 2, async () => alertRows(await api.listAlerts({})))
       case 'shards':
         return polled(query, key, 60_000, async () => shardRows(map()))
       default:

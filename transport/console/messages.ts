@@ -58,6 +58,11 @@ export const ClientMessage = {
     resume: Type.Optional(Type.Object({ epoch: Epoch, version: Version }, { description: 'goes on where an earlier connection ended' })),
   }),
   unsubscribe: message('unsubscribe', 'Ends a subscription. What is on its way still comes.', { id: SubscriptionId }),
+  history: message('history', 'Asks once how the cluster looked within the last hour; one question at a time.', {
+    id: Text(64, 'chosen by the client; the answer bears it'),
+    after: Type.Optional(Type.Integer({ minimum: 0, description: 'what came after this, cluster time in ms; the `at` of the newest sample it has' })),
+    epoch: Type.Optional(Text(300, 'of that sample; where it is another now, all is told')),
+  }),
   ping: message('ping', 'Asks for a pong.', {}),
 } as const
 
@@ -102,6 +107,13 @@ export const ServerMessage = {
     items: Type.Array(Type.Unknown()),
     missed: Type.Integer({ minimum: 0, description: 'items before these that are forgotten' }),
   }),
+  history: message('history', 'A part of the last hour, as samples: each has what is different from the one before.', {
+    id: Text(64, 'of the question'),
+    epoch: Text(300, 'names whose memory this is'),
+    isWhole: Type.Boolean({ description: 'it begins anew: what was told before is to be forgotten' }),
+    samples: Type.Array(Type.Unknown(), { description: 'as in docs/console-protocol.md, the oldest first' }),
+    more: Type.Boolean({ description: 'there is more: ask again, after the last sample' }),
+  }),
   error: message('error', 'A message was refused, or a subscription has ended.', {
     id: Type.Optional(SubscriptionId),
     code: Type.String({ description: 'of the table of errors' }),
@@ -111,7 +123,13 @@ export const ServerMessage = {
   pong: message('pong', 'The answer to a ping.', {}),
 } as const
 
-export const AnyClientMessage = Type.Union([ClientMessage.auth, ClientMessage.subscribe, ClientMessage.unsubscribe, ClientMessage.ping])
+export const AnyClientMessage = Type.Union([
+  ClientMessage.auth,
+  ClientMessage.subscribe,
+  ClientMessage.unsubscribe,
+  ClientMessage.history,
+  ClientMessage.ping,
+])
 export type AnyClientMessage = Static<typeof AnyClientMessage>
 export const AnyServerMessage = Type.Union(Object.values(ServerMessage))
 

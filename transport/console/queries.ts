@@ -35,6 +35,7 @@ interface TopicEntry {
 
 export const TOPICS: Readonly<Record<Topic, TopicEntry>> = {
   cluster: { about: 'the figures of `baton status`, one row', params: [], own: null, all: 'baton:cluster' },
+  alerts: { about: 'the alerts that fire, and the newest that are over', params: [], own: null, all: 'baton:cluster' },
   nodes: { about: 'conductors, gateways and compute hosts with their load', params: ['role'], own: null, all: 'baton:cluster' },
   shards: { about: 'who owns each shard', params: [], own: null, all: 'baton:cluster' },
   queues: { about: 'every queue with its depth, limit and oldest message', params: [], own: null, all: 'baton:cluster' },

@@ -12,6 +12,7 @@ import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { isOwn } from '../http/origins.ts'
 import { createAccess } from './access.ts'
 import { createFrames } from './frames.ts'
+import { createHistoryReader } from './history.ts'
 import type { Hub } from './hub.ts'
 import { CLOSE, CONSOLE_PATH, PROTOCOL, TOKEN_PREFIX } from './messages.ts'
 import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from './session.ts'
@@ -80,6 +81,7 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
   const limits: ConsoleLimits = { ...CONSOLE_LIMITS, ...options.limits }
   const access = identity ? createAccess(options.api, identity.rules) : null
   const verify = identity ? (token: string) => identity.gate.verify(token) : null
+  const history = createHistoryReader(env, options.api)
   const clients = new Set<Client>()
   const frames = createFrames(limits.messageChars)
   const turns = createTurns(env, { width: limits.turns, holdMs: limits.turnMs })
@@ -162,7 +164,7 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
 
   function connected(ws: WebSocket, token: string | null): void {
     const session = createSession({
-      ...{ env, hub, access, verify, limits, frames, turns, about: options.about },
+      ...{ env, hub, access, verify, limits, history, frames, turns, about: options.about },
       silent: () => silent,
       socket: {
         send: message => {

@@ -3,7 +3,6 @@
  * not read it costs nothing. Everything it sends is counted, measured and checked.
  */
 import type { Static } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Claims } from '../../actors/identity/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
@@ -11,8 +10,10 @@ import type { Topic } from '../console-client/topics.ts'
 import type { Access } from './access.ts'
 import type { Channel } from './channel.ts'
 import type { Frames, Messages } from './frames.ts'
+import type { ReadHistory } from './history.ts'
 import type { Hub, Subscription } from './hub.ts'
-import { AnyClientMessage, CLOSE, ClientMessage } from './messages.ts'
+import { type AnyClientMessage, CLOSE, type ClientMessage } from './messages.ts'
+import { idIn, parse } from './parse.ts'
 import { paramsOf, type Query, TOPICS } from './queries.ts'
 import type { Turn, Turns } from './turns.ts'
 
@@ -78,6 +79,7 @@ export interface SessionOptions {
   readonly frames: Frames
   readonly turns: Turns
   readonly about: { readonly gateway: string; readonly version: string }
+  readonly history: ReadHistory
   /** The conductors that are silent now. */
   silent(): readonly string[]
 }
@@ -116,6 +118,7 @@ export function createSession(options: SessionOptions): Session {
   let greeted = false
   let over = false
   let refusals = 0
+  let asking = false
   let credit = limits.burst
   let creditMs = env.monotonicMs()
   let flushTimer: Timer | null = null
@@ -241,7 +244,21 @@ export function createSession(options: SessionOptions): Session {
     } else if (!greeted) end(CLOSE.unauthorized)
     else if (message.type === 'ping') send({ type: 'pong' })
     else if (message.type === 'unsubscribe') unsubscribe(message.id)
+    else if (message.type === 'history') tellHistory(message).catch(error => !over && refuse(error, message.id))
     else subscribe(message)
+  }
+
+  /** Who may see the figures of the cluster may see what they were. */
+  async function tellHistory({ id, after, epoch }: Static<typeof ClientMessage.history>): Promise<void> {
+    if (asking) throw new BatonError('Overloaded', 'a connection asks for the history once at a time')
+    asking = true
+    try {
+      if (access && claims) await access({ topic: 'cluster', params: {} }, claims)
+      const part = await options.history({ ...(after === undefined ? {} : { after }), ...(epoch === undefined ? {} : { epoch }) })
+      if (!over) send({ type: 'history', id, ...part })
+    } finally {
+      asking = false
+    }
   }
 
   function unsubscribe(id: string): void {
@@ -352,34 +369,3 @@ export function createSession(options: SessionOptions): Session {
 }
 
 const isTopic = (name: string): name is Topic => Object.hasOwn(TOPICS, name)
-
-function parse(text: string): AnyClientMessage {
-  let message: unknown
-  try {
-    message = JSON.parse(text)
-  } catch {
-    throw new BatonError('BadRequest', 'a message is one JSON object')
-  }
-  if (Value.Check(AnyClientMessage, message)) return message
-  throw new BatonError('BadRequest', problemOf(message))
-}
-
-/** What is wrong with a message, by the schema of its type. */
-function problemOf(message: unknown): string {
-  const type: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'type') : undefined
-  const schema = Object.entries(ClientMessage).find(([name]) => name === type)?.[1]
-  if (!schema) return `type must be one of ${Object.keys(ClientMessage).join(', ')}`
-  const [first] = Value.Errors(schema, message)
-  return first ? `${String(type)}${first.instancePath.replaceAll('/', '.')}: ${first.message}` : `${String(type)}: it is not valid`
-}
-
-/** The subscription that a refused message was about, if that can be told. */
-function idIn(text: string): string | undefined {
-  try {
-    const message: unknown = JSON.parse(text)
-    const id: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'id') : undefined
-    return typeof id === 'string' && id.length <= 64 ? id : undefined
-  } catch {
-    return undefined
-  }
-}

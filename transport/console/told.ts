@@ -1,8 +1,11 @@
 /** What is told of things that are in no view, as rows and items. Pure. */
-import type { StatusBody } from '../../actors/api.ts'
+import type { AlertsBody, StatusBody } from '../../actors/api.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
-import type { EventItem } from '../console-client/topics.ts'
+import type { AlertRow, EventItem } from '../console-client/topics.ts'
 import type { FeedChange } from './feed.ts'
+
+/** Alerts that are over and still shown. */
+const ENDED_SHOWN = 100
 
 /** Shards by conductor. */
 export function ownership({ owners, members }: ShardMap): Map<string, number> {
@@ -17,6 +20,9 @@ export function shardRows({ owners, members }: ShardMap): { id: string; node: st
 }
 
 export const clusterRow = ({ nodes: _, ...figures }: StatusBody) => ({ id: 'cluster' as const, ...figures })
+
+export const alertRows = ({ firing, ended }: AlertsBody): AlertRow[] =>
+  [...firing, ...ended.slice(0, ENDED_SHOWN)].map(alert => ({ ...alert, id: String(alert.id) }))
 
 const text = (body: object | null, name: string): string | null => {
   const value: unknown = body ? Reflect.get(body, name) : null

@@ -42,6 +42,8 @@ export function withDeadlines(api: ClusterApi, timeoutMs: number): ClusterApi {
     instanceDiagnostics: bound(args => api.instanceDiagnostics(args)),
     triggerCrashDump: bound(args => api.triggerCrashDump(args)),
     consoleLog: bound(args => api.consoleLog(args)),
+    clusterHistory: bound(args => api.clusterHistory(args)),
+    listAlerts: bound(args => api.listAlerts(args)),
     appendAudit: bound(args => api.appendAudit(args)),
     listAudit: bound(args => api.listAudit(args)),
     getTrace: bound(args => api.getTrace(args)),

@@ -13,6 +13,7 @@ import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Tracing } from '../../actors/kernel/tracing.ts'
 import { aggregateRoutes } from './aggregates.ts'
+import { alertRoutes } from './alerts.ts'
 import { type Answered, watchAnswers } from './answered.ts'
 import { auditRoutes } from './audit.ts'
 import { auditRequests } from './audited.ts'
@@ -219,6 +220,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   batonRoutes(app, context)
   doctorRoutes(app, context)
   auditRoutes(app, context)
+  alertRoutes(app, context)
   evidenceRoutes(app, context)
   hostRoutes(app, context)
   healthRoutes(app, context)

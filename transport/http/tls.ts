@@ -46,12 +46,16 @@ function readText(file: string): string {
   }
 }
 
+const endOf = ({ cert }: TlsPair): number => Date.parse(new X509Certificate(cert).validTo)
+
 /** What can be given another certificate while it listens: an https.Server. */
 export interface TlsServer {
   setSecureContext(options: SecureContextOptions): void
 }
 
 export interface TlsWatch {
+  /** When the certificate in use ends, ms since 1970. */
+  endsAt(): number
   /** Reads the files again now; true when the server has the pair that they hold. */
   reload(): boolean
   close(): void
@@ -59,11 +63,13 @@ export interface TlsWatch {
 
 /** Keeps `server` at what the files hold, until `close`. `everyMs` is how often they are looked at. */
 export function watchPair(server: TlsServer, files: TlsFiles, log: Logger, everyMs = LOOK_MS): TlsWatch {
+  let endsAt = endOf(readPair(files))
   const reload = (): boolean => {
     try {
       const pair = readPair(files)
       server.setSecureContext({ ...pair, minVersion: TLS_MIN })
       const { subject, validTo } = new X509Certificate(pair.cert)
+      endsAt = endOf(pair)
       log.info({ cert: files.cert, subject, validTo }, 'another certificate is in use')
       return true
     } catch (error) {
@@ -77,6 +83,7 @@ export function watchPair(server: TlsServer, files: TlsFiles, log: Logger, every
   const paths = [...new Set([files.cert, files.key])]
   for (const path of paths) watchFile(path, { interval: everyMs, persistent: false }, changed)
   return {
+    endsAt: () => endsAt,
     reload,
     close() {
       for (const path of paths) unwatchFile(path, changed)

@@ -1,58 +1,77 @@
 import { useState } from 'preact/hooks'
-import type { HostBody, HostFigures, NodeBody } from '../../../actors/api.ts'
-import type { ClusterRow } from '../../../transport/console-client/topics.ts'
-import { clockTime, compareNames, count, duration, mebibytes, percent, percentile, plural } from '../format.ts'
+import { adviseScaling, spreadText } from '../../../actors/alerts/advice.ts'
+import { type Moment, momentAt } from '../../../actors/cluster/history.ts'
+import type { AlertRow, ClusterRow } from '../../../transport/console-client/topics.ts'
+import { count, duration, percentile } from '../format.ts'
+import { useHistory } from '../history.ts'
 import { useNow, useRows } from '../live.ts'
-import { Bar, Card, Chip, Empty, Figures, Loading, Problem, toneOf, When } from '../parts/bits.tsx'
+import { Card, Chip, Empty, Figures, Loading, Problem, When } from '../parts/bits.tsx'
+import { LiveHosts, PastHosts } from '../parts/host-tiles.tsx'
+import { type Conductor, ShardMap, Takeovers } from '../parts/shard-map.tsx'
+import { TimeSlider } from '../parts/time-slider.tsx'
+import { framesOf, marksOf } from '../replay.ts'
 import { hrefOf } from '../route.ts'
-import { colourOf, useShards } from '../shards.ts'
-import { type Frame, frameAt, takeovers } from '../takeover.ts'
+import { useShards } from '../shards.ts'
+import { frameAt } from '../takeover.ts'
 
-/** Shards that have just moved stand out for so long, ms; as the animation in style.css. */
-const FRESH_MS = 6000
-const TAKEOVERS_SHOWN = 8
 /** Operations of which the rates are made. */
 const SAMPLE = 300
 const MINUTE_MS = 60_000
 
+/** As it is, or as it was: the slider decides, and all that is drawn below goes with it. */
 export function Overview() {
   const { rows, fault } = useRows('cluster')
-  const { rows: conductors } = useRows('nodes', { role: 'conductor' })
+  const { rows: living } = useRows('nodes', { role: 'conductor' })
+  const { rows: alertRows } = useRows('alerts')
+  const { frames: live, names } = useShards()
+  const samples = useHistory()
+  const now = useNow()
+  const [replay, setReplay] = useState<number | null>(null)
   if (fault) return <Problem fault={fault} />
   const cluster = rows?.[0]
-  if (!cluster || !conductors) return <Loading what="the cluster" />
+  const began = live[0]
+  if (!cluster || !living || !began) return <Loading what="the cluster" />
+  const past = replay === null ? null : momentAt(samples, replay)
+  const before = framesOf(samples)
+  // What came before this page was opened is remembered by the cluster; what came since was seen more exactly.
+  const frames = [...before.filter(({ at }) => at < began.at), ...live]
+  const shown = replay === null ? live.at(-1) : frameAt(before, replay)
+  const owners = replay === null ? frames : before
+  const alerts = alertRows ?? []
+  const conductors = past ? conductorsIn(past) : living
+  const allNames = [...names, ...new Set(before.flatMap(frame => frame.owners.flatMap(owner => owner ?? [])))].filter(
+    (n, i, all) => all.indexOf(n) === i,
+  )
   return (
     <>
       <h1>Overview</h1>
-      <Health cluster={cluster} conductors={conductors} />
+      <TimeSlider samples={samples} marks={marksOf(samples, alerts)} replay={replay} onReplay={setReplay} />
+      {past ? <PastHealth moment={past} /> : <Health cluster={cluster} conductors={conductors.length} />}
+      <Alerts alerts={alerts.filter(alert => (replay === null ? alert.clearedAt === null : firedAt(alert, replay)))} />
       <div class="cards">
-        <ShardMap conductors={conductors} />
-        <Takeovers />
-        <HostTiles figures={cluster.hosts} />
-        <Rates />
+        {shown && <ShardMap conductors={conductors} frame={shown} before={owners[owners.indexOf(shown) - 1]} at={replay ?? now} names={allNames} />}
+        <Takeovers frames={frames} onReplay={at => setReplay(at + 1000)} />
+        {past ? <PastHosts moment={past} /> : <LiveHosts figures={cluster.hosts} />}
+        {past ? <PastRates moment={past} /> : <Rates />}
       </div>
     </>
   )
 }
 
-function Health({ cluster, conductors }: { cluster: ClusterRow; conductors: readonly NodeBody[] }) {
-  const { advice, alerts, database, instances, operationsOpen, poisoned } = cluster
+const firedAt = (alert: AlertRow, at: number): boolean => alert.firedAt <= at && (alert.clearedAt ?? Number.POSITIVE_INFINITY) > at
+
+const conductorsIn = ({ conductors }: Moment): Conductor[] => [...conductors].map(([id, { state, ...load }]) => ({ id, state, load }))
+
+function Health({ cluster, conductors }: { cluster: ClusterRow; conductors: number }) {
+  const { advice, database, instances, operationsOpen } = cluster
   const living = Object.entries(instances).filter(([state, n]) => n > 0 && state !== 'deleted')
   return (
     <>
-      <div class={`banner ${advice.addConductor ? 'busy' : 'good'}`}>
-        <strong>{advice.addConductor ? 'Add a conductor' : 'No conductor is needed'}</strong>, because {advice.because}.{' '}
-        {advice.addConductor && <Spread conductors={conductors} />}
-      </div>
+      <AdviceBanner advice={advice} />
       {!database.connected && <div class="banner bad">The database cannot be reached: nothing is committed.</div>}
-      {[...alerts, ...poisoned.map(actor => `Actor ${actor} was set aside after failing too often.`)].map(alert => (
-        <div key={alert} class="banner bad" role="alert">
-          {alert}
-        </div>
-      ))}
       <Figures
         of={[
-          ['Conductors', conductors.length],
+          ['Conductors', conductors],
           ['Operations under way', <a href={hrefOf('operations', null, { open: 'yes' })}>{count(operationsOpen)}</a>],
           ['Commits waiting', count(database.waitingCommits)],
           ...living.map(([state, n]): [string, preact.ComponentChildren] => [
@@ -65,191 +84,62 @@ function Health({ cluster, conductors }: { cluster: ClusterRow; conductors: read
   )
 }
 
-/** What each would own with one more: shards are spread evenly. */
-function Spread({ conductors }: { conductors: readonly NodeBody[] }) {
-  const shards = conductors.reduce((sum, node) => sum + node.shards, 0)
-  if (conductors.length === 0) return null
+const AdviceBanner = ({ advice: { addConductor, because, spread } }: { advice: ClusterRow['advice'] }) => (
+  <div class={`banner ${addConductor ? 'busy' : 'good'}`}>
+    <strong>{addConductor ? 'Add a conductor' : 'No conductor is needed'}</strong>, because {because}. {spread && spreadText(spread)}
+  </div>
+)
+
+/** What would have been advised then, and what there was. */
+function PastHealth({ moment }: { moment: Moment }) {
+  const { conductors, hosts, owners } = moment
+  const shards = (name: string): number => owners.of.filter(place => owners.names[place] === name).length
+  const up = [...hosts.values()].filter(([state]) => state === 'up').length
   return (
     <>
-      With one more, each of {conductors.length + 1} would own about {Math.round(shards / (conductors.length + 1))} shards instead of{' '}
-      {Math.round(shards / conductors.length)}.
-    </>
-  )
-}
-
-function ShardMap({ conductors }: { conductors: readonly NodeBody[] }) {
-  const { frames, names } = useShards()
-  const [replay, setReplay] = useState<number | null>(null)
-  const now = useNow()
-  const first = frames[0]
-  const frame = replay === null ? frames.at(-1) : frameAt(frames, replay)
-  if (!first || !frame) return <Card title="Shards">{<Loading what="the shards" />}</Card>
-  const before = frames[frames.indexOf(frame) - 1]
-  const isFresh = (replay ?? now) - frame.at < FRESH_MS
-  const shown = [...new Set([...conductors.map(({ id }) => id), ...names])].sort()
-  return (
-    <Card title="Conductors and their shards" aside={<span class="dim">{plural(frame.owners.length, 'shard')}</span>} wide>
-      <ul class="conductors">
-        {shown.map(id => (
-          <ConductorLine key={id} id={id} node={conductors.find(node => node.id === id)} frame={frame} colour={colourOf(names, id)} />
-        ))}
-      </ul>
-      <div
-        class="shards"
-        role="img"
-        aria-label={`Owners of ${frame.owners.length} shards: ${shown.map(id => `${id} ${ownedBy(frame, id)}`).join(', ')}`}
-      >
-        {frame.owners.map((owner, i) => (
-          <i
-            key={i}
-            class={`${colourOf(names, owner)}${isFresh && before && before.owners[i] !== owner ? ' moved' : ''}`}
-            title={`shard ${i}: ${owner ?? 'nobody'}`}
-          />
-        ))}
-      </div>
-      <label class="slider">
-        <span>{replay === null ? 'Now' : clockTime(replay)}</span>
-        <input
-          type="range"
-          min={Math.min(-1, Math.round((first.at - now) / 1000))}
-          max={0}
-          value={replay === null ? 0 : Math.round((replay - now) / 1000)}
-          aria-label="Time of what is shown"
-          aria-valuetext={clockTime(replay ?? now)}
-          onInput={event => {
-            const agoSeconds = Number(event.currentTarget.value)
-            setReplay(agoSeconds === 0 ? null : now + agoSeconds * 1000)
-          }}
-        />
-        {replay === null ? (
-          <span class="dim">since {clockTime(first.at)}</span>
-        ) : (
-          <button type="button" onClick={() => setReplay(null)}>
-            Back to now
-          </button>
-        )}
-      </label>
-    </Card>
-  )
-}
-
-const ownedBy = (frame: Frame, id: string): number => frame.owners.filter(owner => owner === id).length
-
-function ConductorLine({ id, node, frame, colour }: { id: string; node: NodeBody | undefined; frame: Frame; colour: string }) {
-  const owned = ownedBy(frame, id)
-  const load = node?.load
-  return (
-    <li>
-      <i class={`swatch ${colour}`} />
-      <strong>{id}</strong> <Chip state={node?.state ?? 'gone'} />
-      <span>{plural(owned, 'shard')}</span>
-      <Bar share={percent(owned, frame.owners.length)} label={`shards of ${id}`} />
-      <span class="dim">
-        {load &&
-          [
-            load.actors !== undefined && plural(load.actors, 'actor'),
-            load.inbox !== undefined && `${count(load.inbox)} waiting`,
-            load.oldestMs !== undefined && `oldest ${duration(load.oldestMs)}`,
-            load.commitMs !== undefined && `commit ${load.commitMs} ms`,
-            load.cpu !== undefined && `CPU ${Math.round(load.cpu * 100)} %`,
-          ]
-            .filter(part => part !== false)
-            .join(' · ')}
-      </span>
-    </li>
-  )
-}
-
-const named = (owners: Readonly<Record<string, number>>): string =>
-  Object.entries(owners)
-    .map(([name, n]) => `${name} (${n})`)
-    .join(', ')
-
-function Takeovers() {
-  const { frames } = useShards()
-  const seen = takeovers(frames).slice(0, TAKEOVERS_SHOWN)
-  return (
-    <Card title="Take-overs">
-      {seen.length === 0 && <Empty>None since this page was opened.</Empty>}
-      <ol class="log">
-        {seen.map(({ at, tookMs, moved, from, to }) => (
-          <li key={at}>
-            <When at={at} /> <strong>{plural(moved, 'shard')}</strong> from {named(from)} to {named(to)}
-            {tookMs > 0 && <span class="dim">, within {duration(tookMs)}</span>}
-          </li>
-        ))}
-      </ol>
-    </Card>
-  )
-}
-
-const fillOf = (host: HostBody): number => Math.max(percent(host.ramMbUsed, host.ramMb), percent(host.diskGbUsed, host.diskGb))
-
-/** All hosts as tiles, or of more than these the ones that should be looked at first. */
-const TILES = 400
-
-function HostTiles({ figures }: { figures: HostFigures }) {
-  const isAll = figures.count <= TILES
-  const { rows, fault } = useRows('hosts', { limit: TILES, ...(isAll ? {} : { sort: 'attention:desc' }) })
-  if (fault) return <Problem fault={fault} />
-  if (!rows) return <Card title="Hosts">{<Loading what="hosts" />}</Card>
-  const hosts = [...rows].sort((a, b) => compareNames(a.id, b.id))
-  const states = Object.entries(figures.states).map(([state, n]) => `${count(n)} ${state}`)
-  return (
-    <Card title="Hosts" aside={<span class="dim">{states.join(', ')}</span>}>
-      {figures.count === 0 && <Empty>No host has registered yet: start one with `baton compute`.</Empty>}
-      {!isAll && <Fill figures={figures} />}
-      {!isAll && (
-        <p class="dim">
-          Of {count(figures.count)} these {count(hosts.length)}: those that are not up or take nothing new, and the fullest.{' '}
-          <a href={hrefOf('hosts')}>All hosts</a>
-        </p>
-      )}
-      <div class="tiles">
-        {hosts.map(host => (
-          <Tile key={host.id} host={host} />
-        ))}
-      </div>
-    </Card>
-  )
-}
-
-function Tile({ host }: { host: HostBody }) {
-  const state = host.state === 'up' && host.mode !== 'enabled' ? host.mode : host.state
-  const text = `${host.id}: ${state}, ${fillOf(host)} % full, ${plural(host.claims, 'claim')}`
-  return (
-    <a class={`tile ${toneOf(state)}`} href={hrefOf('hosts', host.id)} title={text} aria-label={text}>
-      <i style={{ height: `${fillOf(host)}%` }} />
-    </a>
-  )
-}
-
-/** How many hosts are how full: a column for each tenth. */
-function Fill({ figures: { fill, vcpus, vcpusUsed, ramMb, ramMbUsed, diskGb, diskGbUsed } }: { figures: HostFigures }) {
-  const most = Math.max(1, ...fill)
-  const words = fill.map((n, i) => `${count(n)} ${i * 10} to ${i * 10 + 10} % full`).join(', ')
-  return (
-    <>
+      <AdviceBanner advice={adviseScaling(conductorsIn(moment).map(({ id, load }) => ({ id, load, shards: shards(id) })))} />
       <Figures
         of={[
-          ['vCPUs', `${count(vcpusUsed)} of ${count(vcpus)}`],
-          ['RAM', `${percent(ramMbUsed, ramMb)} % of ${mebibytes(ramMb)}`],
-          ['Disk', `${percent(diskGbUsed, diskGb)} % of ${count(diskGb)} GB`],
+          ['Conductors', conductors.size],
+          ['Hosts', count(hosts.size)],
+          ['Hosts up', count(up)],
         ]}
       />
-      <div class="fill" role="img" aria-label={`Hosts that are up: ${words}`}>
-        {fill.map((n, i) => (
-          <i
-            key={i}
-            class={i >= 9 ? 'bad' : i >= 7 ? 'busy' : 'good'}
-            style={{ height: `${(n / most) * 100}%` }}
-            title={`${count(n)} hosts are ${i * 10} to ${i * 10 + 10} % full`}
-          />
-        ))}
-      </div>
     </>
   )
 }
+
+function Alerts({ alerts }: { alerts: readonly AlertRow[] }) {
+  const rank = ({ severity }: AlertRow): number => (severity === 'critical' ? 0 : 1)
+  return (
+    <>
+      {[...alerts]
+        .sort((a, b) => rank(a) - rank(b) || b.firedAt - a.firedAt)
+        .map(({ id, severity, code, subject, message, remedy, firedAt: at }) => (
+          <div key={id} class={`banner ${severity === 'critical' ? 'bad' : 'busy'}`} role="alert">
+            <Chip state={severity} /> <strong>{message}</strong>{' '}
+            <span class="dim">
+              {code}, {subject}, <When at={at} />
+            </span>
+            <div>
+              Next: <Words text={remedy} />.
+            </div>
+          </div>
+        ))}
+    </>
+  )
+}
+
+/** Commands stand between backticks. */
+const Words = ({ text }: { text: string }) => <>{text.split('`').map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>
+
+const PastRates = ({ moment: { ended } }: { moment: Moment }) => (
+  <Card title="Operations">
+    <p>
+      <strong>{ended[0]}</strong> done and <strong>{ended[1]}</strong> not done in a second.
+    </p>
+  </Card>
+)
 
 function Rates() {
   const { rows } = useRows('operations', { limit: SAMPLE })

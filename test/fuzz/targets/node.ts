@@ -151,7 +151,8 @@ async function start(): Promise<Hosted> {
     views: database.views,
     images: [FAKE_IMAGE],
     settings: SIM_SETTINGS,
-    journal: incarnation => Object.assign(database.journal(incarnation), { stats: () => ({ queued: 0, oldestMs: 0, commitMs: 0 }) }),
+    journal: incarnation =>
+      Object.assign(database.journal(incarnation), { stats: () => ({ queued: 0, oldestMs: 0, commits: 0, commitSumMs: 0, connected: true }) }),
     onFenced() {},
   })
   await pass(env, 20)

@@ -1,4 +1,5 @@
 /** All checkers; a new one is a file beside this and a line here. */
+import { alerts } from './alerts.ts'
 import { allocations } from './allocations.ts'
 import { answersHold } from './answers-hold.ts'
 import { available } from './available.ts'
@@ -24,5 +25,5 @@ import { register } from './register.ts'
 
 export const CHECKERS: readonly Checker[] = [
   ...[onePlace, oneWriter, durable, operationsEnd, endsKnown, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
-  ...[answersHold, byItsOwner, deadlines, inTime, reads, register],
+  ...[alerts, answersHold, byItsOwner, deadlines, inTime, reads, register],
 ]

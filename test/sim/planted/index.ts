@@ -1,5 +1,6 @@
 /** All planted bugs; a new one is a file beside this and a line here. */
 import { ackBeforeCommit } from './ack-before-commit.ts'
+import { alertTriedOnce } from './alert-tried-once.ts'
 import { claimNotChecked } from './claim-not-checked.ts'
 import { deadlineIgnored } from './deadline-ignored.ts'
 import { endSeenEarly } from './end-seen-early.ts'
@@ -56,4 +57,5 @@ export const PLANTED_BUGS: readonly Planted[] = [
   endSeenEarly,
   refusalForgotten,
   refusedUnconfirmed,
+  alertTriedOnce,
 ]

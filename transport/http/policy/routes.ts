@@ -281,6 +281,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`GET ${BATON}/quotas/:id`]: rule('baton:quotas:show', { about: 'project' }),
   [`GET ${BATON}/quotas/:id/check`]: rule('baton:quotas:check'),
   [`POST ${BATON}/schedule/explain`]: rule('baton:schedule'),
+  [`GET ${BATON}/alerts`]: rule('baton:cluster'),
   [`GET ${BATON}/audit`]: rule('baton:audit'),
   [`GET ${BATON}/audit/verify`]: rule('baton:audit'),
   [`GET ${BATON}/traces/:id`]: rule('baton:evidence'),
