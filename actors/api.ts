@@ -10,7 +10,8 @@ import type { ListLogs, LogsBody, NodeReport, TraceBody } from './cluster/eviden
 import type { HistoryAsked, HistoryPart } from './cluster/history.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { HostBody } from './host/body.ts'
-import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState } from './hypervisor/driver.ts'
+import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState, StreamKind } from './hypervisor/driver.ts'
+import type { ConsoleTicket, TicketOwner } from './hypervisor/remote-consoles.ts'
 import type { ImageApi } from './image/body.ts'
 import type { AboutChange, InstanceAbout } from './instance/about.ts'
 import type { ListInstances } from './instance/list.ts'
@@ -27,6 +28,7 @@ export { type HostFigures, NODE_ROLES, type NodeBody, type NodeRole, type QueueB
 export * from './cluster/evidence.ts'
 export * from './cluster/history.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
+export type { ConsoleOpened } from './hypervisor/remote-consoles.ts'
 export * from './image/body.ts'
 export type { AboutChange, DiskConfig, GuestFile, InstanceAbout } from './instance/about.ts'
 export { hostnameOf } from './instance/hostname.ts'
@@ -302,6 +304,8 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   /** Never written down: it goes straight to the host. Rejects `DriverUnsupported` where the driver cannot. */
   changePassword(args: { id: string; password: string }): Promise<Record<string, never>>
   consoleLog(args: { id: string; maxBytes: number }): Promise<{ output: string }>
+  /** Lets somebody open a console of its guest once, at its host. Rejects `Conflict` when it is on no host, `DriverUnsupported`. */
+  consoleTicket(args: { id: string; kind: StreamKind; by: TicketOwner }): Promise<ConsoleTicket & { readonly host: string }>
   /** What its guest uses, from the driver of its host. Rejects `Conflict` when nothing runs, `DriverUnsupported` where the driver cannot tell. */
   instanceDiagnostics(args: { id: string }): Promise<Diagnostics & { readonly driver: string }>
   /** Has the guest's system write a dump of itself, as far as it is set up to. Rejects `DriverUnsupported` where the driver cannot. */

@@ -11,7 +11,7 @@ import { PAGE_FOLDER } from '../transport/http/page.ts'
 /** Of all the page loads, gzipped. */
 const BUDGET_BYTES = 250_000
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const SOURCES = ['console', 'transport/console-client', 'actors', 'package-lock.json']
+const SOURCES = ['console', 'transport/console-client', 'transport/remote-console', 'actors', 'package-lock.json']
 
 function newestMs(path: string): number {
   const stat = statSync(path)

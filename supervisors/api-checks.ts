@@ -2,6 +2,8 @@
 import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION, NODE_ROLES } from '../actors/api.ts'
 import { checkListLogs } from '../actors/cluster/evidence.ts'
 import { checkHistory } from '../actors/cluster/history.ts'
+import { STREAM_KINDS } from '../actors/hypervisor/driver.ts'
+import { checkTicketOwner } from '../actors/hypervisor/remote-consoles.ts'
 import { checkDisk, checkInterface } from '../actors/instance/devices.ts'
 import { ACTIONS } from '../actors/instance/states.ts'
 import { AUDIT_BATCH, checkAuditLine } from '../actors/kernel/audit.ts'
@@ -124,6 +126,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   fenceHost: byId,
   instanceDiagnostics: byId,
   triggerCrashDump: byId,
+  consoleTicket: checkObject({ id, kind: anyOf(...STREAM_KINDS), by: checkTicketOwner }),
   consoleLog: checkObject({ id, maxBytes: integer(1, 4 * 1024 * 1024) }),
   listFlavors: checkObject(page),
   getFlavor: byId,

@@ -3,6 +3,7 @@
 import type { QueueBody } from '../actors/api.ts'
 import type { HypervisorDriver } from '../actors/hypervisor/driver.ts'
 import { createHypervisor, type GuestReport, type Hypervisor } from '../actors/hypervisor/hypervisor.ts'
+import { createRemoteConsoles, isRemoteConsoleMethod, type RemoteConsoles } from '../actors/hypervisor/remote-consoles.ts'
 import { address } from '../actors/kernel/address.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
@@ -49,7 +50,7 @@ export interface Compute {
   readonly toStore: StoreCall
   ready(): boolean
   queues(): QueueBody[]
-  stats(): ReturnType<Hypervisor['stats']> & { guests: number }
+  stats(): ReturnType<Hypervisor['stats']> & { readonly guests: number; readonly consoles: ReturnType<RemoteConsoles['stats']> }
   /** Tells a guest's owner the password the guest leaves, encrypted. Resolves to the HTTP status that says how it went. */
   leavePassword(instance: string, password: string): Promise<number>
   stop(): Promise<void>
@@ -89,6 +90,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
   }
 
   const toStore: StoreCall = (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })
+  const consoles = createRemoteConsoles({ env, driver })
   const hypervisor = createHypervisor({ env, driver, perGuest, uploads: createHostUploads(env, toStore, driver) })
 
   function queues(): QueueBody[] {
@@ -111,6 +113,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     // A host that was said to be fenced may be back before anybody knows. As long as it counts as fenced, what it runs may be made anew
     // elsewhere; so nothing is done here before its actor has written down that it is up.
     if (!acknowledged) throw new BatonError('Unavailable', `${nodeId} has just started; nobody has taken note of that yet`, { retryAfterMs: 50 })
+    if (isRemoteConsoleMethod(method)) return consoles.serve(method, args)
     return hypervisor.serve(method, args, deadlineMs)
   }
 
@@ -181,7 +184,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     toStore,
     ready: () => acknowledged,
     queues,
-    stats: () => ({ ...hypervisor.stats(), guests: guestReports.length }),
+    stats: () => ({ ...hypervisor.stats(), guests: guestReports.length, consoles: consoles.stats() }),
     async leavePassword(instance, password) {
       try {
         await messenger.call(address('instance', instance), 'leavePassword', { password }, { timeoutMs: PASSWORD_MS })
@@ -195,6 +198,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
       stopped = true
       timer?.cancel()
       directory.stop()
+      consoles.close()
       messenger.close()
       system.stop()
       await driver.close()

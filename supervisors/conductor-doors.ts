@@ -2,6 +2,7 @@
 import type { Notification } from '../actors/alerts/body.ts'
 import type { ClusterApi } from '../actors/api.ts'
 import { checkHistory, type HistoryAsked } from '../actors/cluster/history.ts'
+import { isRelayed } from '../actors/hypervisor/remote-consoles.ts'
 import type { IdentityApi } from '../actors/identity/api.ts'
 import { address, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import { type Check, checkObject, integer, listOf, optional, text } from '../actors/kernel/check.ts'
@@ -39,6 +40,8 @@ export interface DoorsOptions {
   /** Undefined when this cluster has no identities. */
   readonly identity: IdentityApi | undefined
   readonly queues: SelfReport['queues']
+  /** Whether a compute host of that id was ever heard of. */
+  isHost(id: string): boolean
   readonly history: Pick<History, 'part'>
   readonly feed: Pick<ConductorFeed, 'wanted'>
   readonly witness: Witness | undefined
@@ -51,6 +54,8 @@ export interface DoorsOptions {
   drain(): void
 }
 
+/** How long a host may take for what a gateway asks of a remote console, its own wait included, ms. */
+const RELAY_MS = 15_000
 const ANY = Number.MAX_SAFE_INTEGER
 const checkPing = checkObject({ incarnation: integer(1, ANY), suspects: listOf(integer(1, ANY), 1000) })
 /** Gateways and conductors of an earlier release do not say which life they mean. */
@@ -103,6 +108,12 @@ export function createDoors(options: DoorsOptions) {
           return storage(method, args)
         case 'image-store':
           return imageBytes(method, args, from)
+        case 'remote-console':
+          // Only handed on: the session is between the gateway and the host, and goes on with another conductor when this one dies.
+          if (from.role !== 'gateway' || !isRelayed(method)) return unknown(`a remote console has no method ${method} for a ${from.role}`)
+          // A token that somebody made up must not wait for a host that there never was.
+          if (method === 'consoleOpen' && !options.isHost(to.id)) throw new BatonError('NotFound', 'this console token is of no host of this cluster')
+          return messenger.call(address('compute', to.id), method, args, { timeoutMs: RELAY_MS })
         case 'fence':
           if (from.role !== 'conductor' || !fence) return unknown(`there is no fence command for a ${from.role}`)
           return fence(String((args as { host: string }).host)).then(() => null)

@@ -343,6 +343,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
     ...{ fence: options.fence, webhook: options.webhook, identity: identityService, feed, witness: options.witness },
     queues: selfReport.queues,
+    isHost: id => messenger.sessions.to(id)?.identity.role === 'compute' || scheduler.hosts().some(host => host.id === id),
     history,
     drain: () => void env.setTimer(0, () => drain().then(() => options.onDrained?.())),
   })

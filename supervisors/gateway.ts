@@ -8,11 +8,13 @@ import { createHub, type Hub } from '../transport/console/hub.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
+import type { RemoteConsoles } from '../transport/remote-console/console.ts'
 import { createFollower } from './feed-follower.ts'
 import { createGate, type Gate } from './identity/gate.ts'
 import { identityProxy } from './identity/serve.ts'
 import { createImageStreams, type ImageStreams } from './images/streams.ts'
 import type { Witness } from './observe/witness.ts'
+import { createRemoteConsoles } from './remote-consoles.ts'
 import { createDirectory } from './seeds.ts'
 import { apiProxy } from './serve-api.ts'
 
@@ -39,6 +41,7 @@ export interface Gateway {
   readonly api: ClusterApi
   readonly messenger: Messenger
   readonly images: ImageStreams
+  readonly consoles: RemoteConsoles
   /** Why requests cannot be served now, for people; empty when they can. */
   lacks(): readonly string[]
   /** Resolves as soon as nothing lacks. */
@@ -128,6 +131,9 @@ export function startGateway(options: GatewayOptions): Gateway {
       env,
       (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs }),
       options.onPassed,
+    ),
+    consoles: createRemoteConsoles(env, (host, method, args, timeoutMs) =>
+      messenger.call(address('remote-console', host), method, args, { timeoutMs }),
     ),
     gate,
     lacks,

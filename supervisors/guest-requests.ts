@@ -1,5 +1,6 @@
 /** Requests that go straight to the host of a guest and are written down nowhere: its console, what it uses, its password, a dump of it. */
 import type { ClusterApi, InstanceBody } from '../actors/api.ts'
+import type { ConsoleTicket } from '../actors/hypervisor/remote-consoles.ts'
 import type { ViewTable } from '../actors/kernel/define.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 
@@ -8,7 +9,7 @@ export interface GuestRequestsOptions {
   get<T>(table: ViewTable, id: string, what: string): Promise<T>
 }
 
-type Requests = Pick<ClusterApi, 'consoleLog' | 'instanceDiagnostics' | 'triggerCrashDump' | 'changePassword'>
+type Requests = Pick<ClusterApi, 'consoleLog' | 'consoleTicket' | 'instanceDiagnostics' | 'triggerCrashDump' | 'changePassword'>
 
 export function guestRequests({ call, get }: GuestRequestsOptions): Requests {
   async function living(id: string): Promise<InstanceBody> {
@@ -31,6 +32,12 @@ export function guestRequests({ call, get }: GuestRequestsOptions): Requests {
       const { host } = await living(id)
       if (!host) throw new BatonError('Conflict', `instance ${id} is on no host, so it has no console`)
       return (await call('compute', host, 'consoleLog', { instance: id, maxBytes })) as { output: string }
+    },
+    async consoleTicket({ id, kind, by }) {
+      const { host } = await living(id)
+      if (!host) throw new BatonError('Conflict', `instance ${id} is on no host, so it has no console`)
+      const ticket = (await call('compute', host, 'consoleTicket', { instance: id, kind, by })) as ConsoleTicket
+      return { host, ...ticket }
     },
     async instanceDiagnostics({ id }) {
       const { host } = await living(id)

@@ -73,6 +73,8 @@ export const NUMBERS = {
   console_queries: gauge('Different queries that are watched, or were a moment ago', GATEWAY),
   console_rows: gauge('Rows and items held for them', GATEWAY),
   console_reads_total: counter('Reads that watched queries caused', GATEWAY),
+  remote_consoles: gauge('Serial lines and screens of guests that clients look at here', GATEWAY),
+  console_streams: gauge('Serial lines and screens of guests that are open here', COMPUTE),
   lease_left_seconds: gauge('Time until this host stops its guests under the HA policy, unless a heartbeat is acknowledged', COMPUTE),
   guests: gauge('Guests on this host', COMPUTE),
   commands_waiting: gauge('Commands waiting for a guest', COMPUTE),

@@ -106,6 +106,21 @@ export interface Diagnostics {
   readonly memoryUsedMb: number | null
 }
 
+/** `serial`: a serial line, shared by all who look at it. `vnc`: a screen, by the RFB protocol (RFC 6143); each has a session of their own. */
+export const STREAM_KINDS = ['serial', 'vnc'] as const
+export type StreamKind = (typeof STREAM_KINDS)[number]
+
+/** Bytes to and from a guest that runs. Nothing is held back or given up here: who reads too slowly says `pause`. */
+export interface GuestStream {
+  /** Called once. `bytes` are the listener's to keep; after `end` nothing comes any more, and `why` says so to people. */
+  start(to: { bytes(bytes: Uint8Array): void; end(why: string): void }): void
+  /** Takes as much as there is room for, and answers with how many bytes that was: the others may be offered again later. */
+  write(bytes: Uint8Array): number
+  pause(): void
+  resume(): void
+  close(): void
+}
+
 export interface HypervisorDriver {
   readonly name: string
   /** What the machine has to give, and what the driver says of itself. */
@@ -140,7 +155,7 @@ export interface HypervisorDriver {
   snapshot?(instance: string, order: number, image: string): Promise<{ readonly sizeBytes: number }>
   /** Takes a snapshot back: the image is gone and no older command makes it again. Fine when neither image nor guest is there. */
   discardSnapshot?(instance: string, order: number, image: string): Promise<void>
-  /** The bytes of such an image. Rejects `DriverFault` when it is not here. */
+  /** The bytes of such an image. Rejects `NotFound` when it is not here. */
   openImage?(image: string): Promise<MadeImage>
   /** Images that guests here need as long as they exist, beside those that come with Baton. */
   imagesInUse?(): Promise<readonly string[]>
@@ -155,6 +170,13 @@ export interface HypervisorDriver {
   /** Makes the guest's system panic, so that it writes down what it has in memory. */
   crashDump?(instance: string): Promise<void>
   setPassword?(instance: string, password: string): Promise<void>
+  /** What `openStream` can open. */
+  readonly streams?: readonly StreamKind[]
+  /**
+   * Opens a guest's serial line, beginning with the end of what the guest has written before, or its screen. Rejects `DriverFault` when the
+   * guest is off. A serial line is opened once at a time.
+   */
+  openStream?(instance: string, kind: StreamKind): Promise<GuestStream>
   /** The last `maxBytes` of the console as text. */
   consoleLog(instance: string, maxBytes: number): Promise<string>
   /** Lets go of watchers and descriptors; guests go on. */

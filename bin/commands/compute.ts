@@ -72,6 +72,7 @@ export async function run(options: Options): Promise<void> {
       ...(h
         ? {
             guests: h.guests,
+            console_streams: h.consoles.streams,
             lease_left_seconds: Math.max(0, opened.lease.expiresAtMs() - opened.lease.now()) / 1000,
             commands_waiting: h.waiting,
             commands_done_total: h.done,

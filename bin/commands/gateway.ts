@@ -12,10 +12,12 @@ import { type Ending, runNode } from '../../supervisors/node-process.ts'
 import { observedNode } from '../../supervisors/observe/observed.ts'
 import { collectAfterStreams } from '../../supervisors/stream-garbage.ts'
 import { createConsoleServer } from '../../transport/console/server.ts'
+import { openDoors } from '../../transport/console/upgrade.ts'
 import { HTTP_LIMITS, type HttpLimits } from '../../transport/http/limits.ts'
 import { PAGE_FOLDER, readPage } from '../../transport/http/page.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
 import { readPair, type TlsFiles, type TlsServer, type TlsWatch, watchPair } from '../../transport/http/tls.ts'
+import { createRemoteConsoleServer } from '../../transport/remote-console/server.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { type Options, text } from '../call.ts'
 import { seedsOf } from '../seeds.ts'
@@ -61,14 +63,16 @@ export async function run(options: Options): Promise<void> {
     consoleOrigin: config.http.consoleOrigin,
     ...(identity ? { identity } : {}),
   })
+  const audit = createAuditTeller(env, lines => gateway.api.appendAudit({ lines }))
+  const remote = createRemoteConsoleServer({ env, consoles: gateway.consoles, consoleOrigin: config.http.consoleOrigin, audit: audit.tell })
   const metrics = createMetrics({ id, role: 'gateway' }, () => ({
     ...messengerMetrics(gateway.messenger.stats()),
     ...linkMetrics(link.stats()),
     ...processMetrics(gauges.read()),
     ...observed.metrics(),
     ...consoleMetrics(watched.stats(), gateway.hub.stats()),
+    remote_consoles: remote.stats().clients,
   }))
-  const audit = createAuditTeller(env, lines => gateway.api.appendAudit({ lines }))
   const files = tlsFiles(config)
   let leaving = false
   const app = createHttpServer({
@@ -95,7 +99,7 @@ export async function run(options: Options): Promise<void> {
       audit.tell(line)
     },
   })
-  watched.attach(app.server)
+  openDoors(app.server, [watched.door, remote.door])
   certificate = files && isTlsServer(app.server) ? watchPair(app.server, files, env.log) : null
   const { drainDelayMs, drainMs } = config.http
   const close = async (why: Ending): Promise<void> => {
@@ -104,6 +108,7 @@ export async function run(options: Options): Promise<void> {
     if (why === 'drain') await delay(drainDelayMs)
     certificate?.close()
     watched.close()
+    remote.close()
     await app.close()
     await audit.close()
     gateway.stop()

@@ -4,6 +4,7 @@ import { plural } from './format.ts'
 import { LiveContext, useConnection, useLive, useRows } from './live.ts'
 import { Palette } from './palette.tsx'
 import { Connection } from './parts/connection.tsx'
+import { LoneScreen } from './parts/remote.tsx'
 import { hrefOf, parseRoute, type Route } from './route.ts'
 import { findSession, forget, mayAs, messageOf, type Session, signOut } from './session.ts'
 import { ShardsContext, useShardHistory } from './shards.ts'
@@ -15,6 +16,12 @@ type Who = { readonly state: 'asking' } | { readonly state: 'unknown'; readonly 
 const RETRY_MS = 2000
 
 export function App() {
+  const { view, query } = useRoute()
+  // Its token is all that it needs.
+  return view === 'screen' ? <LoneScreen token={query.token ?? ''} /> : <Cluster />
+}
+
+function Cluster() {
   const [who, setWho] = useState<Who>({ state: 'asking' })
   const [problem, setProblem] = useState('')
   useEffect(() => {

@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { shown } from '../support/hooks.ts'
+import { ADMIN_PASSWORD } from '../support/identity.ts'
 import { createPageWorld, type PageWorld, type PageWorldOptions } from '../support/page-world.ts'
 import { skip } from '../support/skip.ts'
 import { hasChromium, launch, reload, signIn } from './browser.ts'
@@ -56,6 +57,16 @@ async function until(page: Page, expression: string): Promise<void> {
 }
 
 const go = (page: Page, hash: string) => page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
+
+/** An instance that is active. */
+async function made(world: PageWorld): Promise<string[]> {
+  const id = '4be6c5d0-8a5f-4a53-9c42-0d3f6d0d2f11'
+  const asked = { project: 'default', flavor: 'small', image: 'fake', metadata: {}, reservation: 'r', requestId: 'req-made' }
+  await world.fake.api.createInstances({ ids: [id], name: 'shop-front-1', ...asked })
+  world.finish(id)
+  world.setInstance(id, { host: 'compute-1' })
+  return [id]
+}
 
 test('a wrong password is told; the token is in no URL; signing out ends it', () =>
   visiting({}, async ({ world, browser, page }) => {
@@ -162,6 +173,65 @@ test('the gateway is cut off: the page says so, comes back by itself, and shows 
     await world.restore()
     await page.getByText(/^Live by/).waitFor()
     await page.getByRole('row', { name: /compute-1 down/ }).waitFor()
+  }))
+
+test('the serial console: what was before, what is typed is answered; one has the keyboard; closed, it says why and opens again', () =>
+  visiting({}, async ({ world, browser, page }) => {
+    const [id] = await made(world)
+    await go(page, `#/instances/${id}?tab=serial`)
+    const said = (text: string) => page.getByText(text).first().waitFor()
+    await said('shop-front-1 login:')
+    await page.keyboard.type('root')
+    await page.keyboard.press('Enter')
+    await said('you typed a line')
+    assert.is(world.guest.opened[0]?.heard(), 'root\r')
+    await page.keyboard.press('Control+]')
+    assert.is(await page.evaluate(`document.activeElement.closest('.terminal') === null`), true, 'there is a way out by keys')
+    const other = await browser.newPage()
+    await signIn(other, world.origin)
+    await go(other, `#/instances/${id}?tab=serial`)
+    await other.getByText('Somebody else types; you look.').waitFor()
+    await other.getByText('you typed a line').first().waitFor()
+    await other.getByRole('button', { name: 'Take the keyboard' }).click()
+    await said('Somebody else types; you look.')
+    await other.close()
+    world.guest.opened[0]?.end('the guest has been switched off')
+    await page.getByRole('alert').filter({ hasText: 'the guest has been switched off' }).waitFor()
+    await page.getByRole('button', { name: 'Open again' }).click()
+    await page.getByText('You have the keyboard').waitFor()
+    assert.is(world.guest.opened.length, 2)
+  }))
+
+test('the screen: its picture is drawn, keys go to the guest; by a link it is shown once, without signing in', () =>
+  visiting({}, async ({ world, browser, page }) => {
+    const [id] = await made(world)
+    await go(page, `#/instances/${id}?tab=screen`)
+    const isDrawn = `[...document.querySelectorAll('.screen canvas')].some(each => each.width === 320)`
+    await until(page, isDrawn)
+    await page.keyboard.press('a')
+    await until(page, `(c => c && c.getContext('2d').getImageData(20, 20, 1, 1).data[0] === 0xdd)(document.querySelector('.screen canvas'))`)
+    assert.equal(world.keys(), [0x61])
+    await page.getByRole('button', { name: 'Send Ctrl+Alt+Del' }).click()
+    await until(page, `true`)
+    const token = await world.identity.token('admin', ADMIN_PASSWORD)
+    const answer = await fetch(`${world.origin}/compute/v2.1/servers/${id}/remote-consoles`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-auth-token': token, 'openstack-api-version': 'compute 2.90' },
+      body: JSON.stringify({ remote_console: { protocol: 'vnc', type: 'novnc' } }),
+    })
+    const { remote_console: asked } = (await answer.json()) as { remote_console: { url: string } }
+    const guest = await (await browser.newContext()).newPage()
+    const urls: string[] = []
+    guest.on('request', request => urls.push(request.url()))
+    await guest.goto(asked.url)
+    await until(guest, isDrawn)
+    assert.not(
+      urls.some(url => url.includes('token')),
+      'the page is fetched without it',
+    )
+    await guest.reload()
+    await guest.getByRole('alert').filter({ hasText: 'was used already' }).waitFor()
+    await guest.close()
   }))
 
 test('a page of another site gets no WebSocket', () =>

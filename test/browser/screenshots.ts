@@ -39,6 +39,8 @@ try {
     { name: 'instances-phone', hash: '#/instances', phone: true },
     { name: 'instance', hash: `#/instances/${ids.failed}` },
     { name: 'instance-dark', hash: `#/instances/${ids.running}`, scheme: 'dark' },
+    { name: 'serial', hash: `#/instances/${ids.seen}?tab=serial`, before: page => typing(page) },
+    { name: 'screen-dark', hash: `#/instances/${ids.seen}?tab=screen`, scheme: 'dark', before: page => pressing(page) },
     { name: 'create', hash: '#/create' },
     { name: 'operations', hash: '#/operations' },
     { name: 'operation', hash: `#/operations/${ids.running}.1` },
@@ -78,6 +80,17 @@ try {
   await world.close()
 }
 
+async function typing(page: Page): Promise<void> {
+  await page.getByText('You have the keyboard').waitFor()
+  await page.keyboard.type('root')
+  await page.keyboard.press('Enter')
+}
+
+async function pressing(page: Page): Promise<void> {
+  await page.getByText('Keys go to the guest').waitFor()
+  await page.keyboard.type('hello')
+}
+
 /** The last hour, at the first take-over that it remembers. */
 async function replayTakeover(page: Page): Promise<void> {
   await page
@@ -114,6 +127,9 @@ async function prepare(of: PageWorld) {
     vmState: 'error',
     fault: { ...fault, at: now - 60_400 },
   })
+  const seen = await create('77a1c0de-8a5f-4a53-9c42-0d3f6d0d2f13', 'shop-front-3')
+  fake.finish(seen)
+  of.setInstance(seen, { host: 'compute-7' })
   of.setOperation(`${running}.1`, {
     ...{ plan, startedAt: now - 8000, deadlineAt: now + 500_000 },
     steps: [
@@ -161,7 +177,7 @@ async function prepare(of: PageWorld) {
   })
   const late = { settle: () => {} }
   return {
-    ...{ running, failed },
+    ...{ running, failed, seen },
     stir() {
       for (let i = 0; i < 6; i++) of.setInstance(running, { metadata: { tier: `front-${i}` } })
     },

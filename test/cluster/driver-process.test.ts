@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { GuestStream, HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import { isAlive, statOf } from '../../actors/hypervisor/drivers/process/proc.ts'
 import { metadataDoor } from '../../transport/metadata-server.ts'
 import { eventually, guestIn, rejects, specOf } from '../support/driver-contract.ts'
@@ -71,6 +72,61 @@ check('a guest outlives the kill -9 of its agent, and the next agent finds the s
   assert.ok(before && (await isAlive(before)))
   await driver.spawn(specOf(A, bench.image), 1)
   assert.is((await statOf(await bench.initPid(A)))?.startTicks, before?.startTicks)
+})
+
+/** A guest's serial line, followed. */
+async function serialOf(driver: HypervisorDriver): Promise<{ readonly stream: GuestStream; text(): string; ended(): string | null }> {
+  const stream = await driver.openStream?.(A, 'serial')
+  if (!stream) throw new Error('no serial line')
+  const parts: Uint8Array[] = []
+  let ended: string | null = null
+  stream.start({
+    bytes: bytes => parts.push(bytes),
+    end(why) {
+      ended = why
+    },
+  })
+  return { stream, text: () => Buffer.concat(parts).toString('utf8'), ended: () => ended }
+}
+
+check('the console of the built-in image answers what is typed, and runs nothing of it; the end of the guest is told', async bench => {
+  const driver = await bench.open()
+  await driver.spawn(specOf(A, bench.image), 1)
+  const { stream, text, ended } = await serialOf(driver)
+  const says = (words: string) => eventually(`${words} in ${text()}`, async () => text().includes(words))
+  await says('boot complete')
+  stream.write(Buffer.from('idx\x7f\r'))
+  await says(`instance ${A}, named test guest\r\n`)
+  stream.write(Buffer.from('echo * $(id) `id`; id\r'))
+  await says('\r\n* $(id) `id`; id\r\n')
+  const later = await bench.open()
+  const second = await serialOf(later)
+  await eventually('what was before', async () => second.text().includes('boot complete'))
+  second.stream.close()
+  stream.write(Buffer.from('poweroff\r'))
+  await eventually('its end', async () => ended() === 'the guest has ended')
+  assert.match(text(), /reached power-off/)
+  assert.is((await guestIn(driver, A))?.power, 'shutdown')
+  await rejects('DriverFault', serialOf(driver), /is shutdown: a console is there while it is on/)
+  await rejects('DriverUnsupported', driver.openStream?.(A, 'vnc') ?? Promise.resolve(), /no screen/)
+})
+
+check('a line that is followed over full files has every line once; a guest that does not read holds nobody up', async bench => {
+  const script = 'read -r go; i=0; while [ $i -lt 40000 ]; do echo "this is line number $i."; i=$((i + 1)); done; echo over; sleep 60'
+  const driver = await withImage(bench, script)
+  await driver.spawn(specOf(A, 'test'), 1)
+  const { stream, text } = await serialOf(driver)
+  stream.write(Buffer.from('go\r'))
+  await eventually('the last line', async () => text().endsWith('over\r\n'), 30_000)
+  const numbers = text().match(/(?<=number )\d+(?=\.)/g) ?? []
+  assert.is(numbers.length, 40_000)
+  assert.ok(numbers.every((number, i) => Number(number) === i))
+  let taken = 0
+  // It reads no more: what a pipe holds is taken, and then nothing.
+  const line = Buffer.from(`${'x'.repeat(1000)}\r`)
+  for (let i = 0; i < 200; i++) taken += stream.write(line)
+  assert.ok(taken >= 60_000 && taken < 80_000, `${taken}`)
+  stream.close()
 })
 
 check('a guest reads about itself on its socket, also from the agent that comes next, and says what it uses', async bench => {

@@ -1,10 +1,12 @@
 /** Golden samples of the console: what was said in a released version is understood, and what was promised still holds. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AnyClientMessage, AnyServerMessage, ClientMessage, ServerMessage } from '../../transport/console/messages.ts'
+import { GuestMessage, GuestNoticeSchema } from '../../transport/remote-console/schemas.ts'
 
 interface Sample {
   readonly from: 'client' | 'gateway'
@@ -26,5 +28,13 @@ for (const [i, { from, message }] of samples.entries()) {
     assert.not(Value.Check(schema, { ...message, surprise: 1 }), 'what is not in the schema is not in the protocol')
   })
 }
+
+const guest: Sample[] = JSON.parse(readFileSync(resolve(import.meta.dirname, 'guest-1.json'), 'utf8'))
+const GUEST_SCHEMAS: Readonly<Record<string, TSchema>> = { ...GuestMessage, ...GuestNoticeSchema }
+
+test('of remote consoles, too', () => {
+  assert.equal([...new Set(guest.map(s => s.message.type))].toSorted(), Object.keys(GUEST_SCHEMAS).toSorted())
+  for (const { message } of guest) assert.ok(Value.Check(GUEST_SCHEMAS[message.type] ?? Type.Never(), message), JSON.stringify(message))
+})
 
 test.run()

@@ -3,6 +3,7 @@
  * processes. Faults are methods here; who calls them when is the business of `faults.ts`.
  */
 import type { ClusterApi, InstanceBody } from '../../actors/api.ts'
+import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import { type MemoryBlobs, memoryBlobs } from '../../actors/hypervisor/drivers/blobs.ts'
 import { createFakeDriver, type FakeDriver } from '../../actors/hypervisor/drivers/fake.ts'
 import { withoutPower } from '../../actors/hypervisor/drivers/fake-transfer.ts'
@@ -112,6 +113,8 @@ export interface WorldSize {
   readonly flaky?: number
   /** By how much clocks of conductors and gateways run fast or slow, as a share; none by default. Hosts' clocks always do. */
   readonly drift?: number
+  /** What guests have of consoles; nothing by default. */
+  readonly consoles?: Pick<HypervisorDriver, 'streams' | 'openStream'>
   /** Versions of the protocol that nodes of other releases speak. */
   readonly speaks?: Readonly<Record<string, readonly [oldest: number, newest: number]>>
   /** Whether there is an image store; without one, snapshots stay on their hosts. */
@@ -281,7 +284,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       link: linkOf(node.name),
       seeds,
       guard,
-      driver: probed(node.name, process, driver, probes),
+      driver: Object.assign(probed(node.name, process, driver, probes), size.consoles),
       bootId: machine.bootId(),
       intervalMs: settings.heartbeat.intervalMs,
     }).then(running => {
@@ -350,18 +353,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   for (const node of all()) start(node.name)
 
   return {
-    conductors,
-    computes,
-    gateways,
-    stores,
-    blobs,
-    database,
-    databaseFaults,
-    network,
-    settings,
-    clocks,
-    commits,
-    trespasses,
+    ...{ conductors, computes, gateways, stores, blobs, database, databaseFaults, network, settings, clocks, commits, trespasses },
     lateAnswers: lateness.answers,
     oldAnswers: lateness.oldAnswers,
     versions,

@@ -2,7 +2,7 @@
 import type { ClusterApi, InstanceBody } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 
-type Guests = Pick<ClusterApi, 'changePassword' | 'instanceDiagnostics' | 'triggerCrashDump' | 'consoleLog'>
+type Guests = Pick<ClusterApi, 'changePassword' | 'instanceDiagnostics' | 'triggerCrashDump' | 'consoleLog' | 'consoleTicket'>
 
 export const fakeGuests = (find: (id: string) => InstanceBody): Guests => ({
   changePassword: async ({ id }) => {
@@ -16,6 +16,10 @@ export const fakeGuests = (find: (id: string) => InstanceBody): Guests => ({
   triggerCrashDump: async ({ id }) => {
     find(id)
     return {}
+  },
+  consoleTicket: async ({ id }) => {
+    find(id)
+    throw new BatonError('DriverUnsupported', 'the fake driver has no serial console')
   },
   consoleLog: async ({ id }) => {
     find(id)

@@ -5,17 +5,23 @@
  */
 import type { AddressInfo } from 'node:net'
 import type { AlertsBody, ClusterApi, Explanation, HostBody, InstanceBody, Moment, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
+import { type ConsoleTicket, createRemoteConsoles as createHostConsoles, isRemoteConsoleMethod } from '../../actors/hypervisor/remote-consoles.ts'
 import { isFoundIn } from '../../actors/instance/list.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
 import { createRecord, type HistoryRecord } from '../../supervisors/history.ts'
 import { hostFigures } from '../../supervisors/host-figures.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
+import { createRemoteConsoles } from '../../supervisors/remote-consoles.ts'
 import type { FeedChange } from '../../transport/console/feed.ts'
 import { createHub } from '../../transport/console/hub.ts'
-import { createConsoleServer } from '../../transport/console/server.ts'
+import { type ConsoleLimits, createConsoleServer } from '../../transport/console/server.ts'
+import { openDoors } from '../../transport/console/upgrade.ts'
 import { PAGE_FOLDER, readPage } from '../../transport/http/page.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
+import { createRemoteConsoleServer, type RemoteLimits } from '../../transport/remote-console/server.ts'
 import { createFakeApi, type FakeApi } from './fake-api.ts'
+import { createFakeGuest, type FakeGuest, type FakeStream } from './fake-guest-stream.ts'
+import { type FakeScreen, fakeScreen } from './fake-screen.ts'
 import { ADMIN_PASSWORD, createTestIdentity, type TestIdentity } from './identity.ts'
 import { manyInstances } from './many.ts'
 import { host } from './placement.ts'
@@ -24,6 +30,8 @@ export interface PageWorldOptions {
   readonly conductors?: number
   readonly hosts?: number
   readonly instances?: number
+  readonly consoleLimits?: Partial<ConsoleLimits>
+  readonly remoteLimits?: Partial<RemoteLimits>
   /** How long the cluster remembers at the begin, minutes; within it a conductor was taken over and came back. Default: nothing. */
   readonly remembers?: number
 }
@@ -32,6 +40,12 @@ export interface PageWorld {
   readonly fake: FakeApi
   readonly identity: TestIdentity
   readonly origin: string
+  /** The one that all instances have: a line that answers what is typed with what was typed, and a screen. */
+  readonly guest: FakeGuest
+  /** What was said of remote consoles to the audit log: action, instance, user. */
+  readonly audited: readonly string[]
+  /** Keys pressed on the screen that was opened last. */
+  keys(): readonly number[]
   /** Ends the operation under way on an instance, and tells who watches. */
   finish(instance: string, fault?: OperationBody['fault']): void
   setInstance(id: string, change: Partial<InstanceBody>): void
@@ -53,7 +67,8 @@ const SHARDS = 128
 const EPOCH = 'conductor-1/1'
 const FIRST_MS = Date.now() - 3_600_000
 
-export async function createPageWorld({ conductors = 3, hosts = 24, instances = 0, remembers = 0 }: PageWorldOptions = {}): Promise<PageWorld> {
+export async function createPageWorld(options: PageWorldOptions = {}): Promise<PageWorld> {
+  const { conductors = 3, hosts = 24, instances = 0, consoleLimits = {}, remoteLimits = {}, remembers = 0 } = options
   const env = realEnv('page-world', 'silent')
   const fake = createFakeApi()
   const identity = await createTestIdentity()
@@ -101,6 +116,10 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
     nodeOf('gateway-1', 'gateway', {}),
   ]
   const changed: Partial<ClusterApi> = {
+    consoleTicket: async ({ id, kind, by }) => {
+      const ticket = (await hostConsoles.serve('consoleTicket', { instance: id, kind, by })) as ConsoleTicket
+      return { host: 'compute-1', ...ticket }
+    },
     getInstance: async args => withRev(many.byId.get(args.id) ?? (await fake.api.getInstance(args))),
     listInstances: async args => {
       const { limit = 1000, marker } = args
@@ -199,6 +218,19 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
     hub.changed([changeOf('instance', row, Date.now()), ...operations.map(operation => changeOf('operation', operation, Date.now()))])
   }
 
+  const screens = new Map<FakeStream, FakeScreen>()
+  const guest = createFakeGuest(
+    (stream, bytes) => (stream.kind === 'vnc' ? screens.get(stream)?.heard(bytes) : answerLine(stream, bytes)),
+    'shop-front-1 login: ',
+    stream => stream.kind === 'vnc' && screens.set(stream, fakeScreen(stream)),
+  )
+  const hostConsoles = createHostConsoles({ env, driver: guest.driver })
+  const consoles = createRemoteConsoles(env, async (_host, method, args) => {
+    if (!isRemoteConsoleMethod(method)) throw new Error(method)
+    return hostConsoles.serve(method, args)
+  })
+
+  const audited: string[] = []
   let served: { close(): Promise<void> } | null = null
   let port = 0
   async function serve(): Promise<void> {
@@ -208,13 +240,20 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
       isReady: () => ({ ready: true, reasons: [] }),
       metrics: () => '',
     })
-    const watched = createConsoleServer({ env, hub, api, identity: gate, about: { gateway: 'gateway-1', version: '0.1.0' } })
-    watched.attach(app.server)
+    const watched = createConsoleServer({ env, hub, api, identity: gate, about: { gateway: 'gateway-1', version: '0.1.0' }, limits: consoleLimits })
+    const remote = createRemoteConsoleServer({
+      env,
+      consoles,
+      limits: remoteLimits,
+      audit: line => audited.push(`${line.action} ${line.target} ${line.user}`),
+    })
+    openDoors(app.server, [watched.door, remote.door])
     await app.listen({ host: '127.0.0.1', port })
     port = (app.server.address() as AddressInfo).port
     served = {
       async close() {
         watched.close()
+        remote.close()
         app.server.closeAllConnections()
         await app.close()
       },
@@ -226,7 +265,8 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
   const hostIds = [...hostRows.keys()]
 
   return {
-    ...{ fake, identity, origin: `http://127.0.0.1:${port}` },
+    ...{ fake, guest, audited, keys: () => [...screens.values()].at(-1)?.keys() ?? [] },
+    ...{ identity, origin: `http://127.0.0.1:${port}` },
     finish(instance, fault = null) {
       fake.finish(instance, fault)
       tell(instance)
@@ -290,9 +330,15 @@ export async function createPageWorld({ conductors = 3, hosts = 24, instances = 
     async close() {
       clearInterval(remembering)
       await served?.close()
+      hostConsoles.close()
       hub.stop()
     },
   }
+}
+
+/** A guest that shows what is typed, and calls every line by its name. */
+function answerLine(stream: FakeStream, bytes: Uint8Array): void {
+  stream.say(Buffer.from(bytes).toString('utf8').replaceAll('\r', '\r\nyou typed a line\r\n$ '))
 }
 
 const explanationOf = (hosts: readonly HostBody[]): Explanation => {

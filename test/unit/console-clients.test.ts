@@ -9,6 +9,7 @@ import type { InstanceBody } from '../../actors/api.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
 import { createHub } from '../../transport/console/hub.ts'
 import { type ConsoleLimits, type ConsoleServer, createConsoleServer } from '../../transport/console/server.ts'
+import { openDoors } from '../../transport/console/upgrade.ts'
 import { createFakeApi } from '../support/fake-api.ts'
 import { manyInstances } from '../support/many.ts'
 
@@ -45,7 +46,7 @@ async function inWorld(rows: number, limits: Partial<ConsoleLimits>, visit: (wor
   const hub = createHub({ env, api: watched, map: () => MAP, follow: () => {} })
   const server = createConsoleServer({ ...{ env, hub, api: watched, limits }, about: { gateway: 'g', version: '0' } })
   const http = createServer()
-  server.attach(http)
+  openDoors(http, [server.door])
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')
   let seq = 0

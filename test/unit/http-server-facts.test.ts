@@ -70,6 +70,34 @@ test('consoles: by action before 2.6, at their path from then on; each refused w
   assert.is((await ask('GET', '/compute/v2.1/os-console-auth-tokens/abc', undefined, at(31))).status, 404)
 })
 
+test('a console that there is: its URL by the newer path and by the older actions; who asks stands behind the ticket', async () => {
+  const { ask, act, fake, id, url } = await active()
+  const given: Parameters<typeof fake.api.consoleTicket>[0][] = []
+  fake.api.consoleTicket = async args => {
+    given.push(args)
+    return { host: 'compute 1', ticket: '00000000-0000-4000-8000-00000000000a', expiresInMs: 1 }
+  }
+  const token = 'Y29tcHV0ZSAx.00000000-0000-4000-8000-00000000000a'
+  const remote = (protocol: string, type: string) => ask('POST', `${url}/remote-consoles`, { remote_console: { protocol, type } }, at(8))
+  const serial = { protocol: 'serial', type: 'serial', url: `ws://cloud.test:8774/remote-console?token=${token}` }
+  const screen = { protocol: 'vnc', type: 'novnc', url: `http://cloud.test:8774/#/screen?token=${token}` }
+  assert.equal(
+    [(await remote('serial', 'serial')).body, (await remote('vnc', 'novnc')).body],
+    [{ remote_console: serial }, { remote_console: screen }],
+  )
+  const older = await act({ 'os-getSerialConsole': { type: 'serial' } }, 5)
+  assert.equal([older.status, older.body], [200, { console: { type: 'serial', url: serial.url } }])
+  assert.is((await remote('spice', 'spice-html5')).status, 400)
+  assert.equal(
+    given.map(({ id: asked, kind, by }) => [asked, kind, by.user, by.requestId.startsWith('req-')]),
+    [
+      [id, 'serial', null, true],
+      [id, 'vnc', null, true],
+      [id, 'serial', null, true],
+    ],
+  )
+})
+
 test('a crash dump needs 2.17; actions on addresses are gone with 2.44, security groups need a port', async () => {
   const { act, fake } = await active()
   assert.is((await act({ trigger_crash_dump: null }, 16)).status, 404)

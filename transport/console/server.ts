@@ -1,15 +1,14 @@
 /**
- * `/console` on the gateway's HTTP server: takes the WebSocket handshakes, and holds the connections. Who is refused before the handshake
- * gets an HTTP answer that says why; who is refused later is closed with a code of `CLOSE`.
+ * `/console` on the gateway's HTTP server: takes the WebSocket handshakes, and holds the connections. Who is refused after the handshake is
+ * closed with a code of `CLOSE`.
  */
 
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { ClusterApi } from '../../actors/api.ts'
 import type { IdentityGate } from '../../actors/identity/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
-import { isOwn } from '../http/origins.ts'
 import { createAccess } from './access.ts'
 import { createFrames } from './frames.ts'
 import { createHistoryReader } from './history.ts'
@@ -17,6 +16,7 @@ import type { Hub } from './hub.ts'
 import { CLOSE, CONSOLE_PATH, PROTOCOL, TOKEN_PREFIX } from './messages.ts'
 import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from './session.ts'
 import { createTurns } from './turns.ts'
+import { protocolsOf, type Refusal, refuse, refusedOrigin, type SocketDoor } from './upgrade.ts'
 
 export interface ConsoleLimits extends SessionLimits {
   readonly clients: number
@@ -52,7 +52,7 @@ export interface ConsoleOptions {
 }
 
 export interface ConsoleServer {
-  attach(server: Server): void
+  readonly door: SocketDoor
   /** The conductors that are not heard. */
   silent(nodes: readonly string[]): void
   stats(): {
@@ -89,7 +89,7 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
   const coming = new Map<Duplex, () => void>()
   /** Handshakes done since the door was opened last. */
   let admitted = 0
-  let door: Timer | null = null
+  let opener: Timer | null = null
   let silent: readonly string[] = []
   let closing = false
   let pinger: Timer = env.setTimer(limits.pingMs, ping)
@@ -114,11 +114,8 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = refusalOf(request)
-    if (refusal) {
-      refuse(socket, refusal.status, refusal.why)
-      return
-    }
-    if (admitted < limits.handshakes) admit(request, socket, head)
+    if (refusal) refuse(socket, refusal)
+    else if (admitted < limits.handshakes) admit(request, socket, head)
     else wait(request, socket, head)
   }
 
@@ -128,19 +125,19 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
     socket.once('error', left).once('close', left)
     coming.set(socket, () => {
       socket.off('error', left).off('close', left)
-      if (closing) refuse(socket, 503, CLOSING)
+      if (closing) refuse(socket, { status: 503, why: CLOSING })
       else admit(request, socket, head)
     })
   }
 
   function admit(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     admitted++
-    door ??= env.setTimer(limits.handshakeMs, openDoor)
+    opener ??= env.setTimer(limits.handshakeMs, openDoor)
     server.handleUpgrade(request, socket, head, ws => connected(ws, tokenIn(request)))
   }
 
   function openDoor(): void {
-    door = null
+    opener = null
     admitted = 0
     for (const [socket, enter] of coming) {
       if (admitted >= limits.handshakes) break
@@ -149,15 +146,12 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
     }
   }
 
-  function refusalOf({ url = '', headers }: IncomingMessage): { status: number; why: string } | null {
-    if (url.split('?', 1)[0] !== CONSOLE_PATH) return { status: 404, why: `there is no WebSocket but at ${CONSOLE_PATH}` }
-    if (url.includes('?'))
+  function refusalOf(request: IncomingMessage): Refusal | null {
+    if (request.url?.includes('?'))
       return { status: 400, why: 'the URL has no parameters here: a token in it would stand in every log; send it as the first message' }
-    const { origin, host } = headers
-    // A page of another site can open WebSockets to us through its visitor's browser, which says so.
-    if (origin !== undefined && origin !== options.consoleOrigin && !isOwn(origin, host))
-      return { status: 403, why: 'requests from other web sites are refused' }
-    if (!protocolsOf(headers).includes(PROTOCOL)) return { status: 400, why: `the sub-protocol ${PROTOCOL} must be offered` }
+    const foreign = refusedOrigin(request, options.consoleOrigin)
+    if (foreign) return foreign
+    if (!protocolsOf(request).includes(PROTOCOL)) return { status: 400, why: `the sub-protocol ${PROTOCOL} must be offered` }
     if (closing) return { status: 503, why: CLOSING }
     return clients.size + coming.size >= limits.clients ? { status: 503, why: `there are already ${limits.clients} clients; try again later` } : null
   }
@@ -203,7 +197,7 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
   }
 
   return {
-    attach: http => http.on('upgrade', upgrade),
+    door: { path: CONSOLE_PATH, enter: upgrade },
     silent(nodes) {
       silent = nodes
       for (const { session } of clients) session.silentChanged()
@@ -222,7 +216,7 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
       pinger.cancel()
       for (const enter of coming.values()) enter()
       coming.clear()
-      door?.cancel()
+      opener?.cancel()
       for (const { ws, session } of clients) {
         session.closed()
         leave(ws, CLOSE.goingAway.code, CLOSE.goingAway.why)
@@ -231,20 +225,11 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
   }
 }
 
-const protocolsOf = (headers: IncomingMessage['headers']): string[] => (headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
-
 /** The token among the sub-protocols that the client offers: a browser can send no other header. */
-function tokenIn({ headers }: IncomingMessage): string | null {
+function tokenIn(request: IncomingMessage): string | null {
   return (
-    protocolsOf(headers)
+    protocolsOf(request)
       .find(name => name.startsWith(TOKEN_PREFIX))
       ?.slice(TOKEN_PREFIX.length) ?? null
   )
-}
-
-function refuse(socket: Duplex, status: number, why: string): void {
-  const body = `${why}\n`
-  socket.on('error', () => {})
-  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, 'connection: close', 'content-type: text/plain; charset=utf-8']
-  socket.end([...head, `content-length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'))
 }

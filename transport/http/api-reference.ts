@@ -100,8 +100,10 @@ export const API_REFERENCE: readonly ReferenceRow[] = [
   }),
   ...rows('done', 'as guests have left it', { '/servers/:id/os-server-password': 'GET DELETE' }),
   ...rows('done', 'no driver lays guests out over memory nodes', { '/servers/:id/topology': 'GET' }),
-  ...rows('partly', 'no driver has a console that can be connected to yet: 400 for each kind; output is read with os-getConsoleOutput', {
+  ...rows('done', 'serial and novnc, as far as the driver has them; 400 for the others. A URL is good once', {
     '/servers/:id/remote-consoles': 'POST',
+  }),
+  ...rows('partly', 'always 404: the gateway is the proxy, so there is no address that a proxy would be told', {
     '/os-console-auth-tokens/:id': 'GET',
   }),
   ...rows('done', 'without users and load, which Nova shows; lists of details from 2.88 on do not have it', { '/os-hypervisors/:id/uptime': 'GET' }),

@@ -41,6 +41,7 @@ export function withDeadlines(api: ClusterApi, timeoutMs: number): ClusterApi {
     changePassword: bound(args => api.changePassword(args)),
     instanceDiagnostics: bound(args => api.instanceDiagnostics(args)),
     triggerCrashDump: bound(args => api.triggerCrashDump(args)),
+    consoleTicket: bound(args => api.consoleTicket(args)),
     consoleLog: bound(args => api.consoleLog(args)),
     clusterHistory: bound(args => api.clusterHistory(args)),
     listAlerts: bound(args => api.listAlerts(args)),

@@ -2,12 +2,17 @@
  * Server actions that are about the guest from outside: crash dumps, consoles, and what a network service would do. Also the newer path for
  * consoles, and their tokens.
  */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
+import type { StreamKind } from '../../actors/hypervisor/driver.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { REMOTE_CONSOLE_PATH } from '../remote-console/messages.ts'
+import { tokenOf } from '../remote-console/token.ts'
 import { CHANGES, type ChangeName, has } from './changes.ts'
 import { COMPUTE, type HttpContext } from './context.ts'
 import { badRequest, notFound, printable } from './errors.ts'
+import { projectIn } from './policy/checks.ts'
+import { originOf } from './request.ts'
 import { Id, type IdParams } from './schemas.ts'
 import { livingInstance } from './servers.ts'
 
@@ -48,31 +53,65 @@ const VERSIONS: Readonly<Partial<Record<keyof GuestAction, { readonly since?: Ch
   removeFloatingIp: { until: 'addresses.gone' },
 }
 
-/** Does the action that `body` asks for, if it is one of these. Resolves to whether it was. Rejects with what Nova says where there is no network. */
-export async function actOnGuest(context: HttpContext, rawId: string, body: GuestAction, minor: number): Promise<boolean> {
+/**
+ * Does the action that `body` asks for, if it is one of these. Resolves to what is answered, undefined for 202; null when it is none of
+ * these. Rejects with what Nova says where there is no network.
+ */
+export async function actOnGuest(
+  context: HttpContext,
+  request: FastifyRequest,
+  rawId: string,
+  body: GuestAction,
+): Promise<{ readonly answer?: object } | null> {
+  const minor = request.novaMinor
   const name = (Object.keys(GUEST_ACTIONS) as (keyof GuestAction)[]).find(each => each in body)
-  if (name === undefined) return false
+  if (name === undefined) return null
   const { since: from, until: to } = VERSIONS[name] ?? {}
   if ((from && minor < CHANGES[from].since) || (to && has(minor, to))) throw new BatonError('NotFound', 'The resource could not be found.')
   const { id } = await livingInstance(context, rawId)
   if (name === 'trigger_crash_dump') {
     await context.api.triggerCrashDump({ id })
-    return true
+    return {}
   }
   const asked = body['os-getVNCConsole'] ?? body['os-getSPICEConsole'] ?? body['os-getRDPConsole'] ?? body['os-getSerialConsole']
-  if (asked) return noConsole(context, rawId, asked.type)
+  if (asked) return { answer: { console: { type: asked.type, url: await consoleUrl(context, request, rawId, asked.type) } } }
   if (name === 'addSecurityGroup' || name === 'removeSecurityGroup') {
     throw new BatonError('NotFound', `Instance ${id} has no port to which a security group could be applied: there is no network service.`)
   }
   throw badRequest(`Instance ${id} has no addresses: there is no network service.`)
 }
 
-/** A server must be on a host to have a console; and of that host's driver it depends which. None has one that can be connected to yet. */
-async function noConsole(context: HttpContext, rawId: string, type: string): Promise<never> {
+/** What Nova calls them. The others are of proxies that there are none of here. */
+const STREAMS: Readonly<Record<string, StreamKind>> = { serial: 'serial', novnc: 'vnc' }
+
+/**
+ * A URL by which a console can be opened once: of a serial line a WebSocket, of a screen a page to look at it with. There the token stands
+ * behind the `#`, so it comes into no log on its way. Rejects `Conflict` when the server is on no host.
+ */
+async function consoleUrl(context: HttpContext, request: FastifyRequest, rawId: string, type: string): Promise<string> {
   const { id, host } = await livingInstance(context, rawId)
   if (host === null) throw new BatonError('Conflict', `Instance ${id} is on no host yet, so it has no console.`)
-  const { driver } = await context.api.getHost({ id: host })
-  throw badRequest(`Unavailable console type ${printable(type)}: the driver ${driver} has none. Its output is read with os-getConsoleOutput.`)
+  const kind = STREAMS[type]
+  const ticket = kind === undefined ? null : await ticketFor(context, request, id, kind)
+  if (!ticket) {
+    const { driver } = await context.api.getHost({ id: host })
+    throw badRequest(`Unavailable console type ${printable(type)}: the driver ${driver} has none. Its output is read with os-getConsoleOutput.`)
+  }
+  const token = tokenOf(ticket.host, ticket.ticket)
+  const origin = originOf(request)
+  return kind === 'vnc' ? `${origin}/#/screen?token=${token}` : `${origin.replace(/^http/, 'ws')}${REMOTE_CONSOLE_PATH}?token=${token}`
+}
+
+/** Null where the driver of the host has no such console. */
+async function ticketFor({ api }: HttpContext, request: FastifyRequest, id: string, kind: StreamKind) {
+  const { claims } = request
+  const by = { user: claims?.user.id ?? null, project: claims ? projectIn(claims) : null, requestId: request.id }
+  try {
+    return await api.consoleTicket({ id, kind, by })
+  } catch (error) {
+    if (error instanceof BatonError && error.code === 'DriverUnsupported') return null
+    throw error
+  }
 }
 
 const RemoteConsole = Type.Object(
@@ -97,11 +136,12 @@ export function consoleRoutes(app: FastifyInstance, context: HttpContext): void 
       if (protocol === 'mks' && !has(request.novaMinor, 'consoles.mks')) {
         throw badRequest(`Invalid input for remote_console.protocol: mks needs microversion 2.${CHANGES['consoles.mks'].since} or later.`)
       }
-      return noConsole(context, request.params.id, type)
+      return { remote_console: { protocol, type, url: await consoleUrl(context, request, request.params.id, type) } }
     },
   )
 
-  // No console was given out, so no token is one of a console. Before the change it was for consoles of a driver that Nova has no more.
+  // What Nova tells its proxies of a token: where to connect to. Here there is no such address: the gateway is the proxy, and asks the host
+  // itself, which then takes the token for used. Before the change it was for consoles of a driver that Nova has no more.
   app.get<{ Params: IdParams }>(`${COMPUTE}/os-console-auth-tokens/:id`, async request => {
     if (!has(request.novaMinor, 'consoles.tokens')) throw badRequest('RDP consoles are not there any more.')
     throw notFound('Console token', request.params.id)

@@ -210,7 +210,8 @@ export function serverActionRoutes(app: FastifyInstance, context: HttpContext): 
       return { output: lastLines(output, length === null ? null : Number(length)) }
     }
     checkVersion(body, request.novaMinor)
-    if (await actOnGuest(context, id, body, request.novaMinor)) return reply.code(202).send()
+    const onGuest = await actOnGuest(context, request, id, body)
+    if (onGuest) return onGuest.answer === undefined ? reply.code(202).send() : onGuest.answer
     if (await actAtOnce(api, id, body)) return reply.code(202).send()
     const snapshot = imageAsked(body)
     if (snapshot) {

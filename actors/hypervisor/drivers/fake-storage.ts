@@ -102,7 +102,7 @@ export function fakeStorage({ ledger, blobs, images, endure, noted }: FakeStorag
     },
     async openImage(image) {
       const blob = await blobs.get('images', image)
-      if (!blob) throw new BatonError('DriverFault', `image ${image} is not on this host`)
+      if (!blob) throw new BatonError('NotFound', `image ${image} is not on this host`)
       const bytes = new TextEncoder().encode(blob.lines.join('\n'))
       return {
         sizeBytes: bytes.length,

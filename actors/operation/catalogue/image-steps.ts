@@ -49,8 +49,12 @@ export const makeImage = [
     // It may be active already. Whoever sees an image finds its bytes: so it is gone before they are, should the deadline come in between.
     undo: discard,
     again: (_, answer) => (isLook(answer) && !answer.done ? { sentBytes: answer.sentBytes, totalBytes: answer.totalBytes } : null),
-    // Without an image store, or with an agent that knows of none, the image stays where it was made.
-    onFault: (_, fault) => ({ next: fault.code === 'DriverUnsupported' || fault.code === 'UnknownMethod' ? 'skip' : 'retry' }),
+    onFault: (_, { code }) => {
+      // Without an image store, or with an agent that knows of none, the image stays where it was made.
+      if (code === 'DriverUnsupported' || code === 'UnknownMethod') return { next: 'skip' }
+      // Its host has lost it, and will not find it again.
+      return { next: code === 'NotFound' ? 'turnBack' : 'retry' }
+    },
     timeoutMs: seconds(20),
     attempts: 20,
   }),

@@ -8,10 +8,13 @@ import { Act } from '../parts/act.tsx'
 import { Card, Chip, Empty, FaultBox, Figures, Loading, Problem, When } from '../parts/bits.tsx'
 import { Explain } from '../parts/explain.tsx'
 import { Steps } from '../parts/operation-bits.tsx'
+import { Screen, Serial } from '../parts/remote.tsx'
 import { hrefOf } from '../route.ts'
 import { mayAs } from '../session.ts'
 
-export function Instance({ id }: { id: string }) {
+const TABS = { '': 'About', serial: 'Serial', screen: 'Screen' } as const
+
+export function Instance({ id, tab }: { id: string; tab: string }) {
   const { ask, session } = useLive()
   const { rows, fault } = useRows('instances', { id })
   if (fault) return <Problem fault={fault} />
@@ -37,12 +40,25 @@ export function Instance({ id }: { id: string }) {
         {instance.locked && <span class="dim">Locked{instance.locked.reason && `: ${instance.locked.reason}`}</span>}
       </div>
       {instance.fault && <FaultBox fault={instance.fault} />}
-      <div class="cards">
-        <About instance={instance} />
-        <History id={id} />
-        {mayAs(session, 'admin') && <Landing instance={instance} />}
-        <ConsoleLog id={id} host={instance.host} />
-      </div>
+      {mayAs(session, 'member') && (
+        <nav class="tabs" aria-label="Of this instance">
+          {Object.entries(TABS).map(([name, title]) => (
+            <a key={name} href={hrefOf('instances', id, { tab: name })} aria-current={tab === name ? 'page' : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+      )}
+      {tab === 'serial' && <Serial id={id} />}
+      {tab === 'screen' && <Screen id={id} />}
+      {tab === '' && (
+        <div class="cards">
+          <About instance={instance} />
+          <History id={id} />
+          {mayAs(session, 'admin') && <Landing instance={instance} />}
+          <ConsoleLog id={id} host={instance.host} />
+        </div>
+      )}
     </>
   )
 }

@@ -9,7 +9,8 @@ import { hrefOf, type Route } from '../route.ts'
 import { mayAs } from '../session.ts'
 import { Instance } from './instance.tsx'
 
-export const Instances = ({ route }: { route: Route }) => (route.id === null ? <List query={route.query} /> : <Instance id={route.id} />)
+export const Instances = ({ route }: { route: Route }) =>
+  route.id === null ? <List query={route.query} /> : <Instance id={route.id} tab={route.query.tab ?? ''} />
 
 export const INSTANCE_COLUMNS: readonly Column<InstanceBody>[] = [
   { name: 'Name', sort: 'name', width: 2, cell: row => <a href={hrefOf('instances', row.id)}>{row.name}</a> },

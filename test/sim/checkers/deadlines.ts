@@ -8,7 +8,10 @@ import { bodies, type Checker } from './checker.ts'
 /** Distance between the ranks of two operations. */
 const OPERATION = commandOrder(1, 0)
 /** Cluster time is carried on by clocks that drift, and put right where it is off by more than two seconds. Ms. */
-const SLACK_MS = 3000
+const CLOCKS_MS = 3000
+/** A command that lay before a frozen agent shows four fifths of its age (`transport/age.ts`), and agents sleep for 16 s at most. Ms. */
+const UNSEEN_MS = 16_000 / 5
+const SLACK_MS = CLOCKS_MS + UNSEEN_MS
 
 export const deadlines: Checker = {
   name: 'nothing is begun after its deadline',

@@ -46,8 +46,12 @@ export async function probeCapabilities(env: Env): Promise<Capabilities> {
       () => '',
     )
   }
-  const plain = await says(['/bin/sh', '-c', 'read -r stat </proc/self/stat && command -v dd && command -v sleep && command -v mv && echo usable'])
-  if (!plain.includes('usable')) throw new BatonError('DriverUnsupported', 'the process driver needs /bin/sh, dd, mv, sleep and /proc')
+  const plain = await says([
+    '/bin/sh',
+    '-c',
+    'read -r stat </proc/self/stat && command -v dd && command -v sleep && command -v mv && command -v mkfifo && echo usable',
+  ])
+  if (!plain.includes('usable')) throw new BatonError('DriverUnsupported', 'the process driver needs /bin/sh, dd, mkfifo, mv, sleep and /proc')
   const cgroups = await probeCgroups(env)
   for (const namespaces of CANDIDATES) {
     const script = 'test $$ = 1 || exit 1; echo alone; mount -t proc proc /proc && echo proc'

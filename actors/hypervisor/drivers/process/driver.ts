@@ -183,6 +183,16 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
     rebuild: (spec, order, running) => made('rebuild', spec, order, running),
     receive: (spec, order, running) => made('receive', spec, order, running),
     imagesInUse: async () => [...(await ledger.guests()).values()].map(({ spec }) => spec.image),
+    streams: ['serial'],
+    async openStream(instance, kind) {
+      checkInstanceId(instance)
+      if (kind !== 'serial') throw new BatonError('DriverUnsupported', 'guests of the process driver have no screen')
+      const guest = (await ledger.guests()).get(instance)
+      if (!guest) throw noGuest(instance)
+      const power = await runs.power(guest)
+      if (!isOn(power)) throw new BatonError('DriverFault', `guest ${instance} is ${power}: a console is there while it is on`)
+      return runs.openSerial(guest)
+    },
     async consoleLog(instance, maxBytes) {
       checkInstanceId(instance)
       if (!(await ledger.guests()).has(instance)) throw noGuest(instance)

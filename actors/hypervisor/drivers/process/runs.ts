@@ -9,7 +9,7 @@ import { readFile, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
-import type { Diagnostics, PowerState } from '../../driver.ts'
+import type { Diagnostics, GuestStream, PowerState } from '../../driver.ts'
 import { tailOf } from '../folder-store.ts'
 import { limiter } from '../queue.ts'
 import type { ProcessGuest } from '../records.ts'
@@ -18,6 +18,7 @@ import type { Capabilities } from './capabilities.ts'
 import type { GuestDoors } from './guest-doors.ts'
 import { launch, markerEntry } from './launch.ts'
 import { ageS, catches, isAlive, type ProcessId, pidsWithEnvironment, readBootId, signal, usedBy } from './proc.ts'
+import { openSerial } from './serial.ts'
 import { until } from './wait.ts'
 
 const SIGTERM = 15
@@ -54,6 +55,8 @@ export interface Runs {
   kill(guest: ProcessGuest): Promise<void>
   freeze(guest: ProcessGuest, frozen: boolean): Promise<void>
   console(instance: string, maxBytes: number): Promise<string>
+  /** Rejects `DriverFault` when the guest does not listen. */
+  openSerial(guest: ProcessGuest): Promise<GuestStream>
   diagnostics(guest: ProcessGuest): Promise<Diagnostics>
   /** Answers a guest again that an earlier agent has launched. */
   reopen(guest: ProcessGuest): Promise<void>
@@ -198,6 +201,7 @@ export async function openRuns(env: Env, can: Capabilities, folder: string, door
       const leftBytes = maxBytes - Buffer.byteLength(current)
       return (leftBytes > 0 ? await tailOf(join(folderOf(instance), 'console.old'), leftBytes) : '') + current
     },
+    openSerial: ({ spec, run }) => openSerial(env, folderOf(spec.instance), run.number),
     async diagnostics(guest) {
       const [state, pids, init] = await Promise.all([power(guest), membersOf(guest.spec.instance), livingInit(guest)])
       if (!init) return { state, uptimeS: null, cpuTimeNs: null, memoryUsedMb: null }

@@ -143,7 +143,7 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
     async open(image) {
       const path = imageFile(image, 'qcow2')
       const { size: sizeBytes } = await stat(path).catch(() => {
-        throw new BatonError('DriverFault', `image ${image} is not on this host`)
+        throw new BatonError('NotFound', `image ${image} is not on this host`)
       })
       return { sizeBytes, read: start => createReadStream(path, { start }) }
     },

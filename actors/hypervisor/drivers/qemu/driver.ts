@@ -15,7 +15,6 @@ import { checkBlobId } from '../blobs.ts'
 import { folderStore } from '../folder-store.ts'
 import { type Outcome, openLedger } from '../ledger.ts'
 import { checkSize, machineInventory, machineUptimeS } from '../machine.ts'
-import { ageS, usedBy } from '../process/proc.ts'
 import type { Cause } from '../process/runs.ts'
 import { limiter } from '../queue.ts'
 import { parseWith, type QemuGuest, QemuGuestSchema } from '../records.ts'
@@ -24,6 +23,7 @@ import { type FetchImage, openBases } from './bases.ts'
 import { assignSlots, commandLine, FILES, type Root } from './command-line.ts'
 import { giveTo } from './guest-files.ts'
 import { isoOf } from './iso.ts'
+import { createLooks } from './looks.ts'
 import { loadMemory, saveMemory } from './memory.ts'
 import { checkSocketPaths, openRuns } from './runs.ts'
 import { isOn } from './status.ts'
@@ -32,7 +32,6 @@ import { findTools, imgIn, type Tools, type User } from './tools.ts'
 
 const SOFT_REBOOT_GRACE_MS = 10_000
 const LOOKS_AT_ONCE = 32
-const MB = 1024 ** 2
 
 export interface QemuOptions {
   /** Where all of it is kept; made with a mode that lets no stranger in. One agent per folder. */
@@ -367,26 +366,7 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
       await tidyBases()
     },
     removeDisk: async disk => storage.removeDisk(disk),
-    async diagnostics(instance) {
-      checkInstanceId(instance)
-      const guest = (await ledger.guests()).get(instance)
-      if (!guest) throw noGuest(instance)
-      const state = await runs.power(guest)
-      if (!isOn(state)) return { state, uptimeS: null, cpuTimeNs: null, memoryUsedMb: null }
-      const { cpuTimeNs, memoryBytes } = await usedBy([guest.run.pid])
-      return { state, uptimeS: await ageS(guest.run), cpuTimeNs, memoryUsedMb: Math.round(memoryBytes / MB) }
-    },
-    async crashDump(instance) {
-      checkInstanceId(instance)
-      const guest = (await ledger.guests()).get(instance)
-      if (!guest) throw noGuest(instance)
-      await (await runs.session(guest)).execute('inject-nmi')
-    },
-    async consoleLog(instance, maxBytes) {
-      checkInstanceId(instance)
-      if (!(await ledger.guests()).has(instance)) throw noGuest(instance)
-      return runs.console(instance, maxBytes)
-    },
+    ...createLooks({ runs, user, guests: () => ledger.guests() }),
     async close() {
       runs.close()
     },

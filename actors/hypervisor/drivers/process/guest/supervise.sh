@@ -5,12 +5,13 @@
 # It does nothing until the agent says `go` on standard input. By then the agent has written down who we are and has put
 # us under the guest's limits; if it dies before, we read the end of the file and leave no trace. Then it runs
 # the command, keeps the tail of what it prints in `console` and `console.old` (together at most 1 MiB, however much
-# comes), and leaves the exit status in `exit.RUN`, where an agent started meanwhile finds it.
+# comes), and leaves the exit status in `exit.RUN`, where an agent started meanwhile finds it. What somebody writes into
+# the pipe `input` the command can read; it holds both ends, so it never reads the end of a file.
 
 record_exit() {
   (
     [ "$kilobytes" = 0 ] || ulimit -v "$kilobytes"
-    exec "$@"
+    exec "$@" <>input
   ) 2>&1
   echo "$?" >"exit.$run.new"
   mv -f "exit.$run.new" "exit.$run"
@@ -36,6 +37,7 @@ main() {
   [ "$word" = go ] || exit 0
   exec </dev/null
   cd "$folder" || exit 1
+  [ -p input ] || mkfifo -m 600 input || exit 1
   record_exit "$@" | keep_tail
 }
 
