@@ -6,9 +6,10 @@
 
 import type { AlertsBody } from './alerts/body.ts'
 import type { NodeBody, NodeRole, QueueBody, StatusBody } from './cluster/bodies.ts'
-import type { ListLogs, LogsBody, NodeReport, TraceBody } from './cluster/evidence.ts'
+import type { EvidenceApi } from './cluster/evidence.ts'
 import type { HistoryAsked, HistoryPart } from './cluster/history.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
+import type { ExpectedAgent, GuestApi, GuestRequest } from './guest/body.ts'
 import type { HostBody } from './host/body.ts'
 import type { AttachedDisk, Devices, Diagnostics, Interface, PowerState, StreamKind } from './hypervisor/driver.ts'
 import type { ConsoleTicket, TicketOwner } from './hypervisor/remote-consoles.ts'
@@ -27,6 +28,8 @@ export type { AlertBody, AlertsBody, Notification } from './alerts/body.ts'
 export { type HostFigures, NODE_ROLES, type NodeBody, type NodeRole, type QueueBody, type StatusBody } from './cluster/bodies.ts'
 export * from './cluster/evidence.ts'
 export * from './cluster/history.ts'
+export * from './guest/body.ts'
+export { BACKUP_KINDS, type BackupKind } from './guest/contract.ts'
 export type { HostBody, HostHa, HostLease, HostMode, HostState } from './host/body.ts'
 export type { ConsoleOpened } from './hypervisor/remote-consoles.ts'
 export * from './image/body.ts'
@@ -121,6 +124,8 @@ export interface InstanceBody {
   /** Where it was asked to be; absent when it may be anywhere. */
   readonly placement?: Placement
   readonly about?: InstanceAbout
+  /** Of an image with an agent; absent: there is none. */
+  readonly agent?: ExpectedAgent
   /** Number of events behind this row: the newer of two copies has the larger. Absent in rows of before there was any. */
   readonly rev?: number
 }
@@ -148,6 +153,8 @@ export type InstanceAction =
   | 'unshelve'
   | 'snapshot'
   | 'backup'
+  | 'guest-backup'
+  | 'guest-restore'
   | 'attach-disk'
   | 'detach-disk'
   | 'attach-interface'
@@ -204,6 +211,8 @@ export interface ActOnInstance {
   /** Of an attach or detach. */
   readonly disk?: DiskRequest
   readonly interface?: InterfaceRequest
+  /** Of a guest-backup or guest-restore. */
+  readonly guest?: GuestRequest
   /** Of a live-migrate: whether the disk is copied too; `auto`: when the hosts do not share it, and the default. */
   readonly blockMigration?: BlockMigration
   readonly requestId: string
@@ -283,7 +292,7 @@ export interface EmptyHost {
   readonly by?: Requester
 }
 
-export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
+export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi, GuestApi, EvidenceApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
    * host that takes nothing, and `QuotaExceeded` when the project may not have all of them, before anything is created.
@@ -380,12 +389,6 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi {
   listAudit(args: { readonly limit?: number; readonly before?: number }): Promise<AuditEntry[]>
   /** Looks whether the chain is whole, a part of it at a time. */
   verifyAudit(args: { readonly after?: AuditMark }): Promise<AuditVerdict>
-  /** The spans that nodes remember of a trace; `id` is a trace id, a request's or an operation's. Rejects `NotFound`. */
-  getTrace(args: { readonly id: string }): Promise<TraceBody>
-  /** The newest lines of the logs, by time. Rejects `NotFound` for a node that nobody knows of. */
-  listLogs(args: ListLogs): Promise<LogsBody>
-  /** What a node says of itself for a bug report. Rejects `Unavailable` when it does not answer. */
-  nodeReport(args: { readonly id: string }): Promise<NodeReport>
   /** Looks at the truth of every side; changes nothing. Rejects `NotFound` for an instance or host that nobody knows of. */
   diagnose(args: DoctorScope): Promise<DoctorBody>
   /** Looks twice, repairs what was seen both times, each through its owner, and looks again. */

@@ -20,6 +20,8 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   hosts: async () => (await import('./hosts.ts')).bench,
   page: async () => (await import('./page.ts')).bench,
   idle: async () => (await import('./idle.ts')).bench,
+  agents: async () => (await import('./agents.ts')).bench,
+  qemu: async () => (await import('./qemu.ts')).bench,
 }
 
 const { values } = readFlags(import.meta.filename, { options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } })

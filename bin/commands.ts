@@ -20,6 +20,7 @@ import {
   WAIT,
 } from './command-spec.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
+import { GUEST_COMMANDS } from './commands-guests.ts'
 import { HOST_COMMANDS } from './commands-host.ts'
 import { OBSERVE_COMMANDS } from './commands-observe.ts'
 import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
@@ -332,6 +333,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/flavor.ts')).remove,
   },
   ...DEVICE_COMMANDS,
+  ...GUEST_COMMANDS,
   ...QUOTA_COMMANDS,
   USAGE_COMMAND,
   ...HOST_COMMANDS,
@@ -384,6 +386,8 @@ export const GROUPS: Readonly<Record<string, string>> = {
   image: 'what instances start from',
   disk: 'disks beside those that instances boot from',
   interface: 'network interfaces of instances',
+  guest: 'agents in guests',
+  backup: 'backups that agents in guests make',
   host: 'compute hosts',
   queue: 'queues of messages',
   audit: 'who did what',

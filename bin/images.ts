@@ -15,6 +15,7 @@ import { cpioOf, type Entry } from './images/cpio.ts'
 const run = promisify(execFile)
 const KERNEL = 'linux-image-cloud-amd64'
 const BUSYBOX = 'busybox-static'
+const AGENT = resolve(import.meta.dirname, '../actors/guest/agent/baton-agent.sh')
 const GUEST = resolve(import.meta.dirname, '../actors/hypervisor/drivers/qemu/guest')
 /** In the order in which they need each other; what is not there as a module is part of the kernel. */
 const MODULES = [
@@ -59,11 +60,27 @@ async function initrd(root: string, files: readonly string[]): Promise<Buffer> {
     const path = files.find(file => file.endsWith(`/${name}.ko`))
     return path ? [{ name, path }] : []
   })
-  const script = async (name: string, path: string): Promise<Entry> => ({
+  const script = async (file: string, path: string): Promise<Entry> => ({
     ...{ path, type: 'file', executable: true },
-    bytes: await readFile(join(GUEST, name)),
+    bytes: await readFile(file),
   })
-  const folders = ['bin', 'mod', 'etc', 'etc/acpi', 'etc/acpi/PWRF', 'var', 'var/log', 'var/run', 'dev', 'proc', 'sys', 'tmp', 'disk', 'config']
+  const folders = [
+    'bin',
+    'sbin',
+    'mod',
+    'etc',
+    'etc/acpi',
+    'etc/acpi/PWRF',
+    'var',
+    'var/log',
+    'var/run',
+    'dev',
+    'proc',
+    'sys',
+    'tmp',
+    'disk',
+    'config',
+  ]
   return cpioOf([
     ...folders.map((path): Entry => ({ path, type: 'folder' })),
     { path: 'bin/busybox', type: 'file', bytes: await readFile(busybox), executable: true },
@@ -74,8 +91,9 @@ async function initrd(root: string, files: readonly string[]): Promise<Buffer> {
       ),
     )),
     { path: 'mod/order', type: 'file', bytes: Buffer.from(modules.map(({ name }) => `${name}\n`).join('')), executable: false },
-    await script('init.sh', 'init'),
-    await script('poweroff.sh', 'etc/acpi/PWRF/00000080'),
+    await script(join(GUEST, 'init.sh'), 'init'),
+    await script(join(GUEST, 'poweroff.sh'), 'etc/acpi/PWRF/00000080'),
+    await script(AGENT, 'sbin/baton-agent'),
   ])
 }
 
@@ -100,7 +118,8 @@ async function build(folder: string): Promise<Manifest> {
       kernel: await put('vmlinuz', await readFile(kernel)),
       initrd: await put('initrd.gz', gzipSync(await initrd(root, files), { level: 9 })),
     }
-    const manifest: Manifest = { images: [image], packages: Object.fromEntries(names.map((name, i) => [name, fetched[i]?.version ?? ''])) }
+    const agent = await sha256Of(AGENT)
+    const manifest: Manifest = { images: [image], agent, packages: Object.fromEntries(names.map((name, i) => [name, fetched[i]?.version ?? ''])) }
     await put('manifest.json', Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`))
     return manifest
   } finally {

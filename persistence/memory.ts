@@ -76,6 +76,7 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
       flavor: new Map(),
       image: new Map(),
       disk: new Map(),
+      guest: new Map(),
       server_group: new Map(),
       aggregates: new Map(),
     },

@@ -58,10 +58,18 @@ export const VIEW_COLUMNS: Readonly<Record<ViewTable, readonly Column[]>> = {
     column('deleted', 'boolean'),
     ...TIMES,
   ],
+  guest: [
+    column('project', 'text'),
+    column('host', 'text'),
+    column('agent', 'text'),
+    column('status', 'text'),
+    column('deleted', 'boolean'),
+    ...TIMES,
+  ],
   disk: [column('host', 'text'), column('instance', 'text', true), column('deleted', 'boolean'), ...TIMES],
 }
 
-export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor', 'image', 'disk', 'server_group', 'aggregates']
+export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor', 'image', 'disk', 'guest', 'server_group', 'aggregates']
 
 export const VIEW_LIMITS = { defaultLimit: 1000, maxLimit: 10_000 } as const
 

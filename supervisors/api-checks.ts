@@ -11,6 +11,7 @@ import { anyOf, type Check, checkObject, flag, integer, listOf, optional, record
 import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../actors/kernel/quota.ts'
 import { checkRequester } from '../actors/kernel/requester.ts'
 import { NAME_KINDS } from '../actors/placement/names.ts'
+import { checkGuestRequest, GUEST_CHECKS } from './guest-agent-checks.ts'
 import { IMAGE_CHECKS } from './images/checks.ts'
 
 const id = text(256)
@@ -100,6 +101,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
     ),
     disk: optional(checkDisk),
     interface: optional(checkInterface),
+    guest: optional(checkGuestRequest),
     blockMigration: optional(value => (value === 'auto' ? null : flag(value))),
     requestId,
     by,
@@ -145,6 +147,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   setFlavorAccess: checkObject({ id, project: projectName, granted: flag }),
   deleteFlavor: byId,
   ...IMAGE_CHECKS,
+  ...GUEST_CHECKS,
   listDisks: checkObject({ ...page, instance: optional(id) }),
   getDisk: byId,
   deleteDisk: byId,

@@ -29,6 +29,7 @@ import type { Session } from '../transport/sessions.ts'
 import { auditRequests } from './audit-requests.ts'
 import { diskRequests } from './disk-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
+import { guestAgentRequests } from './guest-agent-requests.ts'
 import { guestRequests } from './guest-requests.ts'
 import { hostFigures } from './host-figures.ts'
 import { hostRequests, KNOWN_HOSTS } from './host-requests.ts'
@@ -63,6 +64,8 @@ export interface ClusterApiOptions {
   databaseConnected(): boolean
   readonly version: string
   readonly timers?: InstanceTimers | undefined
+  /** Time in which the agent of a new guest must be heard, ms, unless its image says otherwise. */
+  readonly agentBootMs?: number | undefined
   readonly doctor: Omit<DoctorOptions, 'views' | 'call' | 'nodes' | 'members' | 'map' | 'version'>
 }
 
@@ -153,11 +156,12 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     return Object.fromEntries(VM_STATES.map(state => [state, counts.get(state) ?? 0])) as Record<VmState, number>
   }
 
+  const instances = instanceRequests({ ...options, bootable: images.bootable, get, quotas })
   const { checkPlacement, ...placement } = placementRequests({ views, call, explain: options.explain, bootable: images.bootable, get, list, quotas })
 
   return {
     ...placement,
-    createInstances: instanceCreation({ call, bootable: images.bootable, checkPlacement, quotas }),
+    createInstances: instanceCreation({ call, bootable: images.bootable, checkPlacement, quotas, agentBootMs: options.agentBootMs }),
     getInstance: ({ id }) => get<InstanceBody>('instance', id, 'instance'),
     listInstances(args: ListInstances) {
       const { deleted = false, sort, changed, find } = args
@@ -172,8 +176,9 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     ...images.requests,
     ...diskRequests(options),
     ...createDoctor({ ...options, ...options.doctor, nodes }),
-    ...instanceRequests({ ...options, bootable: images.bootable, get, quotas }),
+    ...instances,
     ...guestRequests({ call, get }),
+    ...guestAgentRequests({ views, call, get, act: instances.actOnInstance }),
     ...limits,
     ...keyPairRequests({ call, getQuota: limits.getQuota }),
     listFlavors: page => list('flavor', { deleted: false }, page),

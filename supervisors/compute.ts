@@ -1,8 +1,13 @@
 /** A compute host's agent: a hypervisor actor that obeys conductors, and a heartbeat. It never sees the database. */
 
 import type { QueueBody } from '../actors/api.ts'
+import { createGuests, type Guests } from '../actors/guest/guests.ts'
+import type { SessionSettings } from '../actors/guest/session.ts'
+import { createTransfers } from '../actors/guest/transfers.ts'
+import type { HostAgents } from '../actors/hypervisor/agents.ts'
 import type { HypervisorDriver } from '../actors/hypervisor/driver.ts'
 import { createHypervisor, type GuestReport, type Hypervisor } from '../actors/hypervisor/hypervisor.ts'
+import type { ImageSource } from '../actors/hypervisor/images.ts'
 import { createRemoteConsoles, isRemoteConsoleMethod, type RemoteConsoles } from '../actors/hypervisor/remote-consoles.ts'
 import { address } from '../actors/kernel/address.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
@@ -33,6 +38,10 @@ export interface ComputeOptions {
   /** Identifies this boot of the machine. */
   readonly bootId: string
   readonly intervalMs: number
+  /** Images of the image service; left out, backups cannot be put into guests. */
+  readonly images?: ImageSource
+  /** About agents in guests. */
+  readonly agents?: SessionSettings
   /** Watches over the lease of this host; without it no guest here is ever under the HA policy. */
   readonly guard?: Guard
   gauges?(): Record<string, number>
@@ -44,13 +53,21 @@ export interface ComputeOptions {
 
 /** How long a guest waits for its password to be taken, ms. */
 const PASSWORD_MS = 5_000
+/** How long a report of an agent waits to be taken, ms. */
+const REPORT_MS = 10_000
+/** Trove's: a heartbeat every few seconds, and some of them missed. */
+const AGENT_DEFAULTS: SessionSettings = { heartbeatMs: 5_000, silentMs: 20_000 }
 
 export interface Compute {
   readonly messenger: Messenger
   readonly toStore: StoreCall
   ready(): boolean
   queues(): QueueBody[]
-  stats(): ReturnType<Hypervisor['stats']> & { readonly guests: number; readonly consoles: ReturnType<RemoteConsoles['stats']> }
+  stats(): ReturnType<Hypervisor['stats']> & {
+    readonly guests: number
+    readonly agents: ReturnType<Guests['stats']> | null
+    readonly consoles: ReturnType<RemoteConsoles['stats']>
+  }
   /** Tells a guest's owner the password the guest leaves, encrypted. Resolves to the HTTP status that says how it went. */
   leavePassword(instance: string, password: string): Promise<number>
   stop(): Promise<void>
@@ -91,7 +108,25 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
 
   const toStore: StoreCall = (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })
   const consoles = createRemoteConsoles({ env, driver })
-  const hypervisor = createHypervisor({ env, driver, perGuest, uploads: createHostUploads(env, toStore, driver) })
+  const agents = openAgents()
+  const uploads = createHostUploads(env, toStore, driver, agents?.transfers)
+  const hypervisor = createHypervisor({ env, driver, perGuest, uploads, agents })
+
+  /** The agents in the guests of a driver that leads to them. */
+  function openAgents(): HostAgents | undefined {
+    if (!driver.agents) return undefined
+    const guests = createGuests({
+      env,
+      channels: driver.agents,
+      life: options.incarnation,
+      settings: options.agents ?? AGENT_DEFAULTS,
+      async report(instance, report) {
+        const answer = await messenger.call(address('guest', instance), 'report', report, { timeoutMs: REPORT_MS })
+        if (!isTaken(answer)) throw new BatonError('Conflict', `nobody knows yet that guest ${instance} is here`)
+      },
+    })
+    return { guests, transfers: createTransfers(env, guests, options.images) }
+  }
 
   function queues(): QueueBody[] {
     const h = hypervisor.stats()
@@ -136,6 +171,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     const lapsed = new Set(stopped.map(({ instance }) => instance))
     for (const { instance, isNew } of stopped) if (isNew) await driver.lapsed?.(instance)
     const report = await hypervisor.report()
+    agents?.guests.tend(report)
     if (lapsed.size === 0) return report
     const off = new Set(report.filter(({ instance, power }) => lapsed.has(instance) && !isOn(power)).map(({ instance }) => instance))
     guard?.forget(new Set([...lapsed].filter(instance => !off.has(instance))))
@@ -184,7 +220,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     toStore,
     ready: () => acknowledged,
     queues,
-    stats: () => ({ ...hypervisor.stats(), guests: guestReports.length, consoles: consoles.stats() }),
+    stats: () => ({ ...hypervisor.stats(), guests: guestReports.length, agents: agents?.guests.stats() ?? null, consoles: consoles.stats() }),
     async leavePassword(instance, password) {
       try {
         await messenger.call(address('instance', instance), 'leavePassword', { password }, { timeoutMs: PASSWORD_MS })
@@ -197,6 +233,7 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     async stop() {
       stopped = true
       timer?.cancel()
+      agents?.guests.stop()
       directory.stop()
       consoles.close()
       messenger.close()
@@ -207,6 +244,8 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
 }
 
 const isOn = (power: GuestReport['power']): boolean => power === 'running' || power === 'paused'
+
+const isTaken = (answer: unknown): boolean => typeof answer === 'object' && answer !== null && 'taken' in answer && answer.taken === true
 
 /** A conductor of before there were leases grants none. */
 const isGrant = (answer: unknown): answer is Pick<BeatAnswer, 'lease'> => typeof answer === 'object' && answer !== null && 'lease' in answer

@@ -27,6 +27,8 @@ export interface ConductorSettings {
   readonly images?: ImageSettings
   /** Largest image, bytes; default: no limit. */
   readonly imageMaxBytes?: number
+  /** Time in which the agent of a new guest must be heard, ms. */
+  readonly agentBootMs?: number
   /** Left out, this cluster has no identities. */
   readonly identity?: IdentitySettings
 }

@@ -328,6 +328,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     databaseConnected: () => journal.stats().connected,
     version: options.version,
     timers: settings.timers,
+    agentBootMs: settings.agentBootMs,
   })
 
   const identityService = settings.identity && createIdentity({ env, now: clock.now, call, settings: settings.identity })

@@ -2,6 +2,7 @@
 import { alertsActor } from '../actors/alerts/alerts.ts'
 import { diskActor } from '../actors/disk/disk.ts'
 import { flavorActor } from '../actors/flavor/flavor.ts'
+import { guestActor } from '../actors/guest/guest.ts'
 import { hostActor } from '../actors/host/host.ts'
 import { hostOperationActor } from '../actors/host-operation/host-operation.ts'
 import { directoryActor } from '../actors/identity/directory.ts'
@@ -39,7 +40,7 @@ export function durableActors(settings: ConductorSettings, { canFence, notifies 
   const definitions: AnyActor[] = [
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
     ...[hostActor(ratios, reserved, { parallel: ha.parallel, fence: canFence }), aggregatesActor, groupActor, namesActor],
-    ...[flavorActor, imageActor(settings.images), diskActor, keyPairsActor, projectActor(quotas), defaultLimitsActor(quotas.limits)],
+    ...[flavorActor, imageActor(settings.images), diskActor, guestActor, keyPairsActor, projectActor(quotas), defaultLimitsActor(quotas.limits)],
     alertsActor({ notifies }),
     ...(identity ? [directoryActor(identity.tokenMs), keyringActor(identity.tokenMs)] : []),
   ]

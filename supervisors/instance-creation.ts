@@ -10,6 +10,7 @@ import {
   type Placement,
 } from '../actors/api.ts'
 import { keptByInstances } from '../actors/flavor/flavor.ts'
+import { expectedAgent } from '../actors/guest/expected.ts'
 import { address } from '../actors/kernel/address.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import { amountsOf } from '../actors/kernel/quota.ts'
@@ -24,14 +25,16 @@ export interface InstanceCreationOptions {
   /** Rejects when something that the placement names is not there, or takes nothing. */
   checkPlacement(placement: Placement, count: number): Promise<void>
   readonly quotas: Quotas
+  readonly agentBootMs?: number | undefined
 }
 
-export function instanceCreation({ call, bootable, checkPlacement, quotas }: InstanceCreationOptions): ClusterApi['createInstances'] {
-  async function createAll(args: CreateInstances, flavor: Omit<FlavorBody, 'createdAt'>, quota: number): Promise<InstanceBody[]> {
+export function instanceCreation({ call, bootable, checkPlacement, quotas, agentBootMs }: InstanceCreationOptions): ClusterApi['createInstances'] {
+  async function createAll(args: CreateInstances, image: ImageBody, flavor: Omit<FlavorBody, 'createdAt'>, quota: number): Promise<InstanceBody[]> {
     const { project, metadata, reservation, requestId, by } = args
     const ha = args.ha ?? policyOf(metadata) ?? haPolicyOf(flavor.extraSpecs)
     const given = { ...(args.about ? { about: args.about } : {}), ...(args.tags ? { tags: args.tags } : {}) }
-    const optional = { ...(args.placement ? { placement: args.placement } : {}), ...(ha ? { ha } : {}), ...given }
+    const agent = expectedAgent(image, agentBootMs)
+    const optional = { ...(agent ? { agent } : {}), ...(args.placement ? { placement: args.placement } : {}), ...(ha ? { ha } : {}), ...given }
     const whose = { project, ...(by ? { by } : {}), ...(by?.user === undefined ? {} : { user: by.user }) }
     const common = { ...whose, metadata, reservation, requestId, flavor, image: args.image, quota, ...optional }
     const several = args.ids.length > 1
@@ -57,7 +60,7 @@ export function instanceCreation({ call, bootable, checkPlacement, quotas }: Ins
     const holders = args.ids.map(id => address('instance', id))
     const taken = await quotas.take(args.project, holders, amountsOf(flavor))
     try {
-      const created = await createAll(args, flavor, taken.number)
+      const created = await createAll(args, image, flavor, taken.number)
       taken.confirm()
       return created
     } catch (error) {

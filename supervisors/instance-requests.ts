@@ -11,6 +11,8 @@ import type {
   SnapshotRequest,
 } from '../actors/api.ts'
 import { keptByInstances } from '../actors/flavor/flavor.ts'
+import { QEMU_IMAGE } from '../actors/hypervisor/drivers/images.ts'
+import { BACKUP_DRIVER } from '../actors/image/body.ts'
 import type { Declined } from '../actors/instance/answers.ts'
 import type { Change, Task } from '../actors/instance/model.ts'
 import { address } from '../actors/kernel/address.ts'
@@ -49,7 +51,7 @@ type Requests = Pick<
   'actOnInstance' | 'deleteInstance' | 'updateInstance' | 'lockInstance' | 'unlockInstance' | 'resetInstance' | 'setInstanceHa'
 >
 
-type Part = 'image' | 'flavor' | 'about' | 'host' | 'snapshot' | 'disk' | 'interface' | 'blockMigration'
+type Part = 'image' | 'flavor' | 'about' | 'host' | 'snapshot' | 'disk' | 'interface' | 'guest' | 'blockMigration'
 
 /** What an action may say beside its name, and which actions say it. What is not optional must be said. */
 const PARTS: Readonly<Record<Part, readonly InstanceAction[]>> = {
@@ -57,7 +59,8 @@ const PARTS: Readonly<Record<Part, readonly InstanceAction[]>> = {
   flavor: ['resize'],
   about: ['rebuild'],
   host: ['migrate', 'live-migrate', 'evacuate', 'unshelve'],
-  snapshot: ['snapshot', 'backup'],
+  snapshot: ['snapshot', 'backup', 'guest-backup'],
+  guest: ['guest-backup', 'guest-restore'],
   disk: ['attach-disk', 'detach-disk'],
   interface: ['attach-interface', 'detach-interface'],
   blockMigration: ['live-migrate'],
@@ -75,7 +78,7 @@ function checkParts(args: ActOnInstance): void {
     if (!isGiven && actions.includes(action) && !OPTIONAL.has(part)) throw new BatonError('BadRequest', `a ${action} needs a ${part}`)
   }
   const isBackup = action === 'backup'
-  if (snapshot && isBackup !== (snapshot.rotation !== undefined && snapshot.backupType !== undefined)) {
+  if (snapshot && action !== 'guest-backup' && isBackup !== (snapshot.rotation !== undefined && snapshot.backupType !== undefined)) {
     throw new BatonError('BadRequest', isBackup ? 'a backup needs a backup type and a rotation' : 'only a backup has a type and a rotation')
   }
 }
@@ -105,7 +108,8 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   }
 
   async function changeOf(args: ActOnInstance): Promise<Change | null> {
-    const { id, image, flavor, snapshot, about } = args
+    const { id, image, flavor, snapshot, about, guest } = args
+    if (guest) return { guest, ...(snapshot ? { snapshot: { ...snapshot, driver: BACKUP_DRIVER } } : {}) }
     if (image !== undefined) await checkImage(id, image)
     if (image !== undefined || about) return { ...(image === undefined ? {} : { image }), ...(about ? { about } : {}) }
     if (flavor !== undefined) {
@@ -127,7 +131,11 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     const type = { image_type: isBackup ? 'backup' : 'snapshot' }
     const about = { instance_uuid: id, base_image_ref: image }
     const driver = host === null ? '' : (await get<HostBody>('host', host, 'host')).driver
-    const properties = { ...type, ...asked.properties, ...about, ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
+    // What starts a system is not on its disk when it was booted by a kernel beside it; its snapshots need the same (Nova's `kernel_id`).
+    const from = (await views.get('image', image))?.body as ImageBody | undefined
+    const kernel = image === QEMU_IMAGE.id ? image : from?.properties.kernel_id
+    const made = { ...about, ...(kernel ? { kernel_id: kernel } : {}), ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
+    const properties = { ...type, ...asked.properties, ...made }
     return { ...asked, properties, driver }
   }
 

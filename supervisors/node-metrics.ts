@@ -1,4 +1,5 @@
 /** From the counters of the parts to the metrics of a node. */
+import type { SessionCounters } from '../actors/guest/session.ts'
 import type { Hub } from '../transport/console/hub.ts'
 import type { ConsoleServer } from '../transport/console/server.ts'
 import type { LinkStats } from '../transport/link.ts'
@@ -31,6 +32,13 @@ export const processMetrics = ({ cpu, busy, lagMs }: { cpu: number; busy: number
   cpu_ratio: cpu,
   event_loop_busy_ratio: busy,
   event_loop_lag_seconds: lagMs / 1000,
+})
+
+export const agentMetrics = (a: SessionCounters & { readonly agents: number; readonly silent: number }): MetricValues => ({
+  guest_agents: a.agents,
+  guest_agents_silent: a.silent,
+  guest_heartbeats_total: a.heartbeats,
+  guest_messages_refused_total: a.malformed + a.stale + a.foreign + a.flooded + a.unasked,
 })
 
 export const consoleMetrics = (c: ReturnType<ConsoleServer['stats']>, h: ReturnType<Hub['stats']>): MetricValues => ({

@@ -25,18 +25,22 @@ export function withPausePoints(driver: HypervisorDriver, folder: string | undef
     while (taken && (await exists(reached))) await delay(LOOK_MS)
   }
 
-  return new Proxy(driver, {
-    get(target, key, receiver) {
-      const method = Reflect.get(target, key, receiver)
-      if (typeof method !== 'function') return method
-      return async (...args: readonly unknown[]) => {
-        await pause(`${String(key)}.before`)
-        const answer = await method.apply(target, args)
-        await pause(`${String(key)}.after`)
-        return answer
-      }
-    },
-  })
+  const paused = <T extends object>(part: T): T =>
+    new Proxy(part, {
+      get(target, key, receiver) {
+        const method = Reflect.get(target, key, receiver)
+        // Its part about live migration is one of its own.
+        if (key === 'migration' && typeof method === 'object' && method !== null) return paused(method)
+        if (typeof method !== 'function') return method
+        return async (...args: readonly unknown[]) => {
+          await pause(`${String(key)}.before`)
+          const answer = await method.apply(target, args)
+          await pause(`${String(key)}.after`)
+          return answer
+        }
+      },
+    })
+  return paused(driver)
 }
 
 const exists = (path: string): Promise<boolean> =>

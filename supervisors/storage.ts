@@ -3,6 +3,8 @@
  * the events behind them. Each request is one that may be repeated: what it would do a second time is done already.
  */
 import type { DiskBody, ImageBody } from '../actors/api.ts'
+import { backupBody, expired } from '../actors/guest/backups.ts'
+import { BACKUP_FORMAT } from '../actors/image/body.ts'
 import { checkObject, integer, listOf, optional, text } from '../actors/kernel/check.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Views } from '../actors/kernel/ports.ts'
@@ -12,6 +14,7 @@ const LOOK_LIMIT = 10_000
 
 const CHECKS = {
   rotate: checkObject({ instance: text(128), backupType: text(255), keep: integer(0, LOOK_LIMIT) }),
+  retain: checkObject({ instance: text(128), backupType: text(255), keep: integer(1, LOOK_LIMIT) }),
   releaseDisks: checkObject({ instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER), remove: optional(listOf(text(64), 100)) }),
 } as const
 
@@ -40,6 +43,17 @@ export function createStorage(options: {
     return { deleted: old.length }
   }
 
+  /** Deletes the backups of a guest beyond the newest `keep` of a series, but none that a newer one builds on. */
+  async function retain({ instance, backupType, keep }: Args): Promise<Record<string, number>> {
+    const rows = await views.list('image', { where: { instance, status: 'active', disk_format: BACKUP_FORMAT }, limit: LOOK_LIMIT })
+    const all = rows.flatMap(row => backupBody(row.body as ImageBody) ?? [])
+    const series = all.filter(each => each.series === backupType)
+    const others = all.filter(each => each.series !== backupType)
+    const old = expired(series, keep, others)
+    for (const { id } of [...old].reverse()) await call('image', id, 'delete', {}).catch(unlessGone)
+    return { deleted: old.length }
+  }
+
   /** Gives back every disk an instance has; those of `remove` are no more. */
   async function releaseDisks({ instance, order, remove = [] }: Args): Promise<Record<string, number>> {
     const rows = await views.list('disk', { where: { instance }, limit: LOOK_LIMIT })
@@ -50,10 +64,12 @@ export function createStorage(options: {
   }
 
   return async (method, args) => {
-    if (method !== 'rotate' && method !== 'releaseDisks') throw new BatonError('UnknownMethod', `storage has no method ${method}`)
+    if (method !== 'rotate' && method !== 'retain' && method !== 'releaseDisks')
+      throw new BatonError('UnknownMethod', `storage has no method ${method}`)
     const wrong = CHECKS[method](args)
     if (wrong) throw new BatonError('BadRequest', `storage.${method}: ${wrong}`)
-    return method === 'rotate' ? rotate(args as Args) : releaseDisks(args as Args)
+    const asked = args as Args
+    return method === 'rotate' ? rotate(asked) : method === 'retain' ? retain(asked) : releaseDisks(asked)
   }
 }
 

@@ -76,7 +76,7 @@ async function treatGuest({ call, policy, log }: TreatmentOptions, { guest, host
   if (verdict.order === undefined) return left('an operation of the instance is under way')
   if (!verdict.keep) {
     log.info({ host, instance }, 'destroying a guest that its owner gave up')
-    await call('compute', host, 'destroy', { instance, order: verdict.order })
+    await call('compute', host, 'destroy', { instance, order: verdict.order, keepDisk: verdict.isGone !== true })
     return acted(`the guest on ${host} was destroyed`)
   }
   if (!verdict.stop) return acted('the instance was told')

@@ -158,6 +158,16 @@ export const RULES = {
         above(count, FLAPS, fires(`host/${id}`)) ? { subject: `host/${id}`, message: `${id} was no longer heard ${count} times in ten minutes` } : [],
       ),
   },
+  'agent-silent': {
+    ...{ severity: 'warning', holdMs: 0, clearMs: 0 },
+    about: 'the agent in a guest was heard once and is not any more, for `agents.silentMs`: nobody knows how its service is',
+    remedy: 'look at `baton guest show ID` and `baton instance log ID`',
+    find: ({ silentAgents }) =>
+      silentAgents.map(({ instance, service, host }) => ({
+        subject: `instance/${instance}`,
+        message: `no heartbeat of the agent of its ${service}, on ${host}`,
+      })),
+  },
   'lease-near-its-end': {
     ...{ severity: 'critical', holdMs: 0, clearMs: seconds(5) },
     about: 'less than a third is left of the lease of a silent host with protected guests, or of a conductor',

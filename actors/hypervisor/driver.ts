@@ -2,6 +2,7 @@
  * The port between the hypervisor actor and whatever really runs instances. Every method is idempotent: told twice,
  * it does the thing once. Guests outlive the agent: a driver finds them again in `list` after a restart.
  */
+import type { GuestChannels } from '../guest/contract.ts'
 import type { Json } from '../kernel/define.ts'
 import type { MadeImage } from './images.ts'
 import type { MigrationDriver } from './migration.ts'
@@ -64,6 +65,8 @@ export interface GuestSpec {
   readonly devices?: Devices
   /** Absent: of a conductor of before. */
   readonly about?: GuestAbout
+  /** Whether its image has an agent; absent: no. */
+  readonly agent?: boolean
 }
 
 export interface Guest {
@@ -71,6 +74,8 @@ export interface Guest {
   readonly power: PowerState
   /** Order number of the newest command this guest has obeyed; an older command is refused as stale. */
   readonly order: number
+  /** Whether an agent is expected in it; absent: no. */
+  readonly agent?: boolean
 }
 
 export interface Inventory {
@@ -106,6 +111,14 @@ export interface Diagnostics {
   readonly memoryUsedMb: number | null
 }
 
+/** How far the files of a guest are on their way to another host, in bytes. */
+export interface MovedDisk {
+  readonly done: boolean
+  readonly diskTotalBytes: number
+  readonly diskProcessedBytes: number
+  readonly diskRemainingBytes: number
+}
+
 /** `serial`: a serial line, shared by all who look at it. `vnc`: a screen, by the RFB protocol (RFC 6143); each has a session of their own. */
 export const STREAM_KINDS = ['serial', 'vnc'] as const
 export type StreamKind = (typeof STREAM_KINDS)[number]
@@ -129,8 +142,8 @@ export interface HypervisorDriver {
   list(): Promise<Guest[]>
   /** Makes the guest and starts it; resolves when it runs. A guest that already runs is left alone. */
   spawn(spec: GuestSpec, order: number): Promise<void>
-  /** Removes every trace of the guest. A guest that does not exist is fine. */
-  destroy(instance: string, order: number): Promise<void>
+  /** Removes every trace of the guest; `keepDisk`: but for a disk that other hosts reach too. A guest that does not exist is fine. */
+  destroy(instance: string, order: number, keepDisk?: boolean): Promise<void>
   start(instance: string, order: number): Promise<void>
   /** Asks the guest to end, and after `graceMs` ends it. */
   stop(instance: string, order: number, graceMs: number): Promise<void>
@@ -147,7 +160,19 @@ export interface HypervisorDriver {
   unrescue?(instance: string, order: number, running: boolean): Promise<void>
   /** Throws the disk away and makes it anew from the image of `spec`; then it runs or is off. Makes a guest that has vanished. */
   rebuild?(spec: GuestSpec, order: number, running: boolean): Promise<void>
-  /** Takes over a guest whose disk all hosts can reach, with the size `spec` says; then it runs or is off. The other host lets go of it later. */
+  /**
+   * On the source: whether the guest could go to another host with the size `spec` says; `fetched`: whether somebody would come for its disk.
+   * Rejects `DriverFault` or `DriverUnsupported` when not so.
+   */
+  checkMove?(spec: GuestSpec, fetched: boolean): Promise<void>
+  /** On the source, of a guest that is off and whose disk is a file of this host: answers where the destination gets it. */
+  offer?(instance: string, order: number): Promise<Json>
+  /** On the destination: gets what the source offers, and resolves when it has it, or after `waitMs`; told again it goes on. */
+  fetch?(spec: GuestSpec, order: number, offer: Json, waitMs: number): Promise<MovedDisk>
+  /**
+   * Takes over a guest whose disk was fetched, or all hosts can reach, with the size `spec` says; then it runs or is off. The other host lets
+   * go of it later.
+   */
   receive?(spec: GuestSpec, order: number, running: boolean): Promise<void>
   /** Makes these the guest's devices, whatever it had, running or not. A disk that is not there yet is made; one taken away stays on the host. */
   setDevices?(instance: string, order: number, devices: Devices): Promise<void>
@@ -166,6 +191,8 @@ export interface HypervisorDriver {
   lapsed?(instance: string): Promise<void>
   /** How guests are carried to another host while they run. */
   readonly migration?: MigrationDriver
+  /** The way to the agents in its guests; left out, they have none. */
+  readonly agents?: GuestChannels
   diagnostics?(instance: string): Promise<Diagnostics>
   /** Makes the guest's system panic, so that it writes down what it has in memory. */
   crashDump?(instance: string): Promise<void>

@@ -9,12 +9,14 @@
  */
 
 import { operationOf } from '../instance/model.ts'
-import { checkObject, flag, integer, listOf, text } from '../kernel/check.ts'
+import { checkObject, flag, integer, listOf, optional, text } from '../kernel/check.ts'
+import type { Json } from '../kernel/define.ts'
 import type { Env } from '../kernel/env.ts'
 import { BatonError, type ErrorCode, isTransient, toFault } from '../kernel/errors.ts'
 import { traced } from '../kernel/tracing.ts'
+import { AGENT_CHECKS, checkBackupRequest, type HostAgents, isAgentMethod, passwordByAgent, serveAgents, whileFrozen } from './agents.ts'
 import type { Devices, GuestSpec, HypervisorDriver, PowerState } from './driver.ts'
-import type { ImageUploads } from './images.ts'
+import type { ImageUploads, UploadRequest } from './images.ts'
 import { isMigrationMethod, MIGRATION_CHECKS, performMigration } from './migration.ts'
 
 export const HYPERVISOR_LIMITS = {
@@ -31,6 +33,8 @@ export interface GuestReport {
   readonly order: number
   /** It is off because the watchdog has stopped it when the lease of the host ran out. */
   readonly lapsed?: boolean
+  /** Whether an agent is expected in it; absent: no. */
+  readonly agent?: boolean
 }
 
 export interface Hypervisor {
@@ -54,6 +58,7 @@ const common = { instance: text(128), order: integer(0, Number.MAX_SAFE_INTEGER)
 const guestSpec = checkObject({ name: text(255), vcpus: integer(0, 1e6), ramMb: integer(0, 1e12), diskGb: integer(0, 1e12), image: text(128) })
 
 const OF_ANOTHER = ' of another host: its disks are files of that host'
+const OF_ANOTHER_HOST = ' to another host: its disks are files of this one'
 const NEEDS_DISKS = '; it takes a driver whose guests have disks, such as fake'
 
 const short = text(64)
@@ -64,7 +69,7 @@ const checkDevices = checkObject({
 
 const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   spawn: checkObject({ ...common, spec: guestSpec }),
-  destroy: checkObject(common),
+  destroy: checkObject({ ...common, keepDisk: optional(flag) }),
   start: checkObject(common),
   stop: checkObject({ ...common, graceMs: integer(0, 600_000) }),
   reboot: checkObject({ ...common, mode: text(8) }),
@@ -76,6 +81,9 @@ const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   rebuild: checkObject({ ...common, spec: guestSpec, running: flag }),
   receive: checkObject({ ...common, spec: guestSpec, running: flag }),
   unpause: checkObject(common),
+  checkMove: checkObject({ ...common, spec: guestSpec, fetched: flag }),
+  offerDisk: checkObject(common),
+  fetchDisk: checkObject({ ...common, spec: guestSpec, waitMs: integer(0, 10_000) }),
   ...MIGRATION_CHECKS(common, guestSpec),
   consoleLog: checkObject({ instance: text(128), maxBytes: integer(1, 4 * 1024 * 1024) }),
   diagnostics: checkObject({ instance: text(128) }),
@@ -85,7 +93,8 @@ const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   snapshot: checkObject({ ...common, image: short }),
   discardSnapshot: checkObject({ ...common, image: short }),
   removeImage: checkObject({ image: short }),
-  uploadImage: checkObject({ image: short, upload: text(128), waitMs: integer(0, 60_000) }),
+  uploadImage: checkObject({ image: short, upload: text(128), waitMs: integer(0, 60_000), backup: optional(checkBackupRequest) }),
+  ...AGENT_CHECKS,
   removeDisk: checkObject({ disk: short }),
 }
 
@@ -95,10 +104,12 @@ export interface HypervisorOptions {
   readonly perGuest: PerGuest
   /** Left out where there is no way to the image store. */
   readonly uploads?: ImageUploads
+  /** Left out where guests have no agents. */
+  readonly agents?: HostAgents | undefined
 }
 
 export function createHypervisor(options: HypervisorOptions): Hypervisor {
-  const { env, driver, perGuest, uploads } = options
+  const { env, driver, perGuest, uploads, agents } = options
   /** Newest rank obeyed of each guest, oldest entry first. */
   const newest = new Map<string, { order: number; answer: unknown; fault: BatonError | null }>()
   const waiting = new Map<string, number[]>()
@@ -127,17 +138,20 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
           ? perGuest(String(args.instance), async () => driver.crashDump?.(String(args.instance)))
           : unsupported('trigger a crash dump of')
       case 'setPassword':
-        return driver.setPassword?.(String(args.instance), String(args.password)) ?? unsupported('set a password of')
+        return (
+          driver.setPassword?.(String(args.instance), String(args.password)) ??
+          (agents && passwordByAgent(agents, String(args.instance), String(args.password))) ??
+          unsupported('set a password of')
+        )
       case 'removeImage':
         return driver.removeImage?.(String(args.image)) ?? unsupported('remove an image of')
       case 'uploadImage':
-        return (
-          uploads?.look({ image: String(args.image), upload: String(args.upload), waitMs: Number(args.waitMs) }) ?? unsupported('upload an image of')
-        )
+        return uploads?.look(args as unknown as UploadRequest) ?? unsupported('upload an image of')
       case 'removeDisk':
         return driver.removeDisk?.(String(args.disk)) ?? unsupported('remove a disk of')
       default:
-        return undefined
+        if (!isAgentMethod(method)) return undefined
+        return agents ? serveAgents(agents, method, args) : unsupported('reach the agent of')
     }
   }
 
@@ -146,7 +160,7 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
       case 'spawn':
         return driver.spawn(specOf(c), c.order)
       case 'destroy':
-        return driver.destroy(c.instance, c.order)
+        return driver.destroy(c.instance, c.order, c.keepDisk === true)
       case 'start':
         return driver.start(c.instance, c.order)
       case 'stop':
@@ -169,10 +183,18 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
         return driver.rebuild?.(specOf(c), c.order, c.running === true) ?? unsupported(method)
       case 'receive':
         return driver.receive?.(specOf(c), c.order, c.running === true) ?? unsupported('take over', OF_ANOTHER)
+      case 'checkMove':
+        if (!driver.receive) return unsupported('move', OF_ANOTHER_HOST)
+        return driver.checkMove?.(specOf(c), c.fetched === true) ?? Promise.resolve(null)
+      case 'offerDisk':
+        return driver.offer?.(c.instance, c.order).then(offer => ({ offer })) ?? Promise.resolve({ offer: null })
+      case 'fetchDisk':
+        return driver.fetch?.(specOf(c), c.order, (c.offer ?? null) as Json, c.waitMs as number) ?? unsupported('fetch', OF_ANOTHER)
       case 'setDevices':
         return driver.setDevices?.(c.instance, c.order, c.devices as Devices) ?? unsupported('change the devices of', NEEDS_DISKS)
       case 'snapshot':
-        return driver.snapshot?.(c.instance, c.order, String(c.image)) ?? unsupported(method, NEEDS_DISKS)
+        if (!driver.snapshot) return unsupported(method, NEEDS_DISKS)
+        return whileFrozen(agents, c.instance, env.log, async () => driver.snapshot?.(c.instance, c.order, String(c.image)))
       case 'discardSnapshot':
         return driver.discardSnapshot?.(c.instance, c.order, String(c.image)) ?? unsupported('snapshot', NEEDS_DISKS)
       default:
@@ -248,7 +270,7 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
     },
     async report() {
       const guests = await driver.list()
-      return guests.map(({ instance, power, order }) => ({ instance, power, order }))
+      return guests.map(({ instance, power, order, agent }) => ({ instance, power, order, ...(agent ? { agent } : {}) }))
     },
     stats() {
       const now = env.monotonicMs()

@@ -2,11 +2,6 @@
  * The part of the driver port by which a running guest is carried to another host, and how the hypervisor actor serves it. What the two
  * drivers say to each other beside it (a stream of memory, a mirror of the disk) is their own business; who may run the guest
  * is not: see `operation/catalogue/live-migrate.ts`.
- *
- * For a driver of QEMU: `prepareIncoming` starts a process with `-incoming defer -S` (and an NBD export when the disk is copied);
- * `migrateOut` starts the mirror, then `migrate` with a downtime limit so small that it does not switch over by itself; `handOver` raises
- * that limit and waits for `completed`; `finishIncoming` ends the export and says `cont`; `cancelOutgoing` is `migrate_cancel`, or `cont`
- * when it had completed.
  */
 import type { BlockMigration } from '../api.ts'
 import { type Check, checkObject, flag, integer, text } from '../kernel/check.ts'
@@ -28,10 +23,13 @@ export interface TransferProgress {
 
 /** Commands are idempotent and ranked like all others of the driver. What is durable here outlives the agent. */
 export interface MigrationDriver {
-  /** On the source: whether the guest can be sent at all, and with its disk or without. Rejects `DriverFault` when not so. */
-  check(instance: string, blockMigration: BlockMigration): Promise<{ copyDisk: boolean }>
+  /**
+   * On the source: whether the guest can be sent at all, and with its disk or without. `shape` is what the
+   * destination must know of the machine. Rejects `DriverFault` when not so.
+   */
+  check(instance: string, blockMigration: BlockMigration): Promise<{ copyDisk: boolean; shape?: Json }>
   /** On the destination: makes a guest that waits and does not run. Answers where the source is to connect. */
-  prepareIncoming(spec: GuestSpec, order: number, copyDisk: boolean): Promise<Json>
+  prepareIncoming(spec: GuestSpec, order: number, copyDisk: boolean, shape?: Json): Promise<Json>
   /** On the source: begins to send, and resolves at once. The guest goes on. */
   migrateOut(instance: string, order: number, to: Json, copyDisk: boolean): Promise<void>
   /** Resolves when it has converged, or after `waitMs`. Rejects `DriverFault` when nothing is being sent. */
@@ -99,7 +97,7 @@ export async function performMigration(
     case 'prepareIncoming':
       if (c.driver !== name) throw refusal(`the ${name} driver cannot take over a guest of the ${c.driver} driver`)
       if (!c.spec) throw new BatonError('BadRequest', 'prepareIncoming: spec must be an object')
-      return { to: await migration.prepareIncoming(c.spec, order, c.copyDisk === true) }
+      return { to: await migration.prepareIncoming(c.spec, order, c.copyDisk === true, passedOn(c.shape)) }
     case 'migrateOut':
       return migration.migrateOut(instance, order, passedOn(c.to), c.copyDisk === true)
     case 'forceOutgoing':

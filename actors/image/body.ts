@@ -44,6 +44,9 @@ export interface ImageBytes {
   readonly hash: string
 }
 
+/** Driver of images that are backups of guests: no host has it, so nothing is built from one. */
+export const BACKUP_DRIVER = 'guest-agent'
+
 export interface ImageBody extends Partial<ImageAbout> {
   readonly id: string
   /** Empty for one that nobody has named. */
@@ -166,6 +169,11 @@ export interface ImageApi {
   removeImageMember(args: { id: string; member: string }): Promise<ImageBody>
 }
 
+/** How the bytes of a backup are laid out only its service knows. */
+export const BACKUP_FORMAT = 'guest-backup'
+
+const FORMATS: Readonly<Record<string, string>> = { qemu: 'qcow2', [BACKUP_DRIVER]: BACKUP_FORMAT }
+
 /** Of an image of which nobody has said more: those that come with Baton, and snapshots. */
 export const aboutOf = (image: Partial<ImageAbout> & { readonly project?: string | null; readonly driver?: string }): ImageAbout => ({
   visibility: image.visibility ?? (image.project === null ? 'public' : 'private'),
@@ -175,8 +183,8 @@ export const aboutOf = (image: Partial<ImageAbout> & { readonly project?: string
   minDiskGb: image.minDiskGb ?? 0,
   minRamMb: image.minRamMb ?? 0,
   containerFormat: image.containerFormat === undefined ? 'bare' : image.containerFormat,
-  // What the driver writes when it makes one.
-  diskFormat: image.diskFormat === undefined ? (image.driver === 'qemu' ? 'qcow2' : 'raw') : image.diskFormat,
+  // What is written when it is made of a guest.
+  diskFormat: image.diskFormat === undefined ? (FORMATS[image.driver ?? ''] ?? 'raw') : image.diskFormat,
   tags: image.tags ?? [],
 })
 

@@ -164,7 +164,8 @@ function decideBegin(
   const { status, image, about } = state
   const reply = (s: ImageState) => bodyOf(s, id)
   const taken = taking(state.holding, quota, amountsOf(sizeBytes ?? 0))
-  if (status === 'saving' && state.upload?.id === upload) return accept(taken, reply)
+  // Done already, too: who has sent all of it may not have heard so, and asks where to go on.
+  if ((status === 'saving' && state.upload?.id === upload) || state.bytes?.upload === upload) return accept(taken, reply)
   if (status === 'saving') return refuse('Conflict', `image ${id} is being uploaded already; wait for the end of that`)
   if (status !== 'queued') return refuse('Conflict', `image ${id} is ${status}; bytes can be uploaded once, while it is queued`)
   if (image?.operation && image.operation !== upload) return refuse('Conflict', `image ${id} is being made by operation ${image.operation}`)

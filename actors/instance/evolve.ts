@@ -117,7 +117,9 @@ function evolveEnded(state: InstanceState, event: Ended, at: number): InstanceSt
     spec: { ...spec, flavor: flavorOn(event.host, state, task, spec) },
     fault: event.fault ? { ...event.fault, at } : outcome === 'done' ? null : state.fault,
   }
-  if (outcome !== 'done') return { ...base, due: state.due && { ...state.due, at: at + DUE_AGAIN_MS } }
+  // What its driver cannot do it will not be able to in a minute: an instance whose disk is local stays shelved on its host.
+  const inVain = event.fault?.code === 'DriverUnsupported' && !state.due?.ha
+  if (outcome !== 'done') return { ...base, due: state.due && !inVain ? { ...state.due, at: at + DUE_AGAIN_MS } : null }
   const { followUp, change } = task
   return {
     ...base,

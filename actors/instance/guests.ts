@@ -40,6 +40,8 @@ export interface GuestVerdict {
   /** It is kept for a revert, and must not run. */
   readonly stop?: boolean
   readonly order?: number
+  /** The instance was deleted: its disk goes too, wherever it is. */
+  readonly isGone?: boolean
 }
 
 /** Which room an instance holds, by its owner's word. */
@@ -75,7 +77,8 @@ export function decideGuestSeen(state: InstanceState, seen: SeenGuest, { id, now
   // A report from before the newest command that was obeyed tells of the past.
   const events = keep && here && seen.order >= state.obeyed ? observedPower(state, seen, id, now) : []
   const stop = kept && !here && RUNS.has(seen.power) ? { stop: true } : {}
-  return verdict(events, { known: true, keep, ...stop, order: orderNow(state) })
+  const isGone = state.vmState === 'deleted' ? { isGone: true } : {}
+  return verdict(events, { known: true, keep, ...stop, ...isGone, order: orderNow(state) })
 }
 
 /** The guest's power state as the host sees it, against what we believe. Nova's rule: a guest that ended by itself is stopped. */

@@ -230,6 +230,7 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         metadata: record,
         placement: optional(record),
         about: optional(record),
+        agent: optional(record),
         tags: optional(listOf(text(60), 50)),
         ha,
         quota,
@@ -239,7 +240,12 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
       check: checkObject({
         action: anyOf(...ACTIONS),
         mode: optional(anyOf('soft', 'hard')),
-        change: optional(checkObject({ image: optional(text(64)), flavor: optional(record), snapshot: optional(record), about: optional(record) })),
+        change: optional(
+          checkObject({
+            ...{ image: optional(text(64)), flavor: optional(record), snapshot: optional(record) },
+            ...{ about: optional(record), guest: optional(record) },
+          }),
+        ),
         host: optional(text(128)),
         disk: optional(checkDisk),
         interface: optional(checkInterface),

@@ -1,5 +1,5 @@
 /** What an instance remembers, the events that change it, and how others see it. */
-import type { Accepted, BlockMigration, FlavorBody, InstanceBody, SnapshotRequest, TaskState, VmState } from '../api.ts'
+import type { Accepted, BlockMigration, FlavorBody, GuestRequest, InstanceBody, SnapshotRequest, TaskState, VmState } from '../api.ts'
 import { type Devices, NO_DEVICES, type PowerState } from '../hypervisor/driver.ts'
 import type { Fault } from '../kernel/errors.ts'
 import { type Amounts, amountsOf, largest } from '../kernel/quota.ts'
@@ -11,7 +11,7 @@ import { type InstanceOperation, rowOf, type Standing } from './states.ts'
 
 export type InstanceSpec = Pick<
   InstanceBody,
-  'name' | 'project' | 'user' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement' | 'ha' | 'about'
+  'name' | 'project' | 'user' | 'flavor' | 'image' | 'metadata' | 'reservation' | 'placement' | 'ha' | 'about' | 'agent'
 >
 
 export type FlavorSize = Omit<FlavorBody, 'createdAt'>
@@ -28,6 +28,7 @@ export interface Change {
   readonly about?: AboutChange
   /** The image it makes, and the driver that can run it. */
   readonly snapshot?: SnapshotRequest & { readonly driver: string }
+  readonly guest?: GuestRequest
 }
 
 export interface Task {

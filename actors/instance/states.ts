@@ -87,6 +87,9 @@ export const INSTANCE_OPERATIONS: Readonly<Record<InstanceOperation, OperationRo
   unshelve: row({ from: ['shelved', 'shelved_offloaded'], task: 'unshelving', done: to('active', 'running'), onHost: false }),
   snapshot: beside({ from: WITH_DISK, task: 'image_snapshot', locks: false }),
   backup: beside({ from: WITH_DISK, task: 'image_backup', locks: false }),
+  'guest-backup': beside({ from: ['active'], task: 'image_backup', locks: false }),
+  // Its service may be left half-way, and says so; the guest itself goes on.
+  'guest-restore': beside({ from: ['active'], task: 'restoring' }),
   'attach-disk': plugged({ from: WITH_DEVICES, task: 'attaching' }),
   'detach-disk': plugged({ from: WITH_DEVICES, task: 'detaching' }),
   'attach-interface': plugged({ from: WITH_DEVICES, task: 'attaching' }),

@@ -25,6 +25,11 @@ export const ERRORS = {
   HostRefused: { http: 409, retry: false, meaning: 'The host has no room for the claim, or takes none now.' },
   DriverFault: { http: 500, retry: false, meaning: 'The hypervisor driver could not do what it was told.' },
   DriverUnsupported: { http: 501, retry: false, meaning: 'This driver cannot do that.' },
+  GuestFailed: {
+    http: 409,
+    retry: false,
+    meaning: 'The agent inside the guest could not do it, or did not come to life; the message has its words.',
+  },
   StaleCommand: { http: 409, retry: false, meaning: 'A newer command for this instance was seen; this one came too late.' },
   LeaseExpired: {
     http: 503,

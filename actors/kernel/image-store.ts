@@ -30,7 +30,7 @@ export interface BlobLook {
 }
 
 export interface ImageStore {
-  /** Makes a partial blob if there is none; answers with how many bytes it has. */
+  /** Makes a partial blob if there is none, partial or whole; answers with how many bytes it has. */
   begin(blob: string): Promise<{ readonly sizeBytes: number }>
   /**
    * Answers with the size after it. Rejects `Unavailable` when bytes before `offset` are missing (they are on their way), `NotFound`

@@ -131,7 +131,8 @@ export const guestSpec = ({ subject, args: { spec, change, devices } }: StepCont
   const { vcpus, ramMb, diskGb } = flavor
   const size = { vcpus, ramMb, diskGb }
   const image = change?.image ?? spec.image
-  return { name: spec.name, image, metadata: spec.metadata, ...size, ...(devices ? { devices } : {}), about: aboutGuest(spec, flavor.name, subject) }
+  const given = { ...(devices ? { devices } : {}), ...(spec.agent ? { agent: true } : {}) }
+  return { name: spec.name, image, metadata: spec.metadata, ...size, ...given, about: aboutGuest(spec, flavor.name, subject) }
 }
 
 function aboutGuest({ about, project, reservation, name }: StepContext['args']['spec'], flavor: string, id: string): GuestAbout {

@@ -13,7 +13,7 @@ import { processGauges } from '../../supervisors/gauges.ts'
 import { openImageCache } from '../../supervisors/images/cache.ts'
 import { nextLife } from '../../supervisors/lives.ts'
 import { createMetrics } from '../../supervisors/metrics.ts'
-import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
+import { agentMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/node-metrics.ts'
 import { runNode } from '../../supervisors/node-process.ts'
 import { observedNode } from '../../supervisors/observe/observed.ts'
 import { withPausePoints } from '../../supervisors/pause-points.ts'
@@ -52,7 +52,7 @@ export async function run(options: Options): Promise<void> {
   const uploadedProcesses = config.driver.process.uploaded === 'yes'
   const { driver, because, hierarchies } = await chooseDriver(config.driver.name, env, {
     ...{ folder, lease, images, uploadedProcesses },
-    qemu: { built: config.driver.qemu.images ?? BUILT_IMAGES, uid: config.driver.qemu.uid },
+    qemu: { built: config.driver.qemu.images ?? BUILT_IMAGES, uid: config.driver.qemu.uid, moves: config.driver.qemu },
     metadata: metadataDoor,
     leavePassword: (instance, password) => compute?.leavePassword(instance, password) ?? Promise.resolve(503),
     ...fakeOptions(config),
@@ -78,6 +78,7 @@ export async function run(options: Options): Promise<void> {
             commands_done_total: h.done,
             commands_failed_total: h.failed,
             commands_stale_total: h.stale,
+            ...(h.agents ? agentMetrics(h.agents) : {}),
           }
         : {}),
     }
@@ -106,6 +107,8 @@ export async function run(options: Options): Promise<void> {
     bootId,
     guard: opened,
     intervalMs: config.heartbeat.intervalMs,
+    images,
+    agents: config.agents,
     witness: observed.witness,
     gauges: () => ({ ...gauges.read(), metricsPort: health.port, wallMs: env.wallMs() }),
     onReady: () => node.ready('', because),

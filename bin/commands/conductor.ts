@@ -193,6 +193,7 @@ function settingsFor(config: Config): ConductorSettings {
     },
     timers: config.instances,
     images: { uploadLookMs: config.images.uploadLookMs },
+    agentBootMs: config.agents.bootMs,
     imageMaxBytes: config.images.maxGb * 1024 ** 3,
     quotas: quotasFor(config.quota),
   }

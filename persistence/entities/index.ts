@@ -1,7 +1,17 @@
 import { AuditChainEntity, AuditEntity } from './audit.ts'
 import { ActorEntity, EventEntity, SnapshotEntity } from './journal.ts'
 import { ClusterClockEntity, ConductorEntity, ShardEntity, ShardMapEntity } from './membership.ts'
-import { AggregatesEntity, DiskEntity, FlavorEntity, HostEntity, ImageEntity, InstanceEntity, OperationEntity, ServerGroupEntity } from './views.ts'
+import {
+  AggregatesEntity,
+  DiskEntity,
+  FlavorEntity,
+  GuestEntity,
+  HostEntity,
+  ImageEntity,
+  InstanceEntity,
+  OperationEntity,
+  ServerGroupEntity,
+} from './views.ts'
 
 export const ENTITIES = [
   EventEntity,
@@ -15,6 +25,7 @@ export const ENTITIES = [
   AggregatesEntity,
   ImageEntity,
   DiskEntity,
+  GuestEntity,
   ConductorEntity,
   ShardEntity,
   ShardMapEntity,

@@ -102,6 +102,17 @@ export const ImageEntity = defineEntity({
   },
 })
 
+export const GuestEntity = defineEntity({
+  name: 'Guest',
+  tableName: 'guest',
+  indexes: [
+    { name: 'guest_created', properties: ['createdAt', 'id'], where: 'not deleted' },
+    { name: 'guest_project', properties: ['project', 'createdAt', 'id'], where: 'not deleted' },
+    { name: 'guest_unknown', properties: ['id'], where: "agent = 'unknown' and not deleted" },
+  ],
+  properties: { ...shared, project: p.text(), host: p.text(), agent: p.text(), status: p.text(), deleted: p.boolean() },
+})
+
 export const DiskEntity = defineEntity({
   name: 'Disk',
   tableName: 'disk',

@@ -157,6 +157,8 @@ export async function folderImageStore(folder: string): Promise<ImageStore> {
   return {
     begin: blob =>
       inTurn(blob, async () => {
+        const wholeSize = await sizeOf(wholeOf(blob))
+        if (wholeSize !== null) return { sizeBytes: wholeSize }
         const file = partialOf(blob)
         await (await open(file, 'a', 0o600)).close()
         const { size } = await stat(file)

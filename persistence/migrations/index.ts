@@ -5,6 +5,7 @@ import { Migration0003 } from './0003-placement.ts'
 import { Migration0004 } from './0004-cluster-clock.ts'
 import { Migration0005 } from './0005-image-service.ts'
 import { Migration0006 } from './0006-instance-lists.ts'
+import { Migration0007 } from './0007-guests.ts'
 import { Migration0008 } from './0008-audit.ts'
 
 export const MIGRATIONS = [
@@ -14,5 +15,6 @@ export const MIGRATIONS = [
   { name: '0004-cluster-clock', class: Migration0004 },
   { name: '0006-instance-lists', class: Migration0006 },
   { name: '0005-image-service', class: Migration0005 },
+  { name: '0007-guests', class: Migration0007 },
   { name: '0008-audit', class: Migration0008 },
 ]

@@ -11,7 +11,7 @@ import type { AlertsBody } from '../../actors/alerts/body.ts'
 import type { ConductorFacts, Facts, SilentHost } from '../../actors/alerts/facts.ts'
 import { alertKey, judge } from '../../actors/alerts/judge.ts'
 import { RULES } from '../../actors/alerts/rules.ts'
-import type { HostBody, OperationBody } from '../../actors/api.ts'
+import type { GuestBody, HostBody, OperationBody } from '../../actors/api.ts'
 import { shardOf } from '../../actors/kernel/address.ts'
 import type { Json } from '../../actors/kernel/define.ts'
 import type { Env } from '../../actors/kernel/env.ts'
@@ -47,7 +47,7 @@ export interface AlertWatch {
 }
 
 export const LOOK_MS = 2000
-/** How often the database is asked for open operations, and gateways for their certificates, ms. */
+/** How often the database is asked for open operations and silent agents, and gateways for their certificates, ms. */
 const OPERATIONS_MS = 10_000
 const CERTIFICATES_MS = 60_000
 const OPERATIONS = 300
@@ -63,7 +63,7 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
   const counted = new Map<Incarnation, number>()
   let waiting: ReadonlyMap<string, number> = new Map()
   let firing: AlertsBody['firing'] = []
-  let operations: { readonly rows: readonly OperationBody[]; readonly atMs: number } | null = null
+  let read: (Pick<Facts, 'operations' | 'silentAgents'> & { readonly atMs: number }) | null = null
   let certificates: { readonly ends: Facts['certificates']; readonly atMs: number } | null = null
   let stopped = false
   let timer = env.setTimer(LOOK_MS, tick)
@@ -109,7 +109,9 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
 
   async function gather(): Promise<Facts> {
     const nowMs = env.monotonicMs()
-    if (!operations || nowMs - operations.atMs >= OPERATIONS_MS) operations = { rows: await openOperations(), atMs: nowMs }
+    if (!read || nowMs - read.atMs >= OPERATIONS_MS) {
+      read = { operations: await openOperations(), silentAgents: await silentAgents(), atMs: nowMs }
+    }
     if (!certificates || nowMs - certificates.atMs >= CERTIFICATES_MS) {
       certificates = { ends: certificates?.ends ?? [], atMs: nowMs }
       // A gateway that does not answer holds nobody up.
@@ -122,7 +124,8 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
       now,
       conductors: conductorFacts(options.members(), options.map(), now, options.leaseMs),
       hosts: options.hosts().map(({ id, state, mode, claims }) => ({ id, state, mode, claims, load: options.hostLoad(id) })),
-      operations: operations.rows,
+      operations: read.operations,
+      silentAgents: read.silentAgents,
       certificates: certificates.ends,
       recently: { deadLetters: deadLetters.counts(nowMs), silences: silences.counts(nowMs) },
     }
@@ -131,6 +134,14 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
   async function openOperations(): Promise<OperationBody[]> {
     const oldest = { where: { open: true }, sort: [{ column: 'created_at', direction: 'asc' }], limit: OPERATIONS } as const
     return (await options.views.list('operation', oldest)).map(row => row.body as OperationBody)
+  }
+
+  async function silentAgents(): Promise<Facts['silentAgents']> {
+    const rows = await options.views.list('guest', { where: { agent: 'unknown', deleted: false }, limit: OPERATIONS })
+    return rows.map(({ id, body }) => {
+      const { about, host } = body as GuestBody
+      return { instance: id, service: about?.service ?? 'service', host }
+    })
   }
 
   async function askGateways(): Promise<Facts['certificates']> {

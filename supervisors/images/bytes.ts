@@ -38,7 +38,7 @@ const isPiece: Check = value =>
 const CHECKS = {
   begin: checkObject({ image, upload, sizeBytes: optional(integer(0, ANY)) }),
   write: checkObject({ image, upload, offset: integer(0, ANY), bytes: isPiece }),
-  commit: checkObject({ image, upload, sizeBytes: integer(0, ANY), checksum: optional(text(64)) }),
+  commit: checkObject({ image, upload, sizeBytes: integer(0, ANY), checksum: optional(text(64)), hash: optional(text(128)) }),
   abort: checkObject({ image, upload }),
   describe: checkObject({ image, instance: text(128) }),
   read: checkObject({ image, upload, offset: integer(0, ANY), length: integer(1, 2 * PIECE_BYTES), instance: optional(text(128)) }),
@@ -71,6 +71,8 @@ interface Args {
   readonly bytes: Uint8Array
   readonly sizeBytes: number | null
   readonly checksum?: string | null
+  /** SHA-512 that whoever made the bytes says they have. */
+  readonly hash?: string | null
 }
 
 /** How long a host that may read an image may go on without being looked at again, ms. */
@@ -87,6 +89,8 @@ export interface ImageDescription {
   readonly hash: string
   /** As its owner has said; absent from a conductor of before. */
   readonly diskFormat?: string | null
+  /** Image whose kernel starts it, as its property `kernel_id` says; absent: it starts by itself. */
+  readonly kernel?: string
 }
 
 export function createImageBytes({ env, store: configured, views, quotas, maxBytes, call }: BytesOptions): ImageBytesService {
@@ -125,13 +129,17 @@ export function createImageBytes({ env, store: configured, views, quotas, maxByt
     throw new BatonError('TooLarge', `an image has at most ${maxBytes} bytes (images.maxGb), not ${sizeBytes}`)
   }
 
-  async function commit(store: ImageStore, { image, upload, sizeBytes, checksum = null }: Args): Promise<Committed> {
+  async function commit(store: ImageStore, { image, upload, sizeBytes, checksum = null, hash: said = null }: Args): Promise<Committed> {
     const bytes = sizeBytes ?? 0
     const found = await store.finish(blobOf(image, upload), bytes)
     if (found.state === 'hashing') return found
     if (checksum !== null && checksum !== found.checksum) {
       await call('image', image, 'failUpload', { upload })
       throw new BatonError('BadRequest', `the bytes have the MD5 ${found.checksum}, not ${checksum} as was said; upload them again`)
+    }
+    if (said !== null && said !== found.hash) {
+      await call('image', image, 'failUpload', { upload })
+      throw new BatonError('BadRequest', `the bytes have the SHA-512 ${found.hash.slice(0, 16)}…, not ${said.slice(0, 16)}… as their maker has said`)
     }
     const { checksum: md5, hash } = found
     return { state: 'active', image: await tellWith(image, bytes, 'finishUpload', { upload, sizeBytes: bytes, checksum: md5, hash }) }
@@ -198,7 +206,8 @@ export function createImageBytes({ env, store: configured, views, quotas, maxByt
         if (!bytes || status !== 'active')
           throw new BatonError('NotFound', `image ${args.image} is ${status}, and there are no bytes of it to be had`)
         const { upload, sizeBytes, hash } = bytes
-        return { upload, sizeBytes, hash, diskFormat: aboutOf(body).diskFormat } satisfies ImageDescription
+        const { kernel_id: kernel } = body.properties
+        return { upload, sizeBytes, hash, diskFormat: aboutOf(body).diskFormat, ...(kernel ? { kernel } : {}) } satisfies ImageDescription
       }
       case 'read':
         if (from.role === 'compute') await permit(from.node, args.image, args.instance)

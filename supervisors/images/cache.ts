@@ -105,7 +105,7 @@ export async function openImageCache({ env, folder, limitBytes, call, inUse }: I
   }
 
   /** The file of an image, fetched once however many ask. */
-  async function ensure(image: string, instance: string): Promise<{ entry: Entry; format: string | null }> {
+  async function ensure(image: string, instance: string): Promise<{ entry: Entry; found: ImageDescription }> {
     const found = await describeImage(call, image, instance)
     const name = `${image}.${found.hash.slice(0, 32)}`
     if (!NAME.test(name)) throw new BatonError('DriverFault', `image ${image} has an id or digest that cannot be a file name`)
@@ -117,16 +117,16 @@ export async function openImageCache({ env, folder, limitBytes, call, inUse }: I
     const entry = entries.get(name)
     // Thrown away between two turns of this very process; whoever asks again fetches it again.
     if (!entry) throw new BatonError('Unavailable', `image ${image} had to make room for another`)
-    return { entry, format: found.diskFormat ?? null }
+    return { entry, found }
   }
 
   return {
     async use(image, instance, task) {
-      const { entry, format } = await ensure(image, instance)
+      const { entry, found } = await ensure(image, instance)
       users.set(entry.name, (users.get(entry.name) ?? 0) + 1)
       try {
         touch(entry)
-        return await task(localImage(join(folder, entry.name), entry.sizeBytes, format))
+        return await task(localImage(join(folder, entry.name), entry.sizeBytes, found))
       } finally {
         const left = (users.get(entry.name) ?? 1) - 1
         if (left > 0) users.set(entry.name, left)
@@ -136,17 +136,21 @@ export async function openImageCache({ env, folder, limitBytes, call, inUse }: I
   }
 }
 
-const localImage = (path: string, sizeBytes: number, format: string | null): LocalImage => ({
+const localImage = (path: string, sizeBytes: number, { diskFormat, kernel }: ImageDescription): LocalImage => ({
   path,
-  format,
+  format: diskFormat ?? null,
+  kernel: kernel ?? null,
   sizeBytes,
-  async head(maxBytes) {
-    const handle = await open(path, 'r')
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(maxBytes), 0, maxBytes, 0)
-      return buffer.subarray(0, bytesRead)
-    } finally {
-      await handle.close()
-    }
-  },
+  head: maxBytes => readFrom(path, 0, maxBytes),
+  read: (offset, length) => readFrom(path, offset, length),
 })
+
+async function readFrom(path: string, offset: number, length: number): Promise<Uint8Array> {
+  const handle = await open(path, 'r')
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, offset)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}

@@ -3,6 +3,7 @@
  * is kept for the instances made from it, and shown to nobody.
  */
 import type { ImageApi, ImageBody } from '../../actors/api.ts'
+import { BACKUP_DRIVER } from '../../actors/image/body.ts'
 import { address } from '../../actors/kernel/address.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
@@ -52,6 +53,8 @@ export function createImages({ views, builtIn, call, quotas }: ImageRequestsOpti
   return {
     async bootable(id) {
       const image = await find(id)
+      if (image.driver === BACKUP_DRIVER)
+        throw new BatonError('Conflict', `image ${id} is a backup of a guest; \`baton backup restore\` puts it into an instance`)
       if (image.status === 'active') return image
       throw new BatonError('Conflict', `image ${id} cannot be booted: ${whyNot(image)}; its status must be active`)
     },

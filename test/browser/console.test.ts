@@ -1,4 +1,5 @@
 /** The page in a real browser, before a cluster in memory: what a person does there, and what the page does when the cluster changes. */
+// Two of them look at large clusters for a while; time limit: 180 s
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'

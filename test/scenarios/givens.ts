@@ -1,6 +1,7 @@
 /** What a scenario may begin with. By default: 3 conductors, 2 hosts, no quotas, a delete that is final, and nothing that begins by itself. */
 import { NO_LIMITS } from '../../actors/kernel/quota.ts'
-import { SIM_SETTINGS, type WorldSize } from '../sim/world.ts'
+import { SIM_SETTINGS } from '../sim/settings.ts'
+import type { WorldSize } from '../sim/world.ts'
 import { type Pattern, timeMs } from './words.ts'
 
 export type Cluster = Required<Pick<WorldSize, 'conductors' | 'computes' | 'settings' | 'capacity'>>

@@ -7,7 +7,8 @@ import { NO_LIMITS } from '../../actors/kernel/quota.ts'
 import { bodies } from './checkers/checker.ts'
 import { createLoop } from './loop.ts'
 import { createRandom } from './random.ts'
-import { createWorld, SIM_SETTINGS, type World, type WorldSize } from './world.ts'
+import { SIM_SETTINGS } from './settings.ts'
+import { createWorld, type World, type WorldSize } from './world.ts'
 
 const READY_MS = 4000
 /** Simulated time in which everything must be over. */

@@ -93,7 +93,7 @@ async function play(steps: readonly Step[]): Promise<void> {
     const world = createWorld(loop, random.fork(), { conductors: 2, computes: 3, settings: SETTINGS, failure: {}, probes }, () => {})
     const { env } = createProcess('client', loop, random.fork(), () => {})
     const id = env.uuid()
-    const client = createClient(env, world, id, history)
+    const client = createClient(env, world, id, history, {})
     const operations = () => bodies<OperationBody>(world, 'operation').toSorted((a, b) => numberOf(a.id) - numberOf(b.id))
     const quiet = () => bodies<InstanceBody>(world, 'instance').every(i => i.operation === null) && operations().every(o => client.hasEnded(o.id))
 

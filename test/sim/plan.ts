@@ -5,14 +5,15 @@
 import { NO_LIMITS } from '../../actors/kernel/quota.ts'
 import { drawStrikes, type Strike } from './faults/index.ts'
 import { createRandom, type Random } from './random.ts'
-import { drawMix, type WorkloadMix } from './workload.ts'
-import { SIM_SETTINGS, type WorldSize } from './world.ts'
+import { SIM_SETTINGS } from './settings.ts'
+import { drawMix, type WorkloadMix, withAgents } from './workload.ts'
+import type { WorldSize } from './world.ts'
 
 export interface Plan {
   readonly seed: number
   /** Seed of whatever the world itself leaves to chance: delays, ids, latencies. */
   readonly worldSeed: number
-  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks' | 'pace' | 'flaky' | 'images'> & {
+  readonly size: Pick<WorldSize, 'conductors' | 'computes' | 'drift' | 'speaks' | 'pace' | 'flaky' | 'images' | 'agents'> & {
     readonly settings: typeof SIM_SETTINGS
   }
   /** One seed per client. */
@@ -59,15 +60,17 @@ export function drawPlan(seed: number): Plan {
     ...(random.chance(0.25) ? { deadlines: HASTY } : {}),
   }
   const speaks = drawSpeech(random, conductors, computes)
+  // Not drawn, so that other seeds stand for what they always did.
+  const agents = seed % 4 === 1 ? ('optional' as const) : undefined
   const plan = {
     seed,
     worldSeed: random.int(0, 0xffffffff),
     size: {
-      ...{ conductors, computes, drift: random.chance(0.3) ? DRIFT : 0, speaks, settings },
+      ...{ conductors, computes, drift: random.chance(0.3) ? DRIFT : 0, speaks, settings, agents },
       ...{ pace: random.chance(0.25) ? SLOW_DRIVERS : 1, flaky: random.chance(0.2) ? FLAKY_DRIVERS : 1 },
     },
     clients: Array.from({ length: random.int(1, 4) }, () => random.int(0, 0xffffffff)),
-    mix: drawMix(random),
+    mix: withAgents(drawMix(random), agents !== undefined),
     strikes: drawStrikes(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS),
   }
   return { ...plan, size: { ...plan.size, images: random.chance(0.5) } }
@@ -83,6 +86,7 @@ export function describePlan({ size, clients, mix, strikes }: Plan): string {
   for (const { kind } of strikes) counts.set(kind, (counts.get(kind) ?? 0) + 1)
   const extras = [
     size.drift ? 'clocks drift' : '',
+    size.agents ? 'agents' : '',
     size.settings.actors.inbox === SMALL_INBOX ? 'small inboxes' : '',
     size.images ? 'an image store' : '',
     size.pace === SLOW_DRIVERS ? 'slow drivers' : '',

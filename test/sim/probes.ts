@@ -1,5 +1,7 @@
 /** Named points of a simulated world at which a run may look on, strike, or make a driver fail. */
+
 import type { Notification } from '../../actors/alerts/body.ts'
+import type { GuestPipe } from '../../actors/guest/contract.ts'
 import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import type { Append } from '../../actors/kernel/ports.ts'
 import type { SimProcess } from './process.ts'
@@ -9,6 +11,7 @@ export interface DriverCommand {
   readonly host: string
   readonly method: string
   readonly instance: string
+  /** Below 0 for what an agent in the guest is told: that has no rank. */
   readonly order: number
 }
 
@@ -29,6 +32,16 @@ export interface Probes {
 /** The driver with its two probes: a method that is given an instance and a rank is a command, also one of its parts. */
 export function probed(host: string, process: SimProcess, driver: HypervisorDriver, probes: Probes): HypervisorDriver {
   if (!probes.obeying && !probes.obeyed) return driver
+  /** The way to an agent: what begins a backup or a restore is a command too. */
+  const told = (instance: string, pipe: GuestPipe): GuestPipe => ({
+    ...pipe,
+    async write(line) {
+      const method = /"method":"((?:backup|restore)\.begin)"/.exec(line)?.[1]
+      if (method !== undefined) await probes.obeying?.({ host, method, instance, order: -1 })
+      return process.alive() ? pipe.write(line) : new Promise(() => {})
+    },
+  })
+
   const watched = <T extends object>(part: T): T =>
     new Proxy(part, {
       get(target, key, receiver) {
@@ -38,6 +51,7 @@ export function probed(host: string, process: SimProcess, driver: HypervisorDriv
         return async (...args: readonly unknown[]) => {
           const [subject, order] = args
           const instance = typeof subject === 'string' ? subject : isGuest(subject) ? subject.instance : null
+          if (key === 'open' && instance !== null) return told(instance, (await member.apply(target, args)) as GuestPipe)
           if (instance === null || typeof order !== 'number') return member.apply(target, args)
           const command = { host, method: String(key), instance, order }
           await probes.obeying?.(command)

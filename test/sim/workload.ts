@@ -1,5 +1,6 @@
 /** Clients: they create instances, act on them and delete them, retry what is transient, and remember what they were promised. */
 import { type ActOnInstance, HA_POLICIES, type InstanceAction } from '../../actors/api.ts'
+import { BY_HAND, propertiesOf } from '../../actors/guest/backups.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { startBystanders } from './bystanders.ts'
@@ -13,6 +14,12 @@ import type { World } from './world.ts'
 
 /** Server groups, made when the first member is created; their names are their policies. */
 const GROUPS = ['anti-affinity', 'affinity', 'soft-anti-affinity'] as const
+
+/** How agents behave; most do their work. */
+const BEHAVIOURS = [
+  ...(['works', 'works', 'works', 'works', 'works', 'replays'] as const),
+  ...(['silent', 'dies', 'fails', 'flood', 'garbage', 'liar'] as const),
+] as const
 
 const PROJECTS = ['p', 'q']
 const FLAVORS = ['tiny', 'tiny', 'tiny', 'small']
@@ -29,6 +36,7 @@ const THEN: Readonly<Partial<Record<InstanceAction, readonly InstanceAction[]>>>
   pause: ['live-migrate', 'unpause'],
   'live-migrate': ['live-migrate', 'pause', 'stop', 'migrate'],
   backup: ['backup', 'backup', 'stop'],
+  'guest-backup': ['guest-backup', 'guest-restore', 'reboot'],
   'attach-disk': ['detach-disk', 'migrate', 'rebuild', 'attach-disk'],
   'detach-disk': ['attach-disk', 'migrate'],
   'attach-interface': ['detach-interface', 'migrate', 'live-migrate', 'rebuild'],
@@ -40,6 +48,9 @@ const THEN: Readonly<Partial<Record<InstanceAction, readonly InstanceAction[]>>>
   shelve: ['shelve-offload', 'unshelve'],
   'shelve-offload': ['unshelve'],
 }
+/** Of some instances the disk is a file of their host. By the id and not by lot, so that what is drawn stays the same. */
+const diskOf = (id: string): Record<string, string> => (/^[0-4]/.test(id) ? { 'fake:disk': 'local' } : {})
+
 /** What the clients of one run want; each run leaves out much of what could be wanted (swarm testing). */
 export interface WorkloadMix {
   readonly actions: readonly InstanceAction[]
@@ -55,6 +66,8 @@ export interface WorkloadMix {
   /** Whether somebody changes HA policies, and locks and unlocks. */
   readonly decides: boolean
   readonly register: boolean
+  /** Whether there are agents in guests, some of which misbehave. */
+  readonly agents?: boolean
 }
 
 export function drawMix(random: Random): WorkloadMix {
@@ -71,6 +84,10 @@ export function drawMix(random: Random): WorkloadMix {
     register: random.chance(0.4),
   }
 }
+
+/** The same with agents: backups, and what is put back of them. */
+export const withAgents = (mix: WorkloadMix, agents: boolean): WorkloadMix =>
+  agents ? { ...mix, agents, actions: [...mix.actions, 'guest-backup', 'guest-backup', 'guest-restore'] } : mix
 
 export interface Workload {
   /** One seed per client. */
@@ -118,7 +135,7 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
         project: group ? 'p' : own.pick(PROJECTS),
         flavor: own.pick(FLAVORS),
         image: await someImage(),
-        metadata: {},
+        metadata: { ...diskOf(same[0] ?? ''), ...metadataOf(own) },
         reservation: 'r-1',
         ha: own.pick(HA_POLICIES),
         repeatable,
@@ -166,6 +183,7 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
       history.acted.set(requestId, { instance: id, operation: back.operation })
     }
 
+    const metadataOf = (random: Random): Record<string, string> => (mix.agents ? { 'fake:agent': random.pick(BEHAVIOURS) } : {})
     /** An image is thrown away while it is being made, or just after. */
     async function regretImage(id: string): Promise<void> {
       await pause(own.int(0, 300))
@@ -183,6 +201,14 @@ export function startClients(loop: Loop, world: World, { clients, mix, random, u
       if (action === 'resize') return { flavor: own.pick(FLAVORS) }
       if (action === 'rebuild') return { image: await someImage() }
       const image = { image: env.uuid(), name: 'made', properties: {} }
+      if (action === 'guest-backup') {
+        const properties = propertiesOf('full', null, 'lines')
+        return { snapshot: { ...image, properties, backupType: BY_HAND, rotation: own.int(1, 3) }, guest: { kind: 'full', parent: null } }
+      }
+      if (action === 'guest-restore') {
+        const backups = await insist('backups', () => world.api().listBackups({}))
+        return { guest: { backups: backups instanceof BatonError || backups.length === 0 ? ['none'] : [own.pick(backups).id] } }
+      }
       if (action === 'snapshot') return { snapshot: image }
       if (action === 'backup') return { snapshot: { ...image, backupType: own.pick(['daily', 'weekly']), rotation: own.int(0, 2) } }
       // Few names, and some that all clients know: they are to meet.

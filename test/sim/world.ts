@@ -11,7 +11,6 @@ import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import { type MemoryStore, memoryStore } from '../../actors/hypervisor/drivers/store.ts'
 import type { Append, Incarnation } from '../../actors/kernel/ports.ts'
-import { NO_LIMITS } from '../../actors/kernel/quota.ts'
 import { memoryImageStore } from '../../persistence/images/memory-store.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../../persistence/memory.ts'
 import { type Compute, startCompute } from '../../supervisors/compute.ts'
@@ -24,6 +23,7 @@ import { createMemoryNetwork } from '../../transport/memory-link.ts'
 import { type DatabaseFaults, lineTo, newDatabaseFaults } from './database-line.ts'
 import { type Failures, failures, latencies } from './drivers.ts'
 import { printOf, turnsOf } from './history.ts'
+import { imagesOver, withAgent } from './image-source.ts'
 import { createLateness } from './lateness.ts'
 import type { Loop } from './loop.ts'
 import { createMachine, type Machine } from './machine.ts'
@@ -32,19 +32,7 @@ import { type Probes, probed } from './probes.ts'
 import { createProcess, SIM_EPOCH_MS, type SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 import { bodyOf } from './rows.ts'
-
-export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 'quotas'>> = {
-  membership: { leaseMs: 6000, renewMs: 1000, pingMs: 150, suspectMs: 900 },
-  heartbeat: { intervalMs: 1000, suspectMs: 2500, downMs: 5000, auditMs: 6000 },
-  actors: { inbox: 1000, total: 20_000, idleMs: 8000, snapshotEvery: 5 },
-  restart: { limit: 5, periodMs: 60_000, backoffBaseMs: 50, backoffCapMs: 2000 },
-  ha: { leaseMs: 4500, parallel: 3, massFraction: 0.5 },
-  ratios: { vcpu: 4, ram: 1, disk: 1 },
-  // What leaks room is a bug that the checkers must see: the reconciler must not tidy up behind it.
-  reconcile: { unknownGuests: 'keep', vanishedGuests: 'error', claims: 'report' },
-  quotas: { limits: { ...NO_LIMITS, instances: 8, cores: 9, ram: 2200 }, checkMs: 4000 },
-  timers: { reclaimMs: 3000, confirmResizeMs: 14_000, shelvedOffloadMs: 1500 },
-}
+import { SIM_AGENTS, SIM_SETTINGS } from './settings.ts'
 
 export interface Node<T> {
   readonly name: string
@@ -92,6 +80,10 @@ export interface World {
   freeze(node: string): void
   thaw(node: string): void
   api(): ClusterApi
+  /** Whether somebody is told of alerts. */
+  readonly hasWebhook: boolean
+  /** Lives of agents and gateways so far. */
+  lives(): number
   nowMs(): number
   /** What every machine's wall clock shows. */
   wallMs(): number
@@ -117,6 +109,8 @@ export interface WorldSize {
   readonly consoles?: Pick<HypervisorDriver, 'streams' | 'openStream'>
   /** Versions of the protocol that nodes of other releases speak. */
   readonly speaks?: Readonly<Record<string, readonly [oldest: number, newest: number]>>
+  /** Whether there are agents in guests, who put away what they have in an image store. */
+  readonly agents?: 'required' | 'optional' | undefined
   /** Whether there is an image store; without one, snapshots stay on their hosts. */
   readonly images?: boolean
 }
@@ -163,7 +157,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const commits: World['commits'] = []
   const stores = new Map<string, MemoryStore<FakeGuest>>()
   const blobs = new Map<string, MemoryBlobs>()
-  const imageStore = size.images ? memoryImageStore() : undefined
+  const imageStore = size.images || size.agents ? memoryImageStore() : undefined
   const dark = new Set<string>()
   let lives = 0
   let latestApi = 0
@@ -216,7 +210,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
         membership: line.membership,
         ...(webhook ? { webhook: told => process.guard(webhook(told, node.name)) } : {}),
         views: line.views,
-        images: [FAKE_IMAGE],
+        images: [size.agents ? withAgent(size.agents) : FAKE_IMAGE],
         imageStore,
         settings,
         journal(incarnation) {
@@ -263,9 +257,11 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     if (!store || !kept || !machine) throw new Error(`no machine for ${node.name}`)
     const life = ++lives
     const guard = createGuard(machine.ports(process, life), life)
+    const images = size.agents ? imagesOver(() => node.running?.toStore) : undefined
     const driver = createFakeDriver(process.env, store, {
       capacity: size.capacity ?? CAPACITY,
       blobs: kept,
+      images,
       lease: guard.lease,
       latencyMs: latencies(pace),
       failure,
@@ -287,6 +283,8 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       driver: Object.assign(probed(node.name, process, driver, probes), size.consoles),
       bootId: machine.bootId(),
       intervalMs: settings.heartbeat.intervalMs,
+      agents: SIM_AGENTS,
+      ...(images ? { images } : {}),
     }).then(running => {
       node.running = running
     })
@@ -386,6 +384,8 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
       if (!gateway) throw new Error('no gateway runs')
       return gateway.api
     },
+    hasWebhook: webhook !== undefined,
+    lives: () => lives,
     nowMs: loop.nowMs,
     wallMs: () => SIM_EPOCH_MS + loop.nowMs(),
   }

@@ -35,3 +35,35 @@ export function bootSector(greeting: string = GREETING): Buffer {
   sector.set([0x55, 0xaa], 510)
   return sector
 }
+
+/** Where the counter is, in memory; and, from the start of the disk, the sectors that it is written to in turn. */
+export const COUNTER = { firstSector: 1, sectors: 64 } as const
+
+/**
+ * A system that counts, for tests on what moves: at each tick (18 a second) it adds one to a number in its memory, writes the number to the next
+ * of 64 sectors of its disk, and prints it on its serial line as 8 hex digits. A number that was left out or comes twice tells of a guest that
+ * was not carried on but begun anew, gone back, or run twice.
+ */
+const COUNTING = [
+  ...[0x66, 0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xc0, 0x8e, 0xd0, 0xbc, 0x00, 0x7c], // eax, ds, es, ss = 0, sp = 0x7c00
+  ...[0x66, 0xa3, 0x00, 0x7e, 0xfb], // the number at 0x7e00 = 0; interrupts on
+  ...[0xf4, 0x66, 0xff, 0x06, 0x00, 0x7e], // loop: hlt; add one
+  ...[0x66, 0xa1, 0x00, 0x7e, 0x66, 0x83, 0xe0, 0x3f, 0x66, 0x40, 0x66, 0xa3, 0, 0], // sector = 1 + number & 63, put in below
+  ...[0xbe, 0, 0, 0xb8, 0x00, 0x43, 0xb2, 0x80, 0xcd, 0x13], // BIOS: write what the packet says, put in below
+  ...[0x66, 0x8b, 0x1e, 0x00, 0x7e, 0xb9, 0x08, 0x00], // ebx = number, 8 digits
+  ...[0x66, 0xc1, 0xc3, 0x04, 0x88, 0xd8, 0x24, 0x0f, 0x04, 0x30, 0x3c, 0x39, 0x76, 0x02, 0x04, 0x27], // next digit: al = its letter
+  ...[0xba, 0xf8, 0x03, 0xee, 0xe2, 0xea], // out 0x3f8; next digit
+  ...[0xb0, 0x0a, 0xee, 0xeb, 0xbf], // newline; loop
+]
+/** What the BIOS is told: one sector from 0x7e00, to the sector put in at byte 8. */
+const PACKET = [0x10, 0, 1, 0, 0x00, 0x7e, 0, 0]
+
+export function countingSector(): Buffer {
+  const sector = Buffer.alloc(512)
+  const packetAt = 0x7c00 + COUNTING.length
+  sector.set([...COUNTING, ...PACKET])
+  sector.writeUInt16LE(packetAt + 8, COUNTING.indexOf(0x40) + 3)
+  sector.writeUInt16LE(packetAt, COUNTING.indexOf(0xbe) + 1)
+  sector.set([0x55, 0xaa], 510)
+  return sector
+}

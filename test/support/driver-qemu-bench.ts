@@ -47,8 +47,9 @@ export interface QemuBench extends DriverBench {
   upload(image: string, format: string, bytes: Uint8Array): Promise<void>
 }
 
-export async function qemuBench(): Promise<QemuBench> {
-  const folder = await mkdtemp(join(tmpdir(), 'bq-'))
+/** `where`: the folder in which the bench makes its own. */
+export async function qemuBench(where = tmpdir()): Promise<QemuBench> {
+  const folder = await mkdtemp(join(where, 'bq-'))
   const scope = await scopeOf(join(folder))
   const uploads = await mkdtemp(join(tmpdir(), 'bq-images-'))
   const formats = new Map<string, string>()

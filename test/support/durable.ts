@@ -1,11 +1,21 @@
 /** A durable actor in a test's hand: commands go in, answers and work come out, and every event comes back from a journal of JSON text. */
 import { isDeepStrictEqual } from 'node:util'
-import { type ActorDefinition, type ActorEvent, applyCommand, type CallWork, type Command, type Work } from '../../actors/kernel/define.ts'
+import {
+  type ActorDefinition,
+  type ActorEvent,
+  applyCommand,
+  type CallWork,
+  type Command,
+  type Sender,
+  type Work,
+} from '../../actors/kernel/define.ts'
 import type { ErrorCode } from '../../actors/kernel/errors.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 
 export interface Held {
   now: number
+  /** Who sends the next commands; a conductor unless said otherwise. */
+  from: Sender
   /** The reply. Throws the fault of a refusal. */
   send(method: string, args?: unknown): unknown
   /** The code of the refusal, or `ok`. */
@@ -27,10 +37,11 @@ export function hold<S, C extends Command, E extends ActorEvent>(actor: ActorDef
 
   const held: Held = {
     now: 1_000_000,
+    from: { role: 'conductor', node: 'c1' },
     send(method, args = {}) {
       const wrong = actor.methods[method]?.check?.(args)
       if (wrong) throw new BatonError('BadRequest', wrong)
-      const context = { id, now: held.now, from: { role: 'conductor', node: 'c1' } } as const
+      const context = { id, now: held.now, from: held.from }
       const done = applyCommand(actor, state, { method, args } as unknown as C, context)
       for (const event of done.events) journal.push({ text: JSON.stringify(event), at: held.now })
       const again = journal.reduce((s, { text, at }) => actor.evolve(s, JSON.parse(text) as E, at), actor.initial(id))

@@ -13,7 +13,6 @@ import {
   type InstanceBody,
   type NodeBody,
   type OperationBody,
-  type Page,
   type TaskState,
   VM_STATES,
   type VmState,
@@ -26,11 +25,12 @@ import { isFoundIn } from '../../actors/instance/list.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { hostFigures } from '../../supervisors/host-figures.ts'
+import { fakeAgents } from './fake-agents.ts'
 import { fakeFlavors } from './fake-flavors.ts'
 import { fakeGuests } from './fake-guests.ts'
 import { type FakeImages, fakeImages } from './fake-images.ts'
 import { fakeKeyPairs } from './fake-key-pairs.ts'
-import { sorted } from './fake-order.ts'
+import { page, sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
 import { fakeQuotas } from './fake-quotas.ts'
 import { host as hostOf } from './placement.ts'
@@ -62,13 +62,6 @@ export const FAKE_START_MS = Date.UTC(2026, 0, 31, 12, 0, 0, 123)
 
 const NOTHING_SEEN = { hosts: 2, guests: 0, claims: 0, instances: 0, operations: 0, actors: 0 }
 const NO_INSTANCES = Object.fromEntries(VM_STATES.map(state => [state, 0])) as Record<VmState, number>
-
-/** One page in the order given. Throws like the real views on an unknown marker. */
-function page<T extends { readonly id: string }>(rows: readonly T[], { limit, marker }: Page): T[] {
-  const at = marker === undefined ? 0 : rows.findIndex(({ id }) => id === marker) + 1
-  if (marker !== undefined && at === 0) throw new BatonError('BadRequest', `marker [${marker}] not found`)
-  return rows.slice(at, limit === undefined ? undefined : at + limit)
-}
 
 function found<T>(rows: ReadonlyMap<string, T>, what: string, id: string): T {
   const row = rows.get(id)
@@ -251,6 +244,7 @@ export function createFakeApi(): FakeApi {
       hosts.set(id, host)
       return host
     },
+    ...fakeAgents({ images, instances, act: args => real.actOnInstance(args) }),
     ...fakeGuests(id => found(instances, 'Instance', id)),
     ...fakeFlavors(flavors, () => now, page),
     ...images.api,

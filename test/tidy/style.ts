@@ -1,5 +1,5 @@
 /** What a file may look like: its length, its lines, its words. */
-import { isCode, isTest, lineAt, type SourceFile, type Violation, without } from './tree.ts'
+import { isCode, isTest, lineAt, type SourceFile, under, type Violation, without } from './tree.ts'
 
 const MAX_LINES = 400
 const MAX_COLUMNS = 150
@@ -38,7 +38,7 @@ export function unfinished(files: readonly SourceFile[]): Violation[] {
 /** Printing belongs to the CLI; everything else has a logger. */
 export function printing(files: readonly SourceFile[]): Violation[] {
   return inCode(
-    files.filter(f => isCode(f.path) && !f.path.startsWith('bin/') && !isTest(f.path)),
+    files.filter(f => isCode(f.path) && !under(f.path, 'bin/', 'examples/') && !isTest(f.path)),
     /\bconsole\.(?:log|info|warn|error|debug)\b/g,
     'prints; use the logger',
   )

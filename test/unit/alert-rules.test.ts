@@ -19,7 +19,7 @@ const CONDUCTOR: ConductorFacts = {
 }
 const host = (id: string, more: Partial<HostFacts> = {}): HostFacts => ({ ...hostRow(id), load: { diskFree: 0.5, clockOffMs: 100 }, ...more })
 const QUIET: Facts = {
-  ...{ now: NOW, conductors: [CONDUCTOR], hosts: [host('h1')], operations: [], certificates: [] },
+  ...{ now: NOW, conductors: [CONDUCTOR], hosts: [host('h1')], operations: [], certificates: [], silentAgents: [] },
   recently: { deadLetters: new Map(), silences: new Map() },
 }
 const conductor = (more: Partial<ConductorFacts> & { readonly load?: Readonly<Record<string, number>> }): Partial<Facts> => ({
@@ -92,6 +92,7 @@ const SEEN: readonly (readonly [what: string, facts: Partial<Facts>, ...changes:
   ['most hosts at once', conductor({ held: ['h1', 'h2'] }), '0 +mass-silence conductor/c1'],
   ['commands for nobody', { recently: { ...QUIET.recently, deadLetters: new Map([['c1', 1]]) } }, '0 +dead-letters conductor/c1'],
   ['an actor set aside', conductor({ poisoned: ['instance/x'] }), '0 +actor-set-aside instance/x'],
+  ['a silent agent', { silentAgents: [{ instance: 'i1', service: 'sqlite', host: 'h1' }] }, '0 +agent-silent instance/i1'],
   ['little room on a disk', { hosts: [host('h1', { load: { diskFree: 0.08 } })] }, '10000 +disk-nearly-full host/h1'],
   ['no room on a disk', conductor({ load: { diskFree: 0.02 } }), '0 +disk-full conductor/c1', '10000 +disk-nearly-full conductor/c1'],
   ['a clock behind', { hosts: [host('h1', { load: { clockOffMs: -2500 } })] }, '10000 +clock-drifts host/h1'],

@@ -7,7 +7,8 @@ import { address, shardOf } from '../../actors/kernel/address.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { createLoop, type Loop } from '../sim/loop.ts'
 import { createRandom } from '../sim/random.ts'
-import { createWorld, SIM_SETTINGS, type World } from '../sim/world.ts'
+import { SIM_SETTINGS } from '../sim/settings.ts'
+import { createWorld, type World } from '../sim/world.ts'
 
 interface Bench {
   readonly world: World

@@ -9,7 +9,8 @@ import { commandOrder } from '../../actors/instance/instance.ts'
 import { address } from '../../actors/kernel/address.ts'
 import { createLoop, type Loop } from '../sim/loop.ts'
 import { createRandom } from '../sim/random.ts'
-import { createWorld, SIM_SETTINGS, type World } from '../sim/world.ts'
+import { SIM_SETTINGS } from '../sim/settings.ts'
+import { createWorld, type World } from '../sim/world.ts'
 
 const DAY_MS = 86_400_000
 const SIZE = { vcpus: 1, ramMb: 64, diskGb: 1 }

@@ -43,6 +43,8 @@ function bench() {
     return memory ? ticksAt(memory, now) : -1
   }
   return {
+    env,
+    rates,
     driver: () => open(stores.source),
     source: () => migration(stores.source),
     there: () => migration(stores.there),
@@ -200,6 +202,33 @@ test('what is left never grows beyond what there is, and is nothing when it is h
   const forced = { ...transfer, forcedMs: 5000 }
   assert.is(progressOf(forced, 10_000).memoryRemainingBytes, 50)
   assert.is(progressOf({ ...forced, bytesPerS: 0 }, 1e9).memoryRemainingBytes, 100)
+})
+
+test('a local disk is fetched cold, looked at until it is there, and taken over; a shared one is not', async () => {
+  const b = bench()
+  const target = () => createFakeDriver(b.env, b.stores.there, { capacity: { vcpus: 8, ramMb: 8192, diskGb: 100 }, rates: b.rates })
+  const local = spec({ 'fake:disk': 'local' })
+  await b.driver().spawn(local, 1)
+  await b.driver().checkMove?.(local, true)
+  await rejects('DriverUnsupported', b.driver().checkMove?.(local, false) ?? Promise.resolve())
+  await rejects('DriverFault', b.driver().offer?.(A, 2) ?? Promise.resolve(), /is running/)
+  await b.driver().stop(A, 3, 0)
+  const offer = (await b.driver().offer?.(A, 4)) ?? null
+  const looks = [await target().fetch?.(local, 10, offer, 2_000), await target().fetch?.(local, 11, offer, 20_000)]
+  // 1 GiB at 100 MiB a second.
+  assert.equal(
+    looks.map(look => [look?.done, look?.diskProcessedBytes]),
+    [
+      [false, 200 * MIB],
+      [true, 1024 * MIB],
+    ],
+  )
+  await target().receive?.(local, 12, true)
+  assert.equal(b.guest(b.stores.there)?.disk, b.guest(b.stores.source)?.disk)
+  const shared = bench()
+  await shared.driver().spawn(spec(), 1)
+  await shared.driver().stop(A, 2, 0)
+  assert.is(await shared.driver().offer?.(A, 3), null)
 })
 
 test.run()

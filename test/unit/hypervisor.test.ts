@@ -48,7 +48,7 @@ test('each command reaches the driver with its rank and its arguments', () =>
     for (const [i, method] of ['spawn', 'stop', 'start', 'reboot', 'pause', 'unpause', 'destroy'].entries()) {
       assert.is(await bench.value(serve(method, i + 1)), null)
     }
-    assert.equal(done, ['spawn i1 1 web', 'stop i1 2 5', 'start i1 3', 'reboot i1 4 hard', 'pause i1 5', 'unpause i1 6', 'destroy i1 7'])
+    assert.equal(done, ['spawn i1 1 web', 'stop i1 2 5', 'start i1 3', 'reboot i1 4 hard', 'pause i1 5', 'unpause i1 6', 'destroy i1 7 false'])
   }))
 
 test('each command is a line of the log that names its instance and its operation', () =>
@@ -96,7 +96,7 @@ test('a command with a rank below one already obeyed is stale, and not done', ()
     const { hypervisor, serve, done } = start(bench)
     await bench.value(serve('destroy', 9))
     assert.is(await bench.code(serve('spawn', 3)), 'StaleCommand')
-    assert.equal([done, hypervisor.stats().stale], [['destroy i1 9'], 1])
+    assert.equal([done, hypervisor.stats().stale], [['destroy i1 9 false'], 1])
   }))
 
 test('ranks are compared per guest', () =>

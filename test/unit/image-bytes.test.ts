@@ -57,6 +57,7 @@ for (const [name, open] of [
         const done = await finished(store, 'i_u', 6)
         assert.equal([done.checksum, done.hash], [hex('md5', 'abcdef'), hex('sha512', 'abcdef')])
       }
+      assert.equal(await store.begin('i_u'), { sizeBytes: 6 }, 'whoever did not hear of the end begins once more')
       assert.is(new TextDecoder().decode(await store.read('i_u', 2, 100)), 'cdef')
       await rejectsWith('NotFound', store.write('i_u', 6, bytesOf('x')))
       assert.equal(

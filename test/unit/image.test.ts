@@ -140,8 +140,9 @@ test('uploaded: queued, saving, and active in one step with its digests; told tw
   for (const _ of [1, 2]) held.send('finishUpload', BYTES)
   assert.equal([body(held).status, body(held).sizeBytes, body(held).bytes, body(held).hosts], ['active', 7, BYTES, null])
   assert.is(held.code('beginUpload', { upload: 'u2' }), 'Conflict')
+  held.send('beginUpload', { upload: 'u1' })
   held.send('failUpload', { upload: 'u1' })
-  assert.is(body(held).status, 'active')
+  assert.is(body(held).status, 'active', 'who did not hear that all of it came, asks again')
 })
 
 test('an upload that stands still from one look to the next is given up, and comes too late ever after', () => {

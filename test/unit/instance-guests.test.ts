@@ -53,7 +53,8 @@ test('a guest on another host, or of a deleted instance, must go, with a rank ab
     const before = instance.state()
     assert.equal(
       instance.send('guestSeen', seen('running', host)).ok,
-      { known: true, keep: false, order: commandOrder(before.operations + 1, 0) },
+      // Its disk goes too, if it is nowhere else.
+      { known: true, keep: false, ...(state === 'deleted' ? { isGone: true } : {}), order: commandOrder(before.operations + 1, 0) },
       state,
     )
     assert.is(instance.state(), before)

@@ -27,13 +27,14 @@ const ends = (run: Run) => {
   return { outcome: run.reported().outcome, host, claim, origin }
 }
 
-const RESIZE_PLAN = ['pick scheduler/local', 'claim host/h2', 'stop compute/h1', 'receive compute/h2']
+const RESIZE_PLAN = ['pick scheduler/local', 'claim host/h2', 'stop compute/h1', 'offerDisk compute/h1', 'receive compute/h2']
+const RESIZE_SAYS = ['checkMove compute/h1', ...RESIZE_PLAN]
 
 /** Each operation: how it begins, what it says when all goes well, and where it leaves the instance. */
 const PLANS: readonly (readonly [kind: string, args: OperationArgs, said: readonly string[], left: object])[] = [
-  ['resize', RESIZE, RESIZE_PLAN, { ...TARGET, origin: SOURCE }],
-  ['migrate', { ...ARGS, ...SOURCE, running: false }, RESIZE_PLAN, { ...TARGET, origin: SOURCE }],
-  ['migrate', { ...ARGS, ...SOURCE, wanted: 'h2' }, RESIZE_PLAN.slice(1), { ...TARGET, origin: SOURCE }],
+  ['resize', RESIZE, RESIZE_SAYS, { ...TARGET, origin: SOURCE }],
+  ['migrate', { ...ARGS, ...SOURCE, running: false }, RESIZE_SAYS, { ...TARGET, origin: SOURCE }],
+  ['migrate', { ...ARGS, ...SOURCE, wanted: 'h2' }, ['checkMove compute/h1', ...RESIZE_PLAN.slice(1)], { ...TARGET, origin: SOURCE }],
   ['confirm-resize', RESIZED, ['destroy compute/h1', 'release host/h1'], { host: 'h2', claim: 'i1.2', origin: undefined }],
   ['revert-resize', RESIZED, ['stop compute/h2', 'start compute/h1', 'destroy compute/h2', 'release host/h2'], { ...SOURCE, origin: undefined }],
   ['revert-resize', { ...RESIZED, running: false }, ['stop compute/h2', 'destroy compute/h2', 'release host/h2'], { ...SOURCE, origin: undefined }],
@@ -43,7 +44,12 @@ const PLANS: readonly (readonly [kind: string, args: OperationArgs, said: readon
     ['requireFenced host/h1', 'pick scheduler/local', 'claim host/h2', 'receive compute/h2', 'release host/h1'],
     { ...TARGET, origin: undefined },
   ],
-  ['shelve-offload', { ...ARGS, ...SOURCE }, ['destroy compute/h1', 'release host/h1'], { host: null, claim: null, origin: undefined }],
+  [
+    'shelve-offload',
+    { ...ARGS, ...SOURCE },
+    ['checkMove compute/h1', 'destroy compute/h1', 'release host/h1'],
+    { host: null, claim: null, origin: undefined },
+  ],
   ['unshelve', { ...ARGS, ...SOURCE }, ['start compute/h1'], { ...SOURCE, origin: undefined }],
   [
     'unshelve',
@@ -76,12 +82,80 @@ for (const [kind, args, said, left] of PLANS) {
 
 test('a resize claims and makes the new size, and chooses another host than its own', () => {
   const run = started('resize', RESIZE)
+  until(run, 'pick scheduler/local')
   assert.equal((run.call().args as { avoid: unknown }).avoid, ['h1'])
   until(run, 'claim host/h2')
   assert.is((run.call().args as { ramMb: unknown }).ramMb, BIG.ramMb)
   until(run, 'receive compute/h2')
   const { spec, running } = run.call().args as { spec: { vcpus: number }; running: boolean }
   assert.equal([spec.vcpus, running], [BIG.vcpus, true])
+})
+
+test('what cannot move is not stopped for it, and what a host alone has is not thrown away', () => {
+  for (const kind of ['resize', 'migrate', 'shelve-offload']) {
+    const run = started(kind, RESIZE)
+    run.refuse('DriverFault', 'the disk cannot shrink')
+    assert.equal(run.said, ['checkMove compute/h1', 'ended instance/i1'])
+    assert.equal(ends(run), { outcome: 'undone', ...SOURCE, origin: undefined })
+  }
+})
+
+/** A migration whose source offers its disk, up to the fetching of it. */
+function offered(): Run {
+  const run = started('migrate', { ...ARGS, ...SOURCE, running: true })
+  until(run, 'offerDisk compute/h1')
+  run.answer({ offer: { port: 1 } })
+  assert.is(run.said.at(-1), 'fetchDisk compute/h2')
+  return run
+}
+const FAR = { diskTotalBytes: 9, diskProcessedBytes: 4, diskRemainingBytes: 5 }
+
+test('a disk that is a file of the source is fetched, asked about until it is there, and then taken over', () => {
+  const run = offered()
+  assert.equal((run.call().args as { offer: unknown }).offer, { port: 1 })
+  run.answer({ done: false, ...FAR })
+  assert.equal(run.body().steps.at(-1)?.progress, FAR)
+  assert.is(run.said.at(-1), 'fetchDisk compute/h2')
+  run.answer({ done: true, ...FAR })
+  assert.is(run.said.at(-1), 'receive compute/h2')
+  toTheEnd(run)
+  assert.equal(ends(run), { outcome: 'done', ...TARGET, origin: SOURCE })
+})
+
+test('a target that is restarted is asked again, a source is told to offer anew, three times at most; then the guest starts where it was', () => {
+  const run = offered()
+  run.timeout()
+  assert.is(run.said.at(-1), 'fetchDisk compute/h2')
+  for (let i = 0; i < 2; i++) {
+    run.refuse('DriverFault', 'the connection broke')
+    until(run, 'offerDisk compute/h1')
+    run.answer({ offer: { port: 2 + i } })
+  }
+  assert.equal((run.call().args as { offer: unknown }).offer, { port: 3 })
+  run.refuse('DriverFault', 'the connection broke')
+  toTheEnd(run)
+  assert.equal(run.said.slice(-4), ['destroy compute/h2', 'start compute/h1', 'release host/h2', 'ended instance/i1'])
+  assert.equal(ends(run), { outcome: 'undone', ...SOURCE, origin: undefined })
+})
+
+test('who lets a guest go leaves a disk that the hosts share; only the end of the instance takes it', () => {
+  const keeps = (kind: string, args: OperationArgs): unknown[] => {
+    const run = started(kind, args)
+    const kept: unknown[] = []
+    for (let i = 0; i < 30 && run.call().method !== 'ended'; i++) {
+      if (run.call().method === 'destroy') kept.push((run.call().args as { keepDisk?: boolean }).keepDisk === true)
+      answer(run)
+    }
+    return kept
+  }
+  assert.equal([keeps('confirm-resize', RESIZED), keeps('revert-resize', RESIZED), keeps('shelve-offload', RESIZE)], [[true], [true], [true]])
+  assert.equal(keeps('delete', RESIZED), [false, false])
+})
+
+test('while a disk is fetched the guest may run at the source alone', () => {
+  const run = offered()
+  run.fire('deadline')
+  assert.equal(ends(run), { outcome: 'failed', ...SOURCE, origin: TARGET })
 })
 
 test('a resize that fails on the target destroys what it made there before the source starts again', () => {
@@ -110,6 +184,7 @@ const AT_DEADLINE: readonly (readonly [kind: string, args: OperationArgs, at: st
   ['resize', RESIZE, 'pick scheduler/local', { ...SOURCE, origin: undefined }],
   ['resize', RESIZE, 'claim host/h2', { ...SOURCE, origin: TARGET }],
   ['resize', RESIZE, 'stop compute/h1', { ...SOURCE, origin: TARGET }],
+  ['resize', RESIZE, 'offerDisk compute/h1', { ...SOURCE, origin: TARGET }],
   ['resize', RESIZE, 'receive compute/h2', { ...TARGET, origin: SOURCE }],
   ['confirm-resize', RESIZED, 'destroy compute/h1', { host: 'h2', claim: 'i1.2', origin: SOURCE }],
   ['revert-resize', RESIZED, 'stop compute/h2', { host: 'h2', claim: 'i1.2', origin: SOURCE }],
@@ -176,6 +251,7 @@ test('evacuate: a host that nobody has said to be fenced is refused at once, and
 
 test('a host somebody asked for and that refuses ends a move; without one the next candidate is tried', () => {
   const asked = started('migrate', { ...ARGS, ...SOURCE, wanted: 'h2' })
+  until(asked, 'claim host/h2')
   asked.refuse('HostRefused')
   toTheEnd(asked)
   assert.is(asked.reported().outcome, 'undone')

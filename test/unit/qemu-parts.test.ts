@@ -91,7 +91,7 @@ test('a disk has what its flavor says, and never less than its image', () => {
 })
 
 const machine = (more: Partial<Machine> = {}): Machine => ({
-  ...{ instance: A, vcpus: 2, ramMb: 512, accelerator: 'tcg', rescue: null, configDrive: true, incoming: false, slots: {} },
+  ...{ instance: A, vcpus: 2, ramMb: 512, accelerator: 'tcg', rescue: null, configDrive: true, incoming: false, slots: {}, disk: FILES.disk },
   root: { base: { file: 'bases/i.raw', format: 'raw' }, kernel: null },
   devices: { disks: [], interfaces: [] },
   ...more,

@@ -3,7 +3,8 @@ import { Duplex } from 'node:stream'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openSession } from '../../actors/hypervisor/drivers/qemu/qmp.ts'
-import { lineReader, MAX_LINE_BYTES, parseMessage } from '../../actors/hypervisor/drivers/qemu/wire.ts'
+import { MAX_LINE_BYTES, parseMessage } from '../../actors/hypervisor/drivers/qemu/wire.ts'
+import { lineReader } from '../../actors/kernel/lines.ts'
 import { eventually, realEnv, rejects } from '../support/driver-contract.ts'
 
 const HELLO = '{"QMP":{"version":{"qemu":{"micro":22,"minor":2,"major":7}},"capabilities":[]}}\n'
@@ -46,7 +47,7 @@ test('lines come whole, however they are cut, and an endless one ends it', () =>
   assert.is(read.push(Buffer.from('\nx\n')), null)
   assert.is(lineReader(3).push(Buffer.from('abcd\n')), null)
   const cut = Buffer.from('é\n')
-  const letters = lineReader()
+  const letters = lineReader(MAX_LINE_BYTES)
   assert.equal(letters.push(cut.subarray(0, 1)), [])
   assert.equal(letters.push(cut.subarray(1)), ['é'])
 })

@@ -30,6 +30,7 @@ import { extraSpecRoutes } from './extra-specs.ts'
 import { flavorRoutes } from './flavors.ts'
 import { groupRoutes } from './groups.ts'
 import { consoleRoutes } from './guest-actions.ts'
+import { guestRoutes } from './guests.ts'
 import { HEALTH_PATHS, healthRoutes } from './health.ts'
 import { hostRoutes } from './hosts.ts'
 import { hypervisorRoutes } from './hypervisors.ts'
@@ -223,6 +224,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   alertRoutes(app, context)
   evidenceRoutes(app, context)
   hostRoutes(app, context)
+  guestRoutes(app, context)
   healthRoutes(app, context)
   return app
 }

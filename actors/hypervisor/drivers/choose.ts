@@ -11,8 +11,9 @@ import { folderStore } from './folder-store.ts'
 import { type Capabilities, probeCapabilities } from './process/capabilities.ts'
 import type { Hierarchy } from './process/cgroup.ts'
 import { openProcessDriver } from './process/driver.ts'
+import { qemuAgents } from './qemu/agent-channel.ts'
 import type { FetchImage } from './qemu/bases.ts'
-import { openQemuDriver } from './qemu/driver.ts'
+import { openQemuDriver, type QemuOptions } from './qemu/driver.ts'
 import { QEMU_FOLDER } from './qemu/runs.ts'
 import { findTools, userFor } from './qemu/tools.ts'
 import { FakeGuestSchema, parseWith } from './records.ts'
@@ -37,6 +38,7 @@ export interface ChooseOptions {
     readonly built: string
     /** Number of the user that guests run as, when the agent is root. */
     readonly uid: number
+    readonly moves?: QemuOptions['moves']
   }
   /** Answers guests that ask about themselves, of drivers whose guests can. */
   readonly metadata?: MetadataDoor
@@ -82,16 +84,19 @@ async function openQemu(env: Env, { folder, capacity, lease, images, qemu }: Cho
   const driver = await openQemuDriver(env, {
     ...{ folder: join(folder, QEMU_FOLDER), capacity, lease, tools },
     built: qemu?.built ?? '',
+    moves: qemu?.moves,
     user: qemu ? await userFor(qemu.uid) : null,
     ...(images ? { fetch: fetchFrom(images) } : {}),
   })
-  return { driver, because: `qemu: asked for, QEMU ${tools.version} with ${tools.because}`, hierarchies: [] }
+  // Whichever machine there is, the way to its agent is a socket in its folder.
+  const agents = qemuAgents(join(folder, QEMU_FOLDER, 'run'))
+  return { driver: Object.assign(driver, { agents }), because: `qemu: asked for, QEMU ${tools.version} with ${tools.because}`, hierarchies: [] }
 }
 
 const fetchFrom =
   (images: ImageSource): FetchImage =>
   (image, instance, task) =>
-    images.use(image, instance, ({ path, format }) => task({ path: path ?? '', format: format ?? 'unknown' }))
+    images.use(image, instance, ({ path, format, kernel = null }) => task({ path: path ?? '', format: format ?? 'unknown', kernel }))
 
 function openFake(env: Env, options: ChooseOptions): HypervisorDriver {
   const store = folderStore({

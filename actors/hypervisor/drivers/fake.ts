@@ -13,12 +13,14 @@ import type { Guest, GuestSpec, HypervisorDriver, Inventory, PowerState } from '
 import type { ImageSource } from '../images.ts'
 import type { HostLease } from '../lease.ts'
 import { type BlobStore, memoryBlobs } from './blobs.ts'
+import { fakeAgents } from './fake-agent.ts'
 import { createFakeMigration } from './fake-migration.ts'
+import { createFakeMoves } from './fake-moves.ts'
 import { fakeStorage } from './fake-storage.ts'
 import { bootedMemory, DEFAULT_RATES, frozen, type TransferRates, thawed, withoutPower } from './fake-transfer.ts'
 import { openLedger } from './ledger.ts'
 import type { FakeGuest } from './records.ts'
-import { checkInstanceId, DRIVER_METHODS, type DriverMethod, noGuest, notRunning } from './rules.ts'
+import { checkInstanceId, DRIVER_METHODS, type DriverMethod, noGuest, notRunning, saidOf } from './rules.ts'
 import type { GuestStore } from './store.ts'
 
 const CONSOLE_LINES = 100
@@ -128,7 +130,12 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
     return ledger.command(method, spec.instance, order, async known => {
       await endure(method, spec.metadata)
       // What is received has its disk already, where every host can reach it.
-      const disk = method === 'receive' ? [`disk of ${spec.instance}`] : await storage.diskFrom(spec.image, spec.instance)
+      const disk =
+        method === 'receive'
+          ? known?.fetching && known.disk
+            ? known.disk
+            : [`disk of ${spec.instance}`]
+          : await storage.diskFrom(spec.image, spec.instance)
       const anew = { ...fresh(spec, order, method, disk), console: known?.console ?? [] }
       const guest = written(anew, 'shutdown', `${method}: made from image ${spec.image}`)
       return { guest: running ? booted(guest, order) : guest, effect: true }
@@ -156,7 +163,12 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       return { ...options.capacity, uptimeS, details: { guests: 'records only', methods: DRIVER_METHODS } }
     },
     async list(): Promise<Guest[]> {
-      return [...(await ledger.guests()).values()].map(({ spec, power, begun }) => ({ instance: spec.instance, power, order: begun }))
+      return [...(await ledger.guests()).values()].map(({ spec, power, begun }) => ({
+        instance: spec.instance,
+        power,
+        order: begun,
+        ...saidOf(spec),
+      }))
     },
     spawn: (spec, order) =>
       ledger.command('spawn', spec.instance, order, async known => {
@@ -194,6 +206,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       }),
     rebuild: (spec, order, running) => made('rebuild', spec, order, running),
     receive: (spec, order, running) => made('receive', spec, order, running),
+    ...createFakeMoves({ env, guestMs, ledger, endure, fresh, rates: options.rates ?? DEFAULT_RATES }),
     ...storage.port,
     migration: createFakeMigration({
       env,
@@ -204,6 +217,7 @@ export function createFakeDriver(env: Env, store: GuestStore<FakeGuest>, options
       fresh: (spec, order, method) => fresh(spec, order, method, []),
       rates: options.rates ?? DEFAULT_RATES,
     }),
+    agents: fakeAgents(env, async instance => (await ledger.guests()).get(instance)),
     async consoleLog(instance, maxBytes) {
       checkInstanceId(instance)
       const guest = (await ledger.guests()).get(instance)

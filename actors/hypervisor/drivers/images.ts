@@ -39,6 +39,7 @@ export const QEMU_IMAGE: ImageBody = {
   driver: 'qemu',
   sizeBytes: 15_500_000,
   ...BUILT_IN,
+  properties: { baton_agent: 'required' },
 }
 
 export const BUILT_IN_IMAGES: readonly ImageBody[] = [FAKE_IMAGE, PROCESS_IMAGE, QEMU_IMAGE]

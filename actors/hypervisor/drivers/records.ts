@@ -19,6 +19,7 @@ const SpecSchema = Type.Object({
   image: Type.String(),
   metadata: Type.Record(Type.String(), Type.String()),
   devices: Type.Optional(DevicesSchema),
+  agent: Type.Optional(Type.Boolean()),
   about: Type.Optional(
     Type.Object({
       project: Type.String(),
@@ -86,6 +87,8 @@ export const FakeGuestSchema = Type.Object({
   /** Absent when it is off. */
   memory: Type.Optional(FakeMemorySchema),
   outgoing: Type.Optional(FakeOutgoingSchema),
+  /** Since when its disk comes here, ms since 1970; until somebody takes it. */
+  fetching: Type.Optional(Type.Number()),
   /** Whether it waits to be carried here. */
   incoming: Type.Optional(Type.Boolean()),
   /** `order` of what it came from, when it was carried here. */
@@ -121,6 +124,28 @@ export const QemuRootSchema = Type.Object({
   kernel: Type.Union([Type.Object({ kernel: Type.String(), initrd: Type.String(), append: Type.String() }), Type.Null()]),
 })
 
+const OnSchema = Type.Union([Type.Literal('running'), Type.Literal('paused')])
+
+/** A way to another host; see `qemu/migration.ts`. */
+const QemuOutgoingSchema = Type.Object({
+  copyDisk: Type.Boolean(),
+  /** What it goes on as, here or there. */
+  power: OnSchema,
+  /** Order of the command that stopped it here for good; null until then. */
+  handed: Type.Union([Type.Number(), Type.Null()]),
+})
+export type QemuOutgoing = Static<typeof QemuOutgoingSchema>
+
+/** What a destination is told by the source. */
+export const QemuHandedSchema = Type.Object({ order: Type.Number(), power: OnSchema })
+export type QemuHanded = Static<typeof QemuHandedSchema>
+
+const QemuIncomingSchema = Type.Object({
+  copyDisk: Type.Boolean(),
+  /** Whether it was about to go on here: from then on it may have. */
+  begun: Type.Boolean(),
+})
+
 export const QemuGuestSchema = Type.Object({
   ...StandingFields,
   /** Whether it was told to be off. */
@@ -133,6 +158,14 @@ export const QemuGuestSchema = Type.Object({
   saved: Type.Boolean(),
   /** Where its devices are on its bus. */
   slots: Type.Record(Type.String(), Type.Number()),
+  /** Whether its disk is in the folder that the hosts share. */
+  shared: Type.Optional(Type.Boolean()),
+  /** Whether its disk has come from another host, and nobody has taken it yet. */
+  fetched: Type.Optional(Type.Boolean()),
+  outgoing: Type.Optional(QemuOutgoingSchema),
+  incoming: Type.Optional(QemuIncomingSchema),
+  /** Order of the command that handed it over, when it was carried here. */
+  arrived: Type.Optional(Type.Number()),
 })
 export type QemuGuest = Static<typeof QemuGuestSchema>
 

@@ -14,7 +14,7 @@ import { BatonError } from '../../kernel/errors.ts'
 export const DRIVER_METHODS = [
   ...(['spawn', 'destroy', 'start', 'stop', 'reboot', 'pause', 'unpause'] as const),
   ...(['suspend', 'resume', 'rescue', 'unrescue', 'rebuild', 'receive'] as const),
-  ...(['setDevices', 'snapshot', 'discardSnapshot'] as const),
+  ...(['setDevices', 'snapshot', 'discardSnapshot', 'offer', 'fetch'] as const),
   ...(['prepareIncoming', 'migrateOut', 'forceOutgoing', 'handOver', 'finishIncoming', 'cancelOutgoing'] as const),
 ] as const
 
@@ -43,6 +43,9 @@ export function admit(method: DriverMethod, order: number, standing: Standing | 
   if (order < newest) throw new BatonError('StaleCommand', `${method} has order ${order}, but order ${newest} was seen here`)
   return standing && standing.order === order && standing.method === method ? 'done' : 'obey'
 }
+
+/** What a driver says of a guest beside how it is. */
+export const saidOf = ({ agent }: { readonly agent?: boolean }): { readonly agent?: true } => (agent ? { agent: true } : {})
 
 export const noGuest = (instance: string): BatonError => new BatonError('DriverFault', `there is no guest ${instance} on this host`)
 

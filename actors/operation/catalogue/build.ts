@@ -1,6 +1,7 @@
 /** Build: find a host, claim room on it, spawn the guest there. A host that refuses or fails is left out, and the next is tried. */
 import { minutes } from '../../kernel/env.ts'
 import { giveUpWhenRefused, guestSpec, hypervisor, operation, type StepContext, step } from '../step.ts'
+import { awaitAgent, expectAgent } from './guest-steps.ts'
 import { candidatesOf, claim, nextCandidate, pick, picked, refusedBy, texts, unclaim } from './placing.ts'
 
 /** Hosts on which a spawn may fail before the build gives up. */
@@ -29,6 +30,7 @@ export const build = operation('build', {
       undo: c => unclaim(c, hostOf(c)),
       onFault: (c, fault) => (fault.code === 'HostRefused' ? nextCandidate(c) : { next: 'retry' }),
     }),
+    expectAgent(hostOf),
     step('spawn', {
       do: c => hypervisor(c, hostOf(c), 'spawn', { spec: guestSpec(c) }),
       undo: c => hypervisor(c, hostOf(c), 'destroy'),
@@ -40,6 +42,7 @@ export const build = operation('build', {
       timeoutMs: minutes(10),
       attempts: 1,
     }),
+    awaitAgent(hostOf),
   ],
   leaves: ({ operation, found, at }) => (at === 'place' ? { host: null, claim: null } : { host: candidatesOf(found)[0] ?? null, claim: operation }),
 })

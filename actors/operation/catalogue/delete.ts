@@ -8,6 +8,7 @@ import { address } from '../../kernel/address.ts'
 import { seconds } from '../../kernel/env.ts'
 import { hypervisor, operation, type StepContext, step } from '../step.ts'
 import { releaseOf } from './ends.ts'
+import { forgetAgent } from './guest-steps.ts'
 
 const DESTROY_ATTEMPTS = 3
 
@@ -36,6 +37,7 @@ export const remove = operation('delete', {
       },
       attempts: 20,
     }),
+    forgetAgent,
     step('release', { do: c => releaseOf(c, c.args), attempts: 20 }),
     step('release-second', { do: c => releaseOf(c, c.args.origin), attempts: 20 }),
   ],

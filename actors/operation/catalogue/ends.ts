@@ -52,11 +52,14 @@ export const placeAndClaim = (needed: (c: StepContext) => boolean = () => true, 
   }),
 ]
 
+/** Has a host destroy a guest that is or will be elsewhere: a disk that hosts share stays. */
+export const letGoOf = (c: StepContext, host: string): Request => hypervisor(c, host, 'destroy', { keepDisk: true })
+
 /** Make the guest on the host it goes to. Nothing of it may run anywhere else by now. */
 export const receive = (running: (c: StepContext) => boolean, needed: (c: StepContext) => boolean = () => true) =>
   step('receive', {
     do: c => (needed(c) ? hypervisor(c, targetOf(c), 'receive', { spec: guestSpec(c), running: running(c) }) : null),
-    undo: c => (needed(c) ? hypervisor(c, targetOf(c), 'destroy') : null),
+    undo: c => (needed(c) ? letGoOf(c, targetOf(c)) : null),
     timeoutMs: minutes(5),
     attempts: 2,
   })
@@ -68,7 +71,7 @@ export const forget = (name: string, where: (c: StepContext) => string | null) =
   step(name, {
     do: c => {
       const host = where(c)
-      return host === null ? null : hypervisor(c, host, 'destroy')
+      return host === null ? null : letGoOf(c, host)
     },
     forwardOnly: true,
     onFault: letGo,

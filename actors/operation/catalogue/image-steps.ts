@@ -3,7 +3,7 @@
  * way back the image is gone first, then the host throws the copy away and does not make it again. The instance goes on all the while.
  */
 
-import type { UploadLook } from '../../hypervisor/images.ts'
+import type { SendingLook } from '../../hypervisor/looks.ts'
 import { address } from '../../kernel/address.ts'
 import { minutes, seconds } from '../../kernel/env.ts'
 import { giveUpWhenRefused, hypervisor, type Request, type StepContext, step } from '../step.ts'
@@ -26,14 +26,17 @@ function definition(c: StepContext) {
 const sizeIn = (answer: unknown): number =>
   typeof answer === 'object' && answer !== null && 'sizeBytes' in answer && typeof answer.sizeBytes === 'number' ? answer.sizeBytes : 0
 
-const isLook = (answer: unknown): answer is UploadLook => typeof answer === 'object' && answer !== null && 'done' in answer
+const isLook = (answer: unknown): answer is SendingLook => typeof answer === 'object' && answer !== null && 'done' in answer
+
+/** The image that the operation's bytes become. */
+export const imageStep = step('image', {
+  do: c => told(c, 'create', definition(c)),
+  undo: discard,
+  onFault: giveUpWhenRefused,
+})
 
 export const makeImage = [
-  step('image', {
-    do: c => told(c, 'create', definition(c)),
-    undo: discard,
-    onFault: giveUpWhenRefused,
-  }),
+  imageStep,
   step('save', {
     do: c => hypervisor(c, hostOf(c), 'snapshot', { image: imageOf(c) }),
     save: (_, answer) => ({ sizeBytes: sizeIn(answer) }),

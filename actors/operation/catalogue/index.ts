@@ -9,6 +9,8 @@ import { remove } from './delete.ts'
 import { detachDisk } from './detach-disk.ts'
 import { detachInterface } from './detach-interface.ts'
 import { evacuate } from './evacuate.ts'
+import { guestBackup } from './guest-backup.ts'
+import { guestRestore } from './guest-restore.ts'
 import { liveMigrate } from './live-migrate.ts'
 import { pause } from './pause.ts'
 import { reboot } from './reboot.ts'
@@ -32,6 +34,7 @@ import { unshelve } from './unshelve.ts'
 const OPERATIONS: readonly OperationSpec[] = [
   ...[build, remove, softDelete, restore],
   ...[start, stop, reboot, pause, unpause, suspend, resume, rescue, unrescue, rebuild],
+  ...[guestBackup, guestRestore],
   ...[snapshot, backup, attachDisk, detachDisk, attachInterface, detachInterface],
   ...[resize, migrate, liveMigrate, confirmResize, revertResize, evacuate, shelve, shelveOffload, unshelve],
 ]

@@ -28,7 +28,7 @@ import type { Json } from '../../kernel/define.ts'
 import { minutes, seconds } from '../../kernel/env.ts'
 import type { Fault } from '../../kernel/errors.ts'
 import { guestSpec, hypervisor, type Left, type OnFault, operation, type StepContext, step } from '../step.ts'
-import { forget, moved, placeAndClaim, release, targetOf } from './ends.ts'
+import { forget, letGoOf, moved, placeAndClaim, release, targetOf } from './ends.ts'
 import { refusedBy } from './placing.ts'
 
 /** Time a look at the transfer is held by the source's agent when nothing is decided, ms. */
@@ -67,14 +67,17 @@ export const liveMigrate = operation('live-migrate', {
   steps: [
     step('check', {
       do: c => hypervisor(c, source(c), 'checkMigration', { blockMigration: c.args.blockMigration ?? 'auto' }),
-      save: (_, answer) => ({ driver: field(answer, 'driver'), copyDisk: field(answer, 'copyDisk') }),
+      save: (_, answer) => ({ driver: field(answer, 'driver'), copyDisk: field(answer, 'copyDisk'), shape: field(answer, 'shape') }),
       onFault: (_, fault) => ({ next: fault.code === 'DeadlineExceeded' ? 'retry' : 'giveUp' }),
     }),
     ...placeAndClaim(),
     step('prepare', {
-      do: c => hypervisor(c, targetOf(c), 'prepareIncoming', { spec: guestSpec(c), driver: c.found.driver, copyDisk: c.found.copyDisk }),
+      do: c => {
+        const { driver, copyDisk, shape = null } = c.found
+        return hypervisor(c, targetOf(c), 'prepareIncoming', { spec: guestSpec(c), driver, copyDisk, shape })
+      },
       save: (_, answer) => ({ to: field(answer, 'to') }),
-      undo: c => hypervisor(c, targetOf(c), 'destroy'),
+      undo: c => letGoOf(c, targetOf(c)),
       onFault: anotherHost,
       timeoutMs: minutes(1),
       attempts: 2,
@@ -101,7 +104,7 @@ export const liveMigrate = operation('live-migrate', {
     }),
     step('finish', {
       do: c => hypervisor(c, targetOf(c), 'finishIncoming', { handed: c.found.handed }),
-      undo: c => hypervisor(c, targetOf(c), 'destroy'),
+      undo: c => letGoOf(c, targetOf(c)),
       forwardOnly: true,
       onFault: unlessUnknown,
     }),

@@ -5,6 +5,7 @@ import { actionsFor } from '../actions.ts'
 import { mebibytes } from '../format.ts'
 import { useItems, useLive, useRows } from '../live.ts'
 import { Act } from '../parts/act.tsx'
+import { Agent } from '../parts/agent.tsx'
 import { Card, Chip, Empty, FaultBox, Figures, Loading, Problem, When } from '../parts/bits.tsx'
 import { Explain } from '../parts/explain.tsx'
 import { Steps } from '../parts/operation-bits.tsx'
@@ -54,6 +55,7 @@ export function Instance({ id, tab }: { id: string; tab: string }) {
       {tab === '' && (
         <div class="cards">
           <About instance={instance} />
+          {instance.agent && <Agent id={id} />}
           <History id={id} />
           {mayAs(session, 'admin') && <Landing instance={instance} />}
           <ConsoleLog id={id} host={instance.host} />

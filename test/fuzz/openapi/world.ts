@@ -77,6 +77,10 @@ export async function createWorld(): Promise<World> {
     const aggregates = await some(async n => String((await post('/compute/v2.1/os-aggregates', { aggregate: { name: n } })).aggregate.id))
     for (const name of ['traits', 'resource_classes']) await ask('PUT', `/placement/${name}/CUSTOM_A`, undefined, as)
     const { resource_providers: providers } = (await ask('GET', '/placement/resource_providers', undefined, as)).body
+    const backups = await Promise.all(
+      servers.slice(1).map(async id => String((await post(`/baton/v1/guests/${id}/backups`, { backup: {} })).backup.id)),
+    )
+    for (const id of servers.slice(1)) fake.finish(id)
     const made = async (path: string, one: string, more: object = {}): Promise<string[]> => [
       String((await post(`/identity/v3/${path}`, { [one]: { name: `${one}${round}`, ...more } }))[one].id),
     ]
@@ -86,6 +90,8 @@ export async function createWorld(): Promise<World> {
     things = {
       servers,
       instances: servers,
+      guests: servers,
+      backups,
       allocations: servers,
       operations: servers.map(id => `${id}.1`),
       metadata: ['a'],

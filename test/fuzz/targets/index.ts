@@ -2,6 +2,7 @@
 import type { Target } from '../target.ts'
 import { cliTarget } from './cli.ts'
 import { configTarget } from './config.ts'
+import { guestTarget } from './guest.ts'
 import { httpTarget } from './http.ts'
 import { journalTarget } from './journal.ts'
 import { nodeTarget } from './node.ts'
@@ -12,6 +13,7 @@ import { wireTarget } from './wire.ts'
 export const TARGETS: ReadonlyMap<string, () => Target> = new Map(
   Object.entries({
     wire: wireTarget,
+    guest: guestTarget,
     http: httpTarget,
     cli: cliTarget,
     config: configTarget,

@@ -1,7 +1,8 @@
 /** What hosts have promised equals what instances hold, never exceeds what there is, and guests are where they belong. */
 import type { HostBody, InstanceBody } from '../../../actors/api.ts'
 import { BUILTIN_FLAVORS } from '../../../actors/flavor/flavor.ts'
-import { SIM_SETTINGS, type World } from '../world.ts'
+import { SIM_SETTINGS } from '../settings.ts'
+import type { World } from '../world.ts'
 import { bodies, type Checker, unsettled } from './checker.ts'
 
 export const allocations: Checker = {

@@ -16,7 +16,7 @@ export interface Checker {
   atTheEnd?(world: World, history: History): string[]
 }
 
-export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host' | 'image' | 'disk' | 'server_group'): T[] =>
+export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host' | 'image' | 'disk' | 'guest' | 'server_group'): T[] =>
   [...world.database.tables.views[table].values()].map(row => bodyOf(row) as T)
 
 /** Operations of this instance that were neither done nor undone by their deadline: nobody knows whether a host took their last word. */

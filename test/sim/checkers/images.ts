@@ -2,13 +2,15 @@
 import type { ImageBody } from '../../../actors/api.ts'
 import { bodies, type Checker, failedOf } from './checker.ts'
 
-const MAKING: ReadonlySet<string> = new Set(['snapshot', 'backup'])
+const MAKING: ReadonlySet<string> = new Set(['snapshot', 'backup', 'guest-backup'])
 
 export const images: Checker = {
   name: 'images are made or are not, and their bytes with them',
   atRest(world) {
     const all = bodies<ImageBody>(world, 'image')
-    const violations = all.flatMap(i => (i.status === 'queued' ? [`image ${i.id} of ${i.instance} is still being made`] : []))
+    const violations = all.flatMap(i =>
+      i.status === 'queued' || i.status === 'saving' ? [`image ${i.id} of ${i.instance} is still being made`] : [],
+    )
     for (const [host, blobs] of world.blobs) {
       const there = new Set(blobs.ids('images'))
       const wanted = new Set(all.filter(i => i.status === 'active' && i.hosts?.includes(host)).map(i => i.id))

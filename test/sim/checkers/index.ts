@@ -1,4 +1,5 @@
 /** All checkers; a new one is a file beside this and a line here. */
+import { agents } from './agents.ts'
 import { alerts } from './alerts.ts'
 import { allocations } from './allocations.ts'
 import { answersHold } from './answers-hold.ts'
@@ -25,5 +26,5 @@ import { register } from './register.ts'
 
 export const CHECKERS: readonly Checker[] = [
   ...[onePlace, oneWriter, durable, operationsEnd, endsKnown, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
-  ...[alerts, answersHold, byItsOwner, deadlines, inTime, reads, register],
+  ...[agents, alerts, answersHold, byItsOwner, deadlines, inTime, reads, register],
 ]

@@ -6,7 +6,8 @@ import { entries } from '../../../actors/kernel/bucket-map.ts'
 import { type Amounts, amountsOf, largest, NO_LIMITS, plus, RESOURCES, sameAmounts } from '../../../actors/kernel/quota.ts'
 import { GROUP_SHARE } from '../../../actors/placement/group.ts'
 import { type ProjectState, projectActor } from '../../../actors/project/project.ts'
-import { SIM_SETTINGS, type World } from '../world.ts'
+import { SIM_SETTINGS } from '../settings.ts'
+import type { World } from '../world.ts'
 import { bodies, type Checker } from './checker.ts'
 
 const actor = projectActor(SIM_SETTINGS.quotas)

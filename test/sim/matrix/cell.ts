@@ -13,7 +13,8 @@ import { createLoop, type Loop } from '../loop.ts'
 import type { DriverCommand } from '../probes.ts'
 import { createProcess } from '../process.ts'
 import { createRandom } from '../random.ts'
-import { createWorld, SIM_SETTINGS, type World } from '../world.ts'
+import { SIM_SETTINGS } from '../settings.ts'
+import { createWorld, type World } from '../world.ts'
 import { type Client, createClient } from './client.ts'
 import { judgeAlways, judgeEnd, judgeRest } from './judge.ts'
 import type { Recipe } from './recipes.ts'
@@ -53,6 +54,8 @@ export interface CellResult {
   readonly simulatedMs: number
 }
 
+/** Operations that say something of agents, or to them. */
+const WITH_AGENTS: ReadonlySet<string> = new Set(['build', 'delete', 'guest-backup', 'guest-restore'])
 const SIZE = { conductors: 2, computes: 3, failure: {} } as const
 const DEADLINE_MS = 60_000
 /** A delete gives up on a host after three attempts of 20 s each, and there may be two hosts. */
@@ -124,6 +127,7 @@ class Cell {
       random.fork(),
       {
         ...SIZE,
+        agents: WITH_AGENTS.has(recipe.kind) ? 'required' : undefined,
         settings: SETTINGS,
         probes: {
           appending: (entry, conductor) => this.#tracker?.probes.appending?.(entry, conductor),
@@ -141,7 +145,7 @@ class Cell {
       },
       log,
     )
-    this.#client = createClient(env, this.#world, this.#instance, this.#history)
+    this.#client = createClient(env, this.#world, this.#instance, this.#history, this.#recipe.localDisk ? { 'fake:disk': 'local' } : {})
   }
 
   async run(): Promise<CellResult> {

@@ -7,7 +7,7 @@ import { BatonError, isTransient } from '../../../actors/kernel/errors.ts'
 import { bodies } from '../checkers/checker.ts'
 import type { History } from '../history.ts'
 import type { World } from '../world.ts'
-import { DETAILS } from './recipes.ts'
+import { detailsOf } from './recipes.ts'
 
 const LOOK_MS = 100
 
@@ -24,8 +24,11 @@ export interface Client {
   until(what: string, withinMs: number, is: () => boolean): Promise<void>
 }
 
-export function createClient(env: Env, world: World, id: string, history: History): Client {
+export function createClient(env: Env, world: World, id: string, history: History, metadata: Readonly<Record<string, string>>): Client {
   const pause = (ms: number): Promise<void> => new Promise(resolve => env.setTimer(ms, resolve))
+
+  /** Requests so far, by kind. */
+  const asked = new Map<InstanceOperation, number>()
 
   async function insist<T>(request: (api: ClusterApi) => Promise<T>): Promise<T> {
     for (;;) {
@@ -44,16 +47,17 @@ export function createClient(env: Env, world: World, id: string, history: Histor
     async request(kind, { promised } = { promised: true }) {
       const requestId = `req-${env.uuid()}`
       if (kind === 'build') {
-        const named = { ids: [id], name: 'n', project: 'p', flavor: 'tiny', image: FAKE_IMAGE.id, metadata: {}, reservation: 'r' }
+        const named = { ids: [id], name: 'n', project: 'p', flavor: 'tiny', image: FAKE_IMAGE.id, metadata, reservation: 'r' }
         await insist(api => api.createInstances({ ...named, requestId }))
         history.created.set(id, world.nowMs())
         return `${id}.1`
       }
+      const nth = asked.get(kind) ?? 0
+      asked.set(kind, nth + 1)
+      const details = detailsOf(kind, nth)
       const deletes = kind === 'delete' || kind === 'soft-delete'
       const { operation } = await insist(api =>
-        deletes
-          ? api.deleteInstance({ id, force: kind === 'delete', requestId })
-          : api.actOnInstance({ id, action: kind, ...DETAILS[kind], requestId }),
+        deletes ? api.deleteInstance({ id, force: kind === 'delete', requestId }) : api.actOnInstance({ id, action: kind, ...details, requestId }),
       )
       if (kind === 'delete' && promised) history.deleted.set(id, world.nowMs())
       history.acted.set(requestId, { instance: id, operation })

@@ -5,6 +5,7 @@
  * reported as one without a recipe, so that its author adds a line.
  */
 import type { ActOnInstance, VmState } from '../../../actors/api.ts'
+import { BY_HAND, propertiesOf } from '../../../actors/guest/backups.ts'
 import { FAKE_IMAGE } from '../../../actors/hypervisor/drivers/images.ts'
 import { INSTANCE_OPERATIONS, type InstanceOperation } from '../../../actors/instance/states.ts'
 
@@ -16,6 +17,8 @@ export interface Recipe {
   readonly path: readonly InstanceOperation[]
   /** The instance's host has lost its power and is said to be fenced. */
   readonly darkHost: boolean
+  /** Its disk is a file of its host: there are steps that only such an instance meets. */
+  readonly localDisk?: true
 }
 
 type Details = Omit<ActOnInstance, 'id' | 'action' | 'requestId'>
@@ -25,26 +28,42 @@ const DISK = { disk: { id: 'disk-1' } }
 const INTERFACE = { interface: { id: 'port-1' } }
 
 /** Arguments without which the request would be refused. */
-export const DETAILS: Readonly<Partial<Record<InstanceOperation, Details>>> = {
+const DETAILS: Readonly<Partial<Record<InstanceOperation, Details>>> = {
   resize: { flavor: 'small' },
   rebuild: { image: FAKE_IMAGE.id },
   snapshot: { snapshot: IMAGE },
   backup: { snapshot: { ...IMAGE, backupType: 'daily', rotation: 1 } },
+  'guest-restore': { guest: { backups: [IMAGE.image] } },
   'attach-disk': DISK,
   'detach-disk': DISK,
   'attach-interface': INTERFACE,
   'detach-interface': INTERFACE,
 }
 
+/** The arguments of the request, when it is the `nth` of its kind from 0: the second backup builds on the first. */
+export function detailsOf(kind: InstanceOperation, nth: number): Details {
+  if (kind !== 'guest-backup') return DETAILS[kind] ?? {}
+  const image = (n: number): string => `5eed0000-0000-4000-8000-00000000000${n + 1}`
+  const [guest, parent] =
+    nth === 0 ? ([{ kind: 'full', parent: null }, null] as const) : ([{ kind: 'incremental', parent: image(nth - 1) }, image(nth - 1)] as const)
+  return { snapshot: { ...IMAGE, image: image(nth), properties: propertiesOf(guest.kind, parent, 'lines'), backupType: BY_HAND, rotation: 9 }, guest }
+}
+
 /** What must have been done in that state before, when no state tells of it; each list is a way of its own. */
 const FIRST: Readonly<Partial<Record<InstanceOperation, readonly (readonly InstanceOperation[])[]>>> = {
   'detach-disk': [['attach-disk']],
+  'guest-backup': [[], ['guest-backup']],
+  'guest-restore': [['guest-backup']],
   'detach-interface': [['attach-interface']],
   delete: [[], ['attach-disk']],
 }
 
 /** These are only for instances whose host is gone. */
 const ON_DARK_HOSTS: ReadonlySet<InstanceOperation> = new Set(['evacuate'])
+
+/** Whose disk is carried. */
+const CARRY_DISKS: ReadonlySet<string> = new Set(['resize', 'migrate'])
+const diskOf = (kind: string): Pick<Recipe, 'localDisk'> => (CARRY_DISKS.has(kind) ? { localDisk: true } : {})
 
 /** From different states: what is resized may have run before or not, and that matters. A third way has shown nothing more. */
 const WAYS_PER_STATE = 2
@@ -79,7 +98,9 @@ export function recipesFor(name: string): Recipe[] {
     .flatMap(from =>
       (FIRST[kind] ?? [[]])
         .filter(first => first.every(each => INSTANCE_OPERATIONS[each].from.includes(from)))
-        .flatMap(first => (WAYS.get(from) ?? []).map(path => ({ kind, from, path: [...path, ...first], darkHost: ON_DARK_HOSTS.has(kind) }))),
+        .flatMap(first =>
+          (WAYS.get(from) ?? []).map(path => ({ kind, from, path: [...path, ...first], darkHost: ON_DARK_HOSTS.has(kind), ...diskOf(kind) })),
+        ),
     )
     .toSorted((a, b) => a.path.length - b.path.length)
 }

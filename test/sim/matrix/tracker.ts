@@ -142,6 +142,8 @@ export function createTracker({ operation, catalogue, tables, at }: TrackerOptio
   }
 
   function placeFor({ instance, order }: Pick<DriverCommand, 'instance' | 'order'>): Place | null {
+    // Without a rank it is of the step that is done just now.
+    if (order < 0) return instance === subject ? here() : null
     const serial = order - commandOrder(number, 0)
     return instance === subject && serial >= 0 && serial < commandOrder(1, 0) ? (places.get(serial) ?? null) : null
   }

@@ -6,6 +6,7 @@ import { deadlineIgnored } from './deadline-ignored.ts'
 import { endSeenEarly } from './end-seen-early.ts'
 import { endedNotTold } from './ended-not-told.ts'
 import { evacuatedTooEarly } from './evacuated-too-early.ts'
+import { foreignAgentBelieved } from './foreign-agent-believed.ts'
 import { leaseTooLong } from './lease-too-long.ts'
 import { permitNotShown } from './permit-not-shown.ts'
 import type { Planted } from './planted.ts'
@@ -17,6 +18,7 @@ import { refusedUnconfirmed } from './refused-unconfirmed.ts'
 import { releaseWithoutRank } from './release-without-rank.ts'
 import { resendWithoutDedupe } from './resend-without-dedupe.ts'
 import { shardsStolen } from './shards-stolen.ts'
+import { silenceUnseen } from './silence-unseen.ts'
 import { skipTheFence } from './skip-the-fence.ts'
 import { snapshotMissesEvents } from './snapshot-misses-events.ts'
 import { spawnBeforeClaim } from './spawn-before-claim.ts'
@@ -57,5 +59,7 @@ export const PLANTED_BUGS: readonly Planted[] = [
   endSeenEarly,
   refusalForgotten,
   refusedUnconfirmed,
+  foreignAgentBelieved,
+  silenceUnseen,
   alertTriedOnce,
 ]

@@ -4,6 +4,7 @@
  */
 
 import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
 import type { Guest, GuestSpec, HypervisorDriver, Inventory, MetadataDoor, PowerState } from '../../driver.ts'
@@ -15,9 +16,10 @@ import { type Outcome, openLedger } from '../ledger.ts'
 import { checkSize, machineInventory, machineUptimeS } from '../machine.ts'
 import { limiter } from '../queue.ts'
 import { type ProcessGuest, ProcessGuestSchema, parseWith } from '../records.ts'
-import { checkInstanceId, type DriverMethod, noGuest, notRunning } from '../rules.ts'
+import { checkInstanceId, type DriverMethod, noGuest, notRunning, saidOf } from '../rules.ts'
+import { listenForAgent } from './agent-channel.ts'
 import { type Capabilities, probeCapabilities } from './capabilities.ts'
-import { createGuestDoors } from './guest-doors.ts'
+import { AGENT_SOCKET, createGuestDoors } from './guest-doors.ts'
 import { BUILT_IN_INIT } from './launch.ts'
 import { type Cause, openRuns, type Unlaunched } from './runs.ts'
 
@@ -112,6 +114,7 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
       const by: Cause = { method, order }
       if (known && launchedBy(known, by)) return bootOnce(known, by, permit)
       if (known) await runs.kill(known)
+      await runs.wipe(spec.instance)
       const guest: Unlaunched = { ...known, spec, begun: order, order: -1, method, effect: known?.effect ?? null, stopped: true, paused: false }
       if (running) return { guest: await boot(guest, by, permit), effect: true }
       return { guest: { ...guest, run: known?.run ?? NEVER_RUN }, effect: true }
@@ -126,7 +129,11 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
     async list(): Promise<Guest[]> {
       const guests = [...(await ledger.guests()).values()]
       return Promise.all(
-        guests.map(guest => looks(async () => ({ instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun }))),
+        guests.map(guest =>
+          looks(async () => {
+            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun, ...saidOf(guest.spec) }
+          }),
+        ),
       )
     },
     async spawn(spec, order) {
@@ -183,6 +190,13 @@ export async function openProcessDriver(env: Env, options: ProcessOptions): Prom
     rebuild: (spec, order, running) => made('rebuild', spec, order, running),
     receive: (spec, order, running) => made('receive', spec, order, running),
     imagesInUse: async () => [...(await ledger.guests()).values()].map(({ spec }) => spec.image),
+    agents: {
+      async open(instance, listener) {
+        checkInstanceId(instance)
+        if (!(await ledger.guests()).has(instance)) throw noGuest(instance)
+        return listenForAgent(join(runs.homeOf(instance), AGENT_SOCKET), listener)
+      },
+    },
     streams: ['serial'],
     async openStream(instance, kind) {
       checkInstanceId(instance)

@@ -11,6 +11,11 @@ import { guestData, lookUp } from '../../guest-data.ts'
 /** Longest path of a Unix socket that Linux takes, in bytes. */
 const MAX_SOCKET_PATH = 107
 
+/** Where the host listens for the agent of a guest, in the guest's folder. */
+export const AGENT_SOCKET = 'agent.sock'
+/** A folder for what the guest writes: there as long as the guest, and empty after a rebuild. */
+export const GUEST_DISK = 'disk'
+
 export interface GuestDoors {
   /** Opens the service of a guest and writes its config drive anew; `environment` is what the guest is told of them. */
   open(spec: GuestSpec, home: string): Promise<Readonly<Record<string, string>>>
@@ -61,7 +66,14 @@ export function createGuestDoors({ env, door, leavePassword }: DoorsOptions): Gu
       const drive = join(home, 'config-drive')
       const served = await serve(spec, socket)
       if (spec.about?.configDrive) await writeDrive(drive, spec)
-      return { ...(served ? { BATON_METADATA_SOCKET: socket } : {}), ...(spec.about?.configDrive ? { BATON_CONFIG_DRIVE: drive } : {}) }
+      await mkdir(join(home, GUEST_DISK), { recursive: true, mode: 0o700 })
+      const agent: Record<string, string> = spec.agent ? { BATON_AGENT_SOCKET: join(home, AGENT_SOCKET) } : {}
+      return {
+        BATON_GUEST_DISK: join(home, GUEST_DISK),
+        ...agent,
+        ...(served ? { BATON_METADATA_SOCKET: socket } : {}),
+        ...(spec.about?.configDrive ? { BATON_CONFIG_DRIVE: drive } : {}),
+      }
     },
     async reopen(spec, home) {
       try {

@@ -15,7 +15,7 @@ import { limiter } from '../queue.ts'
 import type { ProcessGuest } from '../records.ts'
 import type { DriverMethod } from '../rules.ts'
 import type { Capabilities } from './capabilities.ts'
-import type { GuestDoors } from './guest-doors.ts'
+import { GUEST_DISK, type GuestDoors } from './guest-doors.ts'
 import { launch, markerEntry } from './launch.ts'
 import { ageS, catches, isAlive, type ProcessId, pidsWithEnvironment, readBootId, signal, usedBy } from './proc.ts'
 import { openSerial } from './serial.ts'
@@ -60,6 +60,9 @@ export interface Runs {
   diagnostics(guest: ProcessGuest): Promise<Diagnostics>
   /** Answers a guest again that an earlier agent has launched. */
   reopen(guest: ProcessGuest): Promise<void>
+  homeOf(instance: string): string
+  /** Throws away what the guest has written. */
+  wipe(instance: string): Promise<void>
   /** Removes files and control groups. */
   erase(instance: string): Promise<void>
 }
@@ -209,6 +212,8 @@ export async function openRuns(env: Env, can: Capabilities, folder: string, door
       return { state, uptimeS: await ageS(init), cpuTimeNs, memoryUsedMb: Math.round(memoryBytes / 1024 ** 2) }
     },
     reopen: ({ spec }) => doors.reopen(spec, folderOf(spec.instance)),
+    homeOf: folderOf,
+    wipe: instance => rm(join(folderOf(instance), GUEST_DISK), { recursive: true, force: true }),
     async erase(instance) {
       await doors.close(instance)
       await rm(folderOf(instance), { recursive: true, force: true })

@@ -6,7 +6,7 @@
  */
 import { chmodSync, constants, createReadStream } from 'node:fs'
 import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { BatonError } from '../../../kernel/errors.ts'
 import type { MadeImage } from '../../images.ts'
 import { checkBlobId } from '../blobs.ts'
@@ -23,6 +23,8 @@ export interface FetchedImage {
   readonly path: string
   /** As it was said when it was uploaded. */
   readonly format: string
+  /** Built image whose kernel starts it; absent or null: it starts by itself. */
+  readonly kernel?: string | null
 }
 
 /** Where images come from that were not made on this host. */
@@ -31,6 +33,8 @@ export type FetchImage = <T>(image: string, instance: string, task: (found: Fetc
 export interface Bases {
   /** Does `task` with what a guest boots from; none of it goes meanwhile. `virtualBytes` is the least its disk has. Rejects `DriverFault`. */
   use<T>(image: string, instance: string, task: (root: Root, virtualBytes: number) => Promise<T>): Promise<T>
+  /** Has `fetch` write a file of ours (`bases/<image>.<format>`) that comes from another host, unless it is here already. */
+  bring(file: string, fetch: (part: string) => Promise<void>): Promise<void>
   /** Takes a file as an image; what boots it is that of the guest it was made of. Answers with its size. */
   keep(image: string, file: string, root: Root): Promise<number>
   sizeOf(image: string): Promise<number | null>
@@ -94,6 +98,15 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
     return { root: { base: { file, format: found.format }, kernel }, virtualBytes: found.virtualBytes }
   }
 
+  /** What starts a built image; null: there is none of that id. */
+  async function kernelOf(image: string): Promise<Root['kernel']> {
+    const own = await builtImage(built, image)
+    if (!own) return null
+    const kernel = await takeIn(await verified(built, own.kernel), `${image}.kernel`)
+    const initrd = await takeIn(await verified(built, own.initrd), `${image}.initrd`)
+    return { kernel, initrd, append: own.append }
+  }
+
   async function find<T>(image: string, instance: string, task: (root: Root, virtualBytes: number) => Promise<T>): Promise<T> {
     const made = await readFile(imageFile(image, 'json'), 'utf8').catch(() => null)
     if (made !== null) {
@@ -102,17 +115,20 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
       const { root, virtualBytes } = await fromDisk(image, imageFile(image, 'qcow2'), 'qcow2', from.kernel)
       return task(root, virtualBytes)
     }
-    const own = await builtImage(built, image)
-    if (own) {
-      const kernel = await takeIn(await verified(built, own.kernel), `${image}.kernel`)
-      const initrd = await takeIn(await verified(built, own.initrd), `${image}.initrd`)
-      return task({ base: null, kernel: { kernel, initrd, append: own.append } }, NO_DISK)
-    }
+    const own = await kernelOf(image)
+    if (own) return task({ base: null, kernel: own }, NO_DISK)
     if (!fetch) {
       throw new BatonError('DriverFault', `image ${image} is not on this host; \`npm run images\` builds the one that comes with Baton`)
     }
-    return fetch(image, instance, async ({ path, format }) => {
-      const { root, virtualBytes } = await fromDisk(image, path, format, null)
+    return fetch(image, instance, async ({ path, format, kernel }) => {
+      const starts = kernel ? await kernelOf(kernel) : null
+      if (kernel && !starts) {
+        throw new BatonError(
+          'DriverFault',
+          `image ${image} is started by the kernel of image ${kernel} (kernel_id), which was not built on this host`,
+        )
+      }
+      const { root, virtualBytes } = await fromDisk(image, path, format, starts)
       return task(root, virtualBytes)
     })
   }
@@ -129,6 +145,18 @@ export async function openBases({ folder, built, user, fetch }: BaseOptions): Pr
         else holding.delete(image)
       }
     },
+    bring: (file, fetch) =>
+      inTurn(basename(file), async () => {
+        const own = join(bases, basename(file))
+        const there = await access(own).then(
+          () => true,
+          () => false,
+        )
+        if (there) return
+        await fetch(`${own}.part`)
+        await rename(`${own}.part`, own)
+        showTo(own, user)
+      }),
     async keep(image, file, { kernel }) {
       await writeFile(imageFile(image, 'json'), JSON.stringify({ base: null, kernel }), { mode: 0o600 })
       await rename(file, imageFile(image, 'qcow2'))

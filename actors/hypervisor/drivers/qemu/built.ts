@@ -29,6 +29,8 @@ export const ManifestSchema = Type.Object({
       append: Type.String(),
     }),
   ),
+  /** SHA-256 of the agent in it; absent from what was built before there was one. */
+  agent: Type.Optional(Type.String()),
   /** What it was made of, by package. */
   packages: Type.Record(Type.String(), Type.String()),
 })
@@ -44,6 +46,8 @@ export async function builtImage(folder: string, id: string): Promise<BuiltImage
   if (text === null) return null
   const manifest = parse(parseJson(text))
   if (!manifest) throw new BatonError('DriverFault', `${file} is not what \`npm run images\` writes; run it again`)
+  // Instances of it are active when their agent says so; without one they never would be.
+  if (manifest.agent === undefined) throw new BatonError('DriverFault', `${file} has no agent yet; run \`npm run images\` again`)
   return manifest.images.find(image => image.id === id) ?? null
 }
 

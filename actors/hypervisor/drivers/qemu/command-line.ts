@@ -25,7 +25,7 @@ export const FILES = {
 } as const
 
 /** Name of the port in the guest by which its agent talks. */
-const AGENT_PORT = 'agent.0'
+const AGENT_PORT = 'org.baton.agent.0'
 /** Less than this no system boots in; firmware and devices need some of it. */
 const MIN_RAM_MB = 16
 /** Cache of translated code, per guest; 32 MiB is enough for a small system, the default is a share of the host's memory. */
@@ -62,6 +62,8 @@ export interface Machine {
   readonly configDrive: boolean
   readonly devices: Devices
   readonly slots: Slots
+  /** Its own disk; relative to its folder, or in a folder that the hosts share. */
+  readonly disk: string
   /** Waits for the memory of a suspended guest. */
   readonly incoming: boolean
 }
@@ -151,16 +153,16 @@ export const nicDevice = ({ id, mac }: { readonly id: string; readonly mac: stri
 type Plugged = readonly [node: Record<string, unknown>, device: Record<string, unknown>]
 
 /** Disks in the order in which the guest sees them. */
-function disksOf({ instance, root, rescue, devices, slots }: Machine): Plugged[] {
+function disksOf({ instance, root, rescue, devices, slots, disk: own }: Machine): Plugged[] {
   const first = (slot: number): Record<string, unknown> => ({ bootindex: 1, ...at(slot) })
   const rescueDisk = (from: Root): Plugged => [
     blockNode('rescue', FILES.rescue, 'qcow2', from.base),
     blockDevice('vd-rescue', 'rescue', 'rescue', first(FIXED.root)),
   ]
-  const own = blockDevice('vd-root', 'root', instance, rescue ? at(FIXED.rescue) : first(FIXED.root))
+  const itself = blockDevice('vd-root', 'root', instance, rescue ? at(FIXED.rescue) : first(FIXED.root))
   return [
     ...(rescue ? [rescueDisk(rescue)] : []),
-    [blockNode('root', FILES.disk, 'qcow2', root.base), own],
+    [blockNode('root', own, 'qcow2', root.base), itself],
     ...devices.disks.map((disk): Plugged => [diskNode(disk), diskDevice(disk, slots)]),
   ]
 }
@@ -171,7 +173,8 @@ export function commandLine(machine: Machine): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none'],
     ...['-name', `guest=${instance}`, ...(UUID.test(instance) ? ['-uuid', instance] : [])],
-    ...['-machine', 'pc,usb=off', '-accel', accelerator === 'tcg' ? `tcg,tb-size=${TCG_CACHE_MB}` : 'kvm'],
+    // A machine of one kind on every host, however new its QEMU is: memory that comes from elsewhere fits only where it is alike.
+    ...['-machine', 'pc-i440fx-7.2,usb=off', '-accel', accelerator === 'tcg' ? `tcg,tb-size=${TCG_CACHE_MB}` : 'kvm'],
     ...['-cpu', accelerator === 'tcg' ? 'max' : 'host', '-smp', `${Math.max(1, vcpus)}`, '-m', `${Math.max(MIN_RAM_MB, Math.round(ramMb))}`],
     // It waits until it has been written down; and stays, to be asked, when the guest has gone.
     ...['-S', '-action', 'shutdown=pause,panic=pause'],

@@ -4,12 +4,11 @@
  *
  *     <folder>/guests/<instance>.json  run/<instance>/ (sockets, console, disk, config drive)  disks/  images/  bases/  history.log
  */
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
 import { type Guest, type GuestSpec, type HypervisorDriver, type Inventory, NO_DEVICES, type PowerState } from '../../driver.ts'
-import { guestData } from '../../guest-data.ts'
 import type { HostLease, Permit } from '../../lease.ts'
 import { checkBlobId } from '../blobs.ts'
 import { folderStore } from '../folder-store.ts'
@@ -18,17 +17,22 @@ import { checkSize, machineInventory, machineUptimeS } from '../machine.ts'
 import type { Cause } from '../process/runs.ts'
 import { limiter } from '../queue.ts'
 import { parseWith, type QemuGuest, QemuGuestSchema } from '../records.ts'
-import { checkInstanceId, type DriverMethod, noGuest, notRunning } from '../rules.ts'
+import { checkInstanceId, type DriverMethod, noGuest, notRunning, saidOf } from '../rules.ts'
 import { type FetchImage, openBases } from './bases.ts'
-import { assignSlots, commandLine, FILES, type Root } from './command-line.ts'
-import { giveTo } from './guest-files.ts'
-import { isoOf } from './iso.ts'
+import { createCold } from './cold.ts'
+import { assignSlots, FILES, type Root } from './command-line.ts'
+import { createLife, launchedBy, NEVER_RUN, type Unlaunched } from './life.ts'
 import { createLooks } from './looks.ts'
-import { loadMemory, saveMemory } from './memory.ts'
+import { saveMemory } from './memory.ts'
+import { createQemuMigration } from './migration.ts'
+import type { MigrationLimits } from './outgoing.ts'
 import { checkSocketPaths, openRuns } from './runs.ts'
+import { cpuName } from './shape.ts'
+import { openSharedDisks } from './shared.ts'
 import { isOn } from './status.ts'
 import { createStorage } from './storage.ts'
 import { findTools, imgIn, type Tools, type User } from './tools.ts'
+import { createDoor } from './tunnel.ts'
 
 const SOFT_REBOOT_GRACE_MS = 10_000
 const LOOKS_AT_ONCE = 32
@@ -47,9 +51,9 @@ export interface QemuOptions {
   /** Found out by an earlier probe; default: probe now. */
   readonly tools?: Tools
   readonly lease?: Pick<HostLease, 'permit'> | undefined
+  /** How guests come from other hosts: the address of this one, and how much of the line and of a guest's time a move may take. */
+  readonly moves?: (MigrationLimits & { readonly address: string; readonly shared?: string | null | undefined }) | undefined
 }
-
-type Unlaunched = Omit<QemuGuest, 'run'> & { readonly run?: QemuGuest['run'] }
 
 /** Rejects `DriverUnsupported` where there is no QEMU that it can use, `DataFolder` where guests could have no sockets. */
 export async function openQemuDriver(env: Env, options: QemuOptions): Promise<HypervisorDriver> {
@@ -63,7 +67,9 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
   for (const each of [folder, join(folder, 'run')]) await chmod(each, user ? 0o711 : 0o700)
   const runs = await openRuns({ env, folder, user })
   const bases = await openBases({ folder, built: options.built, user, fetch: options.fetch })
-  const storage = createStorage({ env, folder, user, runs, bases, img: imgIn(tools, user) })
+  const img = imgIn(tools, user)
+  const shared = options.moves?.shared ? await openSharedDisks(options.moves.shared, user, img) : null
+  const storage = createStorage({ env, folder, user, runs, bases, img, shared })
   const store = folderStore({
     folder,
     parse: parseWith(QemuGuestSchema),
@@ -74,72 +80,13 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
   /** Orders of destroys that wait their turn, by instance: an older stop need not be patient with its guest any more. */
   const doomed = new Map<string, number>()
   const looks = limiter(LOOKS_AT_ONCE)
-
-  async function writeConfigDrive(spec: GuestSpec, home: string): Promise<void> {
-    const files = [...guestData(spec)].map(([path, bytes]): [string, Uint8Array] => [path.startsWith('openstack/') ? path : `ec2/${path}`, bytes])
-    const path = join(home, FILES.configDrive)
-    await rm(path, { force: true })
-    await writeFile(path, isoOf('config-2', new Map(files)), { mode: 0o600, flag: 'wx' })
-    giveTo(path, user)
-  }
-
-  /** Starts it, and has it go on when it is written down and permitted. */
-  async function boot(guest: Unlaunched, by: Cause, permit: Permit): Promise<QemuGuest> {
-    const { spec, root, rescue, saved, run } = guest
-    const { instance, vcpus, ramMb, image, devices = NO_DEVICES } = spec
-    const home = await runs.makeHome(instance)
-    await writeConfigDrive(spec, home)
-    await storage.makeDisks(instance, devices)
-    const slots = assignSlots(guest.slots, devices)
-    const machine = { instance, vcpus, ramMb, root, rescue, devices, slots, accelerator: tools.accelerator, configDrive: true, incoming: saved }
-    const how = saved ? 'goes on from its saved memory' : `boots${rescue ? ' in rescue' : ''}`
-    await runs.say(instance, `power: on, guest ${instance} ${how} with ${vcpus} vcpus, ${ramMb} MB, image ${image}, ${tools.accelerator}`)
-    const start = { qemu: tools.qemu, args: commandLine(machine) }
-    const launched = await runs.launch({ ...guest, slots }, run, start, by, made => ledger.save(instance, made))
-    return goOn(launched, permit)
-  }
-
-  async function unfreeze(guest: QemuGuest, permit: Permit): Promise<void> {
-    const qmp = await runs.session(guest)
-    permit()
-    await qmp.execute('cont')
-  }
-
-  /** From a launch to a guest that runs: told again after the agent has died in it, it does what is left. */
-  async function goOn(guest: QemuGuest, permit: Permit): Promise<QemuGuest> {
-    const { instance } = guest.spec
-    const qmp = await runs.session(guest)
-    try {
-      if (guest.saved && (await runs.status(guest)) === 'inmigrate') await loadMemory(env, qmp, runs.homeOf(instance))
-      // From now on the file is the past, and must not be gone back to.
-      const lively: QemuGuest = { ...guest, saved: false }
-      if (guest.saved) await ledger.save(instance, lively)
-      permit()
-      await qmp.execute('cont')
-      await rm(join(runs.homeOf(instance), FILES.memory), { force: true })
-      return lively
-    } catch (error) {
-      await runs.kill(instance)
-      throw error
-    }
-  }
-
-  /** Boots a guest that is off. One that an earlier agent launched for this very command, and died, only goes on. */
-  async function bootOnce(guest: QemuGuest, by: Cause, permit: Permit): Promise<Outcome<QemuGuest>> {
-    const status = (await runs.isAlive(guest)) ? await runs.status(guest) : null
-    if (launchedBy(guest, by) && (status === 'prelaunch' || (status === 'paused' && !guest.saved)))
-      return { guest: await goOn(guest, permit), effect: true }
-    if (isOn(await runs.power(guest))) return { guest, effect: launchedBy(guest, by) }
-    await runs.kill(guest.spec.instance)
-    return { guest: await boot(guest, by, permit), effect: true }
-  }
-
-  async function end(guest: QemuGuest, order: number, graceMs: number): Promise<void> {
-    const { instance } = guest.spec
-    const isOff = await runs.terminate(guest, graceMs, () => (doomed.get(instance) ?? -1) > order)
-    await runs.kill(instance)
-    await runs.say(instance, `power: off${isOff ? '' : `, by force: it did not end within ${graceMs} ms`}`)
-  }
+  const isDoomed = (instance: string, order: number): boolean => (doomed.get(instance) ?? -1) > order
+  const door = createDoor(env, options.moves?.address ?? '127.0.0.1')
+  const life = createLife({ env, user, tools, runs, storage, ledger, door, isDoomed })
+  const { boot, bootOnce, cutOff, end, unfreeze } = life
+  const limits = options.moves ?? { bandwidthMbPerS: 0, downtimeMs: 500 }
+  const migration = createQemuMigration({ env, user, tools, cpu: await cpuName(), runs, bases, storage, shared, life, ledger, door, limits })
+  const cold = createCold({ env, folder, user, runs, bases, storage, ledger, door })
 
   function command(
     method: DriverMethod,
@@ -161,9 +108,23 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
   /** A guest with a new disk. */
   async function create(spec: GuestSpec, order: number, method: DriverMethod): Promise<Unlaunched> {
     return bases.use(spec.image, spec.instance, async (root, virtualBytes) => {
-      await storage.makeDisk(spec, FILES.disk, root, virtualBytes)
-      return fresh(spec, order, method, root)
+      const made = await storage.makeRoot(spec, root, virtualBytes)
+      return { ...fresh(spec, order, method, root), ...made }
     })
+  }
+
+  /** A guest whose disk the hosts share. Rejects `DriverFault` when there is none. */
+  async function fromShared(spec: GuestSpec, order: number, known: QemuGuest | undefined): Promise<QemuGuest> {
+    const disk = await shared?.find(spec.instance)
+    if (!disk) {
+      const instead = 'storage that the hosts share would have it (driver.qemu.shared)'
+      throw new BatonError('DriverFault', `the disk of guest ${spec.instance} is a file of the host that it was on, and not here; ${instead}`)
+    }
+    if (known) await cutOff(known)
+    await runs.makeHome(spec.instance)
+    const kernel = disk.kernel === null ? null : await bases.use(disk.kernel, spec.instance, async root => root.kernel)
+    const guest = fresh(spec, order, 'receive', { base: null, kernel })
+    return { ...guest, shared: true, effect: known?.effect ?? null, run: known?.run ?? NEVER_RUN }
   }
 
   const tidyBases = async (): Promise<void> =>
@@ -175,12 +136,6 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
       const taken = other.spec.instance === instance ? undefined : other.spec.devices?.disks.find(({ id }) => ids.includes(id))
       if (taken) throw new BatonError('DriverFault', `disk ${taken.id} is plugged into guest ${other.spec.instance}`)
     }
-  }
-
-  /** Ends it as it is, with all that was only for this run. */
-  async function cutOff(guest: QemuGuest): Promise<void> {
-    await runs.kill(guest.spec.instance)
-    await rm(join(runs.homeOf(guest.spec.instance), FILES.memory), { force: true })
   }
 
   const driver: HypervisorDriver = {
@@ -198,7 +153,7 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
         guests.map(guest =>
           looks(async () => {
             await runs.tidy(guest.spec.instance)
-            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun }
+            return { instance: guest.spec.instance, power: await runs.power(guest), order: guest.begun, ...saidOf(guest.spec) }
           }),
         ),
       )
@@ -211,12 +166,15 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
         return { guest: await boot(await create(spec, order, 'spawn'), by, permit), effect: true }
       })
     },
-    async destroy(instance, order) {
+    async destroy(instance, order, keepDisk = false) {
       doomed.set(instance, order)
       try {
         await ledger.destroy(instance, order, async guest => {
+          migration.abandon(instance)
+          await cold.forget(instance)
           await runs.kill(instance)
           await runs.erase(instance, guest?.run.number)
+          if (!keepDisk) await shared?.remove(instance)
         })
         await tidyBases()
       } finally {
@@ -317,6 +275,21 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
       })
       await tidyBases()
     },
+    migration,
+    checkMove: (spec, fetched) => cold.checkMove(spec, fetched),
+    offer: (instance, order) => cold.offer(instance, order),
+    fetch: (spec, order, offer, waitMs) => cold.fetch(spec, order, offer, waitMs),
+    async receive(spec, order, running) {
+      checkSize(spec)
+      await ledger.command('receive', spec.instance, order, async (known, permit) => {
+        const by: Cause = { method: 'receive', order }
+        if (known && launchedBy(known, by)) return bootOnce(known, by, permit)
+        const here = known?.fetched ? known : await fromShared(spec, order, known)
+        await storage.grow(spec, here)
+        const { fetched: _, ...guest } = { ...here, spec }
+        return { guest: running ? await boot(guest, by, permit) : guest, effect: true }
+      })
+    },
     async setDevices(instance, order, devices) {
       for (const { id } of [...devices.disks, ...devices.interfaces]) checkBlobId(id)
       await command('setDevices', instance, order, async (guest, power) => {
@@ -368,13 +341,11 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
     removeDisk: async disk => storage.removeDisk(disk),
     ...createLooks({ runs, user, guests: () => ledger.guests() }),
     async close() {
+      migration.close()
+      cold.close()
+      door.close()
       runs.close()
     },
   }
   return driver
 }
-
-/** Of a guest that was made to be off. */
-const NEVER_RUN: QemuGuest['run'] = { number: 0, method: 'rebuild', order: -1, bootId: '', pid: 0, startTicks: 0 }
-
-const launchedBy = ({ run }: QemuGuest, { method, order }: Cause): boolean => run.method === method && run.order === order

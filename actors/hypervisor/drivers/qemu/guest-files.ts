@@ -2,8 +2,10 @@
  * Files in the folder of a guest, which its QEMU may write to: one that a guest has taken over may put a link to any file there, or something
  * to wait for, and the agent has more rights. So nothing is followed, and only plain files are touched.
  */
+import { once } from 'node:events'
 import { chmodSync, constants, lchownSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, rm } from 'node:fs/promises'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { BatonError } from '../../../kernel/errors.ts'
 import type { User } from './tools.ts'
 
@@ -15,7 +17,7 @@ const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_
 const MODES = { read: O_RDONLY, append: O_WRONLY | O_APPEND | O_CREAT, replace: O_WRONLY | O_CREAT | O_TRUNC, change: O_RDWR } as const
 
 /** Rejects when it is not there, and `DriverFault` when it is no plain file. */
-async function openPlain(path: string, mode: keyof typeof MODES): Promise<FileHandle> {
+export async function openPlain(path: string, mode: keyof typeof MODES): Promise<FileHandle> {
   const handle = await open(path, MODES[mode] | O_NOFOLLOW | O_NONBLOCK, 0o600)
   const found = await handle.stat()
   if (found.isFile() && found.nlink === 1) return handle
@@ -30,6 +32,34 @@ export async function withPlain<T>(path: string, mode: keyof typeof MODES, use: 
   } finally {
     await handle.close()
   }
+}
+
+/** Opens nothing but the place of a file; Node has no name for it (`fcntl.h` of Linux). */
+const O_PATH = 0o10000000
+
+/** Connects to a socket that QEMU has made in the folder of its guest, and to no other that a link there may lead to. Rejects when nobody listens. */
+export async function connectPlain(path: string, user: User | null): Promise<Socket> {
+  const place = await open(path, O_PATH | O_NOFOLLOW)
+  try {
+    const found = await place.stat()
+    if (!found.isSocket() || found.nlink !== 1 || (user !== null && found.uid !== user.uid)) throw new Error(`${path} is not the socket of QEMU`)
+    const socket = createConnection(`/proc/self/fd/${place.fd}`)
+    await once(socket, 'connect')
+    return socket
+  } finally {
+    await place.close()
+  }
+}
+
+/** Listens in the folder of a guest for its QEMU, which connects once. */
+export async function listenPlain(path: string, user: User | null, take: (socket: Socket) => void): Promise<Server> {
+  await rm(path, { force: true })
+  const server = createServer(take)
+  server.maxConnections = 1
+  server.listen(path)
+  await once(server, 'listening')
+  giveTo(path, user)
+  return server
 }
 
 /** Adds a line to a console. */

@@ -8,7 +8,8 @@ import type { Duplex } from 'node:stream'
 import type { Json } from '../../../kernel/define.ts'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
-import { lineReader, parseMessage, type QmpMessage } from './wire.ts'
+import { lineReader } from '../../../kernel/lines.ts'
+import { MAX_LINE_BYTES, parseMessage, type QmpMessage } from './wire.ts'
 
 const ANSWER_MS = 5_000
 /** Commands that may wait for an answer. */
@@ -49,7 +50,7 @@ interface Waiter {
 export async function openSession(env: QmpEnv, stream: Duplex, timeoutMs = ANSWER_MS): Promise<Qmp> {
   const waiting = new Map<number, Waiter>()
   const listeners = new Set<(event: QmpEvent) => void>()
-  const read = lineReader()
+  const read = lineReader(MAX_LINE_BYTES)
   let nextId = 1
   let stray = 0
   let gone: string | null = null

@@ -141,8 +141,12 @@ export async function openRuns({ env, folder, user }: RunOptions): Promise<Runs>
   }
 
   async function power(guest: QemuGuest): Promise<PowerState> {
+    // One that waits to be carried here does not run here yet; one that was handed over does not run here any more.
+    if (guest.incoming?.begun === false || typeof guest.outgoing?.handed === 'number') return 'shutdown'
     if (await alive(guest)) {
       const said = await status(guest)
+      // It stands still for the moment before it is handed over.
+      if (guest.outgoing && (said === 'finish-migrate' || said === 'postmigrate')) return guest.outgoing.power
       if (said === 'shutdown') await putAway(guest)
       // Between two questions it may have ended.
       if (said !== null || (await alive(guest))) return powerOf(said)

@@ -13,7 +13,8 @@ import { deviceOf, diskDevice, diskFile, diskNode, FILES, netOf, nicBackend, nic
 import { giveTo } from './guest-files.ts'
 import type { Qmp } from './qmp.ts'
 import type { Runs } from './runs.ts'
-import type { User } from './tools.ts'
+import type { SharedDisks } from './shared.ts'
+import type { Img, User } from './tools.ts'
 import { isObject } from './wire.ts'
 
 const GB = 1024 ** 3
@@ -29,15 +30,26 @@ export interface StorageOptions {
   readonly user: User | null
   readonly runs: Runs
   readonly bases: Bases
-  /** Runs qemu-img in a guest's folder. */
-  readonly img: (cwd: string, ...args: readonly string[]) => Promise<string>
+  readonly img: Img
+  /** Null: the disks of guests are files of this host. */
+  readonly shared: SharedDisks | null
 }
 
 export interface Storage {
+  /** A new disk for a guest to boot from, in place of any that was there; answers with what it has become. */
+  makeRoot(spec: GuestSpec, root: Root, virtualBytes: number): Promise<Pick<QemuGuest, 'root' | 'shared'>>
+  /** Where the guest's own disk is; relative to its folder when it is a file of this host. */
+  pathOf(guest: Pick<QemuGuest, 'shared'> & { readonly spec: Pick<GuestSpec, 'instance'> }): string
   /** A new disk in the guest's folder, in place of any that was there. Rejects `DriverFault` when the image is larger than the disk may be. */
   makeDisk(spec: GuestSpec, file: string, root: Root, virtualBytes: number): Promise<void>
   /** Makes the disks that are not there yet. */
   makeDisks(instance: string, devices: Devices): Promise<void>
+  /** An empty disk of a guest, to be filled from elsewhere. */
+  makeEmptyDisk(instance: string, bytes: number): Promise<void>
+  /** Makes the guest's own disk as large as `spec` says, if it is smaller. The guest is off. Rejects `DriverFault` when it is larger. */
+  grow(spec: GuestSpec, guest: QemuGuest): Promise<void>
+  /** What the guest sees of its own disk. */
+  diskBytesOf(guest: QemuGuest): Promise<number>
   removeDisk(disk: string): Promise<void>
   /** Plugs and unplugs what makes the difference, in a guest that runs. */
   change(guest: QemuGuest, devices: Devices, slots: Slots): Promise<void>
@@ -55,8 +67,15 @@ export function diskBytes({ diskGb, image }: Pick<GuestSpec, 'diskGb' | 'image'>
   return diskGb * GB
 }
 
-export function createStorage({ env, folder, user, runs, bases, img }: StorageOptions): Storage {
-  const pathOf = (disk: string): string => {
+/** Throws `DriverFault` when a disk of so many bytes would have to shrink: what is at its end would be lost. */
+export function checkGrows({ instance, diskGb }: Pick<GuestSpec, 'instance' | 'diskGb'>, bytes: number): void {
+  if (diskGb === 0 || diskGb * GB >= bytes) return
+  const hasGb = Math.ceil(bytes / GB)
+  throw new BatonError('DriverFault', `the disk of guest ${instance} has ${hasGb} GB and cannot shrink to ${diskGb} GB; take a flavor with more`)
+}
+
+export function createStorage({ env, folder, user, runs, bases, img, shared }: StorageOptions): Storage {
+  const fileOf = (disk: string): string => {
     checkBlobId(disk)
     return join(folder, diskFile(disk))
   }
@@ -68,6 +87,9 @@ export function createStorage({ env, folder, user, runs, bases, img }: StorageOp
     await img(home, 'create', '-q', '-u', '-f', 'qcow2', ...args.slice(0, -1), `${file}.part`, args.at(-1) ?? '0')
     await rename(join(home, `${file}.part`), join(home, file))
   }
+
+  const makeOn = (instance: string, file: string, base: Root['base'], bytes: number): Promise<void> =>
+    makeDisk(instance, file, [...(base ? ['-b', `../../${base.file}`, '-F', base.format] : []), `${bytes}`])
 
   async function plug(qmp: Qmp, disk: AttachedDisk, slots: Slots): Promise<void> {
     await qmp.execute('blockdev-add', diskNode(disk) as Record<string, Json>)
@@ -127,24 +149,50 @@ export function createStorage({ env, folder, user, runs, bases, img }: StorageOp
     }
   }
 
+  const pathOf: Storage['pathOf'] = guest => (guest.shared && shared ? shared.pathOf(guest.spec.instance) : FILES.disk)
+
+  async function diskBytesOf(guest: QemuGuest): Promise<number> {
+    const { spec } = guest
+    const info: unknown = JSON.parse(await img(runs.homeOf(spec.instance), 'info', '-U', '-f', 'qcow2', '--output=json', pathOf(guest)))
+    const bytes = typeof info === 'object' && info !== null && 'virtual-size' in info ? Number(info['virtual-size']) : Number.NaN
+    if (!Number.isSafeInteger(bytes)) throw new BatonError('DriverFault', `qemu-img does not say how large the disk of guest ${spec.instance} is`)
+    return bytes
+  }
+
   return {
-    async makeDisk(spec, file, { base }, virtualBytes) {
+    diskBytesOf,
+    async grow(spec, guest) {
+      const bytes = await diskBytesOf(guest)
+      checkGrows(spec, bytes)
+      if (spec.diskGb * GB > bytes) await img(runs.homeOf(spec.instance), 'resize', '-q', '-f', 'qcow2', pathOf(guest), `${spec.diskGb * GB}`)
+    },
+    makeEmptyDisk: (instance, bytes) => makeDisk(instance, FILES.disk, [`${bytes}`]),
+    pathOf,
+    async makeRoot(spec, root, virtualBytes) {
       const bytes = diskBytes(spec, virtualBytes)
-      await makeDisk(spec.instance, file, [...(base ? ['-b', `../../${base.file}`, '-F', base.format] : []), `${bytes}`])
+      if (!shared) {
+        await makeOn(spec.instance, FILES.disk, root.base, bytes)
+        return { root }
+      }
+      await shared.make(spec.instance, await runs.makeHome(spec.instance), root, bytes)
+      return { root: { base: null, kernel: root.kernel }, shared: true }
+    },
+    async makeDisk(spec, file, { base }, virtualBytes) {
+      await makeOn(spec.instance, file, base, diskBytes(spec, virtualBytes))
     },
     async makeDisks(instance, { disks }) {
       for (const { id, sizeGb } of disks) {
-        const there = await access(pathOf(id)).then(
+        const there = await access(fileOf(id)).then(
           () => true,
           () => false,
         )
         if (there) continue
         await makeDisk(instance, 'new.qcow2', [`${sizeGb * GB}`])
-        await rename(join(runs.homeOf(instance), 'new.qcow2'), pathOf(id))
-        giveTo(pathOf(id), user)
+        await rename(join(runs.homeOf(instance), 'new.qcow2'), fileOf(id))
+        giveTo(fileOf(id), user)
       }
     },
-    removeDisk: disk => rm(pathOf(disk), { force: true }),
+    removeDisk: disk => rm(fileOf(disk), { force: true }),
     async change(guest, devices, slots) {
       const qmp = await runs.session(guest)
       const before = guest.spec.devices ?? { disks: [], interfaces: [] }
@@ -171,10 +219,8 @@ export function createStorage({ env, folder, user, runs, bases, img }: StorageOp
       await rm(join(home, SNAPSHOT), { force: true })
       try {
         if (isOn) {
-          const info: unknown = JSON.parse(await img(home, 'info', '-U', '-f', 'qcow2', '--output=json', FILES.disk))
-          const sizeBytes = typeof info === 'object' && info !== null && 'virtual-size' in info ? Number(info['virtual-size']) : 0
-          await backup(await runs.session(guest), home, sizeBytes)
-        } else await img(home, 'convert', '-q', '-f', 'qcow2', '-O', 'qcow2', FILES.disk, SNAPSHOT)
+          await backup(await runs.session(guest), home, await diskBytesOf(guest))
+        } else await img(home, 'convert', '-q', '-f', 'qcow2', '-O', 'qcow2', pathOf(guest), SNAPSHOT)
         return await bases.keep(image, join(home, SNAPSHOT), guest.root)
       } finally {
         await rm(join(home, SNAPSHOT), { force: true })

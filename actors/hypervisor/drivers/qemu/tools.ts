@@ -145,7 +145,9 @@ async function run(
 }
 
 /** Runs qemu-img in a guest's folder, as whom its QEMU runs as. */
+export type Img = (cwd: string, ...args: readonly string[]) => Promise<string>
+
 export const imgIn =
-  (tools: Pick<Tools, 'img'>, user: User | null) =>
-  (cwd: string, ...args: readonly string[]): Promise<string> =>
+  (tools: Pick<Tools, 'img'>, user: User | null): Img =>
+  (cwd, ...args) =>
     run(tools.img, args, { timeoutMs: IMG_MS, cwd, ...(user ?? {}) })

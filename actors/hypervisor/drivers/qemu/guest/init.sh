@@ -17,6 +17,9 @@ if mount -t iso9660 -o ro /dev/sr0 /config 2>/dev/null; then
 fi
 id=$(field uuid)
 
+# It says BUILDING until the system is ready, and is begun again if it ends.
+(while :; do /sbin/baton-agent; sleep 1; done) >/dev/null 2>&1 </dev/null &
+
 # A disk that was never written to gets a file system.
 if [ -e /dev/vda ]; then
   mount -t ext4 /dev/vda /disk 2>/dev/null || { mke2fs -F /dev/vda >/dev/null 2>&1 && mount -t ext4 /dev/vda /disk; }
@@ -24,6 +27,7 @@ if [ -e /dev/vda ]; then
   sync
 fi
 acpid -f -l /dev/null &
+touch /tmp/ready
 
 read -r up _ </proc/uptime
 {
