@@ -23,7 +23,7 @@ import type { QemuGuest } from '../records.ts'
 import { noGuest } from '../rules.ts'
 import type { Bases } from './bases.ts'
 import { assignSlots, FILES, type Root } from './command-line.ts'
-import { giveTo, openPlain } from './guest-files.ts'
+import { giveTo, openPlain, withPlain } from './guest-files.ts'
 import { NEVER_RUN } from './life.ts'
 import type { Runs } from './runs.ts'
 import { kernelImage } from './shape.ts'
@@ -97,8 +97,12 @@ export function createCold({ env, folder, user, runs, bases, storage, ledger, do
     if (path === undefined || !/^\d{1,15}$/.test(from)) throw new Error(`there is no ${channel.slice(0, 60)}`)
     // A base is ours, under a second name of a file of the cache; a disk is in the folder of a guest, and looked at before it is believed.
     const handle = name === 'base' ? await open(path) : await openPlain(path, 'read')
-    if (what === 'hash') return pipeline([await sha256(handle)], stream)
-    await pipeline(handle.createReadStream({ start: Number(from), highWaterMark: PIECE_BYTES }), stream)
+    try {
+      if (what === 'hash') await pipeline([await sha256(handle)], stream)
+      else await pipeline(handle.createReadStream({ start: Number(from), highWaterMark: PIECE_BYTES, autoClose: false }), stream)
+    } finally {
+      await handle.close()
+    }
   }
 
   const partOf = (instance: string): string => join(folder, 'fetched', `${instance}.disk`)
@@ -120,10 +124,7 @@ export function createCold({ env, folder, user, runs, bases, storage, ledger, do
     // What came so far counts when it is fetched again.
     if ((await stat(part)).size !== sizeBytes) throw new BatonError('DriverFault', `the source broke off while it sent the ${name}`)
     const asked = await call(env, offer.at, `hash ${name}`)
-    const [ours, theirs] = await Promise.all([
-      openPlain(part, 'read').then(sha256),
-      within(env, HASH_MS, asked.setEncoding('latin1').toArray({ signal })),
-    ])
+    const [ours, theirs] = await Promise.all([withPlain(part, 'read', sha256), within(env, HASH_MS, asked.setEncoding('latin1').toArray({ signal }))])
     if (ours === theirs?.join('')) return
     await rm(part, { force: true })
     throw new BatonError('DriverFault', `the ${name} came damaged and was thrown away; it can be fetched again`)
@@ -235,9 +236,9 @@ export function createCold({ env, folder, user, runs, bases, storage, ledger, do
   }
 }
 
-/** Of a file, in hex; closes it. */
+/** Of a file, in hex. */
 async function sha256(handle: FileHandle): Promise<string> {
   const hash = createHash('sha256')
-  await pipeline(handle.createReadStream({ highWaterMark: PIECE_BYTES }), hash)
+  await pipeline(handle.createReadStream({ highWaterMark: PIECE_BYTES, autoClose: false }), hash)
   return hash.digest('hex')
 }
