@@ -5,8 +5,8 @@
  */
 
 import type { AlertsBody } from './alerts/body.ts'
-import type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
-import type { ListLogs, LogsBody, NodeReport, TraceBody } from './cluster/evidence.ts'
+import type { NodeBody, NodeRole, QueueBody, StatusBody } from './cluster/bodies.ts'
+import type { EvidenceApi } from './cluster/evidence.ts'
 import type { HistoryAsked, HistoryPart } from './cluster/history.ts'
 import type { DoctorBody, DoctorScope } from './doctor/report.ts'
 import type { ExpectedAgent, GuestApi, GuestRequest } from './guest/body.ts'
@@ -25,7 +25,7 @@ import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
 export type { AlertBody, AlertsBody, Notification } from './alerts/body.ts'
-export type { NodeBody, QueueBody, StatusBody } from './cluster/bodies.ts'
+export { type HostFigures, NODE_ROLES, type NodeBody, type NodeRole, type QueueBody, type StatusBody } from './cluster/bodies.ts'
 export * from './cluster/evidence.ts'
 export * from './cluster/history.ts'
 export * from './guest/body.ts'
@@ -292,7 +292,7 @@ export interface EmptyHost {
   readonly by?: Requester
 }
 
-export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi, GuestApi {
+export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi, GuestApi, EvidenceApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
    * host that takes nothing, and `QuotaExceeded` when the project may not have all of them, before anything is created.
@@ -369,10 +369,13 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi, GuestApi
   setHostMaintenance(args: EmptyHost & { readonly on: boolean; readonly cold?: boolean }): Promise<HostBody>
   /** Forgets a host that is down or fenced and holds no claim. Its agent registers it anew when it comes back. */
   deleteHost(args: { id: string }): Promise<Record<string, never>>
-  listNodes(args: Record<string, never>): Promise<NodeBody[]>
+  /** Of compute hosts a page. `roles`: only nodes of these; of all when it is left out. */
+  listNodes(args: { readonly roles?: readonly NodeRole[] }): Promise<NodeBody[]>
   drainNode(args: { id: string }): Promise<{ state: string }>
+  /** Of conductors, gateways, and a hundred compute hosts: each is asked. */
   listQueues(args: Record<string, never>): Promise<QueueBody[]>
-  status(args: Record<string, never>): Promise<StatusBody>
+  /** `roles`: of its nodes, those of these. */
+  status(args: { readonly roles?: readonly NodeRole[] }): Promise<StatusBody>
   /**
    * How the cluster looked within the last hour: what came after a time, or all of it when `epoch` is another than that of the answer.
    * Parts of an answer follow each other while `more` is true.
@@ -386,12 +389,6 @@ export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi, GuestApi
   listAudit(args: { readonly limit?: number; readonly before?: number }): Promise<AuditEntry[]>
   /** Looks whether the chain is whole, a part of it at a time. */
   verifyAudit(args: { readonly after?: AuditMark }): Promise<AuditVerdict>
-  /** The spans that nodes remember of a trace; `id` is a trace id, a request's or an operation's. Rejects `NotFound`. */
-  getTrace(args: { readonly id: string }): Promise<TraceBody>
-  /** The newest lines of the logs, by time. Rejects `NotFound` for a node that nobody knows of. */
-  listLogs(args: ListLogs): Promise<LogsBody>
-  /** What a node says of itself for a bug report. Rejects `Unavailable` when it does not answer. */
-  nodeReport(args: { readonly id: string }): Promise<NodeReport>
   /** Looks at the truth of every side; changes nothing. Rejects `NotFound` for an instance or host that nobody knows of. */
   diagnose(args: DoctorScope): Promise<DoctorBody>
   /** Looks twice, repairs what was seen both times, each through its owner, and looks again. */

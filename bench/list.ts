@@ -69,6 +69,22 @@ async function databaseAlone(cluster: TestCluster): Promise<number> {
   return percentile(times, 0.5)
 }
 
+/** One of all is looked for by a text, as the console does. */
+async function search(cluster: TestCluster): Promise<number> {
+  const contains = ['id', 'name', 'host'].map(column => `strpos(lower(${column}), $1) > 0`).join(' or ')
+  const times: number[] = []
+  for (let i = 0; i < PAGES_COMPARED; i++) {
+    const begun = performance.now()
+    await runSql(
+      cluster.databaseUrl(),
+      `select * from instance where not deleted and (${contains}) order by created_at desc, id desc limit ${PAGE}`,
+      [`copy-${SERVERS_IN_ALL - i}`],
+    )
+    times.push(performance.now() - begun)
+  }
+  return percentile(times, 0.5)
+}
+
 export async function bench(): Promise<BenchResult[]> {
   const cluster = await startCluster({ args: ['--conductors', '1', '--computes', '1'], env: { BATON_AUTH_MODE: 'token' } })
   try {
@@ -91,6 +107,7 @@ export async function bench(): Promise<BenchResult[]> {
       result('the last ten pages, p50, reference the first ten', last ?? 0, 'ms', first ?? 0),
       result(`the servers of a small project (${SERVERS_IN_ALL / SMALL}), p50`, percentile(small, 0.5), 'ms'),
       result('the database alone, a page, p50', await databaseAlone(cluster), 'ms'),
+      result(`the database alone, one of ${SERVERS_IN_ALL} found by a text, p50`, await search(cluster), 'ms'),
     ]
   } finally {
     await cluster.stop()

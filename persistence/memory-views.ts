@@ -3,7 +3,17 @@ import type { ViewRow, ViewTable } from '../actors/kernel/define.ts'
 import type { ViewQuery, Views } from '../actors/kernel/ports.ts'
 import type { EncodedRow } from './encode.ts'
 import type { Statement } from './memory.ts'
-import { type Condition, checkTextColumn, conditionsOf, limitOf, orderOf, type SortKey, unknownMarker, VIEW_COLUMNS } from './view-tables.ts'
+import {
+  type Condition,
+  checkTextColumn,
+  conditionsOf,
+  containedIn,
+  limitOf,
+  orderOf,
+  type SortKey,
+  unknownMarker,
+  VIEW_COLUMNS,
+} from './view-tables.ts'
 
 const sortValue = (row: EncodedRow, { column, least }: SortKey) => (column === 'id' ? row.id : (row.columns[column] ?? least))
 
@@ -31,6 +41,14 @@ const toViewRow = (row: EncodedRow): ViewRow => ({
 const matches = (row: EncodedRow, conditions: readonly Condition[]): boolean =>
   conditions.every(c => c.anyOf.includes(c.column === 'id' ? row.id : (row.columns[c.column] ?? null)))
 
+const contains = (row: EncodedRow, wanted: ReturnType<typeof containedIn>): boolean =>
+  wanted === null ||
+  wanted.columns.some(name =>
+    String((name === 'id' ? row.id : row.columns[name]) ?? '')
+      .toLowerCase()
+      .includes(wanted.text),
+  )
+
 export function memoryViews(views: Readonly<Record<ViewTable, Map<string, EncodedRow>>>, statement: Statement): Views {
   return {
     get: (table, id) =>
@@ -44,11 +62,15 @@ export function memoryViews(views: Readonly<Record<ViewTable, Map<string, Encode
       const limit = limitOf(query)
       const order = orderOf(table, query.sort)
       const changed = query.changed ?? {}
+      const contained = containedIn(table, query.contains)
       return statement('list', () => {
         const marker = query.marker === undefined ? null : views[table].get(query.marker)
         if (marker === undefined) throw unknownMarker(table, query.marker ?? '')
         return [...views[table].values()]
-          .filter(row => matches(row, conditions) && isWithin(row, changed) && (marker === null || compare(order, row, marker) > 0))
+          .filter(
+            row =>
+              matches(row, conditions) && contains(row, contained) && isWithin(row, changed) && (marker === null || compare(order, row, marker) > 0),
+          )
           .sort((a, b) => compare(order, a, b))
           .slice(0, limit)
           .map(toViewRow)

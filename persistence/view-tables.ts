@@ -112,6 +112,17 @@ export function conditionsOf(table: ViewTable, where: ViewQuery['where'] = {}): 
   return found
 }
 
+/** What is looked for in which columns of text. Throws `BadRequest` as `checkTextColumn`, and on text that no row can hold. */
+export function containedIn(
+  table: ViewTable,
+  contains: ViewQuery['contains'],
+): { readonly columns: readonly string[]; readonly text: string } | null {
+  if (!contains) return null
+  for (const column of contains.columns) checkTextColumn(table, column)
+  if (contains.text.includes('\0')) throw new BatonError('BadRequest', 'a text that is looked for has no zero character')
+  return { columns: ['id', ...contains.columns], text: contains.text.toLowerCase() }
+}
+
 /** Throws `BadRequest` unless the view has this column and it holds texts. */
 export function checkTextColumn(table: ViewTable, name: string): void {
   if (!VIEW_COLUMNS[table].some(c => c.name === name && c.type === 'text'))

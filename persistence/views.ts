@@ -9,6 +9,7 @@ import {
   type Condition,
   checkTextColumn,
   conditionsOf,
+  containedIn,
   limitOf,
   orderOf,
   type SortKey,
@@ -42,8 +43,17 @@ export function createViews(connector: Connector, orm: () => Promise<Orm>): View
       const limit = limitOf(query)
       const order = orderOf(table, query.sort)
       const { marker, changed } = query
+      const contained = containedIn(table, query.contains)
       const rows = await read(async db => {
         let select = matching(db, table, conditions).selectAll()
+        if (contained) {
+          // Where a text stands in another; `like` would need its signs escaped.
+          select = select.where(eb =>
+            eb.or(
+              contained.columns.map(name => eb(eb.fn<number>('strpos', [eb.fn('lower', [db.dynamic.ref(name)]), eb.val(contained.text)]), '>', 0)),
+            ),
+          )
+        }
         if (changed?.from !== undefined) select = select.where('updated_at', '>=', changed.from)
         if (changed?.to !== undefined) select = select.where('updated_at', '<=', changed.to)
         if (marker !== undefined) {

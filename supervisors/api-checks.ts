@@ -1,5 +1,5 @@
 /** What the cluster's interface takes, method by method: a gateway is a node like any other, and its arguments are looked at. */
-import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION } from '../actors/api.ts'
+import { type ClusterApi, GROUP_POLICIES, HA_POLICIES, INSTANCE_SORT_KEYS, MAX_ROTATION, NODE_ROLES } from '../actors/api.ts'
 import { checkListLogs } from '../actors/cluster/evidence.ts'
 import { checkHistory } from '../actors/cluster/history.ts'
 import { STREAM_KINDS } from '../actors/hypervisor/driver.ts'
@@ -49,6 +49,7 @@ const checkAbout = checkObject({
 })
 const time = integer(0, Number.MAX_SAFE_INTEGER)
 const aggregate = integer(1, Number.MAX_SAFE_INTEGER)
+const roles = optional(listOf(anyOf(...NODE_ROLES), NODE_ROLES.length))
 const names = optional(listOf(text(255), 256))
 const emptied = { id, parallel: optional(integer(1, 100)), requestId, by }
 
@@ -73,6 +74,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   listInstances: checkObject({
     ...page,
     name: optional(text(255)),
+    find: optional(text(255)),
     vmState: optional(text(32)),
     host: optional(id),
     project: optional(text(64)),
@@ -211,10 +213,10 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   evacuateHost: checkObject(emptied),
   setHostMaintenance: checkObject({ ...emptied, on: flag, cold: optional(flag) }),
   deleteHost: byId,
-  listNodes: record,
+  listNodes: checkObject({ roles }),
   drainNode: byId,
   listQueues: record,
-  status: record,
+  status: checkObject({ roles }),
   listAlerts: record,
   clusterHistory: checkHistory,
   appendAudit: checkObject({ lines: listOf(checkAuditLine, AUDIT_BATCH) }),

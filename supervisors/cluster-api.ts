@@ -11,7 +11,9 @@ import {
   type ImageBody,
   type InstanceBody,
   type ListInstances,
+  NODE_ROLES,
   type NodeBody,
+  type NodeRole,
   type OperationBody,
   type Page,
   type QueueBody,
@@ -29,6 +31,7 @@ import { diskRequests } from './disk-requests.ts'
 import { createDoctor, type DoctorOptions } from './doctor.ts'
 import { guestAgentRequests } from './guest-agent-requests.ts'
 import { guestRequests } from './guest-requests.ts'
+import { hostFigures } from './host-figures.ts'
 import { hostRequests, KNOWN_HOSTS } from './host-requests.ts'
 import { createImages } from './images/requests.ts'
 import { instanceCreation } from './instance-creation.ts'
@@ -51,6 +54,8 @@ export interface ClusterApiOptions {
   map(): ShardMap
   sessions(): readonly Session[]
   hostLoad(host: string): Readonly<Record<string, number>>
+  /** Every host of the cluster as last heard of. */
+  hosts(): readonly HostBody[]
   readonly explain: PlacementService['explain']
   readonly audit: AuditLog | undefined
   listAlerts(): Promise<AlertsBody>
@@ -64,6 +69,8 @@ export interface ClusterApiOptions {
   readonly doctor: Omit<DoctorOptions, 'views' | 'call' | 'nodes' | 'members' | 'map' | 'version'>
 }
 
+/** Compute hosts whose queues are asked for. */
+const QUEUES_OF_COMPUTES = 100
 /** Rows a list answers with when no limit is asked for, and at most. */
 export const PAGE_LIMIT = 1000
 
@@ -71,7 +78,12 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   const { views, call, quotas } = options
   const limits = quotaRequests(options)
 
-  async function list<T>(table: ViewTable, where: ViewQuery['where'], page: Page, more: Pick<ViewQuery, 'sort' | 'changed'> = {}): Promise<T[]> {
+  async function list<T>(
+    table: ViewTable,
+    where: ViewQuery['where'],
+    page: Page,
+    more: Pick<ViewQuery, 'sort' | 'changed' | 'contains'> = {},
+  ): Promise<T[]> {
     const limit = Math.min(page.limit ?? PAGE_LIMIT, PAGE_LIMIT)
     const rows = await views.list(table, { ...more, where, limit, ...(page.marker === undefined ? {} : { marker: page.marker }) })
     return rows.map(row => row.body as T)
@@ -85,7 +97,8 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
 
   const images = createImages(options)
 
-  async function nodes(): Promise<NodeBody[]> {
+  /** Of compute hosts a page, as of every list: who wants them all reads hosts. */
+  async function nodes(roles: readonly NodeRole[] = NODE_ROLES): Promise<NodeBody[]> {
     const map = options.map()
     const sessions = new Map(options.sessions().map(s => [s.identity.node, s]))
     const conductors = options
@@ -104,7 +117,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
           load: numbersOf(m.load),
         }),
       )
-    const hosts = await list<HostBody>('host', { state: KNOWN_HOSTS }, {})
+    const hosts = roles.includes('compute') ? await list<HostBody>('host', { state: KNOWN_HOSTS }, {}) : []
     const computes = hosts.map((h): NodeBody => {
       const session = sessions.get(h.id)
       return {
@@ -135,7 +148,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
         }),
       )
     const byId = (a: NodeBody, b: NodeBody) => (a.id < b.id ? -1 : 1)
-    return [...conductors.sort(byId), ...computes.sort(byId), ...gateways.sort(byId)]
+    return [...conductors.sort(byId), ...computes.sort(byId), ...gateways.sort(byId)].filter(({ role }) => roles.includes(role))
   }
 
   async function instanceCounts(): Promise<Record<VmState, number>> {
@@ -151,13 +164,14 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     createInstances: instanceCreation({ call, bootable: images.bootable, checkPlacement, quotas, agentBootMs: options.agentBootMs }),
     getInstance: ({ id }) => get<InstanceBody>('instance', id, 'instance'),
     listInstances(args: ListInstances) {
-      const { deleted = false, sort, changed } = args
+      const { deleted = false, sort, changed, find } = args
       const where: Record<string, string | boolean> = deleted === 'any' ? {} : { deleted }
       if (args.name !== undefined) where.name = args.name
       if (args.vmState !== undefined) where.vm_state = args.vmState
       if (args.host !== undefined) where.host = args.host
       if (args.project !== undefined) where.project = args.project
-      return list('instance', where, args, { ...(sort ? { sort } : {}), ...(changed ? { changed } : {}) })
+      const contains = find === undefined ? {} : { contains: { columns: ['name', 'host'], text: find } }
+      return list('instance', where, args, { ...(sort ? { sort } : {}), ...(changed ? { changed } : {}), ...contains })
     },
     ...images.requests,
     ...diskRequests(options),
@@ -201,7 +215,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     listAlerts: options.listAlerts,
     clusterHistory: options.clusterHistory,
     ...evidenceRequests({ env: options.doctor.env, views, call, nodes }),
-    listNodes: nodes,
+    listNodes: ({ roles }) => nodes(roles),
     async drainNode({ id }) {
       const node = (await nodes()).find(n => n.id === id)
       if (!node) throw new BatonError('NotFound', `there is no node ${id}; \`baton node list\` shows those there are`)
@@ -220,27 +234,34 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
       return { state: 'draining' }
     },
     async listQueues() {
+      const up = (await nodes()).filter(n => n.state === 'up')
+      const [computes, others] = [up.filter(n => n.role === 'compute'), up.filter(n => n.role !== 'compute')]
+      // Each is asked; of thousands of hosts those that work most.
+      const asked = [...others, ...computes.sort((a, b) => (b.load.cpu ?? 0) - (a.load.cpu ?? 0)).slice(0, QUEUES_OF_COMPUTES)]
       const parts = await Promise.all(
-        (await nodes())
-          .filter(n => n.state === 'up')
-          .map(async n => {
-            try {
-              return (await call(n.role === 'compute' ? 'compute' : 'node', n.id, 'queues', {})) as QueueBody[]
-            } catch {
-              return []
-            }
-          }),
+        asked.map(async n => {
+          try {
+            return (await call(n.role === 'compute' ? 'compute' : 'node', n.id, 'queues', {})) as QueueBody[]
+          } catch {
+            return []
+          }
+        }),
       )
       return parts.flat()
     },
-    async status() {
-      const [all, instances, operationsOpen] = await Promise.all([nodes(), instanceCounts(), views.count('operation', { where: { open: true } })])
-      const conductors = all.filter(n => n.role === 'conductor')
+    async status({ roles }) {
+      const [all, instances, operationsOpen] = await Promise.all([
+        nodes(roles),
+        instanceCounts(),
+        views.count('operation', { where: { open: true } }),
+      ])
+      const conductors = await nodes(['conductor'])
       const waitingCommits = conductors.reduce((sum, n) => sum + (n.load.commitsWaiting ?? 0), 0)
       const poisoned = options.members().flatMap(m => (m.load as { poisoned?: string[] })?.poisoned ?? [])
       const status: StatusBody = {
         version: options.version,
         nodes: all,
+        hosts: hostFigures(options.hosts()),
         instances,
         operationsOpen,
         mapVersion: options.map().version,

@@ -319,6 +319,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     map: member.map,
     sessions: () => messenger.sessions.all(),
     hostLoad: summaries.load,
+    hosts: scheduler.hosts,
     doctor: { env, now: clock.now, treatments, confirmMs: settings.heartbeat.intervalMs * 1.5, freshMs: settings.heartbeat.suspectMs },
     explain: placement.explain,
     audit: options.audit,

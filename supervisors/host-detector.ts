@@ -28,14 +28,14 @@ export interface DetectorTerms {
   readonly expiryMs: number
 }
 
-export type Silence = 'none' | 'suspect' | 'down' | 'lost'
+export type Silence = 'suspect' | 'down' | 'lost'
 
 export interface HostDetector {
   /** Begins to listen for a host, as if it had just been heard. */
   watch(host: string, nowMs: number): void
   forget(host: string): void
   heard(host: string, nowMs: number): void
-  /** Looks around: what the silence of each host amounts to. */
+  /** Looks around: what the silence of each host that is silent amounts to. */
   tick(nowMs: number): ReadonlyMap<string, Silence>
   silentMs(host: string, nowMs: number): number
   /** Silence of this host, ms, at which it will be lost. */
@@ -49,7 +49,7 @@ export function createHostDetector({ suspectMs, downMs, expiryMs }: DetectorTerm
   const heardMs = new Map<string, number>()
   let lastTickMs: number | null = null
   const lostAfterMs = Math.max(downMs, expiryMs)
-  const silence = (ms: number): Silence => (ms >= lostAfterMs ? 'lost' : ms >= downMs ? 'down' : ms >= suspectMs ? 'suspect' : 'none')
+  const silence = (ms: number): Silence | null => (ms >= lostAfterMs ? 'lost' : ms >= downMs ? 'down' : ms >= suspectMs ? 'suspect' : null)
 
   return {
     lostAfterMs,
@@ -60,7 +60,12 @@ export function createHostDetector({ suspectMs, downMs, expiryMs }: DetectorTerm
       const heldUp = lastTickMs !== null && nowMs - lastTickMs > HELD_UP_MS
       lastTickMs = nowMs
       if (heldUp) for (const host of heardMs.keys()) heardMs.set(host, nowMs)
-      return new Map([...heardMs].map(([host, at]) => [host, silence(nowMs - at)]))
+      const silences = new Map<string, Silence>()
+      for (const [host, at] of heardMs) {
+        const amounts = silence(nowMs - at)
+        if (amounts) silences.set(host, amounts)
+      }
+      return silences
     },
     silentMs: (host, nowMs) => nowMs - (heardMs.get(host) ?? nowMs),
   }

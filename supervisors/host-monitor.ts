@@ -115,6 +115,8 @@ interface Watched {
   auditAtMs: number
   auditing: boolean
   load: Readonly<Record<string, number>>
+  /** What its actor is just writing down, of which life, as text. */
+  registering: { readonly of: string; readonly done: Promise<void> } | null
   uptimeS: number | null
   /** When the host actor was told that it is lost, monotonic ms; null while it is not. */
   lostMs: number | null
@@ -147,6 +149,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       auditAtMs: nowMs + timing.auditMs * (0.1 + env.random() * 0.4),
       auditing: false,
       load: {},
+      registering: null,
       uptimeS: null,
       lostMs: null,
     }
@@ -161,24 +164,25 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     const silences = detector.tick(nowMs)
     const spared = sparedOf(silences)
     for (const [host, watched] of hosts) {
-      const silence = silences.get(host) ?? 'none'
-      const verdict: HostState = silence === 'none' ? watched.state : silence === 'suspect' ? 'suspect' : 'down'
+      const silence = silences.get(host)
+      const verdict: HostState = silence === undefined ? watched.state : silence === 'suspect' ? 'suspect' : 'down'
       if (verdict !== watched.state && (verdict === 'down' || watched.state === 'up')) observe(host, watched, verdict, detector.silentMs(host, nowMs))
       if (silence === 'lost' && watched.state !== 'up' && watched.lostMs === null && !spared.has(host)) lose(host, watched)
-      if (watched.info && silence === 'none' && isFresh(watched) && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
+      if (watched.info && silence === undefined && isFresh(watched) && nowMs >= watched.auditAtMs && !watched.auditing) audit(host, watched)
     }
   }
 
   /** Hosts that would be lost, were they not too many at once: of all there are, or of those that are ours to hear. */
   function sparedOf(silences: ReadonlyMap<string, Silence>): ReadonlySet<string> {
     const nowMs = env.monotonicMs()
+    const lost = [...silences].flatMap(([id, silence]) => (silence === 'lost' && hosts.get(id)?.lostMs === null ? [id] : []))
+    if (lost.length === 0 && held.length === 0) return new Set()
     const own = [...hosts].flatMap(([id, { state, lostMs }]): Standing[] =>
-      state === 'fenced' ? [] : [{ silent: silences.get(id) !== 'none', lostAgoMs: lostMs === null ? null : nowMs - lostMs }],
+      state === 'fenced' ? [] : [{ silent: silences.has(id), lostAgoMs: lostMs === null ? null : nowMs - lostMs }],
     )
     const others = options.hosts().flatMap(host => (hosts.has(host.id) ? [] : (standingOf(host, options.now()) ?? [])))
     const isMass = (standings: readonly Standing[]): boolean => isMassSilence(standings, ha.massFraction, detector.lostAfterMs)
-    const mass = isMass([...own, ...others]) || (own.length > 2 && isMass(own))
-    const now = mass ? [...hosts].flatMap(([id, { lostMs }]) => (silences.get(id) === 'lost' && lostMs === null ? [id] : [])) : []
+    const now = isMass([...own, ...others]) || (own.length > 2 && isMass(own)) ? lost : []
     if (now.length > 0 && held.length === 0) env.log.error({ hosts: now }, 'most hosts are silent at once: it is probably us; nothing is evacuated')
     if (now.length === 0 && held.length > 0) env.log.warn({ hosts: held }, 'no longer are most hosts silent at once')
     held = now
@@ -187,6 +191,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
 
   function lose(host: string, watched: Watched): void {
     watched.lostMs = env.monotonicMs()
+    watched.registering = null
     env.log.warn({ host }, 'the lease of a silent host has run out; what it protected does not run there any more')
     const known = leases.known(host)
     options.call('host', host, 'lose', known === undefined ? {} : { known }).then(
@@ -204,6 +209,8 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
 
   function observe(host: string, watched: Watched, verdict: HostState, silentMs: number): void {
     watched.state = verdict
+    // What was begun before the verdict may have been done before it, too: the next beat begins anew.
+    watched.registering = null
     env.log.warn({ host, silentMs: Math.round(silentMs) }, `host is ${verdict}`)
     options.call('host', host, 'observe', { state: verdict }).then(
       () => {
@@ -216,6 +223,29 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
         watched.state = verdict === 'down' ? 'suspect' : 'up'
       },
     )
+  }
+
+  /**
+   * Has the host's actor write down what it has. Of ten thousand hosts that come at once some wait longer than they wait for their answer, and
+   * beat again: what is under way for one already is not begun once more.
+   */
+  function register(host: string, watched: Watched, info: HostInfo): Promise<void> {
+    const wanted = `${watched.bootId} ${JSON.stringify(info)}`
+    if (watched.registering?.of === wanted) return watched.registering.done
+    const done = options
+      .call('host', host, 'register', info)
+      .then(() => {
+        if (watched.registering !== mine) return
+        watched.info = info
+        watched.state = 'up'
+        watched.lostMs = null
+      })
+      .finally(() => {
+        if (watched.registering === mine) watched.registering = null
+      })
+    const mine = { of: wanted, done }
+    watched.registering = mine
+    return done
   }
 
   /** What has changed since an old report is no difference: the instance may have come to this host after it. */
@@ -270,13 +300,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       watched.load = loadOf(beat.load, options.now())
       watched.uptimeS = beat.uptimeS ?? null
       watched.guests = beat.guests
-      if (changed) {
-        await options.call('host', host, 'register', beat.info)
-        // Unless yet another life has begun meanwhile.
-        if (watched.bootId === beat.bootId) watched.info = beat.info
-        watched.state = 'up'
-        watched.lostMs = null
-      }
+      if (changed) await register(host, watched, beat.info)
       const digest = beat.guests.map(g => `${g.instance}${g.power}${g.lapsed ?? ''}`).join()
       // Something changed: look soon, but after the rows have had time to follow.
       if (digest !== watched.digest) watched.auditAtMs = Math.min(watched.auditAtMs, env.monotonicMs() + timing.auditMs / 6)
@@ -289,6 +313,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       if (state === 'gone') return
       const watched = watch(host, state)
       // The next beat registers it again.
+      if (state !== 'up') watched.registering = null
       if (watched.state === 'up' && state !== 'up') watched.info = null
     },
     async adopt(shards) {

@@ -68,6 +68,8 @@ export const NUMBERS = {
   console_clients: gauge('Clients of the live console', GATEWAY),
   console_subscriptions: gauge('Subscriptions of all of them', GATEWAY),
   console_waiting_bytes: gauge('Bytes that wait in the sockets of clients', GATEWAY),
+  console_handshakes_waiting: gauge('Clients that have come and are not let in yet', GATEWAY),
+  console_turns_waiting: gauge('Clients that wait for their turn to be told something large', GATEWAY),
   console_queries: gauge('Different queries that are watched, or were a moment ago', GATEWAY),
   console_rows: gauge('Rows and items held for them', GATEWAY),
   console_reads_total: counter('Reads that watched queries caused', GATEWAY),

@@ -45,6 +45,8 @@ export const consoleMetrics = (c: ReturnType<ConsoleServer['stats']>, h: ReturnT
   console_clients: c.clients,
   console_subscriptions: c.subscriptions,
   console_waiting_bytes: c.waitingBytes,
+  console_handshakes_waiting: c.handshakesWaiting,
+  console_turns_waiting: c.turnsWaiting,
   console_queries: h.queries,
   console_rows: h.rows,
   console_reads_total: h.reads,

@@ -7,6 +7,10 @@ import { shardOf } from '../actors/kernel/address.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 
 const FLUSH_MS = 100
+/** Hosts in one message: with everything that a host can say of itself it stays far below what a link takes. */
+const PER_MESSAGE = 250
+/** Hosts told at one flush; more of them wait for the next, so that ten thousand are not one long moment. */
+const PER_FLUSH = 1000
 const REFRESH_MS = 10_000
 
 /** A host as the schedulers know it, with what its agent last said of its load. */
@@ -50,9 +54,15 @@ export function createSummaries(options: {
   function flush(): void {
     timer?.cancel()
     timer = null
-    const bodies = summariesOf(dirty)
-    dirty.clear()
-    if (bodies.length > 0) for (const node of others()) send(node, bodies)
+    const ids = [...dirty].slice(0, PER_FLUSH)
+    for (const id of ids) dirty.delete(id)
+    if (dirty.size > 0) timer = env.setTimer(FLUSH_MS, flush)
+    const bodies = summariesOf(ids)
+    for (const node of others()) sendAll(node, bodies)
+  }
+
+  function sendAll(node: string, bodies: readonly HostSummary[]): void {
+    for (let from = 0; from < bodies.length; from += PER_MESSAGE) send(node, bodies.slice(from, from + PER_MESSAGE))
   }
 
   const summariesOf = (ids: Iterable<string>): HostSummary[] =>
@@ -69,7 +79,7 @@ export function createSummaries(options: {
       timer ??= env.setTimer(FLUSH_MS, flush)
     },
     greet(node) {
-      if (own.size > 0) send(node, summariesOf(own.keys()))
+      sendAll(node, summariesOf(own.keys()))
     },
     take(hosts) {
       for (const host of hosts) {

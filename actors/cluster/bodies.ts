@@ -2,9 +2,12 @@
 import type { Advice } from '../alerts/advice.ts'
 import type { VmState } from '../api.ts'
 
+export const NODE_ROLES = ['conductor', 'compute', 'gateway'] as const
+export type NodeRole = (typeof NODE_ROLES)[number]
+
 export interface NodeBody {
   readonly id: string
-  readonly role: 'conductor' | 'compute' | 'gateway'
+  readonly role: NodeRole
   readonly pid: number
   readonly state: string
   readonly endpoint: string
@@ -26,9 +29,26 @@ export interface QueueBody {
   readonly busiest: string | null
 }
 
+/** All compute hosts in a few numbers. Amounts are of those that are up. */
+export interface HostFigures {
+  readonly count: number
+  /** By state, or for those that are up by mode. */
+  readonly states: Readonly<Record<string, number>>
+  /** Those that are up by how full they are of what they are fullest of: below a tenth of what may be promised, below two …, the rest. */
+  readonly fill: readonly number[]
+  readonly vcpus: number
+  readonly vcpusUsed: number
+  readonly ramMb: number
+  readonly ramMbUsed: number
+  readonly diskGb: number
+  readonly diskGbUsed: number
+  readonly claims: number
+}
+
 export interface StatusBody {
   readonly version: string
   readonly nodes: readonly NodeBody[]
+  readonly hosts: HostFigures
   readonly instances: Readonly<Record<VmState, number>>
   readonly operationsOpen: number
   readonly mapVersion: number

@@ -93,3 +93,13 @@ const marks: Check = value => {
 export const checkListLogs = checkObject({ ...query, node: optional(id), after: optional(marks) })
 export const checkNodeLogs = checkObject({ ...query, after: optional(mark) })
 export const checkSpans = checkObject({ traceId: optional(text(32)), requestId: optional(text(128)) })
+
+/** What nodes remember of what they did. */
+export interface EvidenceApi {
+  /** The spans that nodes remember of a trace; `id` is a trace id, a request's or an operation's. Rejects `NotFound`. */
+  getTrace(args: { readonly id: string }): Promise<TraceBody>
+  /** The newest lines of the logs, by time. Rejects `NotFound` for a node that nobody knows of. */
+  listLogs(args: ListLogs): Promise<LogsBody>
+  /** What a node says of itself for a bug report. Rejects `Unavailable` when it does not answer. */
+  nodeReport(args: { readonly id: string }): Promise<NodeReport>
+}

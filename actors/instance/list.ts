@@ -3,6 +3,8 @@ import type { Page, VmState } from '../api.ts'
 
 export interface ListInstances extends Page {
   readonly name?: string
+  /** In the id, the name or the host, in small letters or large. */
+  readonly find?: string
   readonly vmState?: VmState
   readonly host?: string
   readonly project?: string
@@ -12,6 +14,15 @@ export interface ListInstances extends Page {
   readonly changed?: { readonly from?: number; readonly to?: number }
   /** Default: newest first. */
   readonly sort?: readonly InstanceSort[]
+}
+
+/** Whether a text is found in an instance, as `find` means it. */
+export const isFoundIn = (
+  find: string,
+  { id, name, host }: { readonly id: string; readonly name: string; readonly host: string | null },
+): boolean => {
+  const text = find.toLowerCase()
+  return name.toLowerCase().includes(text) || id.includes(text) || (host?.toLowerCase().includes(text) ?? false)
 }
 
 /** What instances can be sorted by. */

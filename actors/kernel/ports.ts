@@ -151,6 +151,8 @@ export interface Sort {
 export interface ViewQuery {
   /** Equality on columns; an array means any of. */
   readonly where?: Readonly<Record<string, string | number | boolean | null | readonly (string | number)[]>>
+  /** A text that one of these columns contains, or the id, in small letters or large. */
+  readonly contains?: { readonly columns: readonly string[]; readonly text: string }
   /** Rows changed within, cluster time in ms, both ends included. */
   readonly changed?: { readonly from?: number; readonly to?: number }
   /** By these columns, and by the next where they are equal; null is smallest. Ids decide at last, in the last direction. Default: newest first. */

@@ -78,7 +78,9 @@ const CLASSES = [
 ] as const
 
 export function fits(capacity: Resources, used: Resources, wanted: Resources): boolean {
-  for (const [field] of CLASSES) if (used[field] + wanted[field] > capacity[field]) return false
+  // Said field by field: this is asked of every host for every choice.
+  if (used.vcpus + wanted.vcpus > capacity.vcpus || used.ramMb + wanted.ramMb > capacity.ramMb || used.diskGb + wanted.diskGb > capacity.diskGb)
+    return false
   for (const name in wanted.custom) {
     if ((used.custom?.[name] ?? 0) + (wanted.custom[name] ?? 0) > (capacity.custom?.[name] ?? 0)) return false
   }
@@ -87,13 +89,13 @@ export function fits(capacity: Resources, used: Resources, wanted: Resources): b
 
 /** Every resource that does not fit, with its numbers. */
 export function shortages(capacity: Resources, used: Resources, wanted: Resources): Shortage[] {
-  const rows = [
-    ...CLASSES.map(([field, resource]) => [resource, capacity[field], used[field], wanted[field]] as const),
-    ...Object.entries(wanted.custom ?? {}).map(([name, want]) => [name, capacity.custom?.[name] ?? 0, used.custom?.[name] ?? 0, want] as const),
-  ]
-  return rows.flatMap(([resource, total, taken, want]) =>
-    taken + want > total ? [{ resource, wanted: want, free: Math.max(0, total - taken), capacity: total }] : [],
-  )
+  const found: Shortage[] = []
+  const look = (resource: string, total: number, taken: number, want: number): void => {
+    if (taken + want > total) found.push({ resource, wanted: want, free: Math.max(0, total - taken), capacity: total })
+  }
+  for (const [field, resource] of CLASSES) look(resource, capacity[field], used[field], wanted[field])
+  for (const name in wanted.custom) look(name, capacity.custom?.[name] ?? 0, used.custom?.[name] ?? 0, wanted.custom[name] ?? 0)
+  return found
 }
 
 const short = (n: number): string => String(Math.round(n * 100) / 100)

@@ -1,7 +1,7 @@
 /** A host as filters and weighers see it: its newest summary, made ready to be asked quickly and often. */
 import type { AggregateBody, HostBody } from '../api.ts'
 import { capacityOf, type HostDefaults, type HostPlacement, plus, type Resources } from '../placement/amounts.ts'
-import { zoneOfHost } from '../placement/zones.ts'
+import { zoneAmong } from '../placement/zones.ts'
 
 export interface HostView {
   readonly id: string
@@ -20,15 +20,15 @@ export interface HostView {
 const placementOf = (body: HostBody, { ratios, reserved }: HostDefaults): HostPlacement =>
   body.placement ?? { ratios, reserved, custom: {}, customUsed: {}, traits: [] }
 
+/** `aggregates` are those that it is in. */
 export function viewOf(body: HostBody, aggregates: readonly AggregateBody[], defaults: HostDefaults): HostView {
   const placement = placementOf(body, defaults)
-  const mine = aggregates.filter(a => a.hosts.includes(body.id))
   const used = { vcpus: body.vcpusUsed, ramMb: body.ramMbUsed, diskGb: body.diskGbUsed, custom: placement.customUsed }
   return {
     id: body.id,
     body,
-    zone: zoneOfHost(body.id, mine),
-    aggregates: mine,
+    zone: zoneAmong(aggregates),
+    aggregates,
     traits: new Set(placement.traits),
     capacity: capacityOf(body, placement),
     used,

@@ -10,6 +10,7 @@
 import type { AggregateBody, Explanation, HostBody } from '../api.ts'
 import { BatonError } from '../kernel/errors.ts'
 import { fits, NOTHING, plus, type Resources } from '../placement/amounts.ts'
+import { best } from './best.ts'
 import type { Demand } from './demand.ts'
 import { explain, summary } from './explain.ts'
 import { createFailures } from './failures.ts'
@@ -26,6 +27,13 @@ const SHOWN_AFTER_MS = 1000
 interface HandedOut {
   readonly recent: { readonly atMs: number; readonly of: Resources }[]
   sum: Resources
+}
+
+interface Ranked {
+  readonly id: string
+  readonly roomy: boolean
+  readonly total: number
+  readonly preference: number
 }
 
 export interface Scheduler {
@@ -50,6 +58,8 @@ export function createScheduler(options: { random(): number; nowMs(): number; se
   const handedOut = new Map<string, HandedOut>()
   const failures = createFailures()
   let aggregates: readonly AggregateBody[] = []
+  /** By host: one aggregate may name ten thousand. */
+  let aggregatesOf: ReadonlyMap<string, readonly AggregateBody[]> = new Map()
 
   /** What was handed out of a host and need not have shown yet. */
   function outstanding(host: string, now: number): Resources | null {
@@ -86,26 +96,30 @@ export function createScheduler(options: { random(): number; nowMs(): number; se
     return passed
   }
 
-  /** Best first: room for all that was handed out, then weight, then the name. */
-  function rank(hosts: readonly HostView[], demand: Demand) {
+  /** The best `most`, best first: room for all that was handed out, then weight, then the name. */
+  function rank(hosts: readonly HostView[], demand: Demand, most: number): Ranked[] {
     const weights = weigh(hosts, demand, multipliers)
-    return hosts
-      .map((host, i) => {
-        const { total, preference } = weights[i] ?? { total: 0, preference: 0 }
-        return { id: host.id, roomy: fits(host.capacity, host.expected, demand), total, preference }
-      })
-      .sort((a, b) => Number(b.roomy) - Number(a.roomy) || b.total - a.total || (a.id < b.id ? -1 : 1))
+    const ranked = hosts.map((host, i): Ranked => {
+      const { total, preference } = weights[i] ?? { total: 0, preference: 0 }
+      return { id: host.id, roomy: fits(host.capacity, host.expected, demand), total, preference }
+    })
+    return best(ranked, most, (a, b) => Number(b.roomy) - Number(a.roomy) || b.total - a.total || (a.id < b.id ? -1 : 1))
   }
+
+  const view = (host: HostBody): HostView => viewOf(host, aggregatesOf.get(host.id) ?? [], defaults)
 
   return {
     learn(host) {
       // A host that was deleted is nobody's choice, and no reason why nothing fits.
       if (host.state === 'gone') return void known.delete(host.id)
-      known.set(host.id, viewOf(host, aggregates, defaults))
+      known.set(host.id, view(host))
     },
     learnAggregates(all) {
+      // They are read again and again, and are seldom others; each host would be looked at anew.
+      if (JSON.stringify(all) === JSON.stringify(aggregates)) return
       aggregates = all
-      for (const { body } of known.values()) known.set(body.id, viewOf(body, all, defaults))
+      aggregatesOf = byHost(all)
+      for (const { body } of known.values()) known.set(body.id, view(body))
     },
     forget(host) {
       known.delete(host)
@@ -116,16 +130,28 @@ export function createScheduler(options: { random(): number; nowMs(): number; se
     aggregates: () => aggregates,
     explain: (demand, all) => explain([...known.values()], demand, settings, all),
     pick(demand, alternates = ALTERNATES) {
-      const ranked = rank(candidates(demand), demand)
-      const [best] = ranked
-      if (!best) {
+      const ranked = rank(candidates(demand), demand, Math.max(subset, alternates) + 1)
+      const [first] = ranked
+      if (!first) {
         const why = explain([...known.values()], demand, settings)
         throw new BatonError('NoValidHost', summary(why), { details: { ...why } })
       }
-      const alike = ranked.slice(0, subset).filter(r => r.roomy === best.roomy && r.preference === best.preference).length
-      const [chosen = best] = ranked.splice(Math.floor(random() * alike), 1)
+      const alike = ranked.slice(0, subset).filter(r => r.roomy === first.roomy && r.preference === first.preference).length
+      const [chosen = first] = ranked.splice(Math.floor(random() * alike), 1)
       handOut(chosen.id, demand)
       return { hosts: [chosen, ...ranked].slice(0, alternates).map(r => r.id) }
     },
   }
+}
+
+function byHost(aggregates: readonly AggregateBody[]): Map<string, AggregateBody[]> {
+  const known = new Map<string, AggregateBody[]>()
+  for (const aggregate of aggregates) {
+    for (const host of aggregate.hosts) {
+      const mine = known.get(host)
+      if (mine) mine.push(aggregate)
+      else known.set(host, [aggregate])
+    }
+  }
+  return known
 }

@@ -47,14 +47,23 @@ export function weigh(hosts: readonly HostView[], demand: Demand, multipliers: M
   for (const { name, kind, weigh: of } of WEIGHERS) {
     const multiplier = multipliers[name] ?? 0
     if (multiplier === 0) continue
-    if (kind === 'preference') for (const [i, host] of hosts.entries()) preference[i] = (preference[i] ?? 0) + multiplier * of(host, demand)
+    if (kind === 'preference') addTo(preference, hosts, host => multiplier * of(host, demand))
     else addScaled(room, hosts, host => of(host, demand), multiplier)
   }
   return hosts.map((_, i) => ({ total: (room[i] ?? 0) + (preference[i] ?? 0), preference: preference[i] ?? 0 }))
 }
 
+function addTo(totals: Float64Array, hosts: readonly HostView[], of: (host: HostView) => number): void {
+  let i = 0
+  for (const host of hosts) {
+    totals[i] = (totals[i] ?? 0) + of(host)
+    i++
+  }
+}
+
 function addScaled(totals: Float64Array, hosts: readonly HostView[], of: (host: HostView) => number, multiplier: number): void {
-  const raw = Float64Array.from(hosts, of)
+  const raw = new Float64Array(hosts.length)
+  addTo(raw, hosts, of)
   let least = Number.POSITIVE_INFINITY
   let most = Number.NEGATIVE_INFINITY
   for (const value of raw) {
@@ -62,5 +71,5 @@ function addScaled(totals: Float64Array, hosts: readonly HostView[], of: (host: 
     if (value > most) most = value
   }
   const span = most - least
-  if (span > 0) for (const [i, value] of raw.entries()) totals[i] = (totals[i] ?? 0) + (multiplier * (value - least)) / span
+  if (span > 0) for (let i = 0; i < raw.length; i++) totals[i] = (totals[i] ?? 0) + (multiplier * ((raw[i] ?? 0) - least)) / span
 }

@@ -109,6 +109,10 @@ export const isHost: Guard<HostBody> = shape({
 export const isStatus: Guard<StatusBody> = shape({
   version: isText,
   nodes: listOf(isNode),
+  hosts: shape({
+    ...{ count: isNumber, states: recordOf(isNumber), fill: listOf(isNumber) },
+    ...{ vcpus: isNumber, vcpusUsed: isNumber, ramMb: isNumber, ramMbUsed: isNumber, diskGb: isNumber, diskGbUsed: isNumber, claims: isNumber },
+  }),
   instances: shape({
     building: isNumber,
     active: isNumber,

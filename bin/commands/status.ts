@@ -24,6 +24,11 @@ export function statusText(status: StatusBody, endpoint: string): string {
   const lines = [
     `Baton ${status.version} at ${endpoint}`,
     `Instances   ${instances.join(', ') || 'none'}`,
+    `Hosts       ${
+      Object.entries(status.hosts.states)
+        .map(([state, count]) => `${count} ${state}`)
+        .join(', ') || 'none'
+    }`,
     `Operations  ${status.operationsOpen} open`,
     `Database    ${connected ? 'connected' : 'AWAY: nothing is accepted until it is back'}, ${waitingCommits} commits wait`,
     `Advice      ${status.advice.addConductor ? 'add a conductor' : 'no conductor needed'}: ${status.advice.because}`,

@@ -3,6 +3,7 @@ import { createContext } from 'preact'
 import { useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type ConnectionState, type ConsoleClient, type ConsoleFault, connectConsole } from '../../transport/console-client/client.ts'
 import type { ItemTopics, Params, RowTopics } from '../../transport/console-client/topics.ts'
+import { createOrdered } from './ordered.ts'
 import { ask, Refused, type Session } from './session.ts'
 
 export interface Live {
@@ -93,6 +94,64 @@ export function useRows<T extends keyof RowTopics>(topic: T, params: Params = {}
   return shown.about === about ? shown.watched : NOTHING
 }
 
+export interface Listed<Row> {
+  /** In order; null until the first snapshot is whole. */
+  readonly rows: readonly Row[] | null
+  /** These are the rows of before, as far as they fit; those that were asked for are on their way. */
+  readonly isOld: boolean
+  readonly fault: ConsoleFault | null
+}
+
+/** How a list is looked at: the order of its rows, which follows from the parameters, and which of them fit what is looked for. */
+export interface Look<Row> {
+  compare(a: Row, b: Row): number
+  fits(row: Row): boolean
+}
+
+/**
+ * A list in order. While another search, order or length of the same list is on its way, the rows of before are shown as far as they fit it:
+ * who types sees something at every key, and what is seen is true, though it may not be all.
+ */
+export function useList<T extends keyof RowTopics>(topic: T, params: Params, look: Look<RowTopics[T]>): Listed<RowTopics[T]> {
+  const { client } = useLive()
+  const key = `${topic} ${JSON.stringify(params)}`
+  const about = `${topic} ${JSON.stringify({ ...params, limit: undefined, find: undefined, sort: undefined })}`
+  type Shown = { readonly about: string; readonly key: string; readonly rows: readonly RowTopics[T][] | null; readonly fault: ConsoleFault | null }
+  const [shown, setShown] = useState<Shown>({ about, key, rows: null, fault: null })
+  useEffect(() => {
+    let frame = 0
+    let set = new Map<string, RowTopics[T]>()
+    let gone: string[] = []
+    const ordered = createOrdered<RowTopics[T]>(look.compare)
+    const watching = client.watch(topic, params, {
+      onChange(change) {
+        for (const row of change.set) set.set(row.id, row)
+        for (const id of change.gone) {
+          set.delete(id)
+          gone.push(id)
+        }
+        frame ||= requestAnimationFrame(() => {
+          frame = 0
+          const rows = ordered.change([...set.values()], gone)
+          set = new Map()
+          gone = []
+          setShown({ about, key, rows, fault: null })
+        })
+      },
+      onError: fault => setShown({ about, key, rows: null, fault }),
+    })
+    return () => {
+      cancelAnimationFrame(frame)
+      watching.close()
+    }
+  }, [client, key])
+  const isMine = shown.about === about
+  const rows = isMine ? shown.rows : null
+  const isOld = isMine && shown.key !== key
+  const fitting = useMemo(() => (isOld && rows ? rows.filter(look.fits).sort(look.compare) : rows), [rows, isOld, key])
+  return { rows: fitting, isOld, fault: isMine && !isOld ? shown.fault : null }
+}
+
 /** The newest `keep` items, newest last, and how many were missed in all. */
 export function useItems<T extends keyof ItemTopics>(topic: T, params: Params, keep: number, isWanted = true) {
   const { client } = useLive()
@@ -125,14 +184,28 @@ export function useItems<T extends keyof ItemTopics>(topic: T, params: Params, k
   return shown
 }
 
+/** Those who are told the time, by how often: one timer for all of a kind, so that they are drawn together. */
+const clocks = new Map<number, Set<(now: number) => void>>()
+
 /** The time now, told every second. */
 export function useNow(everyMs = 1000): number {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs)
-    return () => clearInterval(timer)
+    const told = clocks.get(everyMs) ?? startClock(everyMs)
+    told.add(setNow)
+    return () => void told.delete(setNow)
   }, [everyMs])
   return now
+}
+
+function startClock(everyMs: number): Set<(now: number) => void> {
+  const told = new Set<(now: number) => void>()
+  clocks.set(everyMs, told)
+  setInterval(() => {
+    const now = Date.now()
+    for (const tell of told) tell(now)
+  }, everyMs)
+  return told
 }
 
 /** Asks the API once when it is drawn, and whenever `key` is another. */

@@ -1,5 +1,5 @@
 /** Goes anywhere by a few letters: views, and instances, operations and hosts by name or id. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { useLive, useRows } from './live.ts'
 import { hrefOf } from './route.ts'
 import { mayAs } from './session.ts'
@@ -10,15 +10,40 @@ interface Goal {
 }
 
 const SHOWN = 12
+/** Of instances and of hosts. */
+const FOUND = 100
+const PAUSE_MS = 200
+/** What goals are called before their name. */
+const KINDS = new Set(['instance', 'host', 'operation'])
+
+/** A text when it has not changed for a moment. */
+function useSlow(text: string): string {
+  const [slow, setSlow] = useState(text)
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(text), PAUSE_MS)
+    return () => clearTimeout(timer)
+  }, [text])
+  return slow
+}
 
 export function Palette({ views, onClose }: { views: readonly Goal[]; onClose(): void }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [text, setText] = useState('')
   const [chosen, setChosen] = useState(0)
   const { session } = useLive()
-  const { rows: instances } = useRows('instances', {})
-  const { rows: hosts } = useRows('hosts', {}, mayAs(session, 'admin'))
-  useEffect(() => dialog.current?.showModal(), [])
+  // The longest word is looked for among all there are, when one pauses; the others narrow it down here.
+  const find = useSlow(
+    text
+      .toLowerCase()
+      .split(/\s+/)
+      .filter(word => !KINDS.has(word))
+      .toSorted((a, b) => b.length - a.length)[0] ?? '',
+  )
+  const params = { limit: FOUND, ...(find === '' ? {} : { find }) }
+  const { rows: instances } = useRows('instances', params, find !== '')
+  const { rows: hosts } = useRows('hosts', params, find !== '' && mayAs(session, 'admin'))
+  // Before the next key can be pressed: who types at once loses none.
+  useLayoutEffect(() => dialog.current?.showModal(), [])
   const goals: Goal[] = [
     ...views,
     { title: 'Create instances', href: hrefOf('create') },
@@ -63,7 +88,7 @@ export function Palette({ views, onClose }: { views: readonly Goal[]; onClose():
             {goal.title}
           </div>
         ))}
-        {found.length === 0 && <p class="empty">Nothing of that name among what is shown live.</p>}
+        {found.length === 0 && <p class="empty">Nothing of that name.</p>}
       </div>
     </dialog>
   )

@@ -10,6 +10,15 @@ export const hasChromium = existsSync(CHROMIUM)
 
 export const launch = (): Promise<Browser> => chromium.launch({ executablePath: CHROMIUM, args: QUIET })
 
+/** Loads the page again, still signed in: its token is of the cluster's time here, which is long past to a browser. */
+export async function reload(page: Page): Promise<void> {
+  await page.evaluate(`{
+    const session = JSON.parse(sessionStorage.getItem('baton.session'))
+    sessionStorage.setItem('baton.session', JSON.stringify({ ...session, expiresAt: Date.now() + 1e6 }))
+  }`)
+  await page.reload()
+}
+
 export async function signIn(page: Page, origin: string, password = ADMIN_PASSWORD, user = 'admin'): Promise<void> {
   await page.goto(origin)
   await page.getByLabel('User').fill(user)

@@ -1,4 +1,5 @@
 /** The page in a real browser, before a cluster in memory: what a person does there, and what the page does when the cluster changes. */
+// Two of them look at large clusters for a while; time limit: 180 s
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
@@ -8,7 +9,7 @@ import { shown } from '../support/hooks.ts'
 import { ADMIN_PASSWORD } from '../support/identity.ts'
 import { createPageWorld, type PageWorld, type PageWorldOptions } from '../support/page-world.ts'
 import { skip } from '../support/skip.ts'
-import { hasChromium, launch, signIn } from './browser.ts'
+import { hasChromium, launch, reload, signIn } from './browser.ts'
 
 const test = suite('console in a browser')
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -272,29 +273,127 @@ test('of a hundred thousand instances as many as the cluster tells are scrolled 
     await page.getByText('DriverFault').first().waitFor()
   }))
 
-test('no view has a serious accessibility finding, light or dark; the palette goes anywhere by keys', () =>
-  visiting({ instances: 50 }, async ({ page }) => {
-    const serious: string[] = []
-    for (const colorScheme of ['light', 'dark'] as const) {
+interface Violation {
+  readonly id: string
+  readonly impact: string
+  readonly nodes: readonly { readonly html: string }[]
+}
+
+/** What axe finds on what is shown, of these rules or of all, if it is serious. */
+async function serious(page: Page, rules?: readonly string[]): Promise<string[]> {
+  // As the page's own policy lets nothing in, by the debugger.
+  await page.evaluate(AXE)
+  const options = rules ? { runOnly: { type: 'rule', values: rules } } : {}
+  const { violations } = (await page.evaluate(`axe.run(${JSON.stringify(options)})`)) as { violations: readonly Violation[] }
+  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
+}
+
+const settled = (page: Page): Promise<void> =>
+  until(page, `![...document.querySelectorAll('main [role=status]')].some(each => /^Reading/.test(each.textContent))`)
+
+/** Dark differs from light in its colours alone; on a phone other things stand elsewhere, or are left out. */
+const LOOKS = [
+  { name: 'light', width: 1280, colorScheme: 'light', rules: undefined },
+  { name: 'dark', width: 1280, colorScheme: 'dark', rules: ['color-contrast'] },
+  { name: 'phone', width: 390, colorScheme: 'light', rules: undefined },
+] as const
+
+test('no view has a serious accessibility finding, light or dark, on a phone or not, and none is wider than its screen', () =>
+  visiting({ instances: 50 }, async ({ world, page }) => {
+    const create = { project: 'default', flavor: 'small', image: 'fake', metadata: {}, reservation: 'r', requestId: 'req-axe' }
+    const [failed = '', running = ''] = ['11111111-0000-4000-8000-000000000001', '11111111-0000-4000-8000-000000000002']
+    for (const id of [failed, running]) await world.fake.api.createInstances({ ids: [id], name: id, ...create })
+    world.finish(failed, { code: 'DriverFault', message: 'the guest did not start' })
+    const views = [...ALL_VIEWS, `instances/${failed}`, `instances/${running}`, `operations/${failed}.1`]
+    const found: string[] = []
+    for (const { name, width, colorScheme, rules } of LOOKS) {
+      await page.setViewportSize({ width, height: 800 })
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      // Dark differs in its colours alone, and these have all of them.
-      for (const view of colorScheme === 'light' ? ALL_VIEWS : ['overview', 'instances', 'hosts/compute-3', 'doctor']) {
+      for (const view of views) {
         await go(page, `#/${view}`)
         await page.getByRole('heading', { level: 1 }).waitFor()
-        await until(page, `![...document.querySelectorAll('main [role=status]')].some(each => /^Reading/.test(each.textContent))`)
-        // As the page's own policy lets nothing in, by the debugger.
-        await page.evaluate(AXE)
-        const { violations } = (await page.evaluate('axe.run()')) as { violations: { id: string; impact: string; nodes: { html: string }[] }[] }
-        for (const { id, impact, nodes } of violations)
-          if (impact === 'serious' || impact === 'critical') serious.push(`${colorScheme} ${view} ${id}: ${nodes[0]?.html}`)
+        await settled(page)
+        found.push(...(await serious(page, rules)).map(finding => `${name} ${view} ${finding}`))
+        if (await page.evaluate('document.documentElement.scrollWidth > innerWidth')) found.push(`${name} ${view} is wider than the screen`)
       }
+      await page.keyboard.press('Control+k')
+      await page.getByRole('option').first().waitFor()
+      found.push(...(await serious(page, rules)).map(finding => `${name} palette ${finding}`))
+      await page.keyboard.press('Escape')
     }
-    assert.equal(serious, [])
+    assert.equal(found, [])
+  }))
+
+test('the palette goes anywhere by keys, also to what is not shown', () =>
+  visiting({ instances: 5000 }, async ({ page }) => {
     await page.keyboard.press('Control+k')
     await page.keyboard.type('host compute-5')
     await page.getByRole('option', { name: 'Host compute-5' }).waitFor()
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: /compute-5/ }).waitFor()
+    await page.keyboard.press('/')
+    await page.getByRole('combobox', { name: 'Where to' }).fill('instance 4999')
+    await page.getByRole('option', { name: /-4999 / }).waitFor()
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: /-4999/ }).waitFor()
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('zzz')
+    await page.getByText('Nothing of that name.').waitFor()
+    await page.keyboard.press('Escape')
+    await until(page, `!document.querySelector('dialog')`)
+  }))
+
+test('ten thousand hosts that change: the overview is told of those to look at, lists scroll and are searched by the cluster, memory stays', () =>
+  visiting({ hosts: 10_000, instances: 100_000 }, async ({ world, page }) => {
+    let received = 0
+    page.on('websocket', socket => {
+      socket.on('framereceived', ({ payload }) => {
+        received += payload.length
+      })
+    })
+    world.setHost('compute-7777', { state: 'down' })
+    await reload(page)
+    await page.getByRole('link', { name: /^compute-7777: down/ }).waitFor()
+    await page.getByText('9,999 enabled, 1 down').waitFor()
+    assert.ok(received < 1_000_000, `${received} bytes for the overview`)
+    assert.ok(Number(await page.locator('.tile').count()) <= 400)
+    await go(page, '#/hosts?state=down')
+    await page.getByRole('table', { name: 'Hosts: 1 rows' }).waitFor()
+    await go(page, '#/hosts')
+    await page.getByRole('table', { name: 'Hosts: 1,000 rows' }).focus()
+    await page.keyboard.press('End')
+    await page.getByRole('table', { name: 'Hosts: 10,000 rows' }).waitFor()
+    await page.keyboard.press('End')
+    await page.getByRole('link', { name: 'compute-10000', exact: true }).waitFor()
+    assert.ok((await page.getByRole('row').count()) < 80)
+    await go(page, '#/instances')
+    await page.getByText('the first 1,000 of 100,000').waitFor()
+    await page.getByRole('table').focus()
+    await page.keyboard.press('End')
+    await page.getByRole('table', { name: 'Instances: 10,000 rows' }).waitFor()
+    await page.getByRole('link', { name: 'The next 10,000 in this order' }).click()
+    await page.getByText('the next 10,000 of 100,000').waitFor()
+    await page.getByRole('link', { name: 'From the first' }).click()
+    await page.getByLabel('Find').fill('-99999')
+    await page.getByRole('table', { name: 'Instances: 1 rows' }).waitFor()
+    await page.getByLabel('Find').fill('')
+    await page.getByRole('table', { name: 'Instances: 10,000 rows' }).waitFor()
+    const debug = await page.context().newCDPSession(page)
+    const heapMb = async (): Promise<number> => {
+      await debug.send('HeapProfiler.collectGarbage')
+      return (await debug.send('Runtime.getHeapUsage')).usedSize / 2 ** 20
+    }
+    const stir = async (times: number): Promise<void> => {
+      for (let i = 0; i < times; i++) {
+        world.stir(100, 100)
+        await page.evaluate('new Promise(requestAnimationFrame)')
+      }
+    }
+    await stir(30)
+    const before = await heapMb()
+    await stir(150)
+    const after = await heapMb()
+    assert.ok(after < before * 1.5 + 5, `the page took ${before} MB, and ${after} MB after thirty thousand changes`)
   }))
 
 test.run()

@@ -3,9 +3,11 @@ import type { ClusterApi, InstanceBody } from '../../actors/api.ts'
 import type { Claims } from '../../actors/identity/api.ts'
 import { createAccess } from '../../transport/console/access.ts'
 import type { FeedChange } from '../../transport/console/feed.ts'
+import { createFrames } from '../../transport/console/frames.ts'
 import { createHistoryReader } from '../../transport/console/history.ts'
 import { createHub, type Hub, type HubLimits } from '../../transport/console/hub.ts'
 import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from '../../transport/console/session.ts'
+import { createTurns } from '../../transport/console/turns.ts'
 import { createFakeApi } from './fake-api.ts'
 import { type Bench, simulated } from './simulated.ts'
 
@@ -54,6 +56,8 @@ export function inWorld(fn: (world: World) => Promise<void>, limits: Partial<Hub
     const hub = createHub({ env, api, map: () => MAP, follow: () => {}, limits })
     const history = createHistoryReader(env, api)
     let seq = 0
+    const frames = createFrames(64 * 1024)
+    const turns = createTurns(env, { width: 2, holdMs: 250 })
     await fn({
       bench,
       api,
@@ -79,8 +83,9 @@ export function inWorld(fn: (world: World) => Promise<void>, limits: Partial<Hub
           ...{ env, hub, verify: verify ?? null, limits: { ...SESSION_LIMITS, ...bounds }, about: { gateway: 'g', version: '0' }, silent: () => [] },
           history,
           access: verify ? createAccess(api, []) : null,
+          ...{ frames, turns },
           socket: {
-            send: text => told.push(JSON.parse(text)),
+            send: message => told.push(JSON.parse(String(message))),
             waiting: () => client.waiting,
             close(code, why) {
               end = { code, why }

@@ -13,7 +13,6 @@ import {
   type InstanceBody,
   type NodeBody,
   type OperationBody,
-  type Page,
   type TaskState,
   VM_STATES,
   type VmState,
@@ -22,14 +21,16 @@ import type { DoctorBody, FindingBody } from '../../actors/doctor/report.ts'
 import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { aboutAfter } from '../../actors/instance/about.ts'
 import { attachedBy, deviceChange } from '../../actors/instance/devices.ts'
+import { isFoundIn } from '../../actors/instance/list.ts'
 import { OPERATION_ROWS, rowOf, settle } from '../../actors/instance/states.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { hostFigures } from '../../supervisors/host-figures.ts'
 import { fakeAgents } from './fake-agents.ts'
 import { fakeFlavors } from './fake-flavors.ts'
 import { fakeGuests } from './fake-guests.ts'
 import { type FakeImages, fakeImages } from './fake-images.ts'
 import { fakeKeyPairs } from './fake-key-pairs.ts'
-import { sorted } from './fake-order.ts'
+import { page, sorted } from './fake-order.ts'
 import { fakePlacement } from './fake-placement.ts'
 import { fakeQuotas } from './fake-quotas.ts'
 import { host as hostOf } from './placement.ts'
@@ -61,13 +62,6 @@ export const FAKE_START_MS = Date.UTC(2026, 0, 31, 12, 0, 0, 123)
 
 const NOTHING_SEEN = { hosts: 2, guests: 0, claims: 0, instances: 0, operations: 0, actors: 0 }
 const NO_INSTANCES = Object.fromEntries(VM_STATES.map(state => [state, 0])) as Record<VmState, number>
-
-/** One page in the order given. Throws like the real views on an unknown marker. */
-function page<T extends { readonly id: string }>(rows: readonly T[], { limit, marker }: Page): T[] {
-  const at = marker === undefined ? 0 : rows.findIndex(({ id }) => id === marker) + 1
-  if (marker !== undefined && at === 0) throw new BatonError('BadRequest', `marker [${marker}] not found`)
-  return rows.slice(at, limit === undefined ? undefined : at + limit)
-}
 
 function found<T>(rows: ReadonlyMap<string, T>, what: string, id: string): T {
   const row = rows.get(id)
@@ -190,7 +184,7 @@ export function createFakeApi(): FakeApi {
       return create(args)
     },
     getInstance: async ({ id }) => found(instances, 'Instance', id),
-    listInstances: async ({ name, vmState, host, project, changed, sort, deleted = false, ...rest }) =>
+    listInstances: async ({ name, find, vmState, host, project, changed, sort, deleted = false, ...rest }) =>
       page(
         sorted(newest(instances), sort).filter(
           row =>
@@ -198,6 +192,7 @@ export function createFakeApi(): FakeApi {
             row.updatedAt >= (changed?.from ?? 0) &&
             row.updatedAt <= (changed?.to ?? row.updatedAt) &&
             (name === undefined || row.name === name) &&
+            (find === undefined || isFoundIn(find, row)) &&
             (vmState === undefined || row.vmState === vmState) &&
             (host === undefined || row.host === host) &&
             (project === undefined || row.project === project),
@@ -302,7 +297,7 @@ export function createFakeApi(): FakeApi {
     },
     listHosts: async args => page([...hosts.values()], args),
     getHost: async ({ id }) => found(hosts, 'Host', id),
-    listNodes: async () => [...nodes.values()],
+    listNodes: async ({ roles }) => [...nodes.values()].filter(({ role }) => roles?.includes(role) ?? true),
     setHostEnabled: async ({ id, enabled, reason }) => {
       const host = { ...found(hosts, 'Host', id), enabled, disabledReason: reason ?? null }
       hosts.set(id, host)
@@ -335,6 +330,7 @@ export function createFakeApi(): FakeApi {
     status: async () => ({
       version: '0.1.0',
       nodes: [...nodes.values()],
+      hosts: hostFigures([...hosts.values()]),
       instances: { ...NO_INSTANCES, active: instances.size },
       operationsOpen: [...operations.values()].filter(({ endedAt }) => endedAt === null).length,
       mapVersion: 7,

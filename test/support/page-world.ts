@@ -5,10 +5,11 @@
  */
 import type { AddressInfo } from 'node:net'
 import type { AlertsBody, ClusterApi, Explanation, HostBody, InstanceBody, Moment, NodeBody, OperationBody, StatusBody } from '../../actors/api.ts'
-import { VM_STATES } from '../../actors/api.ts'
 import { type ConsoleTicket, createRemoteConsoles as createHostConsoles, isRemoteConsoleMethod } from '../../actors/hypervisor/remote-consoles.ts'
+import { isFoundIn } from '../../actors/instance/list.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
 import { createRecord, type HistoryRecord } from '../../supervisors/history.ts'
+import { hostFigures } from '../../supervisors/host-figures.ts'
 import { realEnv } from '../../supervisors/real-env.ts'
 import { createRemoteConsoles } from '../../supervisors/remote-consoles.ts'
 import type { FeedChange } from '../../transport/console/feed.ts'
@@ -22,6 +23,7 @@ import { createFakeApi, type FakeApi } from './fake-api.ts'
 import { createFakeGuest, type FakeGuest, type FakeStream } from './fake-guest-stream.ts'
 import { type FakeScreen, fakeScreen } from './fake-screen.ts'
 import { ADMIN_PASSWORD, createTestIdentity, type TestIdentity } from './identity.ts'
+import { manyInstances } from './many.ts'
 import { host } from './placement.ts'
 
 export interface PageWorldOptions {
@@ -50,6 +52,8 @@ export interface PageWorld {
   setOperation(id: string, change: Partial<OperationBody>): void
   setHost(id: string, change: Partial<HostBody>): void
   setStatus(change: Partial<StatusBody>): void
+  /** So many of the many instances and of the hosts change, each time the next ones. */
+  stir(instances: number, hosts: number): void
   setAlerts(change: Partial<AlertsBody>): void
   /** A conductor dies; half of its shards are taken at once, the others when `settle` is called. */
   kill(conductor: string): { settle(): void }
@@ -91,7 +95,7 @@ export async function createPageWorld(options: PageWorldOptions = {}): Promise<P
       return [id, host(id, { ...room, claims, version: '0.1.0', createdAt: FIRST_MS, stateSince: FIRST_MS + i * 60_000 })]
     }),
   )
-  const many = manyInstances(instances, [...hostRows.keys()])
+  const many = manyInstances(instances, [...hostRows.keys()], FIRST_MS)
   let status: Partial<StatusBody> = {}
   let alerts: AlertsBody = { firing: [], ended: [], webhook: { waiting: 0, delivered: 0, givenUp: 0, failure: null } }
 
@@ -119,7 +123,8 @@ export async function createPageWorld(options: PageWorldOptions = {}): Promise<P
     getInstance: async args => withRev(many.byId.get(args.id) ?? (await fake.api.getInstance(args))),
     listInstances: async args => {
       const { limit = 1000, marker } = args
-      const fits = (row: InstanceBody) => (args.vmState ?? row.vmState) === row.vmState && (args.host ?? row.host) === row.host
+      const fits = (row: InstanceBody) =>
+        (args.vmState ?? row.vmState) === row.vmState && (args.host ?? row.host) === row.host && (!args.find || isFoundIn(args.find, row))
       const mine = many.byId.has(marker ?? '') ? [] : await fake.api.listInstances(args)
       const from = many.byId.has(marker ?? '') ? many.rows.findIndex(row => row.id === marker) + 1 : 0
       const rest: InstanceBody[] = []
@@ -140,7 +145,7 @@ export async function createPageWorld(options: PageWorldOptions = {}): Promise<P
       const row = hostRows.get(args.id)
       return row ? { ...withRev(row), lease: { heardAgoMs: 420, leftMs: 9_580, armed: true } } : fake.api.getHost(args)
     },
-    listNodes: async () => nodes(),
+    listNodes: async ({ roles }) => nodes().filter(({ role }) => roles?.includes(role) ?? true),
     listAlerts: async () => alerts,
     clusterHistory: async ({ after, epoch }) => ({
       epoch: EPOCH,
@@ -155,7 +160,8 @@ export async function createPageWorld(options: PageWorldOptions = {}): Promise<P
     explainSchedule: async () => explanationOf([...hostRows.values()]),
     status: async args => ({
       ...(await fake.api.status(args)),
-      nodes: nodes(),
+      nodes: args.roles ? [] : nodes(),
+      hosts: hostFigures([...hostRows.values()]),
       instances: { ...(await fake.api.status(args)).instances, ...many.counts },
       advice: { addConductor: false, because: 'the oldest message waits 80 ms (limit 1,000) and commits take 3.4 ms' },
       ...status,
@@ -255,6 +261,9 @@ export async function createPageWorld(options: PageWorldOptions = {}): Promise<P
   }
   await serve()
 
+  const turns = { instances: 0, hosts: 0 }
+  const hostIds = [...hostRows.keys()]
+
   return {
     ...{ fake, guest, audited, keys: () => [...screens.values()].at(-1)?.keys() ?? [] },
     ...{ identity, origin: `http://127.0.0.1:${port}` },
@@ -275,6 +284,27 @@ export async function createPageWorld(options: PageWorldOptions = {}): Promise<P
       if (!row) throw new Error(`no host ${id}`)
       hostRows.set(id, { ...row, ...change })
       hub.changed([changeOf('host', { ...row, ...change }, Date.now())])
+    },
+    stir(instances, hosts) {
+      const now = Date.now()
+      const changes: FeedChange[] = []
+      for (let i = 0; i < instances && many.rows.length > 0; i++) {
+        const at = turns.instances++ % many.rows.length
+        const row = many.rows[at]
+        if (!row) continue
+        const vmState = row.vmState === 'active' ? 'stopped' : 'active'
+        const next: InstanceBody = { ...row, vmState, powerState: vmState === 'active' ? 'running' : 'shutdown', updatedAt: now }
+        many.set(next)
+        changes.push(changeOf('instance', next, now))
+      }
+      for (let i = 0; i < hosts; i++) {
+        const row = hostRows.get(hostIds[turns.hosts++ % hostIds.length] ?? '')
+        if (!row) continue
+        const next = { ...row, claims: (row.claims + 1) % 32, ramMbUsed: (row.ramMbUsed + 8192) % row.ramMb }
+        hostRows.set(row.id, next)
+        changes.push(changeOf('host', next, now))
+      }
+      hub.changed(changes)
     },
     setAlerts(change) {
       alerts = { ...alerts, ...change }
@@ -321,26 +351,6 @@ const explanationOf = (hosts: readonly HostBody[]): Explanation => {
   const others = verdicts.filter(({ fits }) => !fits)
   const counts = { hosts: hosts.length, fitting: fitting.length, refusedBy: { up: others.length } }
   return { ...counts, wanted: '1 vCPU, 512 MiB, 5 GB', verdicts: [...fitting.slice(0, 6), ...others.slice(0, 4)], nearest: [] }
-}
-
-const NAMES = ['web', 'db', 'cache', 'worker', 'build', 'mail']
-
-function manyInstances(n: number, hosts: readonly string[]) {
-  const rows = Array.from({ length: n }, (_, i): InstanceBody => {
-    const vmState = i % 41 === 0 ? 'error' : i % 7 === 0 ? 'stopped' : 'active'
-    return {
-      id: `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`,
-      name: `${NAMES[i % NAMES.length]}-${i}`,
-      ...{ project: 'default', image: 'fake', metadata: {}, reservation: 'r', vmState, taskState: null, powerState: 'running' },
-      flavor: { id: 'small', name: 'small', vcpus: 1, ramMb: 512, diskGb: 5 },
-      host: hosts[i % hosts.length] ?? null,
-      ...{ claim: null, createdAt: FIRST_MS - i * 1000, updatedAt: FIRST_MS, launchedAt: FIRST_MS, deletedAt: null, operation: null, locked: null },
-      fault: vmState === 'error' ? { code: 'DriverFault', message: 'the guest did not start: out of memory', at: FIRST_MS } : null,
-      ...{ tags: [], devices: { disks: [], interfaces: [] }, origin: null },
-    }
-  })
-  const counts = Object.fromEntries(VM_STATES.map(state => [state, rows.filter(row => row.vmState === state).length]))
-  return { rows, byId: new Map(rows.map(row => [row.id, row])), counts: n === 0 ? {} : counts }
 }
 
 /** Minutes of a quiet cluster; eighteen minutes ago the last conductor died, for two minutes, and four hosts were silent. */

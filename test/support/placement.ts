@@ -45,7 +45,12 @@ export const aggregate = (id: number, hosts: readonly string[], metadata: Aggreg
   updatedAt: 0,
 })
 
-export const seen = (body: HostBody, aggregates: readonly AggregateBody[] = []): HostView => viewOf(body, aggregates, DEFAULTS)
+export const seen = (body: HostBody, aggregates: readonly AggregateBody[] = []): HostView =>
+  viewOf(
+    body,
+    aggregates.filter(a => a.hosts.includes(body.id)),
+    DEFAULTS,
+  )
 
 export interface SchedulerParts {
   readonly random?: () => number

@@ -2,10 +2,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { actionsFor } from '../../console/src/actions.ts'
 import { ago, duration, mebibytes, percentile } from '../../console/src/format.ts'
+import { createOrdered } from '../../console/src/ordered.ts'
 import { framesOf, grouped, joined, marksOf } from '../../console/src/replay.ts'
 import { hrefOf, parseRoute } from '../../console/src/route.ts'
 import { type Frame, frameAt, KEPT_MS, remember, takeovers } from '../../console/src/takeover.ts'
@@ -94,6 +96,28 @@ test('actions are those of the state and of the role', () => {
   assert.ok(labels(['admin']).includes('Migrate'))
   assert.equal(labels(['member'], { vmState: 'error', host: null }), ['Delete'])
   assert.equal(labels(['member'], { locked: { reason: null } }), [])
+})
+
+test('a list in order: whatever changes, it is what sorting all of it would be', () => {
+  const change = fc.record({
+    set: fc.array(fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd', 'e'), size: fc.nat(5) })),
+    gone: fc.array(fc.constantFrom('a', 'b', 'c')),
+  })
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 30 }), changes => {
+      const bySize = (a: { size: number }, b: { size: number }): number => b.size - a.size
+      const ordered = createOrdered<{ id: string; size: number }>(bySize)
+      const truth = new Map<string, { id: string; size: number }>()
+      for (const { set, gone } of changes) {
+        const last = new Map(set.map(row => [row.id, row]))
+        for (const id of gone) truth.delete(id)
+        for (const row of last.values()) truth.set(row.id, row)
+        const expected = [...truth.values()].sort((a, b) => bySize(a, b) || (a.id < b.id ? -1 : 1))
+        assert.equal(ordered.change([...last.values()], gone), expected)
+      }
+      assert.is(ordered.change([], []), ordered.change([], []), 'nothing different is the same list')
+    }),
+  )
 })
 
 test('the last hour: samples are joined, what is older becomes one, and marks stand at what happened', () => {

@@ -2,11 +2,16 @@
 import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { hostFigures } from '../../supervisors/host-figures.ts'
 import { createItems, createRows, type Update } from '../../transport/console/channel.ts'
 import { createConsoleTail } from '../../transport/console/console-tail.ts'
 import { feedText } from '../../transport/console/feed.ts'
+import { createFrames } from '../../transport/console/frames.ts'
 import { createSlots } from '../../transport/console/reading.ts'
+import { createTurns } from '../../transport/console/turns.ts'
 import { createWindow, type Difference, type Row } from '../../transport/console/window.ts'
+import { host } from '../support/placement.ts'
+import { simulated } from '../support/simulated.ts'
 
 interface Body {
   readonly id: string
@@ -39,9 +44,12 @@ test('rows: whoever asks at whatever version, and however seldom, ends with the 
       const truth = new Map<string, string>()
       const clients = [0, 1].map(() => ({ version: null as number | null, have: new Map<string, string>() }))
       const tell = (client: { version: number | null; have: Map<string, string> }): void => {
-        const update = rows.since(client.version)
-        client.have = took(client.have, update)
-        client.version = update.version
+        // A snapshot may be of a moment ago; what came since is told by the next.
+        do {
+          const update = rows.since(client.version)
+          client.have = took(client.have, update)
+          client.version = update.version
+        } while (client.version !== rows.version())
         assert.equal([...client.have].toSorted(), [...truth].toSorted())
       }
       for (const { id, rev, gone, fast, slow } of changes) {
@@ -93,18 +101,19 @@ function applied(have: Map<string, string>, { set, gone }: Difference): void {
 test('a window holds the first rows that fit, whatever changes; it says when only the database knows the next', () => {
   const change = fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g'), size: fc.nat(9) })
   fc.assert(
-    fc.property(fc.array(change, { maxLength: 80 }), fc.integer({ min: 1, max: 5 }), (changes, limit) => {
+    fc.property(fc.array(change, { maxLength: 80 }), fc.integer({ min: 1, max: 5 }), fc.nat(3), (changes, limit, spare) => {
       const database = new Map<string, Row>()
-      const window = createWindow({ fits: body => sizeOf(body) > 2, compare: bySize, limit })
-      const expected = () =>
+      const window = createWindow({ fits: body => sizeOf(body) > 2, compare: bySize, limit, hold: limit + spare })
+      const first = (count: number) =>
         [...database.values()]
           .filter(r => sizeOf(r.body) > 2)
           .toSorted(bySize)
-          .slice(0, limit)
+          .slice(0, count)
+      const expected = () => first(limit)
       const shown = new Map<string, string>()
       const read = (): void => {
         window.readBegins()
-        applied(shown, window.readEnds(expected()))
+        applied(shown, window.readEnds(first(limit + spare)))
       }
       read()
       changes.forEach(({ id, size }, i) => {
@@ -125,7 +134,7 @@ test('a window holds the first rows that fit, whatever changes; it says when onl
 })
 
 test('a window believes the newer of two copies, told or read, before, while or after', () => {
-  const window = createWindow({ fits: body => sizeOf(body) >= 0, compare: bySize, limit: 10 })
+  const window = createWindow({ fits: body => sizeOf(body) >= 0, compare: bySize, limit: 10, hold: 10 })
   window.readBegins()
   const shown = new Map<string, string>()
   applied(shown, window.change(row('told', 5)))
@@ -173,6 +182,96 @@ test('reads are done a few at a time, and a failed one gives its place back', as
   const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => slots.run(() => work(i % 3 === 0))))
   assert.is(most, 2)
   assert.is(outcomes.filter(o => o.status === 'fulfilled').length, 13)
+})
+
+test('large things are told to a few at a time, in the order of their coming; who does not get on keeps nobody waiting', () =>
+  simulated(async ({ env, run }) => {
+    const turns = createTurns(env, { width: 2, holdMs: 100 })
+    const begun: string[] = []
+    const take = (name: string) => {
+      const turn = turns.take(() => begun.push(name))
+      if (turn.begun()) begun.push(name)
+      return turn
+    }
+    const [a, , c, d, e] = [...'abcde'].map(take)
+    assert.equal(begun, ['a', 'b'])
+    c?.end()
+    a?.end()
+    await run(1)
+    assert.equal(begun, ['a', 'b', 'd'], 'one that waited and does not want it any more is passed over')
+    assert.not(e?.begun())
+    await run(110)
+    assert.equal(begun, ['a', 'b', 'd', 'e'], 'the others have had their time')
+    d?.end()
+    d?.end()
+    e?.end()
+    await run(1)
+    assert.equal(turns.stats(), { running: 0, waiting: 0 })
+    await run(1000)
+    assert.ok(take('f').begun())
+    // Each is told all of it at its beginning: that is its end, too.
+    let told = 0
+    for (let i = 0; i < 5000; i++) {
+      const turn = turns.take(() => {
+        told++
+        turn.end()
+      })
+    }
+    await run(10_000)
+    assert.ok(told > 4990 && turns.stats().waiting === 0)
+  }))
+
+test('messages of an update: as many as it takes, made once for all who call it the same, whole when put together', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(40), { maxLength: 30 }), fc.integer({ min: 1, max: 100 }), fc.boolean(), (sizes, chars, isDelta) => {
+      const set = sizes.map((size, i) => json(`r${i}`, 1, size))
+      const update: Update = isDelta ? { type: 'delta', version: 7, set, gone: ['x'] } : { type: 'snapshot', version: 7, set }
+      const frames = createFrames(chars)
+      const messages = frames.of(update, 'a', 'e')
+      const told: { set: unknown[]; gone?: string[]; more: boolean; version: number; type: string }[] = []
+      for (let i = 0, message = messages.at(0); message; message = messages.at(++i)) told.push(JSON.parse(String(message.bytes)))
+      assert.equal(
+        told.flatMap(message => message.set.map(one => JSON.stringify(one))),
+        set,
+      )
+      assert.equal(
+        told.map(({ more }) => more),
+        told.map((_, i) => i < told.length - 1),
+      )
+      assert.ok(told.length > 0 && told.every(({ version, type }) => version === 7 && type === update.type))
+      assert.equal(
+        told.flatMap(({ gone = [] }) => gone),
+        isDelta ? ['x'] : [],
+      )
+      assert.is(frames.of(update, 'a', 'e').at(0)?.bytes, messages.at(0)?.bytes)
+      assert.is.not(frames.of(update, 'b', 'e').at(0)?.bytes, messages.at(0)?.bytes)
+    }),
+  )
+})
+
+test('a snapshot of a moment ago serves many; what came since is the delta behind it', () => {
+  const rows = createRows('e')
+  rows.change(new Map(Array.from({ length: 80 }, (_, i) => [`r${i}`, json(`r${i}`, 1)])), [])
+  const first = rows.since(null)
+  rows.change(new Map([['r1', json('r1', 2)]]), [])
+  assert.is(rows.since(null), first)
+  assert.equal(rows.since(first.version), { type: 'delta', version: 2, set: [json('r1', 2)], gone: [] })
+  for (let i = 0; i < 20; i++) rows.change(new Map([[`r${i}`, json(`r${i}`, 3)]]), [])
+  assert.is(rows.since(null).version, rows.version(), 'one that is too old is made anew')
+})
+
+test('all hosts in a few numbers', () => {
+  const hosts = [
+    host('a', { ramMbUsed: 990 }),
+    host('b', { ramMbUsed: 450, claims: 2 }),
+    host('c', { mode: 'draining', enabled: false }),
+    host('d', { state: 'down', ramMbUsed: 1000 }),
+    host('e', { state: 'gone' }),
+    host('f', { ramMbUsed: 5000 }),
+  ]
+  const { count, states, fill, ramMb, claims } = hostFigures(hosts)
+  assert.equal({ count, states, fill }, { count: 5, states: { enabled: 3, draining: 1, down: 1 }, fill: [1, 0, 0, 0, 1, 0, 0, 0, 0, 2] })
+  assert.equal([ramMb, claims], [4000, 2], 'amounts are of those that are up')
 })
 
 test.run()

@@ -113,7 +113,7 @@ test('bad messages are answered by what is wrong, and too many of them end the c
       [{ type: 'subscribe', id: 'a' }, /topic/],
       [{ type: 'subscribe', id: 'a', topic: 'secrets' }, /no topic "secrets"/],
       [{ type: 'subscribe', id: 'a', topic: 'toString' }, /no topic/],
-      [{ type: 'subscribe', id: 'a', topic: 'nodes', params: { id: 'x' } }, /no parameter "id"; it has none/],
+      [{ type: 'subscribe', id: 'a', topic: 'nodes', params: { id: 'x' } }, /no parameter "id"; it has role/],
       [{ type: 'subscribe', id: 'a', topic: 'instances', params: { sort: 'name:up' } }, /asc or desc/],
       [{ type: 'subscribe', id: 'a', topic: 'instances', params: { limit: 1e9 } }, /limit/],
       [{ type: 'unsubscribe', id: 'z' }, /no subscription "z"/],

@@ -16,9 +16,9 @@ test('silence is suspicious, then down, and lost only when the lease has run out
   const detector = createHostDetector(TERMS)
   detector.watch('h1', 0)
   const verdicts = [2500, 3000, 9500, 10_000, 37_500, 38_000].map((untilMs, i, all) => look(detector, all[i - 1] ?? 0, untilMs).get('h1'))
-  assert.equal(verdicts, ['none', 'suspect', 'suspect', 'down', 'down', 'lost'])
+  assert.equal(verdicts, [undefined, 'suspect', 'suspect', 'down', 'down', 'lost'])
   detector.heard('h1', 38_200)
-  assert.is(look(detector, 38_500, 39_000).get('h1'), 'none')
+  assert.is(look(detector, 38_500, 39_000).get('h1'), undefined)
 })
 
 test('a lease that is shorter than the patience for down makes nothing lost before it is down', () => {
@@ -29,7 +29,7 @@ test('an observer that was held up starts listening anew', () => {
   const detector = createHostDetector(TERMS)
   detector.watch('h1', 0)
   look(detector, 0, 2500)
-  assert.is(detector.tick(60_000).get('h1'), 'none')
+  assert.is(detector.tick(60_000).get('h1'), undefined)
   assert.is(look(detector, 60_500, 63_000).get('h1'), 'suspect')
 })
 

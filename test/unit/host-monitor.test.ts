@@ -192,6 +192,31 @@ test('a verdict that reaches the host actor after the host was registered again 
     monitor.stop()
   }))
 
+test('a host that beats again while it is registered is registered once; after a verdict meanwhile, anew', () =>
+  simulated(async bench => {
+    const { beat, said, control, monitor } = start(bench)
+    const registered: ((_: unknown) => void)[] = []
+    control.answer = call => (call.startsWith('register') ? new Promise(resolve => registered.push(resolve)) : Promise.resolve(null))
+    const first = beat()
+    const second = beat()
+    await bench.run(10)
+    assert.is(said('register').length, 1)
+    registered[0]?.(null)
+    await Promise.all([bench.value(first), bench.value(second)])
+    const third = beat({ info: { ...INFO, pid: 2 } })
+    await bench.run(TIMING.downMs + 1000)
+    assert.is(said('observe').at(-1), 'observe host/h1 {"state":"down"}')
+    const fourth = beat({ info: { ...INFO, pid: 2 } })
+    await bench.run(10)
+    assert.is(said('register').length, 3, 'the verdict may have come behind what was under way')
+    registered[1]?.(null)
+    registered[2]?.(null)
+    await Promise.all([bench.value(third), bench.value(fourth)])
+    await bench.value(beat({ info: { ...INFO, pid: 2 } }))
+    assert.is(said('register').length, 3)
+    monitor.stop()
+  }))
+
 test('a verdict of a former conductor that was written down late does not stand against a host that is heard', () =>
   simulated(async bench => {
     const { live, said, monitor } = start(bench)

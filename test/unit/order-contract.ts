@@ -1,4 +1,4 @@
-/** In what order every implementation of Views lists, and by what time of change. Part of `persistence-contract.ts`. */
+/** In what order every implementation of Views lists, by what time of change, and by what text. Part of `persistence-contract.ts`. */
 import * as assert from 'uvu/assert'
 import type { ViewRow } from '../../actors/kernel/define.ts'
 import type { ContractTest } from './persistence-contract.ts'
@@ -47,5 +47,18 @@ export function orderContract(test: ContractTest): void {
       ['s05', 's04', 's03'],
     )
     await rejectsWith('BadRequest', views.list('instance', { sort: [{ column: 'colour', direction: 'asc' }] }))
+  })
+
+  test('a text is looked for in columns and in ids, in small letters or large, and is what it is', async (subject, _, journal) => {
+    const { views } = subject
+    const rows = ['Web-1', 'web-2', 'db%1', 'mail'].map((name, i) => instanceRow(`t${i}`, { created_at: i, name, host: i === 3 ? 'WEBHOST' : null }))
+    await Promise.all(rows.map(row => journal.append(append(row.id, [event(1)], { row }))))
+    const found = async (text: string) => (await views.list('instance', { contains: { columns: ['name', 'host'], text } })).map(r => r.id)
+    assert.equal(await found('wEb'), ['t3', 't1', 't0'])
+    assert.equal(await found('t2'), ['t2'])
+    assert.equal(await found('%'), ['t2'])
+    assert.equal(await found('_'), [])
+    await rejectsWith('BadRequest', views.list('instance', { contains: { columns: ['created_at'], text: '1' } }))
+    await rejectsWith('BadRequest', views.list('instance', { contains: { columns: ['name'], text: '\0' } }))
   })
 }

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { best } from '../../actors/scheduler/best.ts'
 import { FILTERS } from '../../actors/scheduler/filters.ts'
 import { filtersOf, multipliersOf } from '../../actors/scheduler/settings.ts'
 import { weigh } from '../../actors/scheduler/weighers.ts'
@@ -169,6 +170,16 @@ test('whatever the hosts, a pick holds only hosts that pass every filter, each o
         for (const id of hosts) assert.ok(able.includes(id))
       },
     ),
+  )
+})
+
+test('the best few are those that sorting all would put first', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(20), { maxLength: 60 }), fc.integer({ min: 1, max: 8 }), (numbers, most) => {
+      const things = numbers.map((weight, i) => ({ weight, i }))
+      const byWeight = (a: { weight: number }, b: { weight: number }): number => b.weight - a.weight
+      assert.equal(best(things, most, byWeight), things.toSorted(byWeight).slice(0, most), 'those that are equal keep their order')
+    }),
   )
 })
 

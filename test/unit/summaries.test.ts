@@ -2,7 +2,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { shardOf } from '../../actors/kernel/address.ts'
 import { createSummaries } from '../../supervisors/summaries.ts'
-import { host } from '../support/placement.ts'
+import { LINK_LIMITS } from '../../transport/link.ts'
+import { encode } from '../../transport/protocol.ts'
+import { DEFAULTS, host } from '../support/placement.ts'
 import { simulated } from '../support/simulated.ts'
 
 function record(env: Parameters<typeof createSummaries>[0]['env']) {
@@ -133,6 +135,42 @@ test('stopped it says nothing more', () =>
     summaries.stop()
     await bench.run(60_000)
     assert.equal(sent, [])
+  }))
+
+test('ten thousand hosts are told in messages that a link takes, a thousand at a time', () =>
+  simulated(async bench => {
+    const big = { traits: Array.from({ length: 40 }, (_, i) => `CUSTOM_TRAIT_OF_A_LONG_NAME_${i}`) }
+    const bytes: number[] = []
+    const startMs = bench.env.monotonicMs()
+    const told: { atMs: number; hosts: number }[] = []
+    const summaries = createSummaries({
+      ...{ env: bench.env, loadOf: () => ({ cpu: 0.1 }), learn: () => {}, others: () => ['conductor-2'] },
+      send(_, hosts) {
+        bytes.push(encode({ t: 'cast', to: 'node/conductor-2', m: 'summaries', a: hosts, ttl: 1, at: 1 }).length)
+        told.push({ atMs: bench.env.monotonicMs() - startMs, hosts: hosts.length })
+      },
+    })
+    const all = Array.from({ length: 10_000 }, (_, i) =>
+      host(`compute-${i}`, { placement: { ratios: DEFAULTS.ratios, reserved: DEFAULTS.reserved, custom: {}, customUsed: {}, ...big } }),
+    )
+    for (const each of all) summaries.changed(each)
+    await bench.run(1500)
+    assert.is(
+      told.reduce((sum, { hosts }) => sum + hosts, 0),
+      10_000,
+    )
+    assert.ok(Math.max(...bytes) < LINK_LIMITS.maxMessageBytes / 4)
+    const atOnce = [...Map.groupBy(told, ({ atMs }) => atMs).values()].map(some => some.reduce((sum, { hosts }) => sum + hosts, 0))
+    assert.ok(Math.max(...atOnce) <= 1000)
+    told.length = 0
+    summaries.greet('conductor-3')
+    assert.is(
+      told.reduce((sum, { hosts }) => sum + hosts, 0),
+      10_000,
+      'and so is one that is met',
+    )
+    assert.ok(Math.max(...bytes) < LINK_LIMITS.maxMessageBytes / 4)
+    summaries.stop()
   }))
 
 test.run()

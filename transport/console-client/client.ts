@@ -72,7 +72,9 @@ export interface ConsoleClient {
 /** Sub-protocol of this version, and what stands before a token in the list. */
 const PROTOCOL = 'baton.console.v1'
 const TOKEN_PREFIX = 'baton.token.'
-const FIRST_PAUSE_MS = 250
+/** The first pause is a random part of this: a gateway that is started again has a thousand clients. Ms. */
+const FIRST_PAUSE_MS = 1000
+const LEAST_SHARE = 0.1
 const CLOSE_UNAUTHORIZED = 4401
 /** A connection from which nothing was heard for so long is given up. The server is asked for a sign of life before. Ms. */
 const QUIET_MS = 20_000
@@ -89,7 +91,6 @@ interface Subscribed {
   /** Parts of a snapshot that is not whole yet. */
   parts: Row[]
   readonly rows: Map<string, Row>
-  /** The text of each row, to tell what is different in a snapshot. */
   snapshot(rows: readonly Row[]): void
   delta(set: readonly Row[], gone: readonly string[]): void
   items(items: readonly unknown[], missed: number | null): void
@@ -164,7 +165,7 @@ export function connectConsole(options: ConnectOptions): ConsoleClient {
   /** A random part of a time that doubles with every try in vain. */
   function again(why: string): void {
     const ceilingMs = Math.min(options.maxPauseMs ?? 15_000, FIRST_PAUSE_MS * 2 ** Math.min(tries++, 20))
-    const retryInMs = Math.round(ceilingMs * (0.2 + 0.8 * Math.random()))
+    const retryInMs = Math.round(ceilingMs * (LEAST_SHARE + (1 - LEAST_SHARE) * Math.random()))
     say({ state: 'waiting', retryInMs, why })
     timer = setTimeout(connect, retryInMs)
   }
@@ -266,20 +267,16 @@ export function connectConsole(options: ConnectOptions): ConsoleClient {
     rows = new Map<string, Row>(),
   ) {
     const id = String(++counter)
-    const texts = new Map<string, string>()
     const apply = (set: readonly Row[], gone: readonly string[], isFirst: boolean): void => {
       // Only what is different is news: a row that came before a connection was lost comes again after it.
       const fresh = set.filter(row => {
-        const text = JSON.stringify(row)
         const before = rows.get(row.id)
         // A number of events tells it best: the same row may come with its keys in another order, from another gateway.
-        const isSame = before !== undefined && revOf(row) > 0 ? revOf(row) <= revOf(before) : texts.get(row.id) === text
-        if (isSame) return false
-        texts.set(row.id, text)
-        rows.set(row.id, row)
-        return true
+        const isSame = before !== undefined && (revOf(row) > 0 ? revOf(row) <= revOf(before) : JSON.stringify(row) === JSON.stringify(before))
+        if (!isSame) rows.set(row.id, row)
+        return !isSame
       })
-      const left = gone.filter(row => texts.delete(row) && rows.delete(row))
+      const left = gone.filter(row => rows.delete(row))
       if (isFirst || fresh.length > 0 || left.length > 0) onRows(fresh, left)
     }
     const s: Subscribed = {

@@ -76,11 +76,20 @@ export interface Params {
   readonly host?: string
   readonly vmState?: string
   readonly name?: string
+  /** Instances and hosts with this text in their id, name or host. */
+  readonly find?: string
+  /** Hosts in this state, or in this mode. */
+  readonly state?: string
+  readonly mode?: string
+  /** Nodes of this role. */
+  readonly role?: string
   readonly subject?: string
   readonly kind?: string
   readonly open?: boolean
   /** `<column>:asc` or `<column>:desc`. */
   readonly sort?: string
+  /** Instances that come behind the one with this id, in the order of `sort`: a window need not be the first. */
+  readonly after?: string
   /** Rows of the window: the first so many in the order of `sort`. */
   readonly limit?: number
 }

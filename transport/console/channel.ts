@@ -6,7 +6,7 @@
  * Two kinds: rows have a newest state each; items (events, lines of a console) happen once, and the oldest are forgotten.
  */
 
-/** What brings a client to `version`; texts are JSON. */
+/** What brings a client to `version`; texts are JSON. Who stands at the same version is given the same object: `frames.ts` counts on it. */
 export type Update =
   /** The rows there are, in place of all it has. */
   | { readonly type: 'snapshot'; readonly version: number; readonly set: readonly string[] }
@@ -18,7 +18,7 @@ export interface Channel {
   /** Names this life of the channel; versions of another life mean nothing here. */
   readonly epoch: string
   version(): number
-  /** From a version of this epoch, or from nothing, to the newest. */
+  /** From a version of this epoch, or from nothing, to the newest, or towards it: a snapshot may be of a moment ago. */
   since(version: number | null): Update
   /** Rows or items held. */
   size(): number
@@ -26,6 +26,10 @@ export interface Channel {
 
 /** Changes of rows that are remembered; who comes back after more of them gets all rows again. */
 const LOG = 4096
+/** Versions from which clients come to the newest one, for which what they are told is remembered. */
+const SHARED = 64
+/** A snapshot of a moment ago is handed out again, and followed by a delta, until this share of its rows has changed after it. */
+const STALE_SHARE = 1 / 8
 
 export interface Rows extends Channel {
   get(id: string): string | undefined
@@ -40,11 +44,11 @@ export function createRows(epoch: string, logLimit: number = LOG): Rows {
   let version = 0
   /** Clients that are at this version or a later one can be told what changed since. */
   let oldest = 0
-  /** Many clients stand at the same version: what they are told is made once. */
-  let shared: { readonly from: number; readonly update: Update } | null = null
+  const shared = createShared()
+  /** Held by those who are being told it, not by us: it may be as large as all rows, and a thousand clients that come back take the same. */
+  let snapshot: { readonly of: WeakRef<Update>; changes: number } | null = null
 
   function delta(from: number): Update {
-    if (shared?.from === from && shared.update.version === version) return shared.update
     const set: string[] = []
     const gone: string[] = []
     let at = log.length
@@ -54,8 +58,14 @@ export function createRows(epoch: string, logLimit: number = LOG): Rows {
       if (row === undefined) gone.push(id)
       else set.push(row)
     }
-    const update: Update = { type: 'delta', version, set, gone }
-    shared = { from, update }
+    return { type: 'delta', version, set, gone }
+  }
+
+  function all(): Update {
+    const recent = snapshot && snapshot.changes <= rows.size * STALE_SHARE ? snapshot.of.deref() : undefined
+    if (recent && recent.version >= oldest) return recent
+    const update: Update = { type: 'snapshot', version, set: [...rows.values()] }
+    snapshot = { of: new WeakRef(update), changes: 0 }
     return update
   }
 
@@ -65,7 +75,7 @@ export function createRows(epoch: string, logLimit: number = LOG): Rows {
     size: () => rows.size,
     get: id => rows.get(id),
     ids: () => rows.keys(),
-    since: from => (from === null || from < oldest || from > version ? { type: 'snapshot', version, set: [...rows.values()] } : delta(from)),
+    since: from => (from === null || from < oldest || from > version ? all() : shared.of(from, () => delta(from))),
     change(set, gone) {
       const next = version + 1
       const before = log.length
@@ -77,12 +87,29 @@ export function createRows(epoch: string, logLimit: number = LOG): Rows {
       for (const id of gone) if (rows.delete(id)) log.push({ version: next, id })
       if (log.length === before) return false
       version = next
+      shared.clear()
+      if (snapshot) snapshot.changes += log.length - before
       if (log.length > logLimit * 1.25) {
         oldest = log[log.length - logLimit - 1]?.version ?? version
         log = log.slice(-logLimit)
       }
       return true
     },
+  }
+}
+
+/** What those are told who stand at the same version, made once; forgotten when the version is another. */
+function createShared(): { of(from: number | null, make: () => Update): Update; clear(): void } {
+  const made = new Map<number | null, Update>()
+  return {
+    of(from, make) {
+      const known = made.get(from)
+      if (known) return known
+      const update = make()
+      if (made.size < SHARED) made.set(from, update)
+      return update
+    },
+    clear: () => made.clear(),
   }
 }
 
@@ -95,18 +122,23 @@ export function createItems(epoch: string, limit: number, maxChars: number = Num
   let items: string[] = []
   let chars = 0
   let version = 0
+  const shared = createShared()
+
+  function after(from: number | null): Update {
+    // Who comes anew is shown what there is, and has missed nothing.
+    const wanted = from === null || from > version ? items.length : version - from
+    const known = Math.min(wanted, items.length)
+    return { type: 'items', version, items: known === 0 ? [] : items.slice(-known), missed: from === null ? 0 : wanted - known }
+  }
+
   return {
     epoch,
     version: () => version,
     size: () => items.length,
-    since(from) {
-      // Who comes anew is shown what there is, and has missed nothing.
-      const wanted = from === null || from > version ? items.length : version - from
-      const known = Math.min(wanted, items.length)
-      return { type: 'items', version, items: known === 0 ? [] : items.slice(-known), missed: from === null ? 0 : wanted - known }
-    },
+    since: from => shared.of(from, () => after(from)),
     push(item) {
       version++
+      shared.clear()
       items.push(item)
       chars += item.length
       if (items.length <= limit * 1.25 && chars <= maxChars * 1.25) return

@@ -3,16 +3,18 @@
  * once. Rows of views change by what the conductors' feeds tell; after a take-over, or when a feed has forgotten, they are read again and
  * only what is different counts, so clients notice nothing but the truth. Small tables without a view are looked at every so often.
  */
-import { type AlertsBody, type ClusterApi, type LogsBody, MOST_LINES, type StatusBody } from '../../actors/api.ts'
+import { type ClusterApi, type LogsBody, MOST_LINES } from '../../actors/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
-import type { AlertRow, EventItem } from '../console-client/topics.ts'
+import type { EventItem } from '../console-client/topics.ts'
 import { type Channel, createItems, createRows, type Items, type Rows } from './channel.ts'
 import { createConsoleTail } from './console-tail.ts'
 import type { FeedChange } from './feed.ts'
-import { keyOf, logsOf, type Query, readRows, TABLES, windowSpec } from './queries.ts'
+import { isRole, keyOf, logsOf, type Query, TABLES, viewOf } from './queries.ts'
 import { createSlots } from './reading.ts'
+import { createRounds } from './rounds.ts'
+import { alertRows, clusterRow, eventOf, ownership, shardRows } from './told.ts'
 import { createWindow, type Difference, type Row, type Window } from './window.ts'
 
 export interface HubLimits {
@@ -32,6 +34,8 @@ export interface HubLimits {
   /** Reads at a time, and the pause between two of the same query, ms. */
   readonly reads: number
   readonly rereadMs: number
+  /** Changes of so long are told together, ms; longer when telling takes long, so that it takes half of the time at most. */
+  readonly gatherMs: number
 }
 
 export const HUB_LIMITS: HubLimits = {
@@ -45,6 +49,7 @@ export const HUB_LIMITS: HubLimits = {
   lineChars: 1024 * 1024,
   reads: 4,
   rereadMs: 500,
+  gatherMs: 10,
 }
 
 export interface HubOptions {
@@ -76,6 +81,8 @@ interface Held {
   readonly query: Query
   readonly key: string
   readonly channel: Channel
+  /** Rows held, where they are more than those that are shown. */
+  size?(): number
   /** Called with what changed in a view. */
   row?(table: string, row: Row): void
   event?(event: EventItem): void
@@ -91,16 +98,17 @@ interface Held {
 /** A read that failed is tried again after so long, ms. */
 const RETRY_MS = 1000
 const SWEEP_MS = 5000
-/** Alerts that are over and still shown. */
-const ENDED_SHOWN = 100
 
 export function createHub(options: HubOptions): Hub {
   const { env, api, map } = options
   const limits: HubLimits = { ...HUB_LIMITS, ...options.limits }
   const held = new Map<string, Held>()
-  /** Those that a change of a view may be about: by the id they are about, or of any. */
+  /** Those that a change of a view may be about: by the id they are about, or of any, by what they are of. */
   const aboutOne = new Map<string, Set<Held>>()
-  const aboutMany = new Set<Held>()
+  const aboutMany = new Map<string, Set<Held>>()
+  const rounds = createRounds<Held>(env, limits.gatherMs, h => {
+    for (const watcher of h.watchers) watcher()
+  })
   const slots = createSlots(limits.reads)
   let reads = 0
   let stopped = false
@@ -116,20 +124,21 @@ export function createHub(options: HubOptions): Hub {
   function keep(h: Held): void {
     held.set(h.key, h)
     const { id } = h.query.params
-    if (id === undefined) aboutMany.add(h)
-    else aboutOne.set(id, (aboutOne.get(id) ?? new Set()).add(h))
+    if (id === undefined) setIn(aboutMany, whatOf(h)).add(h)
+    else setIn(aboutOne, id).add(h)
   }
 
   function drop(h: Held): void {
     h.timer?.cancel()
     if (held.get(h.key) === h) held.delete(h.key)
-    aboutMany.delete(h)
+    rounds.drop(h)
+    aboutMany.get(whatOf(h))?.delete(h)
     const { id = '' } = h.query.params
     const others = aboutOne.get(id)
     if (others?.delete(h) && others.size === 0) aboutOne.delete(id)
   }
 
-  const rowsHeld = (): number => [...held.values()].reduce((sum, h) => sum + h.channel.size(), 0)
+  const rowsHeld = (): number => [...held.values()].reduce((sum, h) => sum + (h.size?.() ?? h.channel.size()), 0)
 
   function makeRoom(): void {
     const unused = [...held.values()].filter(h => h.watchers.size === 0).toSorted((a, b) => a.usedMs - b.usedMs)
@@ -138,10 +147,6 @@ export function createHub(options: HubOptions): Hub {
       if (!oldest) throw new BatonError('Overloaded', `this gateway shows ${held.size} different queries already`, { retryAfterMs: 5000 })
       drop(oldest)
     }
-  }
-
-  const tell = (h: Held): void => {
-    for (const watcher of h.watchers) watcher()
   }
 
   /** One read at a time, however often it is wanted; one more after a pause when it was wanted meanwhile. */
@@ -180,15 +185,17 @@ export function createHub(options: HubOptions): Hub {
 
   function viewed(query: Query, key: string): Held {
     const rows: Rows = createRows(env.uuid())
-    const window: Window = createWindow(windowSpec(query))
+    const view = viewOf(api, query)
+    const window: Window = createWindow(view.spec)
     function apply({ set, gone, reread: isDue }: Difference): void {
-      if (rows.change(set, gone)) tell(h)
+      if (rows.change(set, gone)) rounds.add(h)
       if (isDue) reread(h)
     }
     const h: Held = base(query, key, rows, async () => {
       window.readBegins()
-      apply(window.readEnds(await readRows(api, query)))
+      apply(window.readEnds(await view.read()))
     })
+    h.size = window.size
     h.row = (table, row) => {
       if (table === TABLES[query.topic]) apply(window.change(row))
     }
@@ -202,7 +209,7 @@ export function createHub(options: HubOptions): Hub {
       h.timer?.cancel()
       const set = new Map((await look()).map(row => [row.id, JSON.stringify(row)]))
       const gone = [...rows.ids()].filter(id => !set.has(id))
-      if (rows.change(set, gone)) tell(h)
+      if (rows.change(set, gone)) rounds.add(h)
       if (h.watchers.size > 0 && !stopped) h.timer = env.setTimer(everyMs, () => reread(h))
     })
     return h
@@ -219,7 +226,7 @@ export function createHub(options: HubOptions): Hub {
       if (event.kind !== 'gateway' && (!isAbout || (kind !== undefined && event.kind !== kind) || (owner !== undefined && event.project !== owner)))
         return
       items.push(JSON.stringify(event))
-      tell(h)
+      rounds.add(h)
     }
     return h
   }
@@ -233,7 +240,7 @@ export function createHub(options: HubOptions): Hub {
       const item = next(output)
       if (item) {
         items.push(JSON.stringify(item))
-        tell(h)
+        rounds.add(h)
       }
       if (h.watchers.size > 0 && !stopped) h.timer = env.setTimer(limits.lookMs, () => reread(h))
     })
@@ -250,7 +257,7 @@ export function createHub(options: HubOptions): Hub {
       const { lines, upTo } = await api.listLogs({ ...logsOf(query.params), after, ...(isFirst ? {} : { limit: MOST_LINES }) })
       after = upTo
       for (const line of lines) items.push(JSON.stringify(line))
-      if (lines.length > 0) tell(h)
+      if (lines.length > 0) rounds.add(h)
       if (h.watchers.size > 0 && !stopped) h.timer = env.setTimer(limits.lookMs, () => reread(h))
     })
     return h
@@ -271,13 +278,13 @@ export function createHub(options: HubOptions): Hub {
       case 'logs':
         return logs(query, key)
       case 'nodes':
-        return polled(query, key, limits.lookMs, () => api.listNodes({}))
+        return polled(query, key, limits.lookMs, () => api.listNodes(rolesIn(query)))
       case 'queues':
         return polled(query, key, limits.lookMs, async () =>
           (await api.listQueues({})).map(queue => ({ id: `${queue.node}/${queue.queue}`, ...queue })),
         )
       case 'cluster':
-        return polled(query, key, limits.lookMs * 2, async () => [clusterRow(await api.status({}))])
+        return polled(query, key, limits.lookMs * 2, async () => [clusterRow(await api.status({ roles: [] }))])
       case 'alerts':
         return polled(query, key, limits.lookMs * 2, async () => alertRows(await api.listAlerts({})))
       case 'shards':
@@ -288,7 +295,7 @@ export function createHub(options: HubOptions): Hub {
   }
 
   function emit(event: EventItem): void {
-    for (const h of aboutMany) h.event?.(event)
+    for (const h of aboutMany.get('events') ?? []) h.event?.(event)
   }
 
   return {
@@ -321,14 +328,19 @@ export function createHub(options: HubOptions): Hub {
     },
     changed(changes) {
       for (const change of changes) {
-        const body: object | null = change.json === null ? null : JSON.parse(change.json)
+        const { id, table, json } = change
+        const one = aboutOne.get(id)
+        const many = table === null ? undefined : aboutMany.get(table)
+        const isEvent = (aboutMany.get('events')?.size ?? 0) > 0
+        if (!one && !many?.size && !isEvent) continue
+        const body: object | null = json === null ? null : JSON.parse(json)
         const rev = Number(body ? Reflect.get(body, 'rev') : 0)
-        if (body && change.table !== null && change.json !== null) {
-          const row: Row = { id: change.id, rev, body, json: change.json }
-          for (const h of aboutMany) h.row?.(change.table, row)
-          for (const h of aboutOne.get(change.id) ?? []) h.row?.(change.table, row)
+        if (body && table !== null && json !== null) {
+          const row: Row = { id, rev, body, json }
+          for (const h of many ?? []) h.row?.(table, row)
+          for (const h of one ?? []) h.row?.(table, row)
         }
-        emit(eventOf(change, body, rev))
+        if (isEvent) emit(eventOf(change, body, rev))
       }
     },
     anew(why) {
@@ -353,32 +365,21 @@ export function createHub(options: HubOptions): Hub {
     stop() {
       stopped = true
       sweeper.cancel()
+      rounds.stop()
       for (const h of [...held.values()]) drop(h)
     },
   }
 }
 
-function ownership({ owners, members }: ShardMap): Map<string, number> {
-  const counts = new Map(members.map(m => [m.incarnation, 0]))
-  for (const owner of owners) if (counts.has(owner)) counts.set(owner, (counts.get(owner) ?? 0) + 1)
-  return new Map(members.map(m => [m.nodeId, counts.get(m.incarnation) ?? 0]))
+/** The table whose rows it shows, or its topic. */
+const whatOf = ({ query: { topic } }: Held): string => TABLES[topic] ?? topic
+
+function setIn<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {
+  const known = map.get(key)
+  if (known) return known
+  const fresh = new Set<V>()
+  map.set(key, fresh)
+  return fresh
 }
 
-function shardRows({ owners, members }: ShardMap): { id: string; node: string | null; incarnation: number }[] {
-  const nodes = new Map(members.map(m => [m.incarnation, m.nodeId]))
-  return owners.map((incarnation, shard) => ({ id: String(shard), node: nodes.get(incarnation) ?? null, incarnation }))
-}
-
-const alertRows = ({ firing, ended }: AlertsBody): AlertRow[] => [...firing, ...ended.slice(0, ENDED_SHOWN)].map(a => ({ ...a, id: String(a.id) }))
-
-const clusterRow = ({ nodes: _, ...figures }: StatusBody) => ({ id: 'cluster' as const, ...figures })
-
-const text = (body: object | null, name: string): string | null => {
-  const value: unknown = body ? Reflect.get(body, name) : null
-  return typeof value === 'string' ? value : null
-}
-
-function eventOf({ at, kind, id, types }: FeedChange, body: object | null, rev: number): EventItem {
-  const words = ['kind', 'vmState', 'taskState', 'status', 'state', 'mode', 'host'].flatMap(name => text(body, name) ?? [])
-  return { at, kind, id, project: text(body, 'project'), types, rev, state: words.join(' ') }
-}
+const rolesIn = ({ params: { role } }: Query) => (role !== undefined && isRole(role) ? { roles: [role] } : {})

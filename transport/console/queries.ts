@@ -1,12 +1,14 @@
 /** The topics as a table: what each takes, who may watch it, how its rows are read, and which rows belong to it. */
-import type { ClusterApi, HostBody, InstanceBody, InstanceSort, ListLogs, LogLevel, OperationBody, VmState } from '../../actors/api.ts'
-import { INSTANCE_SORT_KEYS, LOG_LEVELS, VM_STATES } from '../../actors/api.ts'
+import type { ClusterApi, HostBody, InstanceBody, InstanceSort, ListLogs, LogLevel, NodeRole, OperationBody, VmState } from '../../actors/api.ts'
+import { INSTANCE_SORT_KEYS, isFoundIn, LOG_LEVELS, NODE_ROLES, VM_STATES } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Params, Topic } from '../console-client/topics.ts'
 import { feedText } from './feed.ts'
 import type { Row, WindowSpec } from './window.ts'
 
 export const WINDOW = { default: 1000, max: 10_000 } as const
+/** Rows that are held beyond those that are shown, of their number: when one of these goes, the next is known. */
+const SPARE = { least: 20, share: 0.1 }
 /** Rows read at a time. */
 const PAGE = 1000
 /** Pages that are looked through for the operations of one project: the database cannot filter by it. */
@@ -34,13 +36,13 @@ interface TopicEntry {
 export const TOPICS: Readonly<Record<Topic, TopicEntry>> = {
   cluster: { about: 'the figures of `baton status`, one row', params: [], own: null, all: 'baton:cluster' },
   alerts: { about: 'the alerts that fire, and the newest that are over', params: [], own: null, all: 'baton:cluster' },
-  nodes: { about: 'conductors, gateways and compute hosts with their load', params: [], own: null, all: 'baton:cluster' },
+  nodes: { about: 'conductors, gateways and compute hosts with their load', params: ['role'], own: null, all: 'baton:cluster' },
   shards: { about: 'who owns each shard', params: [], own: null, all: 'baton:cluster' },
   queues: { about: 'every queue with its depth, limit and oldest message', params: [], own: null, all: 'baton:cluster' },
-  hosts: { about: 'compute hosts', params: ['id', 'limit'], own: null, all: 'baton:hosts' },
+  hosts: { about: 'compute hosts', params: ['id', 'state', 'mode', 'find', 'sort', 'limit'], own: null, all: 'baton:hosts' },
   instances: {
     about: 'instances that are not deleted; with `id` that one, whatever becomes of it',
-    params: ['id', 'project', 'host', 'vmState', 'name', 'sort', 'limit'],
+    params: ['id', 'project', 'host', 'vmState', 'name', 'find', 'sort', 'after', 'limit'],
     own: 'os_compute_api:servers:detail',
     all: 'os_compute_api:servers:detail:get_all_tenants',
   },
@@ -85,7 +87,9 @@ export function paramsOf(topic: Topic, params: Params): Params {
       bad(`topic ${topic} has no parameter ${JSON.stringify(name)}; it has ${allowed.length === 0 ? 'none' : allowed.join(', ')}`)
   if (topic === 'console' && params.id === undefined) bad('topic console needs the parameter id, an instance')
   if (params.vmState !== undefined && !isVmState(params.vmState)) bad(`vmState must be one of ${VM_STATES.join(', ')}`)
-  if (params.sort !== undefined) sortOf(params.sort)
+  if (params.role !== undefined && !isRole(params.role)) bad(`role must be one of ${NODE_ROLES.join(', ')}`)
+  if (params.sort !== undefined && topic === 'hosts') hostOrder(params.sort)
+  else if (params.sort !== undefined) sortOf(params.sort)
   if (params.level !== undefined && !isLevel(params.level)) bad(`level must be one of ${LOG_LEVELS.join(', ')}`)
   return params
 }
@@ -102,6 +106,7 @@ export function logsOf({ node, request, instance, operation, level }: Params): L
   }
 }
 
+export const isRole = (text: string): text is NodeRole => NODE_ROLES.some(role => role === text)
 const isVmState = (text: string): text is VmState => VM_STATES.some(state => state === text)
 
 function sortOf(text: string): InstanceSort {
@@ -132,6 +137,29 @@ function compareValues(a: string | number | null, b: string | number | null): nu
   return a < b ? -1 : 1
 }
 
+const byNumber = (text: string): string => text.replaceAll(/\d+/g, digits => digits.padStart(12, '0'))
+const share = (used: number, of: number): number => (of > 0 ? used / of : 0)
+
+/** What a host is sorted by; `attention` is who should be looked at first: those that are not well, then the fullest. */
+const HOST_COLUMNS: Readonly<Record<string, (h: HostBody) => string | number>> = {
+  created_at: h => h.createdAt,
+  id: h => byNumber(h.id),
+  state: h => h.state,
+  ram: h => share(h.ramMbUsed, h.ramMb),
+  claims: h => h.claims,
+  attention: h =>
+    (h.state === 'up' ? 0 : 2) + (h.mode === 'enabled' ? 0 : 1) + Math.max(share(h.ramMbUsed, h.ramMb), share(h.diskGbUsed, h.diskGb)) / 2,
+}
+
+function hostOrder(text: string): (a: Row, b: Row) => number {
+  const [name = '', direction = 'asc'] = text.split(':')
+  const of = HOST_COLUMNS[name]
+  if (!of) return bad(`sort: hosts have no column ${JSON.stringify(name)}; there are ${Object.keys(HOST_COLUMNS).join(', ')}`)
+  if (direction !== 'asc' && direction !== 'desc') return bad('sort: the direction is asc or desc')
+  const sign = direction === 'asc' ? 1 : -1
+  return (a, b) => sign * (compareValues(of(host(a.body)), of(host(b.body))) || compareValues(a.id, b.id))
+}
+
 const newestFirst = (at: (row: Row) => number) => (a: Row, b: Row) => compareValues(at(b), at(a)) || compareValues(b.id, a.id)
 
 // What the rows of a table are is known from the table; the casts say so.
@@ -144,18 +172,24 @@ const is = (wanted: string | undefined, value: string | null): boolean => wanted
 /** The rows of a query over a view. */
 export function windowSpec({ topic, params, project }: Query): WindowSpec {
   const limit = Math.min(params.limit ?? WINDOW.default, WINDOW.max)
+  const spare = { limit, hold: limit + Math.max(SPARE.least, Math.round(limit * SPARE.share)) }
   switch (topic) {
     case 'instances': {
       const { column, direction } = params.sort === undefined ? NEWEST : sortOf(params.sort)
       const sign = direction === 'asc' ? 1 : -1
       const value = COLUMNS[column]
       return {
-        limit,
+        ...spare,
         fits: body => {
           const i = instance(body)
           const isAsked = params.id === undefined ? i.vmState !== 'deleted' : i.id === params.id
           return (
-            isAsked && is(project ?? params.project, i.project) && is(params.host, i.host) && is(params.vmState, i.vmState) && is(params.name, i.name)
+            isAsked &&
+            is(project ?? params.project, i.project) &&
+            is(params.host, i.host) &&
+            is(params.vmState, i.vmState) &&
+            is(params.name, i.name) &&
+            (params.find === undefined || isFoundIn(params.find, i))
           )
         },
         compare: (a, b) => sign * (compareValues(value(instance(a.body)), value(instance(b.body))) || compareValues(a.id, b.id)),
@@ -163,7 +197,7 @@ export function windowSpec({ topic, params, project }: Query): WindowSpec {
     }
     case 'operations':
       return {
-        limit,
+        ...spare,
         fits: body => {
           const o = operation(body)
           const isOpen = params.open === undefined || params.open === (o.endedAt === null)
@@ -180,8 +214,14 @@ export function windowSpec({ topic, params, project }: Query): WindowSpec {
     default:
       return {
         limit,
-        fits: body => host(body).state !== 'gone' && is(params.id, host(body).id),
-        compare: newestFirst(row => host(row.body).createdAt),
+        // In another order than the database's all of them are held, to know which are the first.
+        hold: params.sort === undefined ? spare.hold : WINDOW.max,
+        fits: body => {
+          const h = host(body)
+          const isFound = params.find === undefined || h.id.toLowerCase().includes(params.find.toLowerCase())
+          return h.state !== 'gone' && isFound && is(params.id, h.id) && is(params.state, h.state) && is(params.mode, h.mode)
+        },
+        compare: hostOrder(params.sort ?? 'created_at:desc'),
       }
   }
 }
@@ -190,23 +230,49 @@ export function rowOf(body: object & { readonly id: string; readonly rev?: numbe
   return { id: body.id, rev: body.rev ?? 0, body, json: feedText(body) }
 }
 
-/** Reads the rows of a query over a view, in its order, at most as many as its window has. */
-export async function readRows(api: ClusterApi, query: Query): Promise<Row[]> {
+export interface WatchedView {
+  readonly spec: WindowSpec
+  /** Reads the rows, in their order, at most as many as the window holds. Rejects `NotFound` when there is nothing they could come behind. */
+  read(): Promise<Row[]>
+}
+
+/** A query over a view. One that begins behind a row follows that row, by what it was at the last read. */
+export function viewOf(api: ClusterApi, query: Query): WatchedView {
+  const plain = windowSpec(query)
+  const { params, project } = query
+  const { after } = params
+  if (after === undefined) return { spec: plain, read: () => readRows(api, query, plain) }
+  let anchor: Row | null = null
+  const isBehind = (body: object): boolean => anchor !== null && plain.compare({ id: instance(body).id, rev: 0, body, json: '' }, anchor) > 0
+  const spec: WindowSpec = { ...plain, fits: body => plain.fits(body) && isBehind(body) }
+  return {
+    spec,
+    async read() {
+      const body = await api.getInstance({ id: after })
+      if (project !== null && body.project !== project) throw new BatonError('NotFound', `there is no instance ${after}`)
+      anchor = rowOf(body)
+      return readRows(api, query, spec)
+    },
+  }
+}
+
+async function readRows(api: ClusterApi, query: Query, { fits, hold: limit }: WindowSpec): Promise<Row[]> {
   const { topic, params, project } = query
-  const { fits, limit } = windowSpec(query)
   const owner = project ?? params.project
   if (params.id !== undefined) return one(api, topic, params.id)
   switch (topic) {
     case 'instances': {
-      const { host, name, vmState } = params
+      const { host, name, vmState, find, after } = params
+      const behind = after === undefined ? {} : { marker: after }
       const where = {
         ...(owner === undefined ? {} : { project: owner }),
         ...(host === undefined ? {} : { host }),
         ...(name === undefined ? {} : { name }),
+        ...(find === undefined ? {} : { find }),
         ...(vmState !== undefined && isVmState(vmState) ? { vmState } : {}),
       }
       return pages(limit, limit, fits, page =>
-        api.listInstances({ ...where, sort: [params.sort === undefined ? NEWEST : sortOf(params.sort)], ...page }),
+        api.listInstances({ ...where, sort: [params.sort === undefined ? NEWEST : sortOf(params.sort)], ...behind, ...page }),
       )
     }
     case 'operations': {
@@ -219,7 +285,7 @@ export async function readRows(api: ClusterApi, query: Query): Promise<Row[]> {
       return pages(limit, owner === undefined ? limit : PAGES_SEARCHED * PAGE, fits, page => api.listOperations({ ...where, ...page }))
     }
     default:
-      return pages(limit, limit, fits, page => api.listHosts(page))
+      return pages(limit, WINDOW.max, fits, page => api.listHosts(page))
   }
 }
 

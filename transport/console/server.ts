@@ -10,10 +10,12 @@ import type { ClusterApi } from '../../actors/api.ts'
 import type { IdentityGate } from '../../actors/identity/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { createAccess } from './access.ts'
+import { createFrames } from './frames.ts'
 import { createHistoryReader } from './history.ts'
 import type { Hub } from './hub.ts'
 import { CLOSE, CONSOLE_PATH, PROTOCOL, TOKEN_PREFIX } from './messages.ts'
 import { createSession, SESSION_LIMITS, type Session, type SessionLimits } from './session.ts'
+import { createTurns } from './turns.ts'
 import { protocolsOf, type Refusal, refuse, refusedOrigin, type SocketDoor } from './upgrade.ts'
 
 export interface ConsoleLimits extends SessionLimits {
@@ -21,9 +23,21 @@ export interface ConsoleLimits extends SessionLimits {
   /** Pause between two pings, and silence after which a client is gone, ms. */
   readonly pingMs: number
   readonly silentMs: number
+  /** Handshakes done in a row, before others of this process have their turn and again after `handshakeMs`. */
+  readonly handshakes: number
+  readonly handshakeMs: number
+  /** Characters of rows in one message. A single row may be larger. */
+  readonly messageChars: number
+  /** Clients that are told what is large at a time, and for how long one of them may hold up those who wait, ms. */
+  readonly turns: number
+  readonly turnMs: number
 }
 
-export const CONSOLE_LIMITS: ConsoleLimits = { ...SESSION_LIMITS, clients: 2000, pingMs: 20_000, silentMs: 90_000 }
+export const CONSOLE_LIMITS: ConsoleLimits = {
+  ...SESSION_LIMITS,
+  ...{ clients: 2000, pingMs: 20_000, silentMs: 90_000 },
+  ...{ handshakes: 20, handshakeMs: 20, messageChars: 64 * 1024, turns: 16, turnMs: 250 },
+}
 
 export interface ConsoleOptions {
   readonly env: Env
@@ -41,7 +55,13 @@ export interface ConsoleServer {
   readonly door: SocketDoor
   /** The conductors that are not heard. */
   silent(nodes: readonly string[]): void
-  stats(): { readonly clients: number; readonly subscriptions: number; readonly waitingBytes: number }
+  stats(): {
+    readonly clients: number
+    readonly subscriptions: number
+    readonly waitingBytes: number
+    readonly handshakesWaiting: number
+    readonly turnsWaiting: number
+  }
   /** Says good-bye to all clients; who does not leave is cut off. */
   close(): void
 }
@@ -52,6 +72,7 @@ interface Client {
   heardMs: number
 }
 
+const CLOSING = 'this node is shutting down; connect again'
 /** Time a client has to close its side, ms. */
 const LEAVE_MS = 1000
 
@@ -62,6 +83,13 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
   const verify = identity ? (token: string) => identity.gate.verify(token) : null
   const history = createHistoryReader(env, options.api)
   const clients = new Set<Client>()
+  const frames = createFrames(limits.messageChars)
+  const turns = createTurns(env, { width: limits.turns, holdMs: limits.turnMs })
+  /** Who has come and is not let in yet, in the order of their coming. */
+  const coming = new Map<Duplex, () => void>()
+  /** Handshakes done since the door was opened last. */
+  let admitted = 0
+  let opener: Timer | null = null
   let silent: readonly string[] = []
   let closing = false
   let pinger: Timer = env.setTimer(limits.pingMs, ping)
@@ -87,7 +115,35 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = refusalOf(request)
     if (refusal) refuse(socket, refusal)
-    else server.handleUpgrade(request, socket, head, ws => connected(ws, tokenIn(request)))
+    else if (admitted < limits.handshakes) admit(request, socket, head)
+    else wait(request, socket, head)
+  }
+
+  /** A gateway that is started again has all its clients come back at once, and other work beside them. */
+  function wait(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const left = (): void => void coming.delete(socket)
+    socket.once('error', left).once('close', left)
+    coming.set(socket, () => {
+      socket.off('error', left).off('close', left)
+      if (closing) refuse(socket, { status: 503, why: CLOSING })
+      else admit(request, socket, head)
+    })
+  }
+
+  function admit(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    admitted++
+    opener ??= env.setTimer(limits.handshakeMs, openDoor)
+    server.handleUpgrade(request, socket, head, ws => connected(ws, tokenIn(request)))
+  }
+
+  function openDoor(): void {
+    opener = null
+    admitted = 0
+    for (const [socket, enter] of coming) {
+      if (admitted >= limits.handshakes) break
+      coming.delete(socket)
+      enter()
+    }
   }
 
   function refusalOf(request: IncomingMessage): Refusal | null {
@@ -96,17 +152,17 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
     const foreign = refusedOrigin(request, options.consoleOrigin)
     if (foreign) return foreign
     if (!protocolsOf(request).includes(PROTOCOL)) return { status: 400, why: `the sub-protocol ${PROTOCOL} must be offered` }
-    if (closing) return { status: 503, why: 'this node is shutting down; connect again' }
-    return clients.size >= limits.clients ? { status: 503, why: `there are already ${limits.clients} clients; try again later` } : null
+    if (closing) return { status: 503, why: CLOSING }
+    return clients.size + coming.size >= limits.clients ? { status: 503, why: `there are already ${limits.clients} clients; try again later` } : null
   }
 
   function connected(ws: WebSocket, token: string | null): void {
     const session = createSession({
-      ...{ env, hub, access, verify, limits, history, about: options.about },
+      ...{ env, hub, access, verify, limits, history, frames, turns, about: options.about },
       silent: () => silent,
       socket: {
-        send: text => {
-          if (ws.readyState === ws.OPEN) ws.send(text)
+        send: message => {
+          if (ws.readyState === ws.OPEN) ws.send(message, { binary: false })
         },
         waiting: () => ws.bufferedAmount,
         close: (code, why) => leave(ws, code, why),
@@ -153,11 +209,14 @@ export function createConsoleServer(options: ConsoleOptions): ConsoleServer {
         subscriptions += session.subscriptions()
         waitingBytes += ws.bufferedAmount
       }
-      return { clients: clients.size, subscriptions, waitingBytes }
+      return { clients: clients.size, subscriptions, waitingBytes, handshakesWaiting: coming.size, turnsWaiting: turns.stats().waiting }
     },
     close() {
       closing = true
       pinger.cancel()
+      for (const enter of coming.values()) enter()
+      coming.clear()
+      opener?.cancel()
       for (const { ws, session } of clients) {
         session.closed()
         leave(ws, CLOSE.goingAway.code, CLOSE.goingAway.why)

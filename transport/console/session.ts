@@ -3,17 +3,19 @@
  * not read it costs nothing. Everything it sends is counted, measured and checked.
  */
 import type { Static } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Claims } from '../../actors/identity/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { Topic } from '../console-client/topics.ts'
 import type { Access } from './access.ts'
 import type { Channel } from './channel.ts'
+import type { Frames, Messages } from './frames.ts'
 import type { ReadHistory } from './history.ts'
 import type { Hub, Subscription } from './hub.ts'
-import { AnyClientMessage, CLOSE, ClientMessage } from './messages.ts'
+import { type AnyClientMessage, CLOSE, type ClientMessage } from './messages.ts'
+import { idIn, parse } from './parse.ts'
 import { paramsOf, type Query, TOPICS } from './queries.ts'
+import type { Turn, Turns } from './turns.ts'
 
 export interface SessionLimits {
   readonly subscriptions: number
@@ -27,11 +29,9 @@ export interface SessionLimits {
   readonly waitingBytes: number
   /** What may wait when it sends another message: who asks and never reads is let go. */
   readonly unreadBytes: number
-  /** Characters of rows in one message. A single row may be larger. */
-  readonly messageChars: number
-  /** Changes of so long share a message, ms. */
+  /** Subscriptions of so long share a look at what there is to tell, ms. */
   readonly gatherMs: number
-  /** Pause before another look at a socket that was full, ms. */
+  /** Longest pause before another look at a socket that was full, ms. */
   readonly fullMs: number
   /** How long a client may take to say who it is, ms. */
   readonly authMs: number
@@ -48,7 +48,6 @@ export const SESSION_LIMITS: SessionLimits = {
   refusals: 50,
   waitingBytes: 128 * 1024,
   unreadBytes: 512 * 1024,
-  messageChars: 64 * 1024,
   gatherMs: 10,
   fullMs: 100,
   authMs: 10_000,
@@ -56,9 +55,13 @@ export const SESSION_LIMITS: SessionLimits = {
   warnMs: 60_000,
 }
 
+/** The first pause before another look at a full socket, ms. */
+const FULL_MS = 5
+
 /** A connection, as far as this knows it. */
 export interface Socket {
-  send(text: string): void
+  /** A message as text, or as the bytes of it, which others are sent too. */
+  send(message: string | Buffer): void
   /** Bytes given to `send` that the other side has not taken. */
   waiting(): number
   close(code: number, why: string): void
@@ -72,6 +75,9 @@ export interface SessionOptions {
   /** Says who has a token; null where there are no identities. Rejects `Unauthorized`. */
   readonly verify: ((token: string) => Promise<Claims>) | null
   readonly limits: SessionLimits
+  /** Shared by all sessions. */
+  readonly frames: Frames
+  readonly turns: Turns
   readonly about: { readonly gateway: string; readonly version: string }
   readonly history: ReadHistory
   /** The conductors that are silent now. */
@@ -97,13 +103,15 @@ interface Open {
   version: number | null
   /** It has been told something, if only that there is nothing. */
   told: boolean
-  /** What is left of an update on its way. */
-  rest: { readonly version: number; readonly gone: readonly string[] | null; readonly rows: readonly string[]; at: number } | null
+  /** What is left of an update on its way: its messages from `next` on. */
+  rest: { readonly version: number; readonly messages: Messages; next: number } | null
+  /** What is large is told to a few clients at a time. */
+  turn: Turn | null
   ended: boolean
 }
 
 export function createSession(options: SessionOptions): Session {
-  const { env, hub, socket, access, verify, limits } = options
+  const { env, hub, socket, access, verify, limits, frames, turns } = options
   const open = new Map<string, Open>()
   let token: string | null = null
   let claims: Claims | null = null
@@ -114,6 +122,9 @@ export function createSession(options: SessionOptions): Session {
   let credit = limits.burst
   let creditMs = env.monotonicMs()
   let flushTimer: Timer | null = null
+  /** Pause before another look at a full socket, ms, and what waited in it at the last. */
+  let fullMs = FULL_MS
+  let fullBytes = 0
   let judgeTimer: Timer | null = null
   const authTimer = verify ? env.setTimer(limits.authMs, () => !greeted && end(CLOSE.authTimeout)) : null
 
@@ -135,6 +146,7 @@ export function createSession(options: SessionOptions): Session {
   function finish(o: Open): void {
     o.ended = true
     o.subscription?.close()
+    o.turn?.end()
   }
 
   function refuse(error: unknown, id?: string): void {
@@ -261,7 +273,7 @@ export function createSession(options: SessionOptions): Session {
     if (open.size >= limits.subscriptions) throw new BatonError('Overloaded', `a connection has at most ${limits.subscriptions} subscriptions`)
     if (!isTopic(topic)) throw new BatonError('BadRequest', `there is no topic ${JSON.stringify(topic)}; there are ${Object.keys(TOPICS).join(', ')}`)
     const query = { topic, params: paramsOf(topic, params) }
-    const o: Open = { id, subscription: null, epoch: '', version: null, told: false, rest: null, ended: false }
+    const o: Open = { id, subscription: null, epoch: '', version: null, told: false, rest: null, turn: null, ended: false }
     open.set(id, o)
     begin(o, query, resume).catch(error => {
       if (over || o.ended) return
@@ -273,7 +285,7 @@ export function createSession(options: SessionOptions): Session {
   async function begin(o: Open, query: Omit<Query, 'project'>, resume: { epoch: string; version: number } | undefined): Promise<void> {
     const allowed: Query = access && claims ? await access(query, claims) : { ...query, project: null }
     if (o.ended) return
-    const subscription = await hub.open(allowed, flushSoon)
+    const subscription = await hub.open(allowed, () => changed(o))
     if (o.ended) {
       subscription.close()
       return
@@ -290,49 +302,56 @@ export function createSession(options: SessionOptions): Session {
 
   function flush(): void {
     flushTimer = null
-    for (const o of open.values()) {
-      const channel = o.subscription?.channel
-      // Even nothing is told, once: that it goes on, or that there is nothing.
-      while (channel && (!o.told || o.rest !== null || o.version !== channel.version())) {
-        if (socket.waiting() > limits.waitingBytes) {
-          flushTimer ??= env.setTimer(limits.fullMs, flush)
-          return
-        }
-        update(o, channel)
+    for (const o of open.values()) if (!push(o)) return
+  }
+
+  /** Tells what there is to tell of a subscription, as far as the socket has room; false when it has none. */
+  function push(o: Open): boolean {
+    const channel = o.subscription?.channel
+    // Even nothing is told, once: that it goes on, or that there is nothing.
+    while (channel && !o.ended && (!o.told || o.rest !== null || o.version !== channel.version())) {
+      const waiting = socket.waiting()
+      if (waiting > limits.waitingBytes) {
+        // One that takes what it is sent is looked at again soon, one that does not seldom.
+        fullMs = waiting < fullBytes ? FULL_MS : Math.min(limits.fullMs, fullMs * 2)
+        fullBytes = waiting
+        flushTimer ??= env.setTimer(fullMs, flush)
+        return false
       }
+      fullMs = FULL_MS
+      if (!tell(o, channel)) return true
     }
+    return true
   }
 
-  /** One message towards the newest version. */
-  function update(o: Open, channel: Channel): void {
+  /** One message towards the newest version; false when it is not its turn yet. */
+  function tell(o: Open, channel: Channel): boolean {
     o.told = true
-    if (o.rest) {
-      sendPart(o, o.rest)
-      return
+    if (!o.rest) {
+      const update = channel.since(o.version)
+      const messages = frames.of(update, o.id, o.epoch)
+      if (messages.at(0)?.more && !isItsTurn(o)) return false
+      o.rest = { version: update.version, messages, next: 0 }
     }
-    const next = channel.since(o.version)
-    if (next.type === 'items') {
-      o.version = next.version
-      const head = JSON.stringify({ type: 'items', id: o.id, epoch: o.epoch, version: next.version, missed: next.missed })
-      socket.send(`${head.slice(0, -1)},"items":[${next.items.join()}]}`)
-      return
-    }
-    o.rest = { version: next.version, gone: next.type === 'delta' ? next.gone : null, rows: next.set, at: 0 }
-    sendPart(o, o.rest)
+    const message = o.rest.messages.at(o.rest.next++)
+    if (message) socket.send(message.bytes)
+    if (message?.more) return true
+    o.version = o.rest.version
+    o.rest = null
+    o.turn?.end()
+    o.turn = null
+    return true
   }
 
-  /** The rows are text already: they are put between the other fields as they are. */
-  function sendPart(o: Open, rest: NonNullable<Open['rest']>): void {
-    const { version, gone, rows } = rest
-    const from = rest.at
-    for (let chars = 0; rest.at < rows.length && chars < limits.messageChars; rest.at++) chars += rows[rest.at]?.length ?? 0
-    const more = rest.at < rows.length
-    const kind = gone === null ? { type: 'snapshot', id: o.id, epoch: o.epoch } : { type: 'delta', id: o.id, gone: from === 0 ? gone : [] }
-    const head = JSON.stringify({ ...kind, version, more })
-    socket.send(`${head.slice(0, -1)},"set":[${(from === 0 && !more ? rows : rows.slice(from, rest.at)).join()}]}`)
-    if (more) return
-    o.version = version
-    o.rest = null
+  /** Asked again when it comes: what is told then is of then. */
+  function isItsTurn(o: Open): boolean {
+    o.turn ??= turns.take(() => changed(o))
+    return o.turn.begun()
+  }
+
+  /** Unless a look at all of them is due anyway. */
+  function changed(o: Open): void {
+    if (!over && !flushTimer) push(o)
   }
 
   return {
@@ -350,34 +369,3 @@ export function createSession(options: SessionOptions): Session {
 }
 
 const isTopic = (name: string): name is Topic => Object.hasOwn(TOPICS, name)
-
-function parse(text: string): AnyClientMessage {
-  let message: unknown
-  try {
-    message = JSON.parse(text)
-  } catch {
-    throw new BatonError('BadRequest', 'a message is one JSON object')
-  }
-  if (Value.Check(AnyClientMessage, message)) return message
-  throw new BatonError('BadRequest', problemOf(message))
-}
-
-/** What is wrong with a message, by the schema of its type. */
-function problemOf(message: unknown): string {
-  const type: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'type') : undefined
-  const schema = Object.entries(ClientMessage).find(([name]) => name === type)?.[1]
-  if (!schema) return `type must be one of ${Object.keys(ClientMessage).join(', ')}`
-  const [first] = Value.Errors(schema, message)
-  return first ? `${String(type)}${first.instancePath.replaceAll('/', '.')}: ${first.message}` : `${String(type)}: it is not valid`
-}
-
-/** The subscription that a refused message was about, if that can be told. */
-function idIn(text: string): string | undefined {
-  try {
-    const message: unknown = JSON.parse(text)
-    const id: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'id') : undefined
-    return typeof id === 'string' && id.length <= 64 ? id : undefined
-  } catch {
-    return undefined
-  }
-}

@@ -2,7 +2,7 @@
  * A table of any length: only the rows that can be seen are drawn. Arrow keys go up and down, Enter opens. Every row has the same height, so
  * that where a row is follows from its number.
  */
-import type { ComponentChildren } from 'preact'
+import { Component, type ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { count } from '../format.ts'
 
@@ -32,6 +32,37 @@ export interface TableProps<Row> {
 const ROW = 38
 /** Rows drawn above and below what can be seen. */
 const MARGIN = 12
+/** Drawn anew when so many rows have been scrolled by: fewer than are drawn beyond what can be seen. */
+const STEP = 4
+
+interface LineProps<Row> {
+  readonly row: Row
+  /** Of the row in the table, from 0. */
+  readonly index: number
+  readonly isActive: boolean
+  readonly columns: readonly Column<Row>[]
+  readonly opens: boolean
+}
+
+/** One row. Drawn again only when it is another: while a table scrolls, most of its rows stay what they are. */
+class Line<Row extends { readonly id: string }> extends Component<LineProps<Row>> {
+  override shouldComponentUpdate(next: LineProps<Row>): boolean {
+    const { row, index, isActive, columns, opens } = this.props
+    return next.row !== row || next.index !== index || next.isActive !== isActive || next.columns !== columns || next.opens !== opens
+  }
+
+  override render({ row, index, isActive, columns, opens }: LineProps<Row>) {
+    return (
+      <div class={`tr${isActive ? ' active' : ''}${opens ? ' opens' : ''}`} role="row" data-index={index} aria-rowindex={index + 2}>
+        {columns.map(each => (
+          <div key={each.name} class={each.wide ? 'wide' : ''} role="cell">
+            {each.cell(row)}
+          </div>
+        ))}
+      </div>
+    )
+  }
+}
 
 export function Table<Row extends { readonly id: string }>({ label, rows, columns, sort = '', onSort, onOpen, onEnd }: TableProps<Row>) {
   const body = useRef<HTMLDivElement>(null)
@@ -46,7 +77,7 @@ export function Table<Row extends { readonly id: string }>({ label, rows, column
     return () => watcher.disconnect()
   }, [])
   const first = Math.max(0, Math.floor(top / ROW) - MARGIN)
-  const last = Math.min(rows.length, Math.ceil((top + height) / ROW) + MARGIN)
+  const last = Math.min(rows.length, Math.ceil((top + height) / ROW) + STEP + MARGIN)
   useEffect(() => {
     if (rows.length > 0 && last >= rows.length) onEnd?.()
   }, [last, rows.length])
@@ -72,6 +103,14 @@ export function Table<Row extends { readonly id: string }>({ label, rows, column
     else return
     event.preventDefault()
   }
+  const clicked = (event: MouseEvent) => {
+    if (!(event.target instanceof HTMLElement)) return
+    const index = Number(event.target.closest<HTMLElement>('.tr')?.dataset.index)
+    const row = rows[index]
+    if (!row) return
+    setActive(index)
+    if (!event.target.closest('a,button')) onOpen?.(row)
+  }
   // Columns by style, since their widths are data; the object is the same for every row.
   const grid = { '--columns': columns.map(each => `minmax(0,${each.width}fr)`).join(' ') }
   const narrow = {
@@ -91,7 +130,8 @@ export function Table<Row extends { readonly id: string }>({ label, rows, column
       aria-rowcount={rows.length + 1}
       style={{ ...grid, ...narrow }}
       onKeyDown={pressed}
-      onScroll={event => setTop(event.currentTarget.scrollTop)}
+      onClick={clicked}
+      onScroll={event => setTop(Math.floor(event.currentTarget.scrollTop / (ROW * STEP)) * ROW * STEP)}
     >
       <div role="rowgroup" class="thead">
         <div class="tr head" role="row">
@@ -116,22 +156,7 @@ export function Table<Row extends { readonly id: string }>({ label, rows, column
       <div class="space" role="rowgroup" style={{ height: `${rows.length * ROW}px` }}>
         <div role="presentation" style={{ transform: `translateY(${first * ROW}px)` }}>
           {rows.slice(first, last).map((row, i) => (
-            <div
-              key={row.id}
-              class={`tr${first + i === active ? ' active' : ''}${onOpen ? ' opens' : ''}`}
-              role="row"
-              aria-rowindex={first + i + 2}
-              onClick={event => {
-                setActive(first + i)
-                if (!(event.target instanceof HTMLElement && event.target.closest('a,button'))) onOpen?.(row)
-              }}
-            >
-              {columns.map(each => (
-                <div key={each.name} class={each.wide ? 'wide' : ''} role="cell">
-                  {each.cell(row)}
-                </div>
-              ))}
-            </div>
+            <Line key={row.id} row={row} index={first + i} isActive={first + i === active} columns={columns} opens={onOpen !== undefined} />
           ))}
         </div>
       </div>

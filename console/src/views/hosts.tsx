@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks'
 import type { HostBody } from '../../../actors/api.ts'
-import { duration, mebibytes, percent, plural } from '../format.ts'
-import { useAnswer, useLive, useRows } from '../live.ts'
+import { compareNames, count, duration, mebibytes, percent, plural } from '../format.ts'
+import { useAnswer, useList, useLive, useRows } from '../live.ts'
 import { Act } from '../parts/act.tsx'
 import { Bar, Card, Chip, Empty, Figures, Loading, Problem, When } from '../parts/bits.tsx'
 import { Steps } from '../parts/operation-bits.tsx'
+import { Choice, Search } from '../parts/search.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { hrefOf, type Route } from '../route.ts'
 import { field } from '../session.ts'
@@ -32,40 +33,54 @@ const COLUMNS: readonly Column<HostBody>[] = [
   { name: 'Since', width: 1, wide: true, cell: row => <When at={row.stateSince} /> },
 ]
 
+const COLUMNS_THERE = INSTANCE_COLUMNS.filter(({ name }) => name !== 'Host')
+
 const ORDERS: Readonly<Record<string, (a: HostBody, b: HostBody) => number>> = {
-  id: (a, b) => a.id.localeCompare(b.id, undefined, { numeric: true }),
-  state: (a, b) => a.state.localeCompare(b.state),
+  id: (a, b) => compareNames(a.id, b.id),
+  state: (a, b) => compareNames(a.state, b.state),
   ram: (a, b) => a.ramMbUsed / a.ramMb - b.ramMbUsed / b.ramMb,
   claims: (a, b) => a.claims - b.claims,
 }
 
+/** Rows of the live window: a few at first, all it can have when one goes on to its end. */
+const FIRST = 1000
+const MOST = 10_000
+
 function List({ query }: { query: Route['query'] }) {
-  const { sort = 'id:asc', find = '' } = query
-  const { rows, fault } = useRows('hosts', { limit: 10_000 })
+  const { sort = 'id:asc', find = '', state = '', mode = '' } = query
+  const [limit, setLimit] = useState(FIRST)
+  const asked = {
+    ...{ sort, limit },
+    ...(state === '' ? {} : { state }),
+    ...(mode === '' ? {} : { mode }),
+    ...(find === '' ? {} : { find }),
+  }
   const set = (change: Record<string, string>) => {
     location.hash = hrefOf('hosts', null, { ...query, ...change })
   }
   const [column = '', direction] = sort.split(':')
   const order = ORDERS[column] ?? (() => 0)
-  const shown = rows
-    ?.filter(row => `${row.id} ${row.state} ${row.mode}`.includes(find))
-    .sort((a, b) => (direction === 'desc' ? order(b, a) : order(a, b)))
+  const { rows, isOld, fault } = useList('hosts', asked, {
+    compare: (a, b) => (direction === 'desc' ? order(b, a) : order(a, b)),
+    fits: row => row.id.toLowerCase().includes(find.toLowerCase()),
+  })
+  const isCut = rows !== null && !isOld && rows.length >= limit
   return (
     <>
-      <h1>Hosts</h1>
+      <h1>Hosts {rows && <small>{isOld ? 'reading …' : isCut ? `the first ${count(rows.length)}` : count(rows.length)}</small>}</h1>
       <div class="filters">
-        <label>
-          Find
-          <input type="search" value={find} placeholder="name, state or mode" onInput={event => set({ find: event.currentTarget.value })} />
-        </label>
+        <Search value={find} placeholder="name" onSearch={text => set({ find: text })} />
+        <Choice name="State" value={state} of={['up', 'suspect', 'down', 'fenced']} onChoose={chosen => set({ state: chosen })} />
+        <Choice name="Takes" value={mode} of={['enabled', 'disabled', 'draining', 'maintenance']} onChoose={chosen => set({ mode: chosen })} />
       </div>
       {fault && <Problem fault={fault} />}
       {!rows && !fault && <Loading what="hosts" />}
-      {shown?.length === 0 && <Empty>{find === '' ? 'No host has registered yet.' : 'No host like that.'}</Empty>}
-      {shown && shown.length > 0 && (
+      {rows?.length === 0 && !isOld && <Empty>{find + state + mode === '' ? 'No host has registered yet.' : 'No host like that.'}</Empty>}
+      {rows && rows.length > 0 && (
         <Table
           label="Hosts"
-          rows={shown}
+          rows={rows}
+          onEnd={() => isCut && setLimit(MOST)}
           columns={COLUMNS}
           sort={sort}
           onSort={next => set({ sort: next })}
@@ -124,9 +139,7 @@ function Detail({ id }: { id: string }) {
       </div>
       <h2>Instances</h2>
       {instances?.length === 0 && <Empty>None.</Empty>}
-      {instances && instances.length > 0 && (
-        <Table label={`Instances on ${id}`} rows={instances} columns={INSTANCE_COLUMNS.filter(({ name }) => name !== 'Host')} />
-      )}
+      {instances && instances.length > 0 && <Table label={`Instances on ${id}`} rows={instances} columns={COLUMNS_THERE} />}
     </>
   )
 }

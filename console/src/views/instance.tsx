@@ -109,10 +109,12 @@ function History({ id }: { id: string }) {
           onToggle={event => event.currentTarget.open && i > 0 && setOpened(operation.id)}
         >
           <summary>
-            <strong>{operation.kind}</strong> <Chip state={operation.status} /> <When at={operation.startedAt} />{' '}
-            <a href={hrefOf('operations', operation.id)}>details</a>
+            <strong>{operation.kind}</strong> <Chip state={operation.status} /> <When at={operation.startedAt} />
           </summary>
           <Steps operation={operation} />
+          <p>
+            <a href={hrefOf('operations', operation.id)}>All of this {operation.kind}</a>
+          </p>
         </details>
       ))}
     </Card>

@@ -1,10 +1,12 @@
 import { useState } from 'preact/hooks'
-import { type InstanceBody, VM_STATES } from '../../../actors/api.ts'
+import { type InstanceBody, isFoundIn, VM_STATES } from '../../../actors/api.ts'
 import { count, mebibytes } from '../format.ts'
-import { useRows } from '../live.ts'
+import { useList, useLive, useRows } from '../live.ts'
 import { Chip, Empty, Loading, Problem, When } from '../parts/bits.tsx'
+import { Choice, Search } from '../parts/search.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { hrefOf, type Route } from '../route.ts'
+import { mayAs } from '../session.ts'
 import { Instance } from './instance.tsx'
 
 export const Instances = ({ route }: { route: Route }) =>
@@ -31,43 +33,46 @@ export const INSTANCE_COLUMNS: readonly Column<InstanceBody>[] = [
 /** Rows of the live window: a few at first, all it can have when one goes on to its end. */
 const FIRST = 1000
 const MOST = 10_000
+const STATES = VM_STATES.filter(each => each !== 'deleted')
 
 function List({ query }: { query: Route['query'] }) {
-  const { state = '', host = '', sort = 'created_at:desc', find = '' } = query
+  const { state = '', host = '', sort = 'created_at:desc', find = '', after = '' } = query
   const [limit, setLimit] = useState(FIRST)
-  const { rows, fault } = useRows('instances', {
+  const asked = {
     ...{ sort, limit },
     ...(state === '' ? {} : { vmState: state }),
     ...(host === '' ? {} : { host }),
-  })
-  const set = (change: Record<string, string>) => {
-    location.hash = hrefOf('instances', null, { ...query, ...change })
+    ...(find === '' ? {} : { find }),
+    ...(after === '' ? {} : { after }),
   }
-  const words = find.toLowerCase()
-  const shown = rows && inOrder(rows, sort).filter(row => words === '' || `${row.name} ${row.id} ${row.host ?? ''}`.toLowerCase().includes(words))
-  const isCut = rows !== null && rows.length >= limit
+  const { rows, isOld, fault } = useList('instances', asked, { compare: orderOf(sort), fits: row => isFoundIn(find, row) })
+  const set = (change: Record<string, string>) => {
+    // Where one has got to says nothing in another order or of others.
+    location.hash = hrefOf('instances', null, { ...query, after: '', ...change })
+  }
+  const isCut = rows !== null && !isOld && rows.length >= limit
   return (
     <>
       <h1>
-        Instances {rows && <small>{isCut ? `the first ${count(rows.length)}` : count(rows.length)}</small>}
+        Instances{' '}
+        {rows && (
+          <small>
+            {isOld ? (
+              'reading …'
+            ) : isCut ? (
+              <Cut shown={rows.length} state={state} isAll={host + find === ''} isFirst={after === ''} />
+            ) : (
+              count(rows.length)
+            )}
+          </small>
+        )}
         <a class="button primary" href={hrefOf('create')}>
           Create
         </a>
       </h1>
       <div class="filters">
-        <label>
-          Find
-          <input type="search" value={find} placeholder="name, id or host" onInput={event => set({ find: event.currentTarget.value })} />
-        </label>
-        <label>
-          State
-          <select value={state} onChange={event => set({ state: event.currentTarget.value })}>
-            <option value="">all</option>
-            {VM_STATES.filter(each => each !== 'deleted').map(each => (
-              <option key={each}>{each}</option>
-            ))}
-          </select>
-        </label>
+        <Search value={find} placeholder="name, id or host" onSearch={text => set({ find: text })} />
+        <Choice name="State" value={state} of={STATES} onChoose={chosen => set({ state: chosen })} />
         <label>
           Host
           <input value={host} placeholder="any" onChange={event => set({ host: event.currentTarget.value.trim() })} />
@@ -75,11 +80,11 @@ function List({ query }: { query: Route['query'] }) {
       </div>
       {fault && <Problem fault={fault} />}
       {!rows && !fault && <Loading what="instances" />}
-      {shown?.length === 0 && <Empty>{state + host + find === '' ? 'There are no instances yet.' : 'No instance like that.'}</Empty>}
-      {shown && shown.length > 0 && (
+      {rows?.length === 0 && !isOld && <Empty>{state + host + find === '' ? 'There are no instances yet.' : 'No instance like that.'}</Empty>}
+      {rows && rows.length > 0 && (
         <Table
           label="Instances"
-          rows={shown}
+          rows={rows}
           columns={INSTANCE_COLUMNS}
           sort={sort}
           onSort={next => set({ sort: next })}
@@ -89,11 +94,28 @@ function List({ query }: { query: Route['query'] }) {
           onEnd={() => isCut && setLimit(MOST)}
         />
       )}
-      {isCut && limit === MOST && (
-        <p class="dim">
-          These are the first {count(MOST)} in this order; {find && 'only they were searched; '}narrow it down by state or host to see others.
+      {rows && (after !== '' || (isCut && limit === MOST)) && (
+        <p class="row">
+          {after !== '' && <a href={hrefOf('instances', null, { ...query, after: '' })}>From the first</a>}
+          {isCut && limit === MOST && (
+            <a href={hrefOf('instances', null, { ...query, after: rows.at(-1)?.id ?? '' })}>The next {count(MOST)} in this order</a>
+          )}
         </p>
       )}
+    </>
+  )
+}
+
+/** How many there are of which this is a part, where that is known: who sees the cluster is told its figures. */
+function Cut({ shown, state, isAll, isFirst }: { shown: number; state: string; isAll: boolean; isFirst: boolean }) {
+  const { session } = useLive()
+  const { rows } = useRows('cluster', {}, mayAs(session, 'admin') && isAll)
+  const counts = rows?.[0]?.instances
+  const all = counts && Object.entries(counts).reduce((sum, [each, n]) => sum + (each !== 'deleted' && (state === '' || each === state) ? n : 0), 0)
+  return (
+    <>
+      {isFirst ? 'the first' : 'the next'} {count(shown)}
+      {all !== undefined && all > shown && ` of ${count(all)}`}
     </>
   )
 }
@@ -105,13 +127,13 @@ const KEYS: Readonly<Record<string, (row: InstanceBody) => string | number>> = {
   host: row => row.host ?? '',
 }
 
-/** As the cluster ordered its window; rows come in no order. */
-function inOrder(rows: readonly InstanceBody[], sort: string): readonly InstanceBody[] {
+/** As the cluster orders its window; rows come in no order. */
+function orderOf(sort: string): (a: InstanceBody, b: InstanceBody) => number {
   const [column = '', direction] = sort.split(':')
   const key = KEYS[column] ?? (row => row.createdAt)
   const sign = direction === 'asc' ? 1 : -1
-  return rows.toSorted((a, b) => {
+  return (a, b) => {
     const [left, right] = [key(a), key(b)]
-    return left === right ? (a.id < b.id ? -1 : 1) : left < right ? -sign : sign
-  })
+    return left === right ? 0 : left < right ? -sign : sign
+  }
 }

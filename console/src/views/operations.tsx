@@ -1,7 +1,7 @@
 import type { OperationBody } from '../../../actors/api.ts'
 import { isHostOperation } from '../../../actors/host-operation/contract.ts'
 import { duration } from '../format.ts'
-import { useLive, useNow, useRows } from '../live.ts'
+import { useList, useLive, useNow, useRows } from '../live.ts'
 import { Act } from '../parts/act.tsx'
 import { Chip, Empty, FaultBox, Figures, Loading, Problem, When } from '../parts/bits.tsx'
 import { PlanLine, Steps } from '../parts/operation-bits.tsx'
@@ -25,13 +25,16 @@ export const OPERATION_COLUMNS: readonly Column<OperationBody>[] = [
   { name: 'Took', width: 0.8, wide: true, cell: row => <Took operation={row} /> },
 ]
 
+const NEWEST_FIRST = { compare: (a: OperationBody, b: OperationBody) => b.startedAt - a.startedAt, fits: () => true }
+
 function List({ query }: { query: Route['query'] }) {
   const { open = '', kind = '' } = query
-  const { rows, fault } = useRows('operations', {
+  const asked = {
     ...{ limit: 1000 },
     ...(open === '' ? {} : { open: open === 'yes' }),
     ...(kind === '' ? {} : { kind }),
-  })
+  }
+  const { rows, fault } = useList('operations', asked, NEWEST_FIRST)
   const set = (change: Record<string, string>) => {
     location.hash = hrefOf('operations', null, { ...query, ...change })
   }
@@ -58,7 +61,7 @@ function List({ query }: { query: Route['query'] }) {
       {rows && rows.length > 0 && (
         <Table
           label="Operations"
-          rows={rows.toSorted((a, b) => b.startedAt - a.startedAt)}
+          rows={rows}
           columns={OPERATION_COLUMNS}
           onOpen={row => {
             location.hash = hrefOf('operations', row.id)

@@ -2,10 +2,11 @@ import { useState } from 'preact/hooks'
 import { adviseScaling, spreadText } from '../../../actors/alerts/advice.ts'
 import { type Moment, momentAt } from '../../../actors/cluster/history.ts'
 import type { AlertRow, ClusterRow } from '../../../transport/console-client/topics.ts'
-import { count, duration, percent, percentile, plural } from '../format.ts'
+import { count, duration, percentile } from '../format.ts'
 import { useHistory } from '../history.ts'
 import { useNow, useRows } from '../live.ts'
-import { Card, Chip, Empty, Figures, Loading, Problem, toneOf, When } from '../parts/bits.tsx'
+import { Card, Chip, Empty, Figures, Loading, Problem, When } from '../parts/bits.tsx'
+import { LiveHosts, PastHosts } from '../parts/host-tiles.tsx'
 import { type Conductor, ShardMap, Takeovers } from '../parts/shard-map.tsx'
 import { TimeSlider } from '../parts/time-slider.tsx'
 import { framesOf, marksOf } from '../replay.ts'
@@ -16,12 +17,11 @@ import { frameAt } from '../takeover.ts'
 /** Operations of which the rates are made. */
 const SAMPLE = 300
 const MINUTE_MS = 60_000
-const HOSTS = 1000
 
 /** As it is, or as it was: the slider decides, and all that is drawn below goes with it. */
 export function Overview() {
   const { rows, fault } = useRows('cluster')
-  const { rows: nodes } = useRows('nodes')
+  const { rows: living } = useRows('nodes', { role: 'conductor' })
   const { rows: alertRows } = useRows('alerts')
   const { frames: live, names } = useShards()
   const samples = useHistory()
@@ -30,7 +30,7 @@ export function Overview() {
   if (fault) return <Problem fault={fault} />
   const cluster = rows?.[0]
   const began = live[0]
-  if (!cluster || !nodes || !began) return <Loading what="the cluster" />
+  if (!cluster || !living || !began) return <Loading what="the cluster" />
   const past = replay === null ? null : momentAt(samples, replay)
   const before = framesOf(samples)
   // What came before this page was opened is remembered by the cluster; what came since was seen more exactly.
@@ -38,7 +38,7 @@ export function Overview() {
   const shown = replay === null ? live.at(-1) : frameAt(before, replay)
   const owners = replay === null ? frames : before
   const alerts = alertRows ?? []
-  const conductors = past ? conductorsIn(past) : nodes.filter(node => node.role === 'conductor')
+  const conductors = past ? conductorsIn(past) : living
   const allNames = [...names, ...new Set(before.flatMap(frame => frame.owners.flatMap(owner => owner ?? [])))].filter(
     (n, i, all) => all.indexOf(n) === i,
   )
@@ -51,7 +51,7 @@ export function Overview() {
       <div class="cards">
         {shown && <ShardMap conductors={conductors} frame={shown} before={owners[owners.indexOf(shown) - 1]} at={replay ?? now} names={allNames} />}
         <Takeovers frames={frames} onReplay={at => setReplay(at + 1000)} />
-        {past ? <HostTiles hosts={hostsIn(past)} /> : <LiveHosts />}
+        {past ? <PastHosts moment={past} /> : <LiveHosts figures={cluster.hosts} />}
         {past ? <PastRates moment={past} /> : <Rates />}
       </div>
     </>
@@ -132,54 +132,6 @@ function Alerts({ alerts }: { alerts: readonly AlertRow[] }) {
 
 /** Commands stand between backticks. */
 const Words = ({ text }: { text: string }) => <>{text.split('`').map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>
-
-interface Tile {
-  readonly id: string
-  readonly state: string
-  readonly mode: string
-  readonly fill: number
-  /** Absent of before. */
-  readonly claims?: number
-}
-
-const hostsIn = ({ hosts }: Moment): Tile[] => [...hosts].map(([id, [state, mode, fill]]) => ({ id, state, mode, fill })).slice(0, HOSTS)
-
-function LiveHosts() {
-  const { rows, fault } = useRows('hosts', { limit: HOSTS })
-  if (fault) return <Problem fault={fault} />
-  if (!rows) return <Card title="Hosts">{<Loading what="hosts" />}</Card>
-  return (
-    <HostTiles
-      hosts={rows.map(({ id, state, mode, claims, ramMb, ramMbUsed, diskGb, diskGbUsed }) => ({
-        ...{ id, state, mode, claims },
-        fill: Math.max(percent(ramMbUsed, ramMb), percent(diskGbUsed, diskGb)),
-      }))}
-    />
-  )
-}
-
-function HostTiles({ hosts: unsorted }: { hosts: readonly Tile[] }) {
-  const shownState = ({ state, mode }: Tile): string => (state === 'up' && mode !== 'enabled' ? mode : state)
-  const hosts = [...unsorted].sort((a, b) => a.id.localeCompare(b.id, undefined, { numeric: true }))
-  const states = Map.groupBy(hosts, host => (host.state === 'up' ? host.mode : host.state))
-  return (
-    <Card title="Hosts" aside={<span class="dim">{[...states].map(([state, of]) => `${of.length} ${state}`).join(', ')}</span>}>
-      {hosts.length === 0 && <Empty>No host has registered yet: start one with `baton compute`.</Empty>}
-      <div class="tiles">
-        {hosts.map(host => {
-          const state = shownState(host)
-          const text = `${host.id}: ${state}, ${host.fill} % full${host.claims === undefined ? '' : `, ${plural(host.claims, 'claim')}`}`
-          return (
-            <a key={host.id} class={`tile ${toneOf(state)}`} href={hrefOf('hosts', host.id)} title={text} aria-label={text}>
-              <i style={{ height: `${host.fill}%` }} />
-            </a>
-          )
-        })}
-      </div>
-      {hosts.length === HOSTS && <p class="dim">The first {count(HOSTS)} hosts.</p>}
-    </Card>
-  )
-}
 
 const PastRates = ({ moment: { ended } }: { moment: Moment }) => (
   <Card title="Operations">

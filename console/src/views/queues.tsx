@@ -1,5 +1,5 @@
 import type { QueueRow } from '../../../transport/console-client/topics.ts'
-import { count, duration, percent } from '../format.ts'
+import { compareNames, count, duration, percent } from '../format.ts'
 import { useRows } from '../live.ts'
 import { Bar, Empty, Loading, Problem } from '../parts/bits.tsx'
 import { type Column, Table } from '../parts/table.tsx'
@@ -15,8 +15,8 @@ const COLUMNS: readonly Column<QueueRow>[] = [
 
 export function Queues() {
   const { rows, fault } = useRows('queues')
-  const { rows: nodes } = useRows('nodes')
-  const worst = rows?.toSorted((a, b) => b.oldestMs - a.oldestMs || b.depth - a.depth || a.id.localeCompare(b.id))
+  const { rows: nodes } = useRows('nodes', { role: 'conductor' })
+  const worst = rows?.toSorted((a, b) => b.oldestMs - a.oldestMs || b.depth - a.depth || compareNames(a.id, b.id))
   const letters = nodes?.reduce((sum, { load }) => sum + (load.deadLetters ?? 0), 0)
   return (
     <>

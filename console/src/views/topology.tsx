@@ -1,5 +1,5 @@
 import type { NodeBody } from '../../../actors/api.ts'
-import { plural } from '../format.ts'
+import { compareNames, count, plural } from '../format.ts'
 import { useRows } from '../live.ts'
 import { Card, Chip, Loading, Problem } from '../parts/bits.tsx'
 import { type Column, Table } from '../parts/table.tsx'
@@ -17,8 +17,10 @@ const COLUMNS: readonly Column<NodeBody>[] = [
 
 export function Topology() {
   const { rows, fault } = useRows('nodes')
+  const { rows: cluster } = useRows('cluster')
   if (fault) return <Problem fault={fault} />
-  if (!rows) return <Loading what="nodes" />
+  if (!rows || !cluster) return <Loading what="nodes" />
+  const hosts = cluster[0]?.hosts.count ?? 0
   const versions = [...Map.groupBy(rows, row => row.version || 'unknown')]
   return (
     <>
@@ -29,9 +31,14 @@ export function Topology() {
       </p>
       <div class="tiers">
         {(['gateway', 'conductor', 'compute'] as const).map(role => {
-          const of = rows.filter(row => row.role === role).toSorted((a, b) => a.id.localeCompare(b.id, undefined, { numeric: true }))
+          const of = rows.filter(row => row.role === role).toSorted((a, b) => compareNames(a.id, b.id))
           return (
-            <Card key={role} title={TITLES[role]} aside={<span class="dim">{of.length}</span>} wide>
+            <Card
+              key={role}
+              title={TITLES[role]}
+              aside={<span class="dim">{role === 'compute' && hosts > of.length ? `${count(of.length)} of ${count(hosts)}` : of.length}</span>}
+              wide
+            >
               {of.length === 0 ? <p class="empty">None.</p> : <Table label={TITLES[role]} rows={of} columns={COLUMNS} />}
             </Card>
           )
