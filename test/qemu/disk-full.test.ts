@@ -46,7 +46,8 @@ function check(
         await bench.dispose()
       }
     } finally {
-      execFileSync('umount', [mount])
+      // The last process of a guest may not be quite gone.
+      execFileSync('umount', ['--lazy', mount])
       await rmdir(mount)
     }
   })
