@@ -115,7 +115,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 })
     const seeds = await endpointsFor(folder, config.cluster.conductors, options.place)
     // Chosen once, so that a gateway that is started again is where clients knew it.
-    const port = config.http.port === 0 ? await freePort() : config.http.port
+    const port = config.http.port === 0 ? await freePort(0, seeds.map(portOf)) : config.http.port
     const { certFile, caFile } = config.http.tls
     const reached = `${certFile === null ? 'http' : 'https'}://${reachable(config.http.host)}:${port}`
     const admin = config.auth.mode === 'token' ? await prepareCredentials(folder, reached, caFile) : null
@@ -228,10 +228,12 @@ async function endpointsFor(folder: string, count: number, place: LocalClusterOp
     .catch(() => [])
   const before = Array.isArray(known) ? known.filter((port): port is number => typeof port === 'number') : []
   const ports: number[] = []
-  for (let i = 0; i < count; i++) ports.push(await freePort(before[i] ?? 0))
+  for (let i = 0; i < count; i++) ports.push(await freePort(before[i] ?? 0, ports))
   await writeAtomically(path, JSON.stringify(ports))
   return ports.map((port, i) => `tcp://${(place?.(`conductor-${i + 1}`) ?? HERE).address}:${port}`)
 }
+
+const portOf = (endpoint: string): number => Number(endpoint.slice(endpoint.lastIndexOf(':') + 1))
 
 async function writeAtomically(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text, { mode: 0o600 })

@@ -19,12 +19,12 @@ const isFree = (port: number): Promise<number | null> =>
     })
   })
 
-/** The port itself when it is free, else any that is. */
-export async function freePort(wanted = 0): Promise<number> {
-  if (wanted !== 0 && (await isFree(wanted)) !== null) return wanted
+/** The port itself when it is free, else any that is; none of those that are `given` away already, and not listened at yet. */
+export async function freePort(wanted = 0, given: readonly number[] = []): Promise<number> {
+  if (wanted !== 0 && !given.includes(wanted) && (await isFree(wanted)) !== null) return wanted
   for (let tries = 0; tries < TRIES; tries++) {
     const port = await isFree(randomInt(...RANGE))
-    if (port !== null) return port
+    if (port !== null && !given.includes(port)) return port
   }
   const port = await isFree(0)
   if (port === null) throw new Error('no free port on loopback')

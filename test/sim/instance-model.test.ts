@@ -172,10 +172,10 @@ function named(ask: Ask, model: Model): Request {
 
 const numberOf = (operation: string): number => Number(operation.slice(operation.lastIndexOf('.') + 1))
 
-/** Devices are a model of their own; the simulator's checkers look after them. */
-const DEVICES = ['attach-disk', 'detach-disk', 'attach-interface', 'detach-interface']
+/** Devices, and what is asked of an agent in the guest, are models of their own; the simulator's checkers look after them. */
+const ELSEWHERE = ['attach-disk', 'detach-disk', 'attach-interface', 'detach-interface', 'guest-backup', 'guest-restore']
 
-const isRequest = (kind: string): kind is Request => kind in INSTANCE_OPERATIONS && kind !== 'build' && !DEVICES.includes(kind)
+const isRequest = (kind: string): kind is Request => kind in INSTANCE_OPERATIONS && kind !== 'build' && !ELSEWHERE.includes(kind)
 const REQUESTS = Object.keys(INSTANCE_OPERATIONS).filter(isRequest)
 /** A delete ends the game, so it is rare. */
 const request: fc.Arbitrary<Ask> = fc.oneof(
