@@ -53,7 +53,11 @@ export function createHostDetector({ suspectMs, downMs, expiryMs }: DetectorTerm
 
   return {
     lostAfterMs,
-    watch: (host, nowMs) => void heardMs.set(host, nowMs),
+    watch(host, nowMs) {
+      // Who is held up before the first look has not listened either.
+      lastTickMs ??= nowMs
+      heardMs.set(host, nowMs)
+    },
     forget: host => void heardMs.delete(host),
     heard: (host, nowMs) => void heardMs.set(host, nowMs),
     tick(nowMs) {

@@ -120,6 +120,8 @@ interface Watched {
   uptimeS: number | null
   /** When the host actor was told that it is lost, monotonic ms; null while it is not. */
   lostMs: number | null
+  /** The verdicts said so far, when they are settled. */
+  said: Promise<unknown>
 }
 
 const TICK_MS = 500
@@ -152,6 +154,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       registering: null,
       uptimeS: null,
       lostMs: null,
+      said: Promise.resolve(),
     }
     hosts.set(host, watched)
     return watched
@@ -189,12 +192,19 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     return new Set(now)
   }
 
+  /** A verdict about a host. Until it is settled its next registration waits: else what was said before that could be heard after it. */
+  function say(host: string, watched: Watched, method: 'observe' | 'lose', args: unknown): Promise<unknown> {
+    const said = options.call('host', host, method, args)
+    watched.said = Promise.allSettled([watched.said, said])
+    return said
+  }
+
   function lose(host: string, watched: Watched): void {
     watched.lostMs = env.monotonicMs()
     watched.registering = null
     env.log.warn({ host }, 'the lease of a silent host has run out; what it protected does not run there any more')
     const known = leases.known(host)
-    options.call('host', host, 'lose', known === undefined ? {} : { known }).then(
+    say(host, watched, 'lose', known === undefined ? {} : { known }).then(
       answer => {
         // It may have come back, or not have heard yet that it is down.
         if (!(answer as { lost: boolean }).lost) watched.lostMs = null
@@ -212,7 +222,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     // What was begun before the verdict may have been done before it, too: the next beat begins anew.
     watched.registering = null
     env.log.warn({ host, silentMs: Math.round(silentMs) }, `host is ${verdict}`)
-    options.call('host', host, 'observe', { state: verdict }).then(
+    say(host, watched, 'observe', { state: verdict }).then(
       () => {
         // The host came back while this was said, and may have been registered before it: then that must be said again.
         if (watched.state === 'up') watched.info = null
@@ -232,8 +242,8 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   function register(host: string, watched: Watched, info: HostInfo): Promise<void> {
     const wanted = `${watched.bootId} ${JSON.stringify(info)}`
     if (watched.registering?.of === wanted) return watched.registering.done
-    const done = options
-      .call('host', host, 'register', info)
+    const done = watched.said
+      .then(() => options.call('host', host, 'register', info))
       .then(() => {
         if (watched.registering !== mine) return
         watched.info = info

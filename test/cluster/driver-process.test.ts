@@ -112,14 +112,19 @@ check('the console of the built-in image answers what is typed, and runs nothing
 })
 
 check('a line that is followed over full files has every line once; a guest that does not read holds nobody up', async bench => {
-  const script = 'read -r go; i=0; while [ $i -lt 40000 ]; do echo "this is line number $i."; i=$((i + 1)); done; echo over; sleep 60'
+  // A page at a time: who is behind by more than a file misses some, because no guest waits for its reader, and 1024 writes may fill a file.
+  const script =
+    'i=0; to=500; while read -r go; do while [ $i -lt $to ]; do echo "this is line number $i."; i=$((i + 1)); done; echo page $to; to=$((to + 500)); [ $i -lt 20000 ] || break; done; echo over; sleep 60'
   const driver = await withImage(bench, script)
   await driver.spawn(specOf(A, 'test'), 1)
   const { stream, text } = await serialOf(driver)
-  stream.write(Buffer.from('go\r'))
+  for (let page = 500; page <= 20_000; page += 500) {
+    stream.write(Buffer.from('go\r'))
+    await eventually(`page ${page}`, async () => text().includes(`page ${page}\r\n`), 30_000)
+  }
   await eventually('the last line', async () => text().endsWith('over\r\n'), 30_000)
   const numbers = text().match(/(?<=number )\d+(?=\.)/g) ?? []
-  assert.is(numbers.length, 40_000)
+  assert.is(numbers.length, 20_000)
   assert.ok(numbers.every((number, i) => Number(number) === i))
   let taken = 0
   // It reads no more: what a pipe holds is taken, and then nothing.

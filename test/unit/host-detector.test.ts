@@ -33,6 +33,12 @@ test('an observer that was held up starts listening anew', () => {
   assert.is(look(detector, 60_500, 63_000).get('h1'), 'suspect')
 })
 
+test('who is held up before the first look has not listened either', () => {
+  const detector = createHostDetector(TERMS)
+  detector.watch('h1', 0)
+  assert.is(detector.tick(60_000).get('h1') ?? 'none', 'none')
+})
+
 const hosts = (silent: number, heard: number, lostAgo: readonly number[] = []): Standing[] => [
   ...Array.from({ length: silent }, () => ({ silent: true, lostAgoMs: null })),
   ...Array.from({ length: heard }, () => ({ silent: false, lostAgoMs: null })),

@@ -26,6 +26,9 @@ function definition(c: StepContext) {
 const sizeIn = (answer: unknown): number =>
   typeof answer === 'object' && answer !== null && 'sizeBytes' in answer && typeof answer.sizeBytes === 'number' ? answer.sizeBytes : 0
 
+/** What no other try of an upload will change: its host has lost the copy, the image is gone, the project is full, this upload was given up. */
+const IN_VAIN: ReadonlySet<string> = new Set(['NotFound', 'QuotaExceeded', 'Conflict'])
+
 const isLook = (answer: unknown): answer is SendingLook => typeof answer === 'object' && answer !== null && 'done' in answer
 
 /** The image that the operation's bytes become. */
@@ -55,8 +58,7 @@ export const makeImage = [
     onFault: (_, { code }) => {
       // Without an image store, or with an agent that knows of none, the image stays where it was made.
       if (code === 'DriverUnsupported' || code === 'UnknownMethod') return { next: 'skip' }
-      // Its host has lost it, and will not find it again.
-      return { next: code === 'NotFound' ? 'turnBack' : 'retry' }
+      return { next: IN_VAIN.has(code) ? 'turnBack' : 'retry' }
     },
     timeoutMs: seconds(20),
     attempts: 20,
