@@ -113,8 +113,8 @@ check('the console of the built-in image answers what is typed, and runs nothing
 
 check('a line that is followed over full files has every line once; a guest that does not read holds nobody up', async bench => {
   // A page at a time: who is behind by more than a file misses some, because no guest waits for its reader, and 1024 writes may fill a file.
-  const script =
-    'i=0; to=500; while read -r go; do while [ $i -lt $to ]; do echo "this is line number $i."; i=$((i + 1)); done; echo page $to; to=$((to + 500)); [ $i -lt 20000 ] || break; done; echo over; sleep 60'
+  const page = 'while [ $i -lt $to ]; do echo "this is line number $i."; i=$((i + 1)); done; echo page $to'
+  const script = `i=0; to=500; while read -r go; do ${page}; to=$((to + 500)); [ $i -lt 20000 ] || break; done; echo over; sleep 60`
   const driver = await withImage(bench, script)
   await driver.spawn(specOf(A, 'test'), 1)
   const { stream, text } = await serialOf(driver)
