@@ -63,5 +63,10 @@ export const makeImage = [
     timeoutMs: seconds(20),
     attempts: 20,
   }),
-  step('activate', { do: c => told(c, 'activate', { operation: c.operation, sizeBytes: Number(c.found.sizeBytes ?? 0) }), attempts: 20 }),
+  step('activate', {
+    do: c => told(c, 'activate', { operation: c.operation, sizeBytes: Number(c.found.sizeBytes ?? 0) }),
+    // Somebody may have deleted the image meanwhile.
+    onFault: giveUpWhenRefused,
+    attempts: 20,
+  }),
 ]
