@@ -5,7 +5,7 @@
 import type { InstanceBody, NodeBody } from '../actors/api.ts'
 import { address } from '../actors/kernel/address.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
-import { createFeed } from '../supervisors/feed.ts'
+import { createFeed } from '../supervisors/observe/feed.ts'
 import { realEnv } from '../supervisors/real-env.ts'
 import { manyInstances } from '../test/support/many.ts'
 import { isFeedWanted } from '../transport/console/feed.ts'

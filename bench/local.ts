@@ -5,8 +5,8 @@
 import * as nact from 'nact'
 import { address } from '../actors/kernel/address.ts'
 import { accept, defineActor } from '../actors/kernel/define.ts'
-import { createActorHost } from '../supervisors/actor-host.ts'
-import { createActorSystem } from '../supervisors/actor-system.ts'
+import { createActorHost } from '../supervisors/hosting/actor-host.ts'
+import { createActorSystem } from '../supervisors/hosting/actor-system.ts'
 import { realEnv } from '../supervisors/real-env.ts'
 import { type BenchResult, percentile, result } from './result.ts'
 

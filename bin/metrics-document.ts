@@ -1,11 +1,11 @@
 /** docs/metrics.md, made from the table of metrics. */
-import { HISTOGRAMS, NUMBERS } from '../supervisors/metrics-table.ts'
+import { HISTOGRAMS, NUMBERS } from '../supervisors/observe/metrics-table.ts'
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
 
 const HEAD = `# Metrics
 
-Made from \`supervisors/metrics-table.ts\` by \`npm run docs\`. Every node answers \`GET /metrics\`: a gateway on its own port, conductors and
+Made from \`supervisors/observe/metrics-table.ts\` by \`npm run docs\`. Every node answers \`GET /metrics\`: a gateway on its own port, conductors and
 compute hosts on a port of loopback that \`baton node list\` shows as \`metricsPort\`. Every sample has the labels \`node\` and \`role\`; the
 \`process_\` and \`nodejs_\` metrics of prom-client come with them.
 

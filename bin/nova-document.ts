@@ -1,7 +1,7 @@
 /** docs/nova-api.md: what there is of Nova's API, path by path and version by version, from the tables that the code goes by. */
-import { API_REFERENCE, type Standing } from '../transport/http/api-reference.ts'
-import { CHANGES } from '../transport/http/changes.ts'
-import { MAX_MINOR, MIN_MINOR } from '../transport/http/microversion.ts'
+import { API_REFERENCE, type Standing } from '../transport/http/compute/api-reference.ts'
+import { CHANGES } from '../transport/http/requests/changes.ts'
+import { MAX_MINOR, MIN_MINOR } from '../transport/http/requests/microversion.ts'
 
 const ORDER: readonly Standing[] = ['done', 'partly', 'missing', 'not applicable']
 

@@ -4,9 +4,9 @@ import { BatonError } from '../actors/kernel/errors.ts'
 import { identityProxy } from '../supervisors/identity/serve.ts'
 import { createImageStreams } from '../supervisors/images/streams.ts'
 import { realEnv } from '../supervisors/real-env.ts'
-import { apiProxy } from '../supervisors/serve-api.ts'
-import { routeInfosOf } from '../transport/http/not-found.ts'
+import { apiProxy } from '../supervisors/requests/serve-api.ts'
 import { openApiDocument } from '../transport/http/openapi.ts'
+import { routeInfosOf } from '../transport/http/requests/not-found.ts'
 import { createHttpServer } from '../transport/http/server.ts'
 
 const nobody = () => Promise.reject(new BatonError('NotRunning', 'no cluster is behind this server'))

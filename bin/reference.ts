@@ -2,7 +2,7 @@
 import { RULES } from '../actors/alerts/rules.ts'
 import { FINDINGS } from '../actors/doctor/codes.ts'
 import { ERRORS } from '../actors/kernel/errors.ts'
-import { configEntries, environmentName, expected } from '../supervisors/config-table.ts'
+import { configEntries, environmentName, expected } from '../supervisors/config/config-table.ts'
 import { COMMANDS } from './commands.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 

@@ -1,6 +1,6 @@
 /** From the command line to the configuration: which flag sets which key, and where the file is looked for. */
 import { existsSync } from 'node:fs'
-import { type Config, type ConfigKey, loadConfig } from '../supervisors/config.ts'
+import { type Config, type ConfigKey, loadConfig } from '../supervisors/config/config.ts'
 import { type Options, text } from './call.ts'
 
 const FLAG_KEYS = {

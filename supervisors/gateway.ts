@@ -9,14 +9,14 @@ import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
 import type { RemoteConsoles } from '../transport/remote-console/console.ts'
-import { createFollower } from './feed-follower.ts'
 import { createGate, type Gate } from './identity/gate.ts'
 import { identityProxy } from './identity/serve.ts'
 import { createImageStreams, type ImageStreams } from './images/streams.ts'
+import { createDirectory } from './membership/seeds.ts'
+import { createFollower } from './observe/feed-follower.ts'
 import type { Witness } from './observe/witness.ts'
 import { createRemoteConsoles } from './remote-consoles.ts'
-import { createDirectory } from './seeds.ts'
-import { apiProxy } from './serve-api.ts'
+import { apiProxy } from './requests/serve-api.ts'
 
 export interface GatewayOptions {
   readonly env: Env

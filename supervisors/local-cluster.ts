@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { BatonError, toError } from '../actors/kernel/errors.ts'
 import type { Embedded } from '../persistence/embedded.ts'
 import { type Child, type ChildSpec, keepAlive } from './child.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { prepareCredentials } from './identity/clouds.ts'
 import { freePort, portIsFree } from './ports.ts'
 

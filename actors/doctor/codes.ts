@@ -1,6 +1,6 @@
 /**
  * Every kind of difference that the doctor knows, as one table of data. `remedy` names what is done about it (`treat` in
- * `supervisors/treatments.ts`), always through the actor that owns the matter; null when only a person can. The
+ * `supervisors/hosts/treatments.ts`), always through the actor that owns the matter; null when only a person can. The
  * continuous reconciler finds and treats those about guests and claims at each audit of a host. The table in the README is
  * made from this.
  */

@@ -3,7 +3,7 @@
  * there under the HA policy. All of it follows from the state, so it goes on wherever the host actor is loaded next.
  *
  * *Lost* is more than down. It was silent until its lease had run out for certain (`terms.ts`), and it was not lost together
- * with most others, which would rather be our own fault (`supervisors/host-detector.ts`). What its watchdog was armed with
+ * with most others, which would rather be our own fault (`supervisors/hosts/host-detector.ts`). What its watchdog was armed with
  * (`policy.ts`) is then proved not to run, and may be evacuated; the rest of its guests may still run, and stay.
  * When it is fenced, by the command or by an operator's word, nothing runs there at all.
  *

@@ -1,6 +1,6 @@
 /** `baton config sample`, `check` and `show` */
-import { loadConfig, sampleConfig, valueAt } from '../../supervisors/config.ts'
-import { configEntries, shownValue } from '../../supervisors/config-table.ts'
+import { loadConfig, sampleConfig, valueAt } from '../../supervisors/config/config.ts'
+import { configEntries, shownValue } from '../../supervisors/config/config-table.ts'
 import { type Call, given } from '../call.ts'
 import { print, table } from '../output/table.ts'
 import { configFile, settingsOf } from '../settings.ts'

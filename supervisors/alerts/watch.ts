@@ -17,7 +17,7 @@ import type { Json } from '../../actors/kernel/define.ts'
 import type { Env } from '../../actors/kernel/env.ts'
 import { toFault } from '../../actors/kernel/errors.ts'
 import type { Incarnation, Member, ShardMap, Views } from '../../actors/kernel/ports.ts'
-import { numbersOf } from '../self-report.ts'
+import { numbersOf } from '../observe/self-report.ts'
 import { createRecent } from './recent.ts'
 
 export interface AlertWatchOptions {

@@ -13,7 +13,7 @@ import type { Env } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { blobOf, type ImageStore, PIECE_BYTES } from '../../actors/kernel/image-store.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
-import type { Quotas } from '../quotas.ts'
+import type { Quotas } from '../requests/quotas.ts'
 
 export interface BytesOptions {
   readonly env: Pick<Env, 'monotonicMs'>

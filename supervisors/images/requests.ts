@@ -7,7 +7,7 @@ import { BACKUP_DRIVER } from '../../actors/image/body.ts'
 import { address } from '../../actors/kernel/address.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
-import type { Quotas } from '../quotas.ts'
+import type { Quotas } from '../requests/quotas.ts'
 import { listImages } from './list.ts'
 
 export interface ImageRequestsOptions {

@@ -1,6 +1,6 @@
 /** The settings in force, by key, as they may be shown: without passwords. */
-import { type Config, valueAt } from '../config.ts'
-import { configEntries, shownValue } from '../config-table.ts'
+import { type Config, valueAt } from '../config/config.ts'
+import { configEntries, shownValue } from '../config/config-table.ts'
 import { REDACTED, redact } from './redact.ts'
 
 /** A command line holds whatever its program wants, passwords among it: only the program is shown. */

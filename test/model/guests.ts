@@ -5,7 +5,7 @@
  *
  * From production, run as they are: the actors of instances, operations (with their catalogue) and hosts: decide, evolve and work, and
  * the rules by which an agent obeys. Modelled apart: the agent around those rules (`guests-agent.ts`), the scheduler (answers with the
- * hosts in any order, full or not), and the question a conductor asks about a reported guest (`supervisors/host-monitor.ts`).
+ * hosts in any order, full or not), and the question a conductor asks about a reported guest (`supervisors/hosts/host-monitor.ts`).
  *
  * There are no conductors here, and yet there are any number, crashing at will. A commit is one step, which the model of ownership
  * allows. A call that the state asks for is under way from then on and for ever: it may arrive at any time, any number of times or

@@ -11,7 +11,7 @@ import { address, SHARD_COUNT, shardOf } from '../../actors/kernel/address.ts'
 import type { Incarnation, Member, MembershipState } from '../../actors/kernel/ports.ts'
 import { createMemoryDatabase } from '../../persistence/memory.ts'
 import { type MemberTables, memoryMembership } from '../../persistence/memory-membership.ts'
-import { preferred } from '../../supervisors/shards.ts'
+import { preferred } from '../../supervisors/membership/shards.ts'
 
 export const NODES = ['a', 'b'] as const
 export type Node = (typeof NODES)[number]

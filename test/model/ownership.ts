@@ -3,17 +3,17 @@
  * commit for a shard at a time**, and whoever commits has read everything that was committed before.
  *
  * From production: the statements on the database, fence included (`ownership-database.ts`), and the plan of who should own what
- * (`supervisors/shards.ts`). Modelled apart, because they are woven into timers and promises: the order in which a member asks,
- * learns, adopts, drains and releases (`supervisors/member.ts`), and that an actor decides on what it has loaded and counts its
- * own events (`supervisors/cell.ts`). What is asked of the database goes there, takes effect and comes back in three steps, between
+ * (`supervisors/membership/shards.ts`). Modelled apart, because they are woven into timers and promises: the order in which a member asks,
+ * learns, adopts, drains and releases (`supervisors/membership/member.ts`), and that an actor decides on what it has loaded and counts its
+ * own events (`supervisors/hosting/cell.ts`). What is asked of the database goes there, takes effect and comes back in three steps, between
  * which anything may happen, the death of the asker included. (The answer to a commit concerns nobody else, so it is given at once.)
  *
  * A freeze and a slow machine need no step of their own: a conductor that is not chosen stands still, and so does one that has
  * crashed and will not come again. The detector
- * (`supervisors/detector.ts`) is not modelled, it is assumed to be wrong at any time: anybody may declare anybody dead.
+ * (`supervisors/membership/detector.ts`) is not modelled, it is assumed to be wrong at any time: anybody may declare anybody dead.
  */
 import type { Incarnation } from '../../actors/kernel/ports.ts'
-import { planShards } from '../../supervisors/shards.ts'
+import { planShards } from '../../supervisors/membership/shards.ts'
 import type { Model, Step } from './explore.ts'
 import {
   createDatabase,

@@ -1,7 +1,7 @@
 /** What simulated conductors and agents are told: short times, so that much happens in a few simulated seconds. */
 import type { SessionSettings } from '../../actors/guest/session.ts'
 import { NO_LIMITS } from '../../actors/kernel/quota.ts'
-import type { ConductorSettings } from '../../supervisors/conductor-settings.ts'
+import type { ConductorSettings } from '../../supervisors/config/conductor-settings.ts'
 
 export const SIM_SETTINGS: ConductorSettings & Required<Pick<ConductorSettings, 'quotas'>> = {
   membership: { leaseMs: 6000, renewMs: 1000, pingMs: 150, suspectMs: 900 },

@@ -4,8 +4,8 @@ import { type AnyActor, accept, defineActor, refuse, type Sender, type Work } fr
 import type { BatonError } from '../../actors/kernel/errors.ts'
 import type { Append, Incarnation, Journal } from '../../actors/kernel/ports.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../../persistence/memory.ts'
-import { type ActorHost, type ActorHostOptions, createActorHost } from '../../supervisors/actor-host.ts'
-import { createActorSystem } from '../../supervisors/actor-system.ts'
+import { type ActorHost, type ActorHostOptions, createActorHost } from '../../supervisors/hosting/actor-host.ts'
+import { createActorSystem } from '../../supervisors/hosting/actor-system.ts'
 import type { Bench } from './simulated.ts'
 
 export const CONDUCTOR: Sender = { role: 'conductor', node: 'c1' }

@@ -8,7 +8,7 @@ import { NOTHING, plus } from '../../actors/placement/amounts.ts'
 import { groupActor } from '../../actors/placement/group.ts'
 import { namesActor } from '../../actors/placement/names.ts'
 import { resourcesOf, specsProblem } from '../../actors/placement/specs.ts'
-import { heldBy } from '../../supervisors/resource-requests.ts'
+import { heldBy } from '../../supervisors/requests/resource-requests.ts'
 
 export interface FakePlacement {
   readonly flavors: Map<string, FlavorBody>

@@ -6,7 +6,7 @@ const RAISED = /\b(?:new BatonError|refuse)\(\s*['"]([A-Z][^'"]*)['"]/g
 const ERROR_TABLE = 'actors/kernel/errors.ts'
 /** They name codes to translate them; that is not raising them. */
 const TRANSLATORS = ['bin/exit.ts', 'bin/output/report.ts', 'bin/client/http.ts']
-const CONFIG_TABLE = 'supervisors/config-table.ts'
+const CONFIG_TABLE = 'supervisors/config/config-table.ts'
 
 /** Codes that are raised but do not exist. */
 export function unknownErrors(files: readonly SourceFile[], codes: readonly string[]): Violation[] {

@@ -49,7 +49,7 @@ test('layers: what a folder may not know', () => {
     ['supervisors/node.ts', "import { WebSocket } from 'ws'"],
     ['supervisors/node.ts', "import fastify from 'fastify'"],
     ['supervisors/node.ts', 'await import(name)'],
-    ['transport/http/servers.ts', "import { build } from '../../actors/operation/catalogue/build.ts'"],
+    ['transport/http/compute/servers.ts', "import { build } from '../../../actors/operation/catalogue/build.ts'"],
     ['transport/link.ts', "import type { Journal } from '../persistence/journal.ts'"],
     ['persistence/journal.ts', "import { instance } from '../actors/instance/instance.ts'"],
     ['supervisors/node.ts', "import { text } from '../bin/call.ts'"],
@@ -169,7 +169,7 @@ test('errors that are raised but unknown, or known but never raised', () => {
 
 test('configuration keys that nobody reads', () => {
   const files = [
-    file('supervisors/config-table.ts', "'http.port' 'log.level'"),
+    file('supervisors/config/config-table.ts', "'http.port' 'log.level'"),
     file('supervisors/a.ts', 'config.http.port'),
     file('test/a.ts', 'config.log.level'),
   ]

@@ -6,7 +6,7 @@ import { alertKey, judge, MOST_OF_A_RULE } from '../../actors/alerts/judge.ts'
 import { RULES } from '../../actors/alerts/rules.ts'
 import type { OperationBody, StepRecord } from '../../actors/api.ts'
 import { createRecent } from '../../supervisors/alerts/recent.ts'
-import { createSmoothed } from '../../supervisors/self-report.ts'
+import { createSmoothed } from '../../supervisors/observe/self-report.ts'
 import { host as hostRow } from '../support/placement.ts'
 
 const test = suite('alert rules')

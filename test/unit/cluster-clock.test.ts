@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createClusterClock } from '../../supervisors/cluster-clock.ts'
+import { createClusterClock } from '../../supervisors/membership/cluster-clock.ts'
 
 const DATABASE_MS = 1_700_000_000_000
 

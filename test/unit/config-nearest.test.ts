@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { editDistance, nearest } from '../../supervisors/config-nearest.ts'
+import { editDistance, nearest } from '../../supervisors/config/config-nearest.ts'
 
 test('distances of known pairs', () => {
   assert.is(editDistance('', ''), 0)

@@ -5,9 +5,9 @@ import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { type Config, type ConfigSources, loadConfig, sampleConfig, valueAt } from '../../supervisors/config.ts'
-import { readConfigText } from '../../supervisors/config-file.ts'
-import { CONFIG_KEYS, configEntries, environmentName } from '../../supervisors/config-table.ts'
+import { type Config, type ConfigSources, loadConfig, sampleConfig, valueAt } from '../../supervisors/config/config.ts'
+import { readConfigText } from '../../supervisors/config/config-file.ts'
+import { CONFIG_KEYS, configEntries, environmentName } from '../../supervisors/config/config-table.ts'
 import { shown } from '../support/hooks.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'baton-config-'))

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { hostFigures } from '../../supervisors/host-figures.ts'
+import { hostFigures } from '../../supervisors/hosts/host-figures.ts'
 import { createItems, createRows, type Update } from '../../transport/console/channel.ts'
 import { createConsoleTail } from '../../transport/console/console-tail.ts'
 import { feedText } from '../../transport/console/feed.ts'

@@ -5,7 +5,7 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { NO_LIMITS } from '../../actors/kernel/quota.ts'
 import { defaultLimitsActor } from '../../actors/project/default-limits.ts'
 import { projectActor } from '../../actors/project/project.ts'
-import { recentDefaults } from '../../supervisors/default-limits.ts'
+import { recentDefaults } from '../../supervisors/requests/default-limits.ts'
 import { hold } from '../support/durable.ts'
 import { rejectsWith } from './persistence-fixtures.ts'
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createDetector, type Detector } from '../../supervisors/detector.ts'
+import { createDetector, type Detector } from '../../supervisors/membership/detector.ts'
 
 const SUSPECT_MS = 900
 const TICK_MS = 150

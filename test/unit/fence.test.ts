@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLogger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { runFence } from '../../supervisors/fence.ts'
+import { runFence } from '../../supervisors/hosts/fence.ts'
 
 const failure = (command: readonly string[], timeoutMs = 10_000): Promise<string> =>
   runFence({ command, timeoutMs }, 'h1', silentLogger).then(

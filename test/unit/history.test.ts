@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { applied, difference, type HostMoment, type Moment, merged, momentAt, NO_MOMENT, type Sample } from '../../actors/api.ts'
-import { createRecord, HISTORY } from '../../supervisors/history.ts'
+import { createRecord, HISTORY } from '../../supervisors/observe/history.ts'
 
 const test = suite('history')
 const T0 = 1_700_000_000_000

@@ -1,7 +1,7 @@
 /** What silence amounts to, and when it is rather our own deafness. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createHostDetector, isMassSilence, type Standing, standingOf } from '../../supervisors/host-detector.ts'
+import { createHostDetector, isMassSilence, type Standing, standingOf } from '../../supervisors/hosts/host-detector.ts'
 
 const TERMS = { suspectMs: 3000, downMs: 10_000, expiryMs: 38_000 }
 

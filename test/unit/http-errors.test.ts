@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatonError, ERRORS, type ErrorCode } from '../../actors/kernel/errors.ts'
-import { problemOf } from '../../transport/http/errors.ts'
+import { problemOf } from '../../transport/http/requests/errors.ts'
 import { createFace, SERVERS, tiny } from '../support/http.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }

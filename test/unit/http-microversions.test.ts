@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { CHANGES } from '../../transport/http/changes.ts'
-import { MAX_MINOR } from '../../transport/http/microversion.ts'
-import { wrongVersion } from '../../transport/http/schema-versions.ts'
+import { CHANGES } from '../../transport/http/requests/changes.ts'
+import { MAX_MINOR } from '../../transport/http/requests/microversion.ts'
+import { wrongVersion } from '../../transport/http/requests/schema-versions.ts'
 import { createFace, FLAVORS, SERVERS, type TestFace, tiny } from '../support/http.ts'
 
 const V21 = '/compute/v2.1'

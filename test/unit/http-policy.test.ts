@@ -5,10 +5,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { HttpRefusal } from '../../transport/http/errors.ts'
-import { routesOf } from '../../transport/http/not-found.ts'
 import { ACTION_RULES, ROUTE_RULES } from '../../transport/http/policy/routes.ts'
 import { RULES, rulesWith } from '../../transport/http/policy/rules.ts'
+import { HttpRefusal } from '../../transport/http/requests/errors.ts'
+import { routesOf } from '../../transport/http/requests/not-found.ts'
 import { createFace, SERVERS, tiny } from '../support/http.ts'
 import { ADMIN_PASSWORD, createTestIdentity } from '../support/identity.ts'
 

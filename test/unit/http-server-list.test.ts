@@ -1,7 +1,7 @@
 /** Lists of servers: filters, order, times of change. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { exactName, nameTest } from '../../transport/http/name-pattern.ts'
+import { exactName, nameTest } from '../../transport/http/requests/name-pattern.ts'
 import { createFace, SERVERS } from '../support/http.ts'
 
 const at = (minor: number) => ({ 'openstack-api-version': `compute 2.${minor}` })

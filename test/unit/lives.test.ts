@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { nextLife } from '../../supervisors/lives.ts'
+import { nextLife } from '../../supervisors/membership/lives.ts'
 
 const inFolder = (body: (folder: string) => Promise<void>) => async () => {
   const folder = await mkdtemp(join(tmpdir(), 'baton-lives-'))

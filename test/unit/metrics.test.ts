@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createMetrics } from '../../supervisors/metrics.ts'
-import { HISTOGRAMS, NUMBERS } from '../../supervisors/metrics-table.ts'
+import { createMetrics } from '../../supervisors/observe/metrics.ts'
+import { HISTOGRAMS, NUMBERS } from '../../supervisors/observe/metrics-table.ts'
 import { skip } from '../support/skip.ts'
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'docs', 'monitoring')

@@ -1,7 +1,7 @@
 /** The table of Nova's paths against the routes there are. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { API_REFERENCE } from '../../transport/http/api-reference.ts'
+import { API_REFERENCE } from '../../transport/http/compute/api-reference.ts'
 import { createFace } from '../support/http.ts'
 
 const COMPUTE = '/compute/v2.1'

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { OperationBody } from '../../actors/api.ts'
 import { silentLogger } from '../../actors/kernel/env.ts'
-import { createOperationLog } from '../../supervisors/operation-log.ts'
+import { createOperationLog } from '../../supervisors/observe/operation-log.ts'
 
 const row = (more: Partial<OperationBody>) =>
   ({

@@ -101,7 +101,7 @@ class World {
     ])
   }
 
-  /** As `supervisors/quotas.ts` does: confirm when all have taken it, else doubt. */
+  /** As `supervisors/requests/quotas.ts` does: confirm when all have taken it, else doubt. */
   private reserve(ids: readonly string[], amounts: Amounts, makes: (quota: number) => Letter[]): void {
     const holders = ids.map(id => `instance/${id}`)
     const answered: Letter['answered'] = reserved => {

@@ -3,8 +3,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
-import { instanceRequests } from '../../supervisors/instance-requests.ts'
-import { askedAgain } from '../../supervisors/quotas.ts'
+import { instanceRequests } from '../../supervisors/requests/instance-requests.ts'
+import { askedAgain } from '../../supervisors/requests/quotas.ts'
 import { rejectsWith } from './persistence-fixtures.ts'
 
 test('a resize that comes after its reservation was given up is to be sent again, and the reservation is doubted', async () => {

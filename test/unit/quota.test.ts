@@ -8,8 +8,8 @@ import { type AnyActor, applyCommand, type CallWork } from '../../actors/kernel/
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { type Amounts, NO_LIMITS } from '../../actors/kernel/quota.ts'
 import { projectActor } from '../../actors/project/project.ts'
-import { API_CHECKS } from '../../supervisors/api-checks.ts'
-import { instanceCreation } from '../../supervisors/instance-creation.ts'
+import { API_CHECKS } from '../../supervisors/requests/api-checks.ts'
+import { instanceCreation } from '../../supervisors/requests/instance-creation.ts'
 import { rejectsWith } from './persistence-fixtures.ts'
 
 const project = projectActor({ limits: { ...NO_LIMITS, instances: 3, cores: 8 }, checkMs: 1000 })

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatonError, type ErrorCode } from '../../actors/kernel/errors.ts'
-import { instanceRequests } from '../../supervisors/instance-requests.ts'
+import { instanceRequests } from '../../supervisors/requests/instance-requests.ts'
 import { rejectsWith } from './persistence-fixtures.ts'
 
 /** Requests to an instance that answers a call as told; the names of the calls are noted. */

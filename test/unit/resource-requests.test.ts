@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { InstanceBody, Page } from '../../actors/api.ts'
-import { resourceRequests } from '../../supervisors/resource-requests.ts'
+import { resourceRequests } from '../../supervisors/requests/resource-requests.ts'
 import { rejectsWith } from './persistence-fixtures.ts'
 
 const FLAVOR = { id: 'f', name: 'f', vcpus: 2, ramMb: 64, diskGb: 1, extraSpecs: { 'resources:CUSTOM_FPGA': '1' } }

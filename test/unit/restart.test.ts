@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { backoffMs } from '../../actors/kernel/env.ts'
-import { judgeFailure } from '../../supervisors/restart.ts'
+import { judgeFailure } from '../../supervisors/hosting/restart.ts'
 
 const POLICY = { limit: 3, periodMs: 60_000, backoffBaseMs: 100, backoffCapMs: 2000 }
 

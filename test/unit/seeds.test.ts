@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address, shardOf } from '../../actors/kernel/address.ts'
 import type { ShardMap } from '../../actors/kernel/ports.ts'
-import { createDirectory } from '../../supervisors/seeds.ts'
+import { createDirectory } from '../../supervisors/membership/seeds.ts'
 import { type Bench, simulated } from '../support/simulated.ts'
 import { createWire, type WireNode } from '../support/wire.ts'
 

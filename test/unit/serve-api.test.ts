@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { apiProxy, serveApi } from '../../supervisors/serve-api.ts'
+import { apiProxy, serveApi } from '../../supervisors/requests/serve-api.ts'
 import { createFakeApi } from '../support/fake-api.ts'
 
 const codeOf = async (promise: Promise<unknown>): Promise<string> => {

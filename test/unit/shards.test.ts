@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address, addressKey, hash32, parseAddress, rootOf, SHARD_COUNT, shardOf } from '../../actors/kernel/address.ts'
 import type { Incarnation, Member, ShardMap } from '../../actors/kernel/ports.ts'
-import { planShards, preferred } from '../../supervisors/shards.ts'
+import { planShards, preferred } from '../../supervisors/membership/shards.ts'
 
 const SHARDS = Array.from({ length: SHARD_COUNT }, (_, shard) => shard)
 const assignment = (nodes: readonly string[]): (string | null)[] => SHARDS.map(shard => preferred(shard, nodes))

@@ -6,10 +6,10 @@ import { FAKE_IMAGE, PROCESS_IMAGE } from '../../actors/hypervisor/drivers/image
 import type { ViewRow, ViewTable } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
-import { diskRequests } from '../../supervisors/disk-requests.ts'
 import { createImages } from '../../supervisors/images/requests.ts'
-import { instanceRequests } from '../../supervisors/instance-requests.ts'
-import { createStorage } from '../../supervisors/storage.ts'
+import { diskRequests } from '../../supervisors/requests/disk-requests.ts'
+import { instanceRequests } from '../../supervisors/requests/instance-requests.ts'
+import { createStorage } from '../../supervisors/requests/storage.ts'
 import { instanceIn } from '../support/instance.ts'
 import { rejectsWith } from './persistence-fixtures.ts'
 

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address } from '../../actors/kernel/address.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { createSubjectTeller } from '../../supervisors/subject-teller.ts'
+import { createSubjectTeller } from '../../supervisors/hosting/subject-teller.ts'
 import { type Bench, simulated } from '../support/simulated.ts'
 
 function start(bench: Bench, answer: (attempt: number) => Promise<unknown>, owns: () => boolean = () => true) {

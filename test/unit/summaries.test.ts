@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { shardOf } from '../../actors/kernel/address.ts'
-import { createSummaries } from '../../supervisors/summaries.ts'
+import { createSummaries } from '../../supervisors/hosts/summaries.ts'
 import { LINK_LIMITS } from '../../transport/link.ts'
 import { encode } from '../../transport/protocol.ts'
 import { DEFAULTS, host } from '../support/placement.ts'

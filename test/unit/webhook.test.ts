@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Notification } from '../../actors/alerts/body.ts'
-import { loadConfig } from '../../supervisors/config.ts'
-import { createWebhook, webhookProblem } from '../../transport/http/webhook.ts'
+import { loadConfig } from '../../supervisors/config/config.ts'
+import { createWebhook, webhookProblem } from '../../transport/webhook.ts'
 import { rejectsWith } from './persistence-fixtures.ts'
 
 const test = suite('webhook')

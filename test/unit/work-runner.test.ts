@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { address, addressKey } from '../../actors/kernel/address.ts'
 import type { CallWork, TimerWork, Work } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { createWorkRunner } from '../../supervisors/work-runner.ts'
+import { createWorkRunner } from '../../supervisors/hosting/work-runner.ts'
 import { type Bench, simulated } from '../support/simulated.ts'
 
 const call = (key: string, more: Partial<CallWork> = {}): CallWork => ({

@@ -1,7 +1,7 @@
 /** Who asks for a WebSocket: each path has a door. Who is refused before the handshake gets an HTTP answer that says why. */
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { isOwn } from '../http/origins.ts'
+import { isOwn } from '../http/requests/origins.ts'
 
 export interface Refusal {
   readonly status: number

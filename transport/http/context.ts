@@ -1,8 +1,8 @@
 /** What every route is given. */
 import type { ClusterApi, ImageBody } from '../../actors/api.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
+import type { HostStatuses, Zones } from './compute/zones.ts'
 import type { HttpLimits } from './limits.ts'
-import type { HostStatuses, Zones } from './zones.ts'
 
 export interface Readiness {
   readonly ready: boolean

@@ -9,8 +9,8 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
-import { faultBody, requestIdHeaders } from './errors.ts'
 import type { HttpLimits } from './limits.ts'
+import { faultBody, requestIdHeaders } from './requests/errors.ts'
 import { TLS_MIN, type TlsPair } from './tls.ts'
 
 /** How often Node looks for requests that are late. */

@@ -3,11 +3,12 @@
  * it takes is the very schema it is validated by. `x-since` and `x-until` on a part of a schema are the microversions it belongs to;
  * `x-openstack` on an operation says which service's versions are meant and in which of them the path is there.
  */
-import { CHANGES, type ChangeName } from './changes.ts'
+
 import { COMPUTE, IMAGE, isPlacement, PLACEMENT } from './context.ts'
-import { COMPUTE_API, PLACEMENT_API } from './microversion.ts'
-import type { RouteInfo } from './not-found.ts'
 import { PUBLIC, ROUTE_RULES } from './policy/routes.ts'
+import { CHANGES, type ChangeName } from './requests/changes.ts'
+import { COMPUTE_API, PLACEMENT_API } from './requests/microversion.ts'
+import type { RouteInfo } from './requests/not-found.ts'
 
 type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue }
 type JsonObject = { readonly [name: string]: JsonValue }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import type { IdParams } from './schemas.ts'
+import type { IdParams } from './requests/schemas.ts'
 
 /** Where `npm run build` puts it. */
 export const PAGE_FOLDER = fileURLToPath(new URL('../../.cache/console', import.meta.url))

@@ -1,11 +1,11 @@
 /** The documents by which clients find out what is spoken here. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { COMPUTE, IMAGE } from './context.ts'
-import { MAX_MINOR, MIN_MINOR } from './microversion.ts'
-import { routeInfosOf } from './not-found.ts'
 import { OPENAPI_PATH, openApiDocument } from './openapi.ts'
 import { type Page, sendPage, wantsPage } from './page.ts'
-import { originOf } from './request.ts'
+import { MAX_MINOR, MIN_MINOR } from './requests/microversion.ts'
+import { routeInfosOf } from './requests/not-found.ts'
+import { originOf } from './requests/request.ts'
 
 const computeVersion = (origin: string) => ({
   id: 'v2.1',

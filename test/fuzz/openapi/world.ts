@@ -1,7 +1,7 @@
 /** The real HTTP face over a cluster in memory with one of everything in it, and what is asked of each answer. */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
-import { routeInfosOf } from '../../../transport/http/not-found.ts'
 import { faultName, type OpenApiDocument, openApiDocument } from '../../../transport/http/openapi.ts'
+import { routeInfosOf } from '../../../transport/http/requests/not-found.ts'
 import type { FakeApi } from '../../support/fake-api.ts'
 import { createFace, tiny } from '../../support/http.ts'
 import { ADMIN_PASSWORD, createTestIdentity } from '../../support/identity.ts'

@@ -1,9 +1,9 @@
 /** Configuration: the file's text, variables of the environment, and flags. Whatever they are, the answer is settings or a list of mistakes. */
 import type { Json } from '../../../actors/kernel/define.ts'
 import { BatonError } from '../../../actors/kernel/errors.ts'
-import { loadConfig, sampleConfig } from '../../../supervisors/config.ts'
-import { readConfigText } from '../../../supervisors/config-file.ts'
-import { configEntries, environmentName } from '../../../supervisors/config-table.ts'
+import { loadConfig, sampleConfig } from '../../../supervisors/config/config.ts'
+import { readConfigText } from '../../../supervisors/config/config-file.ts'
+import { configEntries, environmentName } from '../../../supervisors/config/config-table.ts'
 import { mutateJson, mutateText } from '../mutate.ts'
 import { Finding, field, isRecord, type Target, textOf } from '../target.ts'
 

@@ -3,7 +3,7 @@ import type { Planted } from './planted.ts'
 export const ackBeforeCommit: Planted = {
   name: 'ack-before-commit',
   what: 'A command is answered when it is decided, before it is written.',
-  file: 'supervisors/cell.ts',
+  file: 'supervisors/hosting/cell.ts',
   find: '      if (batch.writes) await commit(batch)\n',
   replace: [
     '      if (batch.writes) {\n',

@@ -3,10 +3,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { IdentityGate, Login, Reference, Resource, ScopeWanted } from '../../../actors/identity/api.ts'
 import { BatonError } from '../../../actors/kernel/errors.ts'
-import { badRequest } from '../errors.ts'
 import { isAdmin } from '../policy/checks.ts'
 import { claimsOf } from '../policy/guard.ts'
-import { originOf } from '../request.ts'
+import { badRequest } from '../requests/errors.ts'
+import { originOf } from '../requests/request.ts'
 import { catalogView, resourceView, tokenView, versionView } from './views.ts'
 
 const Word = Type.String({ maxLength: 255 })

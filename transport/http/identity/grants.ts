@@ -4,8 +4,8 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { Assignment, Holder, IdentityGate, Kind, Resource, Target } from '../../../actors/identity/api.ts'
-import { badRequest, notFound } from '../errors.ts'
-import { originOf } from '../request.ts'
+import { badRequest, notFound } from '../requests/errors.ts'
+import { originOf } from '../requests/request.ts'
 import { checkedId, listBody } from './resources.ts'
 import { assignmentView, resourceView } from './views.ts'
 

@@ -1,9 +1,9 @@
 /** Which users are in a group, and which roles others imply, in Keystone's shapes. */
 import type { FastifyInstance } from 'fastify'
 import type { IdentityGate, Implication, Resource } from '../../../actors/identity/api.ts'
-import { notFound } from '../errors.ts'
-import { originOf } from '../request.ts'
-import type { IdParams } from '../schemas.ts'
+import { notFound } from '../requests/errors.ts'
+import { originOf } from '../requests/request.ts'
+import type { IdParams } from '../requests/schemas.ts'
 import { checkedId, listBody } from './resources.ts'
 import { inferenceView, pathOf, resourceView, roleReference } from './views.ts'
 

@@ -8,7 +8,7 @@ import {
   type TimeFilter,
   VISIBILITIES,
 } from '../../../actors/api.ts'
-import { badRequest, printable } from '../errors.ts'
+import { badRequest, printable } from '../requests/errors.ts'
 
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>
 

@@ -4,7 +4,7 @@
  */
 import type { ImageBody, UpdateImage } from '../../../actors/api.ts'
 import { BatonError } from '../../../actors/kernel/errors.ts'
-import { badRequest, printable } from '../errors.ts'
+import { badRequest, printable } from '../requests/errors.ts'
 import { isWritable, partsOf } from './fields.ts'
 import { isReserved } from './schemas.ts'
 

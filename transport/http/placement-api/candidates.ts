@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { type HttpContext, PLACEMENT } from '../context.ts'
-import { badRequest, printable } from '../errors.ts'
+import { badRequest, printable } from '../requests/errors.ts'
 import { arrives, from, since } from './changes.ts'
 import type { Known } from './known.ts'
 import { candidatesOf, type Provider, type RequestGroup, totalOf } from './provider.ts'

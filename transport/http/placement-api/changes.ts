@@ -2,7 +2,7 @@
  * Placement's microversions, as far as they show here: the one table that knows what came when. Routes, schemas and views name a change;
  * the numbers are those of Placement's version history. `docs/placement-api.md` is about what is left out, and why.
  */
-import type { Change } from '../changes.ts'
+import type { Change } from '../requests/changes.ts'
 
 export const PLACEMENT_CHANGES = {
   'provider.aggregates': { since: 1, what: 'aggregates of a provider' },

@@ -1,7 +1,7 @@
 /** /placement: OpenStack's Placement, 1.0 to 1.39, over what the host actors say. */
 import type { FastifyInstance } from 'fastify'
 import { type HttpContext, PLACEMENT } from '../context.ts'
-import { PLACEMENT_API } from '../microversion.ts'
+import { PLACEMENT_API } from '../requests/microversion.ts'
 import { allocationRoutes } from './allocations.ts'
 import { candidateRoutes } from './candidates.ts'
 import { since } from './changes.ts'

@@ -1,10 +1,10 @@
 /** What there is: providers, resource classes and traits. Everything here is read anew for each request; only which UUID is whose is kept. */
 import type { AggregateBody, ClusterApi, HostBody, PlacementNames } from '../../../actors/api.ts'
 import { BatonError } from '../../../actors/kernel/errors.ts'
+import { allHosts } from '../compute/hypervisors.ts'
 import type { HttpContext } from '../context.ts'
-import { badRequest, printable } from '../errors.ts'
-import { allHosts } from '../hypervisors.ts'
-import { nameUuid } from '../tokens.ts'
+import { badRequest, printable } from '../requests/errors.ts'
+import { nameUuid } from '../requests/tokens.ts'
 import { type Demand, type Provider, providerOf, STANDARD_CLASSES } from './provider.ts'
 
 /** Hosts remembered by their UUID; more than that are looked for again. */

@@ -1,6 +1,6 @@
 /** What Placement's queries say: the schemas of their parameters, and what they mean. */
 import { Type } from 'typebox'
-import { badRequest, printable } from '../errors.ts'
+import { badRequest, printable } from '../requests/errors.ts'
 import { from, since } from './changes.ts'
 import type { AnyOf, ByClass, Demand } from './provider.ts'
 

@@ -5,7 +5,7 @@
 import type { FastifyRequest } from 'fastify'
 import { type ClusterApi, isVisible, type Placement } from '../../../actors/api.ts'
 import type { Claims } from '../../../actors/identity/api.ts'
-import { notFound } from '../errors.ts'
+import { notFound } from '../requests/errors.ts'
 import { isAdmin, projectIn } from './checks.ts'
 
 /** The claims of who must not use everything, null for an admin and where there are no identities. */

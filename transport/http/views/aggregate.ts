@@ -1,7 +1,7 @@
 /** Aggregates, zones and server groups in Nova's words. */
 import { type AggregateBody, DEFAULT_ZONE, type GroupBody, type HostBody, type NodeBody, zoneOf, zoneOfHost, zonesOf } from '../../../actors/api.ts'
-import { type Shape, shaped } from '../changes.ts'
 import { USER } from '../context.ts'
+import { type Shape, shaped } from '../requests/changes.ts'
 import { services } from './hypervisor.ts'
 import { isoMicros } from './time.ts'
 

@@ -1,7 +1,7 @@
 /** Diagnostics in Nova's words: until 2.47 what each driver likes to say, from 2.48 on the same for all. What is not known is null. */
 import type { InstanceBody } from '../../../actors/api.ts'
 import type { Diagnostics } from '../../../actors/hypervisor/driver.ts'
-import { has } from '../changes.ts'
+import { has } from '../requests/changes.ts'
 
 export function diagnosticsView(instance: InstanceBody, seen: Diagnostics & { readonly driver: string }, minor: number): Record<string, unknown> {
   const { flavor, devices, about } = instance

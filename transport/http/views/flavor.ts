@@ -1,6 +1,6 @@
 /** A flavor in Nova's words. */
 import type { FlavorBody } from '../../../actors/api.ts'
-import { type Shape, shaped } from '../changes.ts'
+import { type Shape, shaped } from '../requests/changes.ts'
 import { links } from './links.ts'
 
 const SUMMARY: readonly Shape<FlavorBody>[] = [{ change: 'flavor.description', add: ({ description }) => ({ description: description ?? null }) }]

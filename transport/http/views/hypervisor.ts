@@ -1,7 +1,7 @@
 /** Hosts and nodes in Nova's words: hypervisors and services. */
 import type { HostBody, HostState, InstanceBody, NodeBody } from '../../../actors/api.ts'
-import { has, type Shape, shaped } from '../changes.ts'
-import { nameNumber, nameUuid } from '../tokens.ts'
+import { has, type Shape, shaped } from '../requests/changes.ts'
+import { nameNumber, nameUuid } from '../requests/tokens.ts'
 import { isoMicros } from './time.ts'
 
 /** A suspect host still counts: it missed beats, nobody has declared it down. */

@@ -1,7 +1,7 @@
 /** An operation in Nova's words: an instance action, and its steps as events. */
 import type { OperationBody, StepRecord } from '../../../actors/api.ts'
-import { type Shape, shaped } from '../changes.ts'
 import { PROJECT, USER } from '../context.ts'
+import { type Shape, shaped } from '../requests/changes.ts'
 import { isoMicros, isoMicrosOrNull } from './time.ts'
 
 /** Kinds of operations that Nova calls otherwise. */

@@ -1,6 +1,6 @@
 /** Links as Nova writes them: `self` with the version in its path, `bookmark` without. */
 import { COMPUTE } from '../context.ts'
-import { nextQuery } from '../paging.ts'
+import { nextQuery } from '../requests/paging.ts'
 
 export interface Link {
   readonly rel: string

@@ -5,9 +5,9 @@
 
 import type { OperationBody, Progress } from '../../../actors/api.ts'
 import { hash32 } from '../../../actors/kernel/address.ts'
-import { type Shape, shaped } from '../changes.ts'
 import { PROJECT, USER } from '../context.ts'
-import { nameUuid } from '../tokens.ts'
+import { type Shape, shaped } from '../requests/changes.ts'
+import { nameUuid } from '../requests/tokens.ts'
 import { links } from './links.ts'
 import { isoMicros, isoMicrosOrNull } from './time.ts'
 

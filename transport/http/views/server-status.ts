@@ -1,6 +1,6 @@
 /** Nova's table from vm_state and task_state to the one word people see, and back for the `status` filter. */
 import { type InstanceBody, type ListInstances, type TaskState, VM_STATES, type VmState } from '../../../actors/api.ts'
-import { badRequest, printable } from '../errors.ts'
+import { badRequest, printable } from '../requests/errors.ts'
 
 export type ServerStatus =
   | ('BUILD' | 'ACTIVE' | 'SHUTOFF' | 'PAUSED' | 'SUSPENDED' | 'RESCUE' | 'VERIFY_RESIZE')
