@@ -242,6 +242,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     views: options.views,
     policy: settings.reconcile ?? RECONCILE_DEFAULTS,
     log: env.log,
+    tracing: env.tracing,
     call,
     async tellOwner(actor, method) {
       const owner = ownerOf(shardOf(parseAddress(actor).id))

@@ -17,11 +17,12 @@ import type { Sender } from '../../actors/kernel/define.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, isTransient, toFault } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
+import { tracedAnew } from '../../actors/kernel/tracing.ts'
 import type { Grant } from '../watchdog/guard.ts'
 import { createHostDetector, isMassSilence, type Silence, type Standing, standingOf } from './host-detector.ts'
 import { createHostLeases } from './host-leases.ts'
 import { lookAtHost } from './host-look.ts'
-import { type TreatmentOptions, treat, treatsByItself } from './treatments.ts'
+import { type TreatmentOptions, treat, treatsByItself, verdictOf } from './treatments.ts'
 
 export interface Beat {
   readonly seq: number
@@ -204,7 +205,8 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     watched.registering = null
     env.log.warn({ host }, 'the lease of a silent host has run out; what it protected does not run there any more')
     const known = leases.known(host)
-    say(host, watched, 'lose', known === undefined ? {} : { known }).then(
+    const lost = () => say(host, watched, 'lose', { ...(known === undefined ? {} : { known }), ...verdictOf(env.tracing) })
+    tracedAnew(env, 'verdict: host lost', { 'baton.host': host }, `lost-${host}`, lost).then(
       answer => {
         // It may have come back, or not have heard yet that it is down.
         if (!(answer as { lost: boolean }).lost) watched.lostMs = null
@@ -282,13 +284,16 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   }
 
   async function treatOne(host: string, difference: Difference): Promise<void> {
+    const { code, subject } = difference
     try {
-      await treat(options.treatments, difference)
+      await tracedAnew(env, `verdict: ${code}`, { 'baton.host': host, 'baton.subject': subject }, `audit-${host}`, () =>
+        treat(options.treatments, difference),
+      )
     } catch (error) {
       const fault = toFault(error)
       // Who does not answer now will not answer about the others either.
       if (isTransient(fault)) throw error
-      env.log.warn({ host, code: difference.code, subject: difference.subject, fault }, 'a difference could not be treated')
+      env.log.warn({ host, code, subject, fault }, 'a difference could not be treated')
     }
   }
 
