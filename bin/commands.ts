@@ -146,6 +146,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/node.ts')).list,
   },
   {
+    path: 'node show',
+    args: '<node>',
+    about: 'show a node and its load',
+    options: CLIENT,
+    load: async () => (await import('./commands/node.ts')).show,
+  },
+  {
     path: 'node drain',
     args: '<node>',
     about: 'hand over the shards of a conductor, or take no new instances on a host',
