@@ -96,12 +96,15 @@ export async function bench(count = HOSTS): Promise<BenchResult[]> {
     const looks: [CrowdHost, Look, boolean][] = hosts.map(host => [host, host.mark(), host.owner() === VICTIM])
     const lag = monitorEventLoopDelay({ resolution: 10 })
     lag.enable()
+    const usageThen = cpuUsage()
     killedAt = performance.now()
     network.crash(VICTIM)
     await conductors.get(VICTIM)?.stop()
     conductors.delete(VICTIM)
     const orphans = looks.filter(([, , isOrphan]) => isOrphan).map(([, look]) => look)
-    await until('every host with an owner again', COMING_MS, () => orphans.every(look => look.movedAt !== null))
+    const restoredMs = await until('every host with an owner again', COMING_MS, () => orphans.every(look => look.movedAt !== null))
+    const spent = cpuUsage(usageThen)
+    const takeOverCpuMs = (spent.user + spent.system) / 1000
     await settle(Math.max(0, LOOK_MS - (performance.now() - killedAt)))
     lag.disable()
     const movedMs = orphans.map(look => (look.movedAt ?? 0) - killedAt)
@@ -123,6 +126,7 @@ export async function bench(count = HOSTS): Promise<BenchResult[]> {
       result('… p50', percentile(movedMs, 0.5), 'ms'),
       result('… p99', percentile(movedMs, 0.99), 'ms'),
       result(`… every one of its ${orphans.length}`, Math.max(...movedMs), 'ms', GOALS.gapMs),
+      result('… processor of all until then, reference as long a peace', takeOverCpuMs, 'ms', cpu * restoredMs),
       result('… longest gap between answers, any host, p50', percentile(gaps, 0.5), 'ms', GOALS.gapMs),
       result('… longest gap between answers, any host, p99', percentile(gaps, 0.99), 'ms', GOALS.gapMs),
       result('… until its first operation goes on', Math.min(...firsts), 'ms', GOALS.firstMs),
