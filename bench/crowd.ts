@@ -1,11 +1,12 @@
 /**
- * Compute hosts by the thousand in one process: each with a link of its own to every conductor, a heartbeat a second to the owner of its shard,
+ * Compute hosts by the thousand, in simulated time: each with a link of its own to every conductor, a heartbeat a second to the owner of its shard,
  * pings and the shard map, as `compute.ts` has them; without a driver. What they are told to do they take note of and leave undone, so that the
  * operation stays open.
  */
 import { shardOf } from '../actors/kernel/address.ts'
 import type { Fault } from '../actors/kernel/errors.ts'
 import type { ShardMap } from '../actors/kernel/ports.ts'
+import type { Loop } from '../test/sim/loop.ts'
 import type { Peer } from '../transport/link.ts'
 import type { MemoryNetwork } from '../transport/memory-link.ts'
 import { decode, encode, PROTOCOL } from '../transport/protocol.ts'
@@ -34,9 +35,8 @@ export type OnCommand = (method: string, args: unknown, from: string) => void
 
 const PATIENCE_MS = 3000
 const GUESTS = 10
-const TICK_MS = 20
 
-export function createCrowdHost(network: MemoryNetwork, i: number, seeds: readonly string[], onCommand: OnCommand): CrowdHost {
+export function createCrowdHost(network: MemoryNetwork, loop: Loop, i: number, seeds: readonly string[], onCommand: OnCommand): CrowdHost {
   const node = `compute-${i}`
   const shard = shardOf(node)
   const link = network.link(node)
@@ -56,7 +56,7 @@ export function createCrowdHost(network: MemoryNetwork, i: number, seeds: readon
   let markedOwner: string | null = null
 
   const ownerOf = (): string | null => map.members.find(m => m.incarnation === map.owners[shard])?.nodeId ?? null
-  const hello = (peer: Peer): void => void link.send(peer, encode({ t: 'hello', vs: [PROTOCOL.min, PROTOCOL.max], id, at: performance.now() }))
+  const hello = (peer: Peer): void => void link.send(peer, encode({ t: 'hello', vs: [PROTOCOL.min, PROTOCOL.max], id, at: loop.nowMs() }))
 
   function dial(endpoint: string): void {
     if (peers.has(endpoint)) return
@@ -84,12 +84,12 @@ export function createCrowdHost(network: MemoryNetwork, i: number, seeds: readon
   function send(): void {
     const owner = ownerOf()
     if (!asked || owner === null) return
-    const call = { t: 'call', id: asked.id, to: `monitor/${node}`, m: 'beat', a: asked.beat, ttl: PATIENCE_MS, at: performance.now(), n: 1 } as const
+    const call = { t: 'call', id: asked.id, to: `monitor/${node}`, m: 'beat', a: asked.beat, ttl: PATIENCE_MS, at: loop.nowMs(), n: 1 } as const
     for (const [peer, name] of names) if (name === owner) link.send(peer, encode(call))
   }
 
   function answered(by: string): void {
-    const at = performance.now()
+    const at = loop.nowMs()
     if (answeredAt !== null) look.gapMs = Math.max(look.gapMs, at - answeredAt)
     answeredAt = at
     asked = null
@@ -99,7 +99,7 @@ export function createCrowdHost(network: MemoryNetwork, i: number, seeds: readon
   function refused({ code, details, retryAfterMs = 20 }: Fault): void {
     const newer = details?.map
     if (code === 'Moved' && isMap(newer)) learn(newer)
-    setTimeout(send, Math.max(1, retryAfterMs))
+    loop.schedule(Math.max(1, retryAfterMs), send)
   }
 
   link.onDisconnect?.(peer => names.delete(peer))
@@ -121,14 +121,14 @@ export function createCrowdHost(network: MemoryNetwork, i: number, seeds: readon
 
   return {
     beat() {
-      if (asked && performance.now() - asked.sinceMs < PATIENCE_MS) return
+      if (asked && loop.nowMs() - asked.sinceMs < PATIENCE_MS) return
       const beat = { seq: seq++, bootId: 'boot/1', info, load: { cpu: 0.2, lagMs: 1, rssMb: 90 }, guests, armed: 0 }
-      asked = { id: `${node}#1:${seq}`, beat, sinceMs: performance.now() }
+      asked = { id: `${node}#1:${seq}`, beat, sinceMs: loop.nowMs() }
       send()
     },
     greet() {
       for (const peer of peers.values()) {
-        if (names.has(peer)) link.send(peer, encode({ t: 'ping', at: performance.now() }))
+        if (names.has(peer)) link.send(peer, encode({ t: 'ping', at: loop.nowMs() }))
         else hello(peer)
       }
     },
@@ -146,17 +146,16 @@ function isMap(value: unknown): value is ShardMap {
   return typeof value === 'object' && value !== null && 'owners' in value && 'members' in value && 'version' in value
 }
 
-/** Each host once in a period, spread over it; what is late by a whole period is left out. Answers with what ends it. */
-export function spread(hosts: readonly CrowdHost[], periodMs: number, what: (host: CrowdHost) => void): () => void {
-  const begun = performance.now()
-  let done = 0
-  const timer = setInterval(() => {
-    const due = Math.floor(((performance.now() - begun) / periodMs) * hosts.length)
-    if (due - done > hosts.length) done = due - hosts.length
-    for (; done < due; done++) {
-      const host = hosts[done % hosts.length]
-      if (host) what(host)
-    }
-  }, TICK_MS)
-  return () => clearInterval(timer)
+/** Each host once in a period, spread over it. Answers with what ends it. */
+export function spread(loop: Loop, hosts: readonly CrowdHost[], periodMs: number, what: (host: CrowdHost) => void): () => void {
+  let stopped = false
+  const again = (host: CrowdHost): void => {
+    if (stopped) return
+    what(host)
+    loop.schedule(periodMs, () => again(host))
+  }
+  for (const [i, host] of hosts.entries()) loop.schedule((periodMs * i) / hosts.length, () => again(host))
+  return () => {
+    stopped = true
+  }
 }

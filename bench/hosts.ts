@@ -11,6 +11,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { ImageBody } from '../actors/api.ts'
 import { SHARD_COUNT } from '../actors/kernel/address.ts'
+import type { Env } from '../actors/kernel/env.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../persistence/memory.ts'
 import { type Conductor, startConductor } from '../supervisors/conductor.ts'
 import { realEnv } from '../supervisors/real-env.ts'
@@ -40,7 +41,7 @@ function heapMb(): number {
 }
 
 /** Messages are there at the next turn of the event loop. */
-export const newNetwork = (): MemoryNetwork =>
+const newNetwork = (): MemoryNetwork =>
   createMemoryNetwork({ schedule: (delayMs, fn) => void (delayMs <= 1 ? setImmediate(fn) : setTimeout(fn, delayMs)) })
 
 interface Hosts {
@@ -142,21 +143,21 @@ async function startReal(network: MemoryNetwork): Promise<Conductor> {
   return conductor
 }
 
-export const newDatabase = (): MemoryDatabase => createMemoryDatabase({ now: () => Date.now(), delay: fn => void setTimeout(fn, 1) })
+const newDatabase = (): MemoryDatabase => createMemoryDatabase({ now: () => Date.now(), delay: fn => void setTimeout(fn, 1) })
 
 /** As users have it, but for what is in memory and hosts that audits leave alone. */
 export async function startNode(
   network: MemoryNetwork,
   database: MemoryDatabase,
   nodeId: string,
-  images: readonly ImageBody[] = [],
+  { env = realEnv(nodeId, 'silent'), images = [] }: { readonly env?: Env; readonly images?: readonly ImageBody[] } = {},
 ): Promise<Conductor> {
   const link = network.link(nodeId)
   const endpoint = `memory://${nodeId}`
   await link.listen(endpoint)
   return startConductor({
-    ...{ env: realEnv(nodeId, 'silent'), nodeId, endpoint, host: 'bench', pid: 1, version: '0', engine: 'bench', link },
-    machine: () => ({ boot: 'bench', uptimeMs: performance.now() }),
+    ...{ env, nodeId, endpoint, host: 'bench', pid: 1, version: '0', engine: 'bench', link },
+    machine: () => ({ boot: 'bench', uptimeMs: env.monotonicMs() }),
     ...{ membership: database.membership, views: database.views, images },
     settings: {
       ...SIM_SETTINGS,
