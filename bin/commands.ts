@@ -1,3 +1,7 @@
+/**
+ * Every command of the CLI as one table of data. Parsing, help, shell completion and the README's reference are made from
+ * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
+ */
 import { CLIENT, CONFIG, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, PAGE, WAIT } from './command-spec.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
 import { GUEST_COMMANDS } from './commands-guests.ts'
