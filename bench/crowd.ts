@@ -93,7 +93,8 @@ export function createCrowdHost(network: MemoryNetwork, loop: Loop, i: number, s
     if (answeredAt !== null) look.gapMs = Math.max(look.gapMs, at - answeredAt)
     answeredAt = at
     asked = null
-    if (by !== markedOwner) look.movedAt ??= at
+    // Empty: it was under way when its sender fell.
+    if (by !== '' && by !== markedOwner) look.movedAt ??= at
   }
 
   function refused({ code, details, retryAfterMs = 20 }: Fault): void {

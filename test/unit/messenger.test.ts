@@ -257,4 +257,24 @@ test('closing answers everybody who waits, and takes nothing more', () =>
     assert.is(await bench.code(a.messenger.call(to('b'), 'x', {}, FOR_A_MINUTE)), 'Unavailable')
   }))
 
+test('a cast to many is the same bytes for each, and is taken by whoever is behind a session', () =>
+  simulated(async bench => {
+    const wire = createWire(bench)
+    const b = await wire.node('b', { role: 'compute' })
+    const c = await wire.node('c', { role: 'gateway' })
+    const a = await wire.node('a', { dials: ['b', 'c'] })
+    await bench.run(50)
+    a.messenger.castAll(a.messenger.sessions.all(), 'map', { version: 7 })
+    await bench.run(10)
+    for (const node of [b, c]) {
+      assert.equal(
+        node.casts.map(({ method, args, from }) => [method, args, from]),
+        [['map', { version: 7 }, { role: 'conductor', node: 'a' }]],
+      )
+    }
+    a.messenger.castAll(a.messenger.sessions.all(), 'map', { text: 'x'.repeat(5_000_000) })
+    await bench.run(10)
+    assert.equal([b.casts.length, c.casts.length], [1, 1], 'what no link takes is left out, and harms nobody')
+  }))
+
 test.run()
