@@ -20,7 +20,11 @@ export interface Rounds<T> {
 const SLICE_MS = 8
 
 /** `gatherMs`: the least time from a change to its telling. Whoever is to hear of `what` is called, which must not throw. */
-export function createRounds<T>(env: Env, gatherMs: number, watchersOf: (what: T) => Iterable<() => void>): Rounds<T> {
+export function createRounds<T>(
+  env: Pick<Env, 'monotonicMs' | 'setTimer'>,
+  gatherMs: number,
+  watchersOf: (what: T) => Iterable<() => void>,
+): Rounds<T> {
   const untold = new Set<T>()
   let timer: Timer | null = null
   /** What the telling of the round under way, or of the last one, took; without what was done between its slices. */
