@@ -63,6 +63,7 @@ import { watchVersions } from './requests/schema-versions.ts'
 import { isStreamed } from './requests/streamed.ts'
 import { traceRequests } from './requests/trace.ts'
 import { describeValidation } from './requests/validation.ts'
+import { validatorOf } from './requests/validators.ts'
 import type { TlsPair } from './tls.ts'
 import { versionRoutes } from './versions.ts'
 
@@ -127,11 +128,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     // Fastify's own 503 while closing would not have Nova's shape; `guard` answers instead.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
-    ajv: { customOptions: { keywords: ['x-since', 'x-until'], coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
     schemaErrorFormatter: describeValidation,
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, log),
     clientErrorHandler: refuseConnection,
   })
+  app.setValidatorCompiler(validatorOf)
   app.decorateRequest('novaMinor', MIN_MINOR)
   app.decorateRequest('placementMinor', PLACEMENT_API.minMinor)
   app.addHook('preClose', async () => {
