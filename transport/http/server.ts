@@ -43,7 +43,7 @@ import { serviceRoutes } from './compute/services.ts'
 import { usageRoutes } from './compute/usage.ts'
 import { createHostStatuses, createZones } from './compute/zones.ts'
 import { COMPUTE, type HttpContext, type ImageStreams, isPlacement, type Readiness } from './context.ts'
-import { HEALTH_PATHS, healthRoutes } from './health.ts'
+import { HEALTH, healthRoutes } from './health.ts'
 import { withIdentity } from './identity/index.ts'
 import { imageDataRoutes, parseImageTypes } from './images/data.ts'
 import { imageInfoRoutes, imageMemberRoutes, imageRoutes } from './images/records.ts'
@@ -165,7 +165,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     // The pattern of the route, not the URL as it was sent: that may have a host before the path or a slash behind it.
     const { url: route = '' } = request.routeOptions
-    if (HEALTH_PATHS.has(route)) return
+    if (HEALTH.has(route)) return
     if (closing) throw new BatonError('Unavailable', 'This node is shutting down; send the request again.', { retryAfterMs: 1_000 })
     if (request.url.length > limits.urlBytes) throw new HttpRefusal(414, `The URL is longer than ${limits.urlBytes} bytes.`)
     inFlight(reply.raw)
