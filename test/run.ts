@@ -9,7 +9,7 @@ import { discover, rulesOf, type TestFile } from './support/runner/discover.ts'
 import { judge } from './support/runner/judge.ts'
 import { type Cost, costsByFolder, indent, lineOf } from './support/runner/report.ts'
 import { endEverything, runFile } from './support/runner/run-file.ts'
-import { nextFile } from './support/runner/schedule.ts'
+import { nextStart, type Start } from './support/runner/schedule.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 
@@ -24,8 +24,8 @@ async function runAll(files: readonly TestFile[]): Promise<Tally> {
   const tally: Tally = { passed: 0, failed: 0, skipped: 0, costs: new Map() }
   const left = new Set(files)
   const running = new Map<TestFile, Promise<void>>()
-  const runOne = async (file: TestFile): Promise<void> => {
-    const ending = await runFile(ROOT, file, readFileSync(resolve(ROOT, file.path), 'utf8'))
+  const runOne = async ({ file, niceness }: Start): Promise<void> => {
+    const ending = await runFile(ROOT, file, readFileSync(resolve(ROOT, file.path), 'utf8'), niceness)
     const verdict = judge(ending)
     tally.passed += verdict.passed
     tally.failed += verdict.failed
@@ -36,9 +36,9 @@ async function runAll(files: readonly TestFile[]): Promise<Tally> {
     running.delete(file)
   }
   while (left.size + running.size > 0) {
-    for (let file = nextFile([...left], [...running.keys()]); file; file = nextFile([...left], [...running.keys()])) {
-      left.delete(file)
-      running.set(file, runOne(file))
+    for (let start = nextStart([...left], [...running.keys()]); start; start = nextStart([...left], [...running.keys()])) {
+      left.delete(start.file)
+      running.set(start.file, runOne(start))
     }
     await Promise.race(running.values())
   }

@@ -8,8 +8,8 @@ export interface TestFile {
   readonly limitMs: number
   /** Whether it keeps a core busy, or mostly waits for what it has started. */
   readonly kind: 'computes' | 'waits'
-  /** Nothing else runs beside it: it gives the cluster so little time that somebody else's work would be taken for a fault. */
-  readonly alone: boolean
+  /** It gives its cluster so little time that somebody else's work might be taken for a fault. */
+  readonly needsQuiet: boolean
 }
 
 const SEARCH = 'test'
@@ -41,7 +41,7 @@ export function discover(root: string, filters: readonly string[]): string[] {
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 
-/** The rules for one file. Its text may set its own in a comment: `time limit: 240 s`, and that it `runs alone`. */
+/** The rules for one file. Its text may set its own in a comment: `time limit: 240 s`, and that it `needs quiet`. */
 export function rulesOf(path: string, text: string): TestFile {
   const folder = path.split('/')[1] ?? ''
   const comments = text.match(/^(?:\/\/|\/?\*| \*).*$/gm)?.join('\n') ?? ''
@@ -50,6 +50,6 @@ export function rulesOf(path: string, text: string): TestFile {
     path,
     limitMs: own === undefined ? (FOLDER_LIMIT_MS[folder] ?? DEFAULT_LIMIT_MS) : Number(own) * 1000,
     kind: WAITING.has(folder) ? 'waits' : 'computes',
-    alone: /\bruns alone\b/.test(comments),
+    needsQuiet: /\bneeds quiet\b/.test(comments),
   }
 }

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { getPriority, setPriority } from 'node:os'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Report } from './child.ts'
@@ -22,7 +23,8 @@ const COMPILED = '.cache/compiled'
 /** Processes of this run that must go when the runner is interrupted. */
 const running = new Map<number, string>()
 
-export async function runFile(root: string, file: TestFile, source: string): Promise<Ending & Cost> {
+/** `niceness` goes for all it starts, too. */
+export async function runFile(root: string, file: TestFile, source: string, niceness: number): Promise<Ending & Cost> {
   const begun = performance.now()
   const mark = randomUUID()
   const child = spawn(process.execPath, ['--import', new URL('./child.ts', import.meta.url).href, file.path], {
@@ -34,6 +36,7 @@ export async function runFile(root: string, file: TestFile, source: string): Pro
   const pid = child.pid
   if (pid === undefined) throw new Error(`cannot start ${file.path}`)
   running.set(pid, mark)
+  if (niceness > 0) lower(pid, niceness)
 
   let output = ''
   let handles: readonly string[] | null = null
@@ -75,6 +78,15 @@ export async function runFile(root: string, file: TestFile, source: string): Pro
     leftProcesses: timedOutMs === null && handles === null ? left.map(p => `${p.pid} ${p.command}`) : [],
     tookMs: performance.now() - begun,
     cpuMs,
+  }
+}
+
+/** Below the priority that the runner itself was given. */
+function lower(pid: number, niceness: number): void {
+  try {
+    setPriority(pid, Math.min(19, getPriority() + niceness))
+  } catch {
+    // it has ended already
   }
 }
 

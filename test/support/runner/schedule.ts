@@ -1,26 +1,43 @@
 /**
- * Which test file is started next, beside those that run.
+ * Which test file is started next, beside those that run, for a machine of two cores.
  *
  * Files are of two kinds. Most *compute*: one keeps a core busy to its end. Those with a cluster, a guest or a browser mostly *wait* for it,
- * and use a third of a core. Two of each kind at a time would be too many for the two cores of a small machine when it matters, two files
- * of which one waits would leave a core idle; so three run at a time, two of which may wait. Those that wait go first: they take longest,
- * and what computes fills the gaps. Within a kind it is the file with the longest time limit, so that no long one is left for the end.
+ * and use less than half a core. So three run at a time, two of which may wait. Those that wait go first: they take longest, and what
+ * computes fills the gaps, at a lower priority, so that a cluster is not slowed down by its neighbour. Within a kind it is the file with
+ * the longest time limit, so that no long one is left for the end.
+ *
+ * What needs quiet comes before all, and has only one file that computes beside it.
  */
 import type { TestFile } from './discover.ts'
 
 const AT_ONCE = 3
 /** Of either kind. */
 const OF_A_KIND = 2
+/** Of what computes beside what waits: it gets a third of what a process of a cluster gets when both want a core. */
+const LOWER = 5
 
-/** The file to start now, or null when one that runs must end first. */
-export function nextFile(left: readonly TestFile[], running: readonly TestFile[]): TestFile | null {
-  if (running.some(file => file.alone) || running.length >= AT_ONCE) return null
-  const shared = left.filter(file => !file.alone)
-  const isFree = (file: TestFile): boolean => running.filter(({ kind }) => kind === file.kind).length < OF_A_KIND
-  // What must be alone comes last: the others would have to wait for it.
-  const candidates = shared.length > 0 ? shared.filter(isFree) : running.length > 0 ? [] : left
-  return candidates.toSorted(inOrder)[0] ?? null
+export interface Start {
+  readonly file: TestFile
+  /** As of `nice`: 0 or more. */
+  readonly niceness: number
+}
+
+/** What to start now, or null when a file that runs must end first. */
+export function nextStart(left: readonly TestFile[], running: readonly TestFile[]): Start | null {
+  const file = left.filter(candidate => fits(candidate, left, running)).toSorted(inOrder)[0]
+  const isBesideWaiting = running.some(({ kind }) => kind === 'waits')
+  return file === undefined ? null : { file, niceness: file.kind === 'computes' && isBesideWaiting ? LOWER : 0 }
+}
+
+function fits(file: TestFile, left: readonly TestFile[], running: readonly TestFile[]): boolean {
+  const ofItsKind = running.filter(({ kind }) => kind === file.kind).length
+  const isQuietTime = [...left, ...running].some(({ needsQuiet }) => needsQuiet)
+  if (isQuietTime) return ofItsKind < 1 && (file.needsQuiet || (file.kind === 'computes' && running.some(({ needsQuiet }) => needsQuiet)))
+  return ofItsKind < OF_A_KIND && running.length < AT_ONCE
 }
 
 const inOrder = (a: TestFile, b: TestFile): number =>
-  Number(a.kind === 'computes') - Number(b.kind === 'computes') || b.limitMs - a.limitMs || (a.path < b.path ? -1 : 1)
+  Number(b.needsQuiet) - Number(a.needsQuiet) ||
+  Number(a.kind === 'computes') - Number(b.kind === 'computes') ||
+  b.limitMs - a.limitMs ||
+  (a.path < b.path ? -1 : 1)
