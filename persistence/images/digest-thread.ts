@@ -7,11 +7,11 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import type { Digests } from '../../actors/kernel/image-store.ts'
 
-/** What the thread is told: a file has at least so many bytes that stay, or nobody wants its digests any more. */
-export type ToDigest = { readonly blob: string; readonly file: string; readonly upToBytes: number } | { readonly blob: string; readonly file: null }
+/** What the thread is told: a file has at least so many bytes that stay, or nobody wants its digests any more. No `id` is ever used again. */
+export type ToDigest = { readonly id: number; readonly file: string; readonly upToBytes: number } | { readonly id: number; readonly file: null }
 
 /** What it says: the digests of the first `sizeBytes` bytes, or why there are none. */
-export type FromDigest = ({ readonly blob: string } & Digests) | { readonly blob: string; readonly fault: string }
+export type FromDigest = ({ readonly id: number } & Digests) | { readonly id: number; readonly fault: string }
 
 interface Reading {
   readonly md5: Hash
@@ -27,7 +27,7 @@ const CHUNK_BYTES = 1024 ** 2
 const TURN_BYTES = 16 * CHUNK_BYTES
 
 const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
-const readings = new Map<string, Reading>()
+const readings = new Map<number, Reading>()
 let isDue = false
 
 /** True when it has come as far as it was told to. */
@@ -46,22 +46,22 @@ function readOn(reading: Reading): boolean {
 
 const say = (word: FromDigest): void => parentPort?.postMessage(word)
 
-function forget(blob: string): void {
-  const reading = readings.get(blob)
+function forget(id: number): void {
+  const reading = readings.get(id)
   if (reading) closeSync(reading.file)
-  readings.delete(blob)
+  readings.delete(id)
 }
 
 function turn(): void {
   isDue = false
-  for (const [blob, reading] of readings) {
+  for (const [id, reading] of readings) {
     if (reading.sizeBytes >= reading.upToBytes) continue
     try {
       if (!readOn(reading)) later()
-      say({ blob, sizeBytes: reading.sizeBytes, checksum: reading.md5.copy().digest('hex'), hash: reading.sha512.copy().digest('hex') })
+      say({ id, sizeBytes: reading.sizeBytes, checksum: reading.md5.copy().digest('hex'), hash: reading.sha512.copy().digest('hex') })
     } catch (error) {
-      forget(blob)
-      say({ blob, fault: error instanceof Error ? error.message : String(error) })
+      forget(id)
+      say({ id, fault: error instanceof Error ? error.message : String(error) })
     }
   }
 }
@@ -73,20 +73,20 @@ function later(): void {
 }
 
 parentPort?.on('message', (told: ToDigest) => {
-  const { blob } = told
+  const { id } = told
   if (told.file === null) {
-    forget(blob)
+    forget(id)
     return
   }
   try {
-    const reading = readings.get(blob) ?? {
+    const reading = readings.get(id) ?? {
       ...{ md5: createHash('md5'), sha512: createHash('sha512'), file: openSync(told.file, 'r') },
       ...{ sizeBytes: 0, upToBytes: 0 },
     }
     reading.upToBytes = Math.max(reading.upToBytes, told.upToBytes)
-    readings.set(blob, reading)
+    readings.set(id, reading)
     later()
   } catch (error) {
-    say({ blob, fault: error instanceof Error ? error.message : String(error) })
+    say({ id, fault: error instanceof Error ? error.message : String(error) })
   }
 })

@@ -18,6 +18,7 @@ export interface Digester {
 }
 
 interface Followed {
+  readonly id: number
   newest: Digests
   fault: Error | null
   readonly waiting: Set<() => void>
@@ -29,22 +30,23 @@ const NOTHING: Digests = { sizeBytes: 0, checksum: '', hash: '' }
 
 export function createDigester(): Digester {
   const followed = new Map<string, Followed>()
+  const byId = new Map<number, Followed>()
+  let ids = 0
   let thread: Worker | null = null
 
   function heard(word: FromDigest): void {
-    const known = followed.get(word.blob)
+    const known = byId.get(word.id)
     if (!known) return
-    if ('fault' in word) known.fault = new Error(`the bytes of upload ${word.blob} could not be digested: ${word.fault}`)
+    if ('fault' in word) known.fault = new Error(`the bytes of an upload could not be digested: ${word.fault}`)
     else known.newest = word
     for (const wake of known.waiting) wake()
   }
 
   function ended(why: string): void {
     thread = null
-    for (const [blob, { waiting }] of followed) {
-      heard({ blob, fault: why })
-      if (waiting.size === 0) followed.delete(blob)
-    }
+    for (const id of byId.keys()) heard({ id, fault: why })
+    followed.clear()
+    byId.clear()
   }
 
   function tell(told: ToDigest): void {
@@ -63,15 +65,20 @@ export function createDigester(): Digester {
   }
 
   function forget(blob: string): void {
-    if (followed.delete(blob)) tell({ blob, file: null })
+    const known = followed.get(blob)
+    if (!known) return
+    followed.delete(blob)
+    byId.delete(known.id)
+    tell({ id: known.id, file: null })
   }
 
   function follow(blob: string, file: string, upToBytes: number): Followed {
-    const known = followed.get(blob) ?? { newest: NOTHING, fault: null, waiting: new Set() }
+    const known = followed.get(blob) ?? { id: ++ids, newest: NOTHING, fault: null, waiting: new Set() }
     followed.set(blob, known)
+    byId.set(known.id, known)
     const [first] = followed.keys()
     if (followed.size > FOLLOWED_MAX && first !== undefined) forget(first)
-    tell({ blob, file, upToBytes })
+    tell({ id: known.id, file, upToBytes })
     return known
   }
 
