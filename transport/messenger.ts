@@ -121,7 +121,15 @@ export function createMessenger(options: MessengerOptions): Messenger {
     },
   })
 
-  const incoming = createIncoming({ env, link, sessions, node: self.node, serve: options.serve, take: options.take })
+  const incoming = createIncoming({
+    env,
+    link,
+    sessions,
+    node: self.node,
+    serve: options.serve,
+    take: options.take,
+    ...(options.isRead ? { isRead: options.isRead } : {}),
+  })
 
   function settle(p: Pending, outcome: { ok: true; value: unknown } | { ok: false; fault: Fault }): void {
     if (!pending.delete(p.id)) return

@@ -79,6 +79,18 @@ test('answers are forgotten when no copy can come any more', () =>
     assert.is(b.messenger.stats().remembered, 1)
   }))
 
+test('the answer of what changes nothing is not kept: a copy of the call is served again', () =>
+  simulated(async bench => {
+    const { wire, a, b } = await pair(bench)
+    wire.arrival = f => (f.envelope.t === 'call' ? [1, 2000] : [1])
+    const piece = new Uint8Array(100_000).fill(7)
+    b.serve = async () => piece
+    for (let i = 0; i < 5; i++) assert.equal(await bench.value(a.messenger.call(to('b'), 'read', { i }, FOR_A_MINUTE)), Buffer.from(piece))
+    assert.equal([b.messenger.stats().remembered, b.served.length], [0, 5])
+    await bench.run(2000)
+    assert.equal([b.messenger.stats().remembered, b.served.length, b.messenger.stats().duplicates], [0, 10, 0])
+  }))
+
 test('past its deadline a call is given up, and says what it last heard', () =>
   simulated(async bench => {
     const { wire, a } = await pair(bench)
