@@ -19,6 +19,7 @@ import {
   PORT,
   WAIT,
 } from './command-spec.ts'
+import { AGENT_COMMANDS } from './commands-agents.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
 import { GUEST_COMMANDS } from './commands-guests.ts'
 import { HOST_COMMANDS } from './commands-host.ts'
@@ -334,6 +335,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...DEVICE_COMMANDS,
   ...GUEST_COMMANDS,
+  ...AGENT_COMMANDS,
   ...QUOTA_COMMANDS,
   USAGE_COMMAND,
   ...HOST_COMMANDS,
@@ -387,7 +389,8 @@ export const GROUPS: Readonly<Record<string, string>> = {
   disk: 'disks beside those that instances boot from',
   interface: 'network interfaces of instances',
   guest: 'agents in guests',
-  backup: 'backups that agents in guests make',
+  agent: 'agents outside of guests, each with a key of its own',
+  backup: 'backups that agents make',
   host: 'compute hosts',
   queue: 'queues of messages',
   audit: 'who did what',

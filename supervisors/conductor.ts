@@ -17,6 +17,8 @@ import { schedulerSettings } from '../actors/scheduler/settings.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
+import { createAgentKeys } from './agents/door-keys.ts'
+import { createDoorWatch } from './agents/door-watch.ts'
 import { createAlertWatch } from './alerts/watch.ts'
 import { createDoors } from './conductor-doors.ts'
 import type { ConductorSettings } from './config/conductor-settings.ts'
@@ -104,6 +106,8 @@ export interface Conductor {
 
 /** Time a call between actors may take before its way is looked up afresh, ms. */
 const CALL_MS = 15_000
+/** Silence after which nobody knows how an agent is, where nothing else is set, ms. */
+const AGENT_SILENT_MS = 20_000
 /** Another conductor that remembers the last hour answers within this, or is not asked; somebody looks at it meanwhile. Ms. */
 const HISTORY_MS = 1500
 
@@ -297,6 +301,11 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const { imageMaxBytes = Number.MAX_SAFE_INTEGER } = settings
   const imageBytes = createImageBytes({ env, views: options.views, quotas, call, store: options.imageStore, maxBytes: imageMaxBytes })
 
+  const doorWatch = createDoorWatch({
+    ...{ env, views: options.views, owns: actors.owns, sessions: () => messenger.sessions.all(), call },
+    silentMs: settings.agentSilentMs ?? AGENT_SILENT_MS,
+  })
+
   const history = createHistory({
     ...{ env, now: clock.now, epoch: `${nodeId}/${incarnation}`, members: member.members, map: member.map, hosts: scheduler.hosts },
   })
@@ -329,6 +338,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     version: options.version,
     timers: settings.timers,
     agentBootMs: settings.agentBootMs,
+    agentsMax: settings.agentsMax,
   })
 
   const identityService = settings.identity && createIdentity({ env, now: clock.now, call, settings: settings.identity })
@@ -342,6 +352,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const doors = createDoors({
     ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
+    agentKeys: createAgentKeys({ views: options.views, call }),
     ...{ fence: options.fence, webhook: options.webhook, identity: identityService, feed, witness: options.witness },
     queues: selfReport.queues,
     isHost: id => messenger.sessions.to(id)?.identity.role === 'compute' || scheduler.hosts().some(host => host.id === id),
@@ -369,6 +380,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     monitor.stop()
     summaries.stop()
     alerts.stop()
+    doorWatch.stop()
     history.stop()
     feed.stop()
     identityService?.stop()

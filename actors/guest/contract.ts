@@ -82,7 +82,14 @@ export type FromGuest = Hello | Heartbeat | UpdateBackup | Result
 export type ToGuest =
   | { readonly type: 'who'; readonly version: number; readonly instance: string }
   | { readonly type: 'welcome'; readonly version: number; readonly heartbeatMs: number }
-  | { readonly type: 'command'; readonly id: number; readonly method: string; readonly args: Readonly<Record<string, Json>> }
+  /** Asked twice with the same `key`, it is done once and answered twice; without one, it is asked once. */
+  | {
+      readonly type: 'command'
+      readonly id: number
+      readonly method: string
+      readonly args: Readonly<Record<string, Json>>
+      readonly key?: string
+    }
 
 const SEQ = integer(0, Number.MAX_SAFE_INTEGER)
 const METHOD = /^[a-z][a-z0-9_.]{0,63}$/
