@@ -106,8 +106,6 @@ export interface Conductor {
 
 /** Time a call between actors may take before its way is looked up afresh, ms. */
 const CALL_MS = 15_000
-/** Silence after which nobody knows how an agent is, where nothing else is set, ms. */
-const AGENT_SILENT_MS = 20_000
 /** Another conductor that remembers the last hour answers within this, or is not asked; somebody looks at it meanwhile. Ms. */
 const HISTORY_MS = 1500
 
@@ -298,13 +296,10 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const storage = createStorage({ views: options.views, call })
   const quotas = createQuotas({ env, call, defaults: recentDefaults({ env, call }) })
-  const { imageMaxBytes = Number.MAX_SAFE_INTEGER } = settings
+  const { imageMaxBytes = Number.MAX_SAFE_INTEGER, agentSilentMs: silentMs } = settings
   const imageBytes = createImageBytes({ env, views: options.views, quotas, call, store: options.imageStore, maxBytes: imageMaxBytes })
 
-  const doorWatch = createDoorWatch({
-    ...{ env, views: options.views, owns: actors.owns, sessions: () => messenger.sessions.all(), call },
-    silentMs: settings.agentSilentMs ?? AGENT_SILENT_MS,
-  })
+  const doorWatch = createDoorWatch({ env, views: options.views, owns: actors.owns, sessions: () => messenger.sessions.all(), call, silentMs })
 
   const history = createHistory({
     ...{ env, now: clock.now, epoch: `${nodeId}/${incarnation}`, members: member.members, map: member.map, hosts: scheduler.hosts },

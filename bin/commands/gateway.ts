@@ -8,7 +8,7 @@ import { type Ending, runNode } from '../../supervisors/node-process.ts'
 import { createAuditTeller } from '../../supervisors/observe/audit-teller.ts'
 import { processGauges } from '../../supervisors/observe/gauges.ts'
 import { createMetrics } from '../../supervisors/observe/metrics.ts'
-import { consoleMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/observe/node-metrics.ts'
+import { consoleMetrics, doorMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/observe/node-metrics.ts'
 import { observedNode } from '../../supervisors/observe/observed.ts'
 import { collectAfterStreams } from '../../supervisors/observe/stream-garbage.ts'
 import { createConsoleServer } from '../../transport/console/server.ts'
@@ -74,6 +74,7 @@ export async function run(options: Options): Promise<void> {
     ...observed.metrics(),
     ...consoleMetrics(watched.stats(), gateway.hub.stats()),
     remote_consoles: remote.stats().clients,
+    ...doorMetrics(door?.stats() ?? null),
   }))
   const files = tlsFiles(config)
   let door: OpenDoor | null = null

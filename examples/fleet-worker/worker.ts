@@ -4,8 +4,8 @@ import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname, loadavg } from 'node:os'
 import { join } from 'node:path'
 import type { AgentService } from '../../actors/guest/agent/agent.ts'
+import { runAgent } from '../../supervisors/agents/run-agent.ts'
 import { readKeyFile } from '../../transport/agents/key-file.ts'
-import { runAgent } from '../../transport/agents/run.ts'
 
 const [keyFile = 'worker.key', folder = 'worker-data'] = process.argv.slice(2)
 const ledger = join(folder, 'ledger.json')

@@ -1,10 +1,10 @@
 /**
- * What a gateway is to agents outside of guests: what a compute host is to the agents of its guests. It keeps their sessions, tells the conductors what
- * has changed, and does for them what they ask of an agent. It keeps nothing: an agent whose gateway has died comes to another, and there all begins
- * anew.
+ * What a gateway is to agents outside of guests: what a compute host is to the agents of its guests. It keeps their sessions, tells the
+ * conductors what has changed, and does for them what they ask of an agent. It keeps nothing: an agent whose gateway has died comes to
+ * another, and there all begins anew.
  *
- * They come to gateways and not to conductors because gateways are what stands between the cluster and the world already, and a conductor has the
- * database behind it. The port is one of its own, with nothing behind it but `door.ts`: no message of the nodes is understood there.
+ * They come to gateways and not to conductors because gateways are what stands between the cluster and the world already, and a conductor
+ * has the database behind it. The port is one of its own, with nothing behind it but `door.ts`: no message of the nodes is understood there.
  */
 import type { ClusterApi } from '../../actors/api.ts'
 import { createGuests, type Guests, type SeenGuest } from '../../actors/guest/guests.ts'

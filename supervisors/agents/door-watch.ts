@@ -16,15 +16,15 @@ export interface DoorWatchOptions {
   owns(shard: number): boolean
   sessions(): readonly Session[]
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
-  /** Time in which an agent comes to another gateway, ms. */
-  readonly silentMs: number
+  /** Time in which an agent comes to another gateway, ms; default 20 s. */
+  readonly silentMs: number | undefined
 }
 
 const LOOK_MS = 5000
 /** Agents told in one look. */
 const AGENTS = 300
 
-export function createDoorWatch({ env, views, owns, sessions, call, silentMs }: DoorWatchOptions): { look(): Promise<void>; stop(): void } {
+export function createDoorWatch({ env, views, owns, sessions, call, silentMs = 20_000 }: DoorWatchOptions): { look(): Promise<void>; stop(): void } {
   const missing = new Map<string, number>()
   let stopped = false
   let timer = env.setTimer(LOOK_MS, tick)

@@ -19,7 +19,10 @@ export async function describeImage(call: StoreCall, image: string, instance: st
   throw new BatonError('DriverFault', `nobody could say what image ${image} is`)
 }
 
-/** Hands the bytes to `take`, one piece after the other; `instance`: for which a host wants them. Rejects `DriverFault` when they are not those that were uploaded. */
+/**
+ * Hands the bytes to `take`, one piece after the other; `instance`: for which a host wants them.
+ * Rejects `DriverFault` when they are not those that were uploaded.
+ */
 export async function fetchBytes(
   call: StoreCall,
   image: string,

@@ -6,10 +6,11 @@
  *     const dialler = createDialler({ env, link, endpoints, agent: id, keys, serverKey, onLine: line => agent.take(line), onState: console.log })
  *     agent.send = dialler.send
  */
-import { DOOR_VERSION, parseDoorSaid } from '../../actors/agent/greeting.ts'
-import { MAX_LINE_BYTES } from '../../actors/guest/contract.ts'
+
+import { MAX_LINE_BYTES } from '../../actors/kernel/agent-channel.ts'
 import { backoffMs, type Env, type Timer } from '../../actors/kernel/env.ts'
 import type { Link, Peer } from '../link.ts'
+import { DOOR_VERSION, parseDoorSaid } from './greeting.ts'
 import { type KeyPair, proofOf } from './keys.ts'
 
 export interface DiallerOptions {

@@ -7,11 +7,11 @@
  * one peer less, so what an agent says while it is held back waits in a short queue, and beyond that is dropped and counted.
  */
 import { randomBytes } from 'node:crypto'
-import { DOOR_VERSION, type DoorSaid, type Greeting, parseGreeting } from '../../actors/agent/greeting.ts'
-import { type GuestChannels, type GuestListener, MAX_LINE_BYTES } from '../../actors/guest/contract.ts'
+import { type GuestChannels, type GuestListener, MAX_LINE_BYTES } from '../../actors/kernel/agent-channel.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, isTransient, toFault } from '../../actors/kernel/errors.ts'
 import type { Link, Peer } from '../link.ts'
+import { DOOR_VERSION, type DoorSaid, type Greeting, parseGreeting } from './greeting.ts'
 import { isProof, type KeyPair, proofOf } from './keys.ts'
 
 export const DOOR_LIMITS = {
@@ -33,7 +33,7 @@ export const DOOR_LIMITS = {
 
 export interface AgentDoorOptions {
   readonly env: Pick<Env, 'monotonicMs' | 'setTimer' | 'log'>
-  readonly link: Link
+  readonly link: Pick<Link, 'send' | 'onMessage'>
   readonly keys: KeyPair
   /** How often an agent hears that its gateway is there, ms. */
   readonly aliveMs: number

@@ -1,7 +1,8 @@
 /** What an agent outside of guests needs to come in: who it is, its key, and where the doors are. One JSON file that nobody else may read. */
 import { readFile, stat } from 'node:fs/promises'
-import { type Check, checkObject, listOf, text } from '../../actors/kernel/check.ts'
+import { checkObject, listOf, text } from '../../actors/kernel/check.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
+import { hexKey } from './keys.ts'
 
 export interface KeyFile {
   readonly agent: string
@@ -13,9 +14,8 @@ export interface KeyFile {
   readonly secretKey: string
 }
 
-const key: Check = value => (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? null : 'must be 64 hexadecimal digits')
 const check = checkObject({
-  ...{ agent: text(128), name: text(255), serverKey: key, publicKey: key, secretKey: key },
+  ...{ agent: text(128), name: text(255), serverKey: hexKey, publicKey: hexKey, secretKey: hexKey },
   endpoints: value => listOf(text(255), 100)(value) ?? (Array.isArray(value) && value.length > 0 ? null : 'must name at least one endpoint'),
 })
 

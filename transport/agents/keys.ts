@@ -3,11 +3,15 @@
  * admitted with, and what the agent proves itself by once it is connected, since ZeroMQ does not tell a ROUTER whose key a message came with.
  */
 import { createHmac, createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject, timingSafeEqual } from 'node:crypto'
+import type { Check } from '../../actors/kernel/check.ts'
 
 export interface KeyPair {
   readonly publicKey: string
   readonly secretKey: string
 }
+
+/** A key as it is written. */
+export const hexKey: Check = value => (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? null : 'must be 64 hexadecimal digits')
 
 const hexOf = (base64url: unknown): string => Buffer.from(String(base64url), 'base64url').toString('hex')
 const base64url = (hex: string): string => Buffer.from(hex, 'hex').toString('base64url')

@@ -6,9 +6,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import { type Agent, type AgentService, createAgent } from '../../actors/guest/agent/agent.ts'
-import { createZeromqLink } from '../zeromq-link.ts'
-import { createDialler, type DiallerState } from './dialler.ts'
-import type { KeyFile } from './key-file.ts'
+import { createDialler, type DiallerState } from '../../transport/agents/dialler.ts'
+import type { KeyFile } from '../../transport/agents/key-file.ts'
+import { createZeromqLink } from '../../transport/zeromq-link.ts'
 
 export interface RunOptions {
   /** Name and version of the program. */

@@ -9,8 +9,8 @@
  *
  * The door also says `alive` from time to time, so that an agent whose gateway stands still goes on to another.
  */
-import { type Check, checkObject, integer, text } from '../kernel/check.ts'
-import { publicKey } from './agent.ts'
+import { type Check, checkObject, integer, text } from '../../actors/kernel/check.ts'
+import { hexKey } from './keys.ts'
 
 export const DOOR_VERSION = 1
 
@@ -29,7 +29,7 @@ export type DoorSaid =
   | { readonly type: 'alive'; readonly everyMs: number }
 
 const GREETINGS: Readonly<Record<Greeting['type'], Check>> = {
-  knock: checkObject({ version: integer(1, 1000), agent: agentId, key: publicKey }),
+  knock: checkObject({ version: integer(1, 1000), agent: agentId, key: hexKey }),
   proof: checkObject({ mac: text(64, 64) }),
 }
 
