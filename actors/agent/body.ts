@@ -79,8 +79,8 @@ export interface AgentApi {
   createAgent(args: CreateAgent): Promise<AgentBody>
   /** Newest first. */
   listAgents(args: { limit?: number; marker?: string; project?: string; agent?: AgentState }): Promise<AgentBody[]>
-  /** With what its gateway knows of it just now. Rejects `NotFound`. */
-  getAgent(args: { id: string }): Promise<AgentBody>
+  /** With what its gateway knows of it just now, unless nobody wants to `look`. Rejects `NotFound`. */
+  getAgent(args: { id: string; look?: boolean }): Promise<AgentBody>
   /** Another key from now on: a session with the old one is over. */
   rotateAgentKey(args: { id: string; key: string }): Promise<AgentBody>
   /** Its session is over, and so are its commands. Its backups stay. */

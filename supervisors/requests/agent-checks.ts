@@ -3,7 +3,7 @@ import { publicKey, silentMsCheck } from '../../actors/agent/agent.ts'
 import { AGENT_STATES, type AgentApi, COMMAND_MAX_MS } from '../../actors/api.ts'
 import { backupId, methodName } from '../../actors/guest/contract.ts'
 import { checkSchedule } from '../../actors/guest/schedule.ts'
-import { anyOf, type Check, checkObject, integer, optional, record, text } from '../../actors/kernel/check.ts'
+import { anyOf, type Check, checkObject, flag, integer, optional, record, text } from '../../actors/kernel/check.ts'
 
 const id = text(128)
 const byId = checkObject({ id })
@@ -14,7 +14,7 @@ export const AGENT_CHECKS: Readonly<Record<keyof AgentApi, Check>> = {
     ...{ limit: optional(integer(1, 10_000)), marker: optional(id), project: optional(text(64)) },
     agent: optional(anyOf(...AGENT_STATES)),
   }),
-  getAgent: byId,
+  getAgent: checkObject({ id, look: optional(flag) }),
   rotateAgentKey: checkObject({ id, key: publicKey }),
   deleteAgent: byId,
   execAgent: checkObject({ id, command: backupId, method: methodName, args: record, timeoutMs: optional(integer(1, COMMAND_MAX_MS)) }),

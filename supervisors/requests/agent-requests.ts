@@ -1,23 +1,36 @@
 /** Requests about agents outside of guests. What is written down their actors decide; backups they make as guests do (`guest-agent-requests.ts`). */
 import type { AgentApi, AgentBody, AgentCommand } from '../../actors/api.ts'
 import type { AgentLook } from '../../actors/guest/guests.ts'
+import type { Env } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
 
 export interface AgentRequestsOptions {
   readonly views: Views
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
+  readonly env: Pick<Env, 'setTimer'>
   /** Agents that one project may have; undefined: no limit. */
   readonly agentsMax: number | undefined
 }
 
 const PAGE_LIMIT = 1000
+/** A gateway that has died is not waited for any longer when somebody wants to see an agent, ms. */
+const LOOK_MS = 2000
 
-export function agentRequests({ views, call, agentsMax }: AgentRequestsOptions): AgentApi {
+export function agentRequests({ env, views, call, agentsMax }: AgentRequestsOptions): AgentApi {
   async function agentOf(id: string): Promise<AgentBody> {
     const row = await views.get('agent', id)
     if (!row || row.columns.deleted === true) throw new BatonError('NotFound', `there is no agent ${id}; \`baton agent list\` shows those there are`)
     return row.body as AgentBody
+  }
+
+  /** The answer if it comes soon, or null. */
+  async function soon(answer: Promise<unknown>): Promise<unknown> {
+    const late = Promise.withResolvers<null>()
+    const timer = env.setTimer(LOOK_MS, () => late.resolve(null))
+    const found = await Promise.race([answer.catch(() => null), late.promise])
+    timer.cancel()
+    return found
   }
 
   async function checkRoom(project: string): Promise<void> {
@@ -51,10 +64,9 @@ export function agentRequests({ views, call, agentsMax }: AgentRequestsOptions):
         return shown
       })
     },
-    async getAgent({ id }) {
+    async getAgent({ id, look = true }) {
       const body = await agentOf(id)
-      if (body.gateway === null) return body
-      const live = await call('agent-door', body.gateway, 'agentLook', { agent: id }).catch(() => null)
+      const live = look && body.gateway !== null ? await soon(call('agent-door', body.gateway, 'agentLook', { agent: id })) : null
       return live ? { ...body, live: live as AgentLook } : body
     },
     async rotateAgentKey({ id, key }) {

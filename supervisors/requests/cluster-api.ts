@@ -181,7 +181,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     ...createDoctor({ ...options, ...options.doctor, nodes }),
     ...instances,
     ...guestRequests({ call, get }),
-    ...agentRequests({ views, call, agentsMax: options.agentsMax }),
+    ...agentRequests({ env: options.doctor.env, views, call, agentsMax: options.agentsMax }),
     ...guestAgentRequests({ views, call, get, act: instances.actOnInstance }),
     ...limits,
     ...keyPairRequests({ call, getQuota: limits.getQuota }),

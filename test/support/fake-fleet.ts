@@ -5,6 +5,7 @@ import { applyCommand, type ViewRow } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
 import { agentRequests } from '../../supervisors/requests/agent-requests.ts'
+import { manualEnv } from '../fuzz/env.ts'
 
 export interface FakeFleet {
   readonly api: AgentApi
@@ -43,5 +44,5 @@ export function fakeFleet(now: () => number, agentsMax?: number): FakeFleet {
     if (kind !== 'agent') throw new BatonError('Unavailable', `nobody serves ${kind} here`)
     return tell(id, method, args)
   }
-  return { api: agentRequests({ views, call, agentsMax }), tell }
+  return { api: agentRequests({ env: manualEnv(), views, call, agentsMax }), tell }
 }

@@ -109,7 +109,7 @@ export function guardRoutes(app: FastifyInstance, { api, gate, rules: overrides 
 
   const ownerOfInstance = (id: string): Promise<Owner> => whose(async () => (await api.getInstance({ id: id.toLowerCase() })).project)
 
-  const ownerOfAgent = (id: string): Promise<Owner> => whose(async () => (await api.getAgent({ id: id.toLowerCase() })).project)
+  const ownerOfAgent = (id: string): Promise<Owner> => whose(async () => (await api.getAgent({ id: id.toLowerCase(), look: false })).project)
 
   /** Of an operation: an instance's, or that of an agent of its own. */
   async function ownerOfSubject(id: string): Promise<Owner> {
