@@ -4,6 +4,7 @@
  * Every method may reject with a `BatonError` of the table in `kernel/errors.ts`.
  */
 
+import type { AgentApi } from './agent/body.ts'
 import type { AlertsBody } from './alerts/body.ts'
 import type { NodeBody, NodeRole, QueueBody, StatusBody } from './cluster/bodies.ts'
 import type { EvidenceApi } from './cluster/evidence.ts'
@@ -24,6 +25,7 @@ import type { KeyPairApi } from './key-pairs/body.ts'
 import type { OperationBody } from './operation/body.ts'
 import type { Placement, PlacementApi } from './placement/bodies.ts'
 
+export * from './agent/body.ts'
 export type { AlertBody, AlertsBody, Notification } from './alerts/body.ts'
 export { type HostFigures, NODE_ROLES, type NodeBody, type NodeRole, type QueueBody, type StatusBody } from './cluster/bodies.ts'
 export * from './cluster/evidence.ts'
@@ -292,7 +294,7 @@ export interface EmptyHost {
   readonly by?: Requester
 }
 
-export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi, GuestApi, EvidenceApi {
+export interface ClusterApi extends PlacementApi, KeyPairApi, ImageApi, GuestApi, AgentApi, EvidenceApi {
   /**
    * Resolves when every one of them is durable. Rejects `NotFound` for flavor, image and whatever `placement` names, `Conflict` for a
    * host that takes nothing, and `QuotaExceeded` when the project may not have all of them, before anything is created.

@@ -41,8 +41,8 @@ export const GUEST_COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: 'backup create',
-    args: '<instance>',
-    about: 'have the agent in a guest make a backup, into the image store',
+    args: '<subject>',
+    about: 'have the agent in an instance, or one outside of guests, make a backup into the image store',
     options: [
       option('--name <name>', 'name of the backup'),
       option('--incremental', 'only what has changed since the newest backup'),
@@ -55,15 +55,15 @@ export const GUEST_COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: 'backup list',
-    about: 'list backups of guests',
-    options: [option('--instance <instance>', 'only of this instance, by id if it is deleted'), ...CLIENT],
+    about: 'list backups of agents',
+    options: [option('--instance <subject>', 'only of this instance or agent, by id if it is deleted'), ...CLIENT],
     load: async () => (await import('./commands/backup.ts')).list,
   },
   { path: 'backup show', args: '<backup>', about: 'show one backup', options: CLIENT, load: async () => (await import('./commands/backup.ts')).show },
   {
     path: 'backup restore',
-    args: '<backup> <instance>',
-    about: 'put a backup into an instance with an agent of the same service',
+    args: '<backup> <subject>',
+    about: 'put a backup into an instance, or into an agent outside of guests, that has the same service',
     options: [WAIT, ...CLIENT],
     load: async () => (await import('./commands/backup.ts')).restore,
   },

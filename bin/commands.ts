@@ -3,6 +3,7 @@
  * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
  */
 import { CLIENT, CONFIG, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, PAGE, WAIT } from './command-spec.ts'
+import { AGENT_COMMANDS } from './commands-agents.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
 import { GUEST_COMMANDS } from './commands-guests.ts'
 import { HOST_COMMANDS } from './commands-host.ts'
@@ -249,6 +250,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...DEVICE_COMMANDS,
   ...GUEST_COMMANDS,
+  ...AGENT_COMMANDS,
   ...QUOTA_COMMANDS,
   USAGE_COMMAND,
   ...HOST_COMMANDS,
@@ -302,7 +304,8 @@ export const GROUPS: Readonly<Record<string, string>> = {
   disk: 'disks beside those that instances boot from',
   interface: 'network interfaces of instances',
   guest: 'agents in guests',
-  backup: 'backups that agents in guests make',
+  agent: 'agents outside of guests, each with a key of its own',
+  backup: 'backups that agents make',
   host: 'compute hosts',
   queue: 'queues of messages',
   audit: 'who did what',

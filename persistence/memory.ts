@@ -77,6 +77,7 @@ export function createMemoryDatabase(clock: MemoryClock): MemoryDatabase {
       image: new Map(),
       disk: new Map(),
       guest: new Map(),
+      agent: new Map(),
       server_group: new Map(),
       aggregates: new Map(),
     },

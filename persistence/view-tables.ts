@@ -66,10 +66,22 @@ export const VIEW_COLUMNS: Readonly<Record<ViewTable, readonly Column[]>> = {
     column('deleted', 'boolean'),
     ...TIMES,
   ],
+  agent: [
+    column('name', 'text'),
+    column('project', 'text'),
+    column('key', 'text'),
+    column('door', 'text'),
+    column('agent', 'text'),
+    column('status', 'text'),
+    column('deleted', 'boolean'),
+    ...TIMES,
+  ],
   disk: [column('host', 'text'), column('instance', 'text', true), column('deleted', 'boolean'), ...TIMES],
 }
 
-export const VIEW_TABLES: readonly ViewTable[] = ['instance', 'operation', 'host', 'flavor', 'image', 'disk', 'guest', 'server_group', 'aggregates']
+export const VIEW_TABLES: readonly ViewTable[] = [
+  ...(['instance', 'operation', 'host', 'flavor', 'image', 'disk', 'guest', 'agent', 'server_group', 'aggregates'] as const),
+]
 
 export const VIEW_LIMITS = { defaultLimit: 1000, maxLimit: 10_000 } as const
 

@@ -1,4 +1,6 @@
 /** What a conductor answers and hears, by who asks: every message from outside comes through here, and its arguments are looked at. */
+
+import type { AgentRecord } from '../actors/agent/state.ts'
 import type { Notification } from '../actors/alerts/body.ts'
 import type { ClusterApi } from '../actors/api.ts'
 import { checkHistory, type HistoryAsked } from '../actors/cluster/history.ts'
@@ -12,6 +14,7 @@ import { checkPick, type PickArgs } from '../actors/operation/catalogue/placing.
 import { isFeedWanted } from '../transport/console/feed.ts'
 import type { Received } from '../transport/incoming.ts'
 import type { Messenger } from '../transport/messenger.ts'
+import type { AgentKeys } from './agents/door-keys.ts'
 import type { ActorHost } from './hosting/actor-host.ts'
 import { type Beat, checkBeat, type HostMonitor } from './hosts/host-monitor.ts'
 import type { HostSummary, Summaries } from './hosts/summaries.ts'
@@ -35,6 +38,7 @@ export interface DoorsOptions {
   readonly placement: PlacementService
   readonly storage: Storage
   readonly imageBytes: ImageBytesService
+  readonly agentKeys: AgentKeys
   readonly summaries: Summaries
   readonly api: ClusterApi
   /** Undefined when this cluster has no identities. */
@@ -56,6 +60,10 @@ export interface DoorsOptions {
 
 /** How long a host may take for what a gateway asks of a remote console, its own wait included, ms. */
 const RELAY_MS = 15_000
+/** How long a gateway may take for what an agent is to do, its own wait included, ms. */
+const LINE_MS = 45_000
+/** An agent that is nowhere is asked for again after so long, ms. */
+const AGENT_AWAY_MS = 500
 const ANY = Number.MAX_SAFE_INTEGER
 const checkPing = checkObject({ incarnation: integer(1, ANY), suspects: listOf(integer(1, ANY), 1000) })
 /** Gateways and conductors of an earlier release do not say which life they mean. */
@@ -80,6 +88,8 @@ export const isRead = ({ to: { kind }, method }: Pick<Received, 'to' | 'method'>
 export function createDoors(options: DoorsOptions) {
   const { nodeId, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api, fence, identity, feed } = options
 
+  const self = { role: 'conductor', node: nodeId } as const
+
   const movedWithMap = (shard: number): BatonError =>
     new BatonError('Moved', `shard ${shard} is not served by ${nodeId}`, { details: { map: member.map() } })
 
@@ -100,6 +110,13 @@ export function createDoors(options: DoorsOptions) {
     return { state: 'draining' }
   }
 
+  /** To the gateway that the agent talks to by now: whoever asks need not know which. */
+  async function toAgent(id: string, method: string, args: unknown, deadlineMs: number): Promise<unknown> {
+    const { door } = (await actors.deliver(address('agent', id), { method: 'door', args: {} }, self, deadlineMs)) as Pick<AgentRecord, 'door'>
+    if (!door) throw new BatonError('Unavailable', `agent ${id} is not connected`, { retryAfterMs: AGENT_AWAY_MS })
+    return messenger.call(address('agent-door', door.node), method, args, { timeoutMs: LINE_MS })
+  }
+
   return {
     /** Answers a call. Rejects `UnknownMethod` for what is not for this sender, and `Moved` for what is elsewhere. */
     async serve({ to, method, args, from, deadlineMs }: Received): Promise<unknown> {
@@ -110,6 +127,13 @@ export function createDoors(options: DoorsOptions) {
         case 'storage':
           if (from.role !== 'conductor') return unknown(`storage has no method ${method} for a ${from.role}`)
           return storage(method, args)
+        case 'agent-keys':
+          if (from.role !== 'gateway') return unknown(`there are no keys of agents for a ${from.role}`)
+          return options.agentKeys(method, args)
+        case 'agent-line':
+          if (from.role !== 'conductor') return unknown(`an agent takes nothing from a ${from.role}`)
+          if (!actors.owns(shardOf(to.id))) throw movedWithMap(shardOf(to.id))
+          return toAgent(to.id, method, args, deadlineMs)
         case 'image-store':
           return imageBytes(method, args, from)
         case 'remote-console':

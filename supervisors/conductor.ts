@@ -3,7 +3,7 @@
  * this very function with a simulated world. `bin/` gives it the real one.
  */
 import type { Notification } from '../actors/alerts/body.ts'
-import type { HistoryAsked, HistoryPart, HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
+import type { HostBody, ImageBody, InstanceBody, QueueBody } from '../actors/api.ts'
 import { RECONCILE_DEFAULTS } from '../actors/host/policies.ts'
 import { address, addressKey, parseAddress, shardOf } from '../actors/kernel/address.ts'
 import type { AuditLog } from '../actors/kernel/audit.ts'
@@ -17,6 +17,8 @@ import { schedulerSettings } from '../actors/scheduler/settings.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
+import { createAgentKeys } from './agents/door-keys.ts'
+import { createDoorWatch } from './agents/door-watch.ts'
 import { createAlertWatch } from './alerts/watch.ts'
 import { createDoors, isRead } from './conductor-doors.ts'
 import type { ConductorSettings } from './config/conductor-settings.ts'
@@ -104,8 +106,6 @@ export interface Conductor {
 
 /** Time a call between actors may take before its way is looked up afresh, ms. */
 const CALL_MS = 15_000
-/** Another conductor that remembers the last hour answers within this, or is not asked; somebody looks at it meanwhile. Ms. */
-const HISTORY_MS = 1500
 
 export async function startConductor(options: ConductorOptions): Promise<Conductor> {
   const { env, nodeId, settings } = options
@@ -296,15 +296,14 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const storage = createStorage({ views: options.views, call })
   const quotas = createQuotas({ env, call, defaults: recentDefaults({ env, call }) })
-  const { imageMaxBytes = Number.MAX_SAFE_INTEGER } = settings
+  const { imageMaxBytes = Number.MAX_SAFE_INTEGER, agentSilentMs: silentMs } = settings
   const imageBytes = createImageBytes({ env, views: options.views, quotas, call, store: options.imageStore, maxBytes: imageMaxBytes })
+
+  const doorWatch = createDoorWatch({ env, views: options.views, owns: actors.owns, sessions: () => messenger.sessions.all(), call, silentMs })
 
   const history = createHistory({
     ...{ env, now: clock.now, epoch: `${nodeId}/${incarnation}`, members: member.members, map: member.map, hosts: scheduler.hosts },
   })
-  async function askHistory(node: string, args: HistoryAsked): Promise<HistoryPart> {
-    return (await messenger.call(address('node', node), 'history', args, { timeoutMs: HISTORY_MS })) as HistoryPart
-  }
 
   const alerts = createAlertWatch({
     ...{ env, now: clock.now, owns: actors.owns, members: member.members, map: member.map, hosts: scheduler.hosts, hostLoad: summaries.load },
@@ -326,11 +325,12 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     explain: placement.explain,
     audit: options.audit,
     listAlerts: () => alerts.list(),
-    ...historyRequests({ history, incarnation, members: member.members, ask: askHistory }),
+    ...historyRequests({ history, incarnation, members: member.members, call: messenger.call }),
     databaseConnected: () => journal.stats().connected,
     version: options.version,
     timers: settings.timers,
     agentBootMs: settings.agentBootMs,
+    agentsMax: settings.agentsMax,
   })
 
   const identityService = settings.identity && createIdentity({ env, now: clock.now, call, settings: settings.identity })
@@ -344,6 +344,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
 
   const doors = createDoors({
     ...{ nodeId, incarnation, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api },
+    agentKeys: createAgentKeys({ views: options.views, call }),
     ...{ fence: options.fence, webhook: options.webhook, identity: identityService, feed, witness: options.witness },
     queues: selfReport.queues,
     isHost: id => messenger.sessions.to(id)?.identity.role === 'compute' || scheduler.hosts().some(host => host.id === id),
@@ -371,6 +372,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     monitor.stop()
     summaries.stop()
     alerts.stop()
+    doorWatch.stop()
     history.stop()
     feed.stop()
     identityService?.stop()

@@ -1,16 +1,22 @@
 /** A gateway: stateless, speaks HTTP to the outside and asks conductors for everything. */
 import type { ClusterApi, QueueBody } from '../actors/api.ts'
+import type { SessionSettings } from '../actors/guest/session.ts'
 import { ALL } from '../actors/identity/directory.ts'
 import { address } from '../actors/kernel/address.ts'
 import type { Env } from '../actors/kernel/env.ts'
 import { BatonError } from '../actors/kernel/errors.ts'
+import type { KeyPair } from '../transport/agents/keys.ts'
 import { createHub, type Hub } from '../transport/console/hub.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
 import type { RemoteConsoles } from '../transport/remote-console/console.ts'
+import type { CurveListener } from '../transport/zeromq-curve.ts'
+import { createAdmissions } from './agents/admissions.ts'
+import { type AgentDoorService, createAgentDoorService } from './agents/agent-door.ts'
 import { createGate, type Gate } from './identity/gate.ts'
 import { identityProxy } from './identity/serve.ts'
+import type { StoreCall } from './images/pieces.ts'
 import { createImageStreams, type ImageStreams } from './images/streams.ts'
 import { createDirectory } from './membership/seeds.ts'
 import { createFollower } from './observe/feed-follower.ts'
@@ -33,8 +39,19 @@ export interface GatewayOptions {
   certificateEndsAt?(): number | null
   /** What this node remembers, for whoever asks. */
   readonly witness?: Witness
+  /** How often agents from outside of guests report, and when they are silent. */
+  readonly agents?: SessionSettings
   /** Conductors that are not heard, whenever they are others. */
   onSilent?(nodes: readonly string[]): void
+}
+
+/** The way in for agents from outside of guests. */
+export interface OpenDoor {
+  readonly endpoint: string
+  /** Its public key, hexadecimal. */
+  readonly serverKey: string
+  stats(): ReturnType<AgentDoorService['stats']> & { readonly handshakesRefused: number }
+  close(): Promise<void>
 }
 
 export interface Gateway {
@@ -50,8 +67,14 @@ export interface Gateway {
   readonly gate: Gate | null
   /** What is watched live. */
   readonly hub: Hub
+  /** Lets agents from outside of guests in at `endpoint`; answers with where that is. Throws as `listen` of a link. */
+  openAgentDoor(endpoint: string, linkFor: (listens: CurveListener) => Link): Promise<OpenDoor>
   queues(): QueueBody[]
   stop(): void
+}
+
+const noDoor = (): never => {
+  throw new BatonError('UnknownMethod', 'this gateway has no door for agents')
 }
 
 export function startGateway(options: GatewayOptions): Gateway {
@@ -79,7 +102,8 @@ export function startGateway(options: GatewayOptions): Gateway {
       const owner = directory.ownerOf(to)
       return owner.at === 'node' && messenger.sessions.to(owner.node) ? owner : directory.anyConductor()
     },
-    serve: async ({ method, args, from }) => {
+    serve: async ({ to, method, args, from }) => {
+      if (to.kind === 'agent-door') return from.role === 'conductor' && agents ? agents.serve(method, args) : noDoor()
       if (method === 'queues') return queues()
       if (method === 'certificate') return { endsAt: options.certificateEndsAt?.() ?? null }
       const told = from.role === 'conductor' ? options.witness?.answer(method, args) : undefined
@@ -102,10 +126,34 @@ export function startGateway(options: GatewayOptions): Gateway {
     },
   })
   directory.start(messenger)
+  let agents: AgentDoorService | null = null
+
+  async function openAgentDoor(endpoint: string, linkFor: (listens: CurveListener) => Link): Promise<OpenDoor> {
+    const ask = (method: string, args: unknown) => messenger.call(address('agent-keys', ''), method, args, { timeoutMs: options.requestMs })
+    const keys = (await ask('door', {})) as KeyPair
+    const admissions = createAdmissions(env, async key => ((await ask('admits', { key })) as { admitted: boolean }).admitted)
+    const link = linkFor({ keys, admits: admissions.admits })
+    const opened = createAgentDoorService({
+      ...{ env, link, keys, messenger, api, life: self.inc, toStore },
+      settings: options.agents ?? { heartbeatMs: 5_000, silentMs: 20_000 },
+    })
+    agents = opened
+    return {
+      endpoint: await link.listen(endpoint),
+      serverKey: keys.publicKey,
+      stats: () => ({ ...opened.stats(), handshakesRefused: admissions.counters().refused }),
+      async close() {
+        agents = null
+        opened.stop()
+        await link.close()
+      },
+    }
+  }
   // To the conductor that has the directory: it counts the guesses.
   const identity = identityProxy((method, args) => messenger.call(address('identity', ALL), method, args, { timeoutMs: options.requestMs }))
   const gate = options.identity ? createGate({ env, api: identity, onHeard: tellWhoWaits }) : null
   const api = apiProxy((method, args, affinity) => messenger.call(address('api', affinity ?? ''), method, args, { timeoutMs: options.requestMs }))
+  const toStore: StoreCall = (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })
   const follower = createFollower({
     env,
     map: directory.map,
@@ -127,11 +175,8 @@ export function startGateway(options: GatewayOptions): Gateway {
     api,
     hub,
     messenger,
-    images: createImageStreams(
-      env,
-      (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs }),
-      options.onPassed,
-    ),
+    images: createImageStreams(env, toStore, options.onPassed),
+    openAgentDoor,
     consoles: createRemoteConsoles(env, (host, method, args, timeoutMs) =>
       messenger.call(address('remote-console', host), method, args, { timeoutMs }),
     ),

@@ -119,7 +119,8 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     const { certFile, caFile } = config.http.tls
     const reached = `${certFile === null ? 'http' : 'https'}://${reachable(config.http.host)}:${port}`
     const admin = config.auth.mode === 'token' ? await prepareCredentials(folder, reached, caFile) : null
-    const specs = specsOf(options, folder, url, seeds, port, admin?.password)
+    const door = config.agents.listen ?? (await doorFor(folder, [port, ...seeds.map(portOf)]))
+    const specs = specsOf(options, folder, url, seeds, port, door, admin?.password)
     const endpoint = await startAll(specs)
     const file: ClusterFile = { endpoint, pid: process.pid, conductors: seeds }
     await writeAtomically(join(folder, 'cluster.json'), JSON.stringify(file, null, 2))
@@ -181,6 +182,7 @@ function specsOf(
   url: string,
   seeds: readonly string[],
   port: number,
+  door: string,
   adminPassword: string | undefined,
 ): ChildSpec[] {
   const common = configFile ? ['--config', configFile] : []
@@ -210,7 +212,7 @@ function specsOf(
       spec(`compute-${i + 1}`, 'compute', [...join_, '--driver', config.driver.name, '--data', folder]),
     ),
     {
-      ...spec('gateway-1', 'gateway', [...join_, '--port', String(port)]),
+      ...spec('gateway-1', 'gateway', [...join_, '--port', String(port)], { BATON_AGENTS_LISTEN: door }),
       nodeArgs: GATEWAY_NODE_ARGS,
       stopMs: config.http.drainDelayMs + config.http.drainMs + STOP_MORE_MS,
     },
@@ -231,6 +233,15 @@ async function endpointsFor(folder: string, count: number, place: LocalClusterOp
   for (let i = 0; i < count; i++) ports.push(await freePort(before[i] ?? 0, ports))
   await writeAtomically(path, JSON.stringify(ports))
   return ports.map((port, i) => `tcp://${(place?.(`conductor-${i + 1}`) ?? HERE).address}:${port}`)
+}
+
+/** Where agents come in, over a restart of the cluster too where it can be: their key files name it. */
+async function doorFor(folder: string, taken: readonly number[]): Promise<string> {
+  const path = join(folder, 'agents-port')
+  const before = Number(await readFile(path, 'utf8').catch(() => '0'))
+  const port = await freePort(Number.isInteger(before) ? before : 0, taken)
+  await writeAtomically(path, String(port))
+  return `tcp://127.0.0.1:${port}`
 }
 
 const portOf = (endpoint: string): number => Number(endpoint.slice(endpoint.lastIndexOf(':') + 1))

@@ -17,6 +17,7 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { Dealer, Router } from 'zeromq'
 import { BatonError } from '../actors/kernel/errors.ts'
 import type { Link, LinkStats, Peer, SendResult } from './link.ts'
+import { type CurveDialler, type CurveListener, createAdmission, diallerOptions } from './zeromq-curve.ts'
 import { checkEndpoint, endpointFault, errorCode, ipcPath, isListening, portInUse } from './zeromq-endpoints.ts'
 import { isSendable, MAX_FRAME_BYTES, unpack } from './zeromq-frames.ts'
 import { createLine, type Line, type LinkCounts, type Outcome } from './zeromq-line.ts'
@@ -26,6 +27,11 @@ export interface ZeromqLinkOptions {
   readonly identity: string
   /** Told of what a message handler threw and of unexpected errors of a socket. */
   readonly onFault?: (error: unknown) => void
+  /** Left out, everything is in the clear and everybody is let in. */
+  readonly listens?: CurveListener
+  readonly dials?: CurveDialler
+  /** Who sends a larger frame is hung up on, bytes. */
+  readonly maxFrameBytes?: number
 }
 
 const LIMITS = {
@@ -43,7 +49,6 @@ const LIMITS = {
 
 const SOCKET_OPTIONS = {
   linger: 0,
-  maxMessageSize: MAX_FRAME_BYTES,
   sendHighWaterMark: LIMITS.framesInside,
   receiveHighWaterMark: LIMITS.framesInside,
   // ZMTP heartbeats stay off: in a process that stands still while its input is full and its peer hangs up, they end it with
@@ -83,6 +88,8 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
   let onDisconnect: (peer: Peer) => void = () => {}
   let serial = 0
   let closing: Promise<void> | null = null
+  const admission = options.listens ? createAdmission(options.listens, report) : null
+  const socketOptions = { ...SOCKET_OPTIONS, maxMessageSize: options.maxFrameBytes ?? MAX_FRAME_BYTES }
 
   function report(error: unknown): void {
     try {
@@ -181,7 +188,8 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
     checkEndpoint(endpoint, 'dial')
     if (closing) return peer
     const socket = new Dealer({
-      ...SOCKET_OPTIONS,
+      ...socketOptions,
+      ...(options.dials ? diallerOptions(options.dials) : {}),
       routingId: `${identity}/${randomBytes(9).toString('base64url')}`,
       immediate: true,
       reconnectInterval: 100,
@@ -251,7 +259,9 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
     checkEndpoint(endpoint, 'listen')
     const path = ipcPath(endpoint)
     if (path !== null && (await isListening(path))) throw portInUse(endpoint)
-    const socket = new Router({ ...SOCKET_OPTIONS, mandatory: true, handover: true, sendTimeout: 0, backlog: 1024 })
+    await admission?.open()
+    const secure = admission?.socketOptions ?? {}
+    const socket = new Router({ ...socketOptions, ...secure, mandatory: true, handover: true, sendTimeout: 0, backlog: 1024 })
     try {
       await socket.bind(endpoint)
     } catch (error) {
@@ -296,6 +306,7 @@ export function createZeromqLink(options: ZeromqLinkOptions): Link {
       socket.linger = LIMITS.lastWordsMs
       socket.close()
     }
+    admission?.close()
     for (const line of [...lines.values()]) drop(line)
     dialled.clear()
     listeners.clear()

@@ -39,8 +39,8 @@ export interface Facts {
   readonly hosts: readonly HostFacts[]
   /** Those that are open, the oldest first; of very many the first few hundred. */
   readonly operations: readonly OperationBody[]
-  /** Instances whose agents were heard once and are not any more; of very many the first few hundred. */
-  readonly silentAgents: readonly { readonly instance: string; readonly service: string; readonly host: string }[]
+  /** Agents that were heard once and are not any more, of instances and of their own; of very many the first few hundred. */
+  readonly silentAgents: readonly { readonly kind: 'instance' | 'agent'; readonly id: string; readonly service: string; readonly message: string }[]
   /** When the certificate of each gateway that has one ends. */
   readonly certificates: readonly { readonly node: string; readonly endsAt: number }[]
   /** Within the last `RECENT_MS`: commands for nobody by conductor, and how often each host was no longer heard. */

@@ -160,12 +160,12 @@ export const RULES = {
   },
   'agent-silent': {
     ...{ severity: 'warning', holdMs: 0, clearMs: 0 },
-    about: 'the agent in a guest was heard once and is not any more, for `agents.silentMs`: nobody knows how its service is',
-    remedy: 'look at `baton guest show ID` and `baton instance log ID`',
+    about: 'an agent was heard once and is not any more, for `agents.silentMs` or its own time: nobody knows how its service is',
+    remedy: 'look at `baton guest show ID` and `baton instance log ID`; of an agent outside of guests at `baton agent show ID`, and at its own log',
     find: ({ silentAgents }) =>
-      silentAgents.map(({ instance, service, host }) => ({
-        subject: `instance/${instance}`,
-        message: `no heartbeat of the agent of its ${service}, on ${host}`,
+      silentAgents.map(({ kind, id, service, message }) => ({
+        subject: `${kind}/${id}`,
+        message: `no heartbeat of the agent of its ${service}${message && `, ${message}`}`,
       })),
   },
   'lease-near-its-end': {

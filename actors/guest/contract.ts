@@ -7,14 +7,17 @@
  * Everything that a guest says is a stranger's: lines are bounded, shapes are checked here, and what does not fit is counted and dropped. The
  * status of the service and the state of a backup are Trove's words.
  */
+import { MAX_LINE_BYTES } from '../kernel/agent-channel.ts'
 import { anyOf, type Check, checkObject, integer, listOf, optional, record, text } from '../kernel/check.ts'
 import type { Json } from '../kernel/define.ts'
+
+export type { GuestChannels, GuestListener, GuestPipe } from '../kernel/agent-channel.ts'
+export { MAX_LINE_BYTES }
 
 export const GUEST_VERSION = 1
 
 /** Bytes of a backup in one command or answer: base64 makes them a third more, and a line has to hold that. */
 export const CHUNK_BYTES = 32 * 1024
-export const MAX_LINE_BYTES = 64 * 1024
 
 export const SERVICE_STATUSES = ['NEW', 'BUILDING', 'ACTIVE', 'FAILED', 'ERROR', 'SHUTDOWN'] as const
 export type ServiceStatus = (typeof SERVICE_STATUSES)[number]
@@ -82,7 +85,14 @@ export type FromGuest = Hello | Heartbeat | UpdateBackup | Result
 export type ToGuest =
   | { readonly type: 'who'; readonly version: number; readonly instance: string }
   | { readonly type: 'welcome'; readonly version: number; readonly heartbeatMs: number }
-  | { readonly type: 'command'; readonly id: number; readonly method: string; readonly args: Readonly<Record<string, Json>> }
+  /** Asked twice with the same `key`, it is done once and answered twice; without one, it is asked once. */
+  | {
+      readonly type: 'command'
+      readonly id: number
+      readonly method: string
+      readonly args: Readonly<Record<string, Json>>
+      readonly key?: string
+    }
 
 const SEQ = integer(0, Number.MAX_SAFE_INTEGER)
 const METHOD = /^[a-z][a-z0-9_.]{0,63}$/
@@ -185,26 +195,3 @@ function parseJson(line: string): unknown {
 
 /** Without spaces and in this order of fields: an agent of a few lines of shell can read it. */
 export const lineToGuest = (message: ToGuest): string => `${JSON.stringify(message)}\n`
-
-/** A way to the agent of one guest, opened by the driver. */
-export interface GuestPipe {
-  /** Resolves when the guest's side can take more. Rejects when there is no agent at the other end. */
-  write(line: string): Promise<void>
-  /** Stops reading, so that a guest that says too much has to wait. */
-  pause(): void
-  resume(): void
-  close(): void
-}
-
-export interface GuestListener {
-  /** Somebody is at the other end, from now on: nothing of before goes on. */
-  began(): void
-  bytes(chunk: Uint8Array): void
-  ended(): void
-}
-
-/** How a driver leads to the agents of its guests. */
-export interface GuestChannels {
-  /** Rejects when there is no such guest, or no way to it. */
-  open(instance: string, listener: GuestListener): Promise<GuestPipe>
-}

@@ -14,27 +14,21 @@ import { address } from '../kernel/address.ts'
 import { anyOf, checkObject, integer, optional, text } from '../kernel/check.ts'
 import { accept, type DecideContext, type Decision, defineActor, refuse, type Work, type WorkResult } from '../kernel/define.ts'
 import { SCHEDULED } from './backups.ts'
-import type { AgentState, BackupSchedule, GuestBody } from './body.ts'
-import { BACKUP_KINDS, type BackupKind, type BackupReport, backupId, type ServiceStatus } from './contract.ts'
-import { type AgentAbout, type AgentReport, checkReport, isNewer, type ReportOrder } from './report.ts'
+import { type Believed, believe, NOTHING_HEARD } from './believed.ts'
+import type { BackupSchedule, GuestBody } from './body.ts'
+import { BACKUP_KINDS, type BackupKind, backupId } from './contract.ts'
+import { type AgentReport, checkReport, isNewer } from './report.ts'
 import { backupRequest, checkSchedule, nextDue } from './schedule.ts'
 
 /** A host that is not known is asked about once in so long, ms. */
 const ASK_PAUSE_MS = 5_000
 
-export interface GuestState {
+export interface GuestState extends Believed {
   readonly phase: 'absent' | 'kept' | 'dropped'
   readonly project: string
   readonly host: string
   /** Rank of the command that it is expected by, or was dropped with. */
   readonly rank: number
-  readonly agent: AgentState
-  readonly status: ServiceStatus
-  readonly message: string | null
-  readonly about: AgentAbout | null
-  readonly backup: BackupReport | null
-  /** The newest report that counted. */
-  readonly order: ReportOrder
   /** Cluster time by which it must have been heard, ms; null when it was, or that has passed. */
   readonly bootBy: number | null
   /** A host that reports and is not the one known, until the instance has said where it is; and questions so far. */
@@ -49,7 +43,6 @@ export interface GuestState {
   readonly beginning: { readonly number: number; readonly attempt: number; readonly at: number } | null
   readonly lastBackup: GuestBody['lastBackup']
   readonly createdAt: number
-  readonly updatedAt: number
 }
 
 interface ExpectArgs {
@@ -147,26 +140,16 @@ function decideResult(state: GuestState, { key, ok, value, fault }: WorkResult, 
 
 const isInstance = (value: unknown): value is InstanceBody => typeof value === 'object' && value !== null && 'vmState' in value
 
-const NOT_YET: ReadonlySet<ServiceStatus> = new Set(['NEW', 'BUILDING'])
-
-/** What a report makes of it: one that falls silent before its service was ever ready has failed, one that was ready is unknown. */
-function reported(state: GuestState, { order, on, heard, status, message, about, backup }: AgentReport, at: number): GuestState {
-  const known: GuestState = { ...state, order, about: about ?? state.about, backup: backup ?? state.backup, updatedAt: at }
-  if (!on) return { ...known, agent: 'off' }
-  if (!heard) {
-    if (about === null || state.agent === 'never') return known
-    const lost = NOT_YET.has(status ?? state.status)
-    return { ...known, agent: 'unknown', ...(lost ? { status: 'ERROR', message: 'the agent fell silent before its service was ready' } : {}) }
-  }
-  return { ...known, agent: 'up', status: status ?? state.status, message, bootBy: null }
+/** Once it was heard, nobody waits for it any more. */
+function reported(state: GuestState, report: AgentReport, at: number): GuestState {
+  const next = believe(state, report, at)
+  return next.agent === 'up' ? { ...next, bootBy: null } : next
 }
 
-const NO_ORDER: ReportOrder = { rank: -1, life: -1, number: -1 }
-
 export const INITIAL: GuestState = {
-  ...{ phase: 'absent', project: '', host: '', rank: -1, agent: 'never', status: 'NEW', message: null, about: null, backup: null },
-  ...{ order: NO_ORDER, bootBy: null, stranger: null, asked: 0, askedAt: 0, schedule: null, dueAt: 0, scheduled: 0, beginning: null },
-  ...{ lastBackup: null, createdAt: 0, updatedAt: 0 },
+  ...NOTHING_HEARD,
+  ...{ phase: 'absent', project: '', host: '', rank: -1, bootBy: null, stranger: null, asked: 0, askedAt: 0 },
+  ...{ schedule: null, dueAt: 0, scheduled: 0, beginning: null, lastBackup: null, createdAt: 0 },
 }
 
 function evolve(state: GuestState, event: GuestEvent, at: number): GuestState {

@@ -21,6 +21,8 @@ export interface SeenGuest {
   readonly order: number
   /** Whether an agent is expected in it. */
   readonly agent?: boolean
+  /** Silence after which nobody knows how its service is, ms; absent: as of all. */
+  readonly silentMs?: number
 }
 
 export interface GuestsOptions {
@@ -29,6 +31,8 @@ export interface GuestsOptions {
   /** Number of this life of the host's agent, larger than any before. */
   readonly life: number
   readonly settings: SessionSettings
+  /** An agent by its id, for people; default: the agent of that guest. */
+  who?(instance: string): string
   /** Takes a report to the guest's actor; rejects when it was not taken. */
   report(instance: string, report: AgentReport): Promise<unknown>
 }
@@ -69,18 +73,18 @@ interface Tended {
   readonly watchers: Set<() => void>
 }
 
-export function createGuests({ env, channels, life, settings, report }: GuestsOptions): Guests {
+export function createGuests({ env, channels, life, settings, who, report }: GuestsOptions): Guests {
   const tended = new Map<string, Tended>()
   let stopped = false
 
-  function begin(instance: string): Tended {
+  function begin(instance: string, silentMs = settings.silentMs): Tended {
     const known = tended.get(instance)
     if (known) return known
     const onChange = (): void => {
       for (const wake of guest.watchers) wake()
       tell(instance, guest)
     }
-    const session = createSession({ env, instance, settings, onChange })
+    const session = createSession({ env, instance, settings: { ...settings, silentMs }, ...(who ? { who: who(instance) } : {}), onChange })
     const guest: Tended = {
       ...{ session, pipe: 'closed', on: true, rank: 0, told: '', telling: false, number: 0 },
       ...{ reports: createBucket(REPORTS, env.monotonicMs), watchers: new Set() },
@@ -164,8 +168,8 @@ export function createGuests({ env, channels, life, settings, report }: GuestsOp
       if (stopped) return
       const here = new Map(guests.flatMap(guest => (guest.agent ? [[guest.instance, guest]] : [])))
       for (const [instance, guest] of tended) if (!here.has(instance)) forget(instance, guest)
-      for (const [instance, { power, order }] of here) {
-        const guest = begin(instance)
+      for (const [instance, { power, order, silentMs }] of here) {
+        const guest = begin(instance, silentMs)
         if (power === 'running' && !guest.on) guest.session.await()
         guest.on = power === 'running'
         guest.rank = order

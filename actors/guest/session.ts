@@ -79,7 +79,7 @@ export interface GuestSession extends GuestListener {
   /** Ms since the newest heartbeat; null before the first. */
   silentForMs(): number | null
   /** Rejects `Conflict` without an agent, `BadRequest` for what it did not declare, `GuestFailed` as it failed or when it says nothing. */
-  command(method: string, args: Readonly<Record<string, Json>>, timeoutMs: number): Promise<Json>
+  command(method: string, args: Readonly<Record<string, Json>>, timeoutMs: number, key?: string): Promise<Json>
   close(why: string): void
 }
 
@@ -87,6 +87,8 @@ export interface SessionOptions {
   readonly env: Pick<Env, 'monotonicMs' | 'setTimer'>
   readonly instance: string
   readonly settings: SessionSettings
+  /** For people; default: the agent of that guest. */
+  readonly who?: string
   /** What is believed has changed. */
   onChange(): void
 }
@@ -98,7 +100,8 @@ interface Waiting {
   readonly method: string
 }
 
-export function createSession({ env, instance, settings, onChange }: SessionOptions): GuestSession {
+export function createSession({ env, instance, settings, onChange, ...named }: SessionOptions): GuestSession {
+  const { who = `the agent of guest ${instance}` } = named
   const counters: SessionCounters = { heartbeats: 0, malformed: 0, stale: 0, foreign: 0, flooded: 0, unasked: 0 }
   const unasked = createBucket(rateOf(RATE), env.monotonicMs)
   const waiting = new Map<number, Waiting>()
@@ -118,7 +121,7 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
   let paused: Timer | null = null
 
   const send = (said: ToGuest): Promise<void> =>
-    pipe ? pipe.write(lineToGuest(said)) : Promise.reject(new BatonError('Conflict', `there is no way to the agent of guest ${instance}`))
+    pipe ? pipe.write(lineToGuest(said)) : Promise.reject(new BatonError('Conflict', `there is no way to ${who}`))
 
   /** What is said into the void is asked again, or its absence is seen. */
   const say = (said: ToGuest): void => void send(said).catch(() => {})
@@ -211,7 +214,7 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
     }
     waiting.delete(id)
     asked.timer.cancel()
-    if (typeof error === 'string') asked.reject(new BatonError('GuestFailed', `the agent of guest ${instance} could not ${asked.method}: ${error}`))
+    if (typeof error === 'string') asked.reject(new BatonError('GuestFailed', `${who} could not ${asked.method}: ${error}`))
     else asked.resolve(value ?? null)
   }
 
@@ -243,7 +246,7 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
     for (const [id, { timer, reject, method }] of waiting) {
       waiting.delete(id)
       timer.cancel()
-      reject(new BatonError('Unavailable', `the agent of guest ${instance} went away before it had answered ${method}: ${why}`))
+      reject(new BatonError('Unavailable', `${who} went away before it had answered ${method}: ${why}`))
     }
   }
 
@@ -286,21 +289,19 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
     backup: id => backups.get(id) ?? null,
     counters: () => counters,
     silentForMs: () => (heardMs === null ? null : env.monotonicMs() - heardMs),
-    async command(method, args, timeoutMs) {
-      if (!pipe || !hello) throw new BatonError('Conflict', `no agent answers in guest ${instance}`)
+    async command(method, args, timeoutMs, key) {
+      if (!pipe || !hello) throw new BatonError('Conflict', `${who} does not answer`)
       const declared = hello.methods.map(({ name }) => name)
       const isOwn = method.includes('.') ? hello.backups && hello.backups.length > 0 : declared.includes(method)
-      if (!isOwn)
-        throw new BatonError('BadRequest', `the agent of guest ${instance} has no method ${method}; it has ${declared.join(', ') || 'none'}`)
-      if (waiting.size >= COMMANDS_MAX)
-        throw new BatonError('Overloaded', `${waiting.size} commands wait for the agent of guest ${instance}`, { retryAfterMs: 1000 })
+      if (!isOwn) throw new BatonError('BadRequest', `${who} has no method ${method}; it has ${declared.join(', ') || 'none'}`)
+      if (waiting.size >= COMMANDS_MAX) throw new BatonError('Overloaded', `${waiting.size} commands wait for ${who}`, { retryAfterMs: 1000 })
       const id = ++commands
-      const line = lineToGuest({ type: 'command', id, method, args })
+      const line = lineToGuest({ type: 'command', id, method, args, ...(key === undefined ? {} : { key }) })
       if (Buffer.byteLength(line) > MAX_LINE_BYTES) throw new BatonError('TooLarge', `a command to a guest has at most ${MAX_LINE_BYTES} bytes`)
       const answer = new Promise<Json>((resolve, reject) => {
         const timer = env.setTimer(timeoutMs, () => {
           waiting.delete(id)
-          reject(new BatonError('GuestFailed', `the agent of guest ${instance} has not answered ${method} within ${timeoutMs / 1000} s`))
+          reject(new BatonError('GuestFailed', `${who} has not answered ${method} within ${timeoutMs / 1000} s`))
         })
         waiting.set(id, { resolve, reject, timer, method })
       })
@@ -308,9 +309,7 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
         const asked = waiting.get(id)
         waiting.delete(id)
         asked?.timer.cancel()
-        asked?.reject(
-          new BatonError('Unavailable', `the agent of guest ${instance} could not be told to ${method}: ${String(error.message ?? error)}`),
-        )
+        asked?.reject(new BatonError('Unavailable', `${who} could not be told to ${method}: ${String(error.message ?? error)}`))
       })
       return answer
     },

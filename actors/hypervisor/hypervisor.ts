@@ -62,6 +62,7 @@ const OF_ANOTHER_HOST = ' to another host: its disks are files of this one'
 const NEEDS_DISKS = '; it takes a driver whose guests have disks, such as fake'
 
 const short = text(64)
+export const checkUpload = checkObject({ image: short, upload: text(128), waitMs: integer(0, 60_000), backup: optional(checkBackupRequest) })
 const checkDevices = checkObject({
   disks: listOf(checkObject({ id: short, sizeGb: integer(1, 1e6), device: short }), 100),
   interfaces: listOf(checkObject({ id: short, network: short, mac: short }), 100),
@@ -93,7 +94,7 @@ const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   snapshot: checkObject({ ...common, image: short }),
   discardSnapshot: checkObject({ ...common, image: short }),
   removeImage: checkObject({ image: short, instance: optional(short) }),
-  uploadImage: checkObject({ image: short, upload: text(128), waitMs: integer(0, 60_000), backup: optional(checkBackupRequest) }),
+  uploadImage: checkUpload,
   ...AGENT_CHECKS,
   removeDisk: checkObject({ disk: short }),
 }

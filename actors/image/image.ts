@@ -286,7 +286,7 @@ export function imageActor(settings: ImageSettings = IMAGE_DEFAULTS) {
           instance: text(128),
           backupType: optional(text(255)),
           operation: text(256),
-          host: text(128),
+          host: optional(text(128)),
           quota: number,
         }),
       },

@@ -96,7 +96,7 @@ export interface ViewRow {
   readonly body: object
 }
 
-export type ViewTable = 'instance' | 'operation' | 'host' | 'flavor' | 'image' | 'disk' | 'guest' | 'server_group' | 'aggregates'
+export type ViewTable = 'instance' | 'operation' | 'host' | 'flavor' | 'image' | 'disk' | 'guest' | 'agent' | 'server_group' | 'aggregates'
 
 export interface MethodSpec {
   /** Checks the arguments; returns what is wrong with them, or null. */

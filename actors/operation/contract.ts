@@ -20,6 +20,8 @@ export interface OperationArgs {
   readonly wanted?: string
   /** Whether a live migration copies the disk too. */
   readonly blockMigration?: BlockMigration
+  /** Whose operation it is; absent: an instance's. */
+  readonly subjectKind?: 'agent'
   /** Whether the guest is to run when the operation is over. */
   readonly running?: boolean
 }

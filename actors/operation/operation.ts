@@ -240,7 +240,12 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
     const trace = operationTrace(id, state.by?.trace, state.phase === 'reporting' ? [] : state.steps)
     const context: RequestContext = { requestId: state.requestId, ...(trace === undefined ? {} : { trace }) }
     if (state.phase === 'reporting') {
-      const report = { to: address('instance', state.subject), method: 'ended', args: endedOf(state, id, specOf(state)), context }
+      const report = {
+        to: address(state.args.subjectKind ?? 'instance', state.subject),
+        method: 'ended',
+        args: endedOf(state, id, specOf(state)),
+        context,
+      }
       return [{ type: 'call', key: `report:${state.serial}`, ...report, ...(state.attempt > 1 ? { notBefore: state.notBefore } : {}) }]
     }
     const step = currentStep(state)

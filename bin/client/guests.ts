@@ -59,15 +59,23 @@ export const execGuest = async (client: Client, id: string, body: object): Promi
 export const scheduleBackups = async (client: Client, id: string, schedule: object | null): Promise<Guest> =>
   (await client.request('PUT', guest(id, '/schedule'), shape({ guest: isGuest }), { body: { schedule } })).body.guest
 
-export async function createBackup(client: Client, id: string, asked: object): Promise<{ id: string; name: string; requestId: string | null }> {
-  const answer = await client.request('POST', guest(id, '/backups'), shape({ backup: shape({ id: isText, name: isText }) }), {
+/** Whose agent makes a backup or is given one: that of a guest, or one of its own. */
+export interface Subject {
+  readonly kind: 'guests' | 'agents'
+  readonly id: string
+}
+
+const subject = ({ kind: which, id }: Subject, more: string): string => `/baton/v1/${which}/${encodeURIComponent(id)}${more}`
+
+export async function createBackup(client: Client, of: Subject, asked: object): Promise<{ id: string; name: string; requestId: string | null }> {
+  const answer = await client.request('POST', subject(of, '/backups'), shape({ backup: shape({ id: isText, name: isText }) }), {
     body: { backup: asked },
   })
   return { ...answer.body.backup, requestId: answer.requestId }
 }
 
-export async function restoreBackup(client: Client, id: string, wanted: string): Promise<string | null> {
-  return (await client.request('POST', guest(id, '/restore'), isAnything, { body: { backup: wanted } })).requestId
+export async function restoreBackup(client: Client, into: Subject, wanted: string): Promise<string | null> {
+  return (await client.request('POST', subject(into, '/restore'), isAnything, { body: { backup: wanted } })).requestId
 }
 
 export const listBackups = (client: Client, instance: string | undefined): Promise<BackupBody[]> =>

@@ -1,7 +1,6 @@
 /** How a command ends that began one operation: it says what was begun, and with `--wait` follows it to its end. */
 import { type Call, given } from '../call.ts'
 import type { Client } from '../client/http.ts'
-import type { Instance } from '../client/nova.ts'
 import { operationOf } from '../client/operations.ts'
 import { failUnlessDone, watchAll } from '../client/wait.ts'
 import { print } from '../output/table.ts'
@@ -10,15 +9,15 @@ import { print } from '../output/table.ts'
 export async function conclude(
   call: Call,
   client: Client,
-  instance: Instance,
+  subject: { readonly id: string; readonly name: string },
   requestId: string | null,
   about: object,
   line: () => string,
 ): Promise<void> {
-  const begun = await operationOf(client, instance.id, requestId)
-  const ended = given(call.options, 'wait') ? await watchAll(client, [{ label: instance.name, operation: begun }]) : []
+  const begun = await operationOf(client, subject.id, requestId)
+  const ended = given(call.options, 'wait') ? await watchAll(client, [{ label: subject.name, operation: begun }]) : []
   const { id, status } = ended[0] ?? begun
-  const result = { instance: instance.id, ...about, operation: id, status }
+  const result = { instance: subject.id, ...about, operation: id, status }
   print(given(call.options, 'json'), result, () => `${line()}: ${status}, operation ${id}`)
   failUnlessDone(ended)
 }

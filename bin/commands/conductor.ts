@@ -195,6 +195,8 @@ function settingsFor(config: Config): ConductorSettings {
     timers: config.instances,
     images: { uploadLookMs: config.images.uploadLookMs },
     agentBootMs: config.agents.bootMs,
+    agentSilentMs: config.agents.silentMs,
+    agentsMax: config.agents.perProject,
     imageMaxBytes: config.images.maxGb * 1024 ** 3,
     quotas: quotasFor(config.quota),
   }

@@ -1,14 +1,14 @@
 /** `baton gateway`: a stateless node with the REST API. Loads no database driver, and is given no credentials. */
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BatonError } from '../../actors/kernel/errors.ts'
+import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { Config } from '../../supervisors/config/config.ts'
-import { startGateway } from '../../supervisors/gateway.ts'
+import { type OpenDoor, startGateway } from '../../supervisors/gateway.ts'
 import { type Ending, runNode } from '../../supervisors/node-process.ts'
 import { createAuditTeller } from '../../supervisors/observe/audit-teller.ts'
 import { processGauges } from '../../supervisors/observe/gauges.ts'
 import { createMetrics } from '../../supervisors/observe/metrics.ts'
-import { consoleMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/observe/node-metrics.ts'
+import { consoleMetrics, doorMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/observe/node-metrics.ts'
 import { observedNode } from '../../supervisors/observe/observed.ts'
 import { collectAfterStreams } from '../../supervisors/observe/stream-garbage.ts'
 import { createConsoleServer } from '../../transport/console/server.ts'
@@ -18,6 +18,7 @@ import { PAGE_FOLDER, readPage } from '../../transport/http/page.ts'
 import { createHttpServer } from '../../transport/http/server.ts'
 import { readPair, type TlsFiles, type TlsServer, type TlsWatch, watchPair } from '../../transport/http/tls.ts'
 import { createRemoteConsoleServer } from '../../transport/remote-console/server.ts'
+import { FRAME_LIMITS } from '../../transport/zeromq-frames.ts'
 import { createZeromqLink } from '../../transport/zeromq-link.ts'
 import { type Options, text } from '../call.ts'
 import { seedsOf } from '../seeds.ts'
@@ -56,6 +57,7 @@ export async function run(options: Options): Promise<void> {
     onSilent: nodes => watched.silent(nodes),
     certificateEndsAt: () => certificate?.endsAt() ?? null,
     onPassed: collectAfterStreams(),
+    agents: { heartbeatMs: config.agents.heartbeatMs, silentMs: config.agents.silentMs },
   })
   const identity = gateway.gate ? { gate: gateway.gate, rules: config.policy.rules } : null
   const watched = createConsoleServer({
@@ -72,8 +74,10 @@ export async function run(options: Options): Promise<void> {
     ...observed.metrics(),
     ...consoleMetrics(watched.stats(), gateway.hub.stats()),
     remote_consoles: remote.stats().clients,
+    ...doorMetrics(door?.stats() ?? null),
   }))
   const files = tlsFiles(config)
+  let door: OpenDoor | null = null
   let leaving = false
   const app = createHttpServer({
     api: gateway.api,
@@ -81,6 +85,7 @@ export async function run(options: Options): Promise<void> {
     page: readPage(PAGE_FOLDER),
     log: env.log,
     tracing: env.tracing,
+    agentDoor: () => door && { endpoints: doorsOf(config, door), serverKey: door.serverKey },
     ...(files ? { tls: readPair(files) } : {}),
     ...(identity ? { identity } : {}),
     limits: limitsOf(config),
@@ -111,6 +116,7 @@ export async function run(options: Options): Promise<void> {
     remote.close()
     await app.close()
     await audit.close()
+    await door?.close()
     gateway.stop()
     await link.close()
     await observed.close()
@@ -127,6 +133,14 @@ export async function run(options: Options): Promise<void> {
   const address = app.server.address()
   const actualPort = typeof address === 'object' && address ? address.port : port
   await gateway.whenReady()
+  const { listen } = config.agents
+  if (listen !== null) {
+    const fault = (error: unknown): void => env.log.warn({ fault: toFault(error) }, 'the door for agents')
+    door = await gateway.openAgentDoor(listen, listens =>
+      createZeromqLink({ identity: id, listens, maxFrameBytes: FRAME_LIMITS.bytes, onFault: fault }),
+    )
+    env.log.info({ endpoint: door.endpoint }, 'agents from outside of guests are let in')
+  }
   node.ready(`${files ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${actualPort}`)
 }
 
@@ -137,6 +151,9 @@ function tlsFiles({ http: { tls } }: Config): TlsFiles | null {
   if (cert !== null || key !== null) throw new BatonError('ConfigInvalid', 'http.tls.certFile and http.tls.keyFile are given together or not at all')
   return null
 }
+
+/** What an agent is told to dial. */
+const doorsOf = ({ agents: { endpoints } }: Config, { endpoint }: OpenDoor): readonly string[] => (endpoints.length > 0 ? endpoints : [endpoint])
 
 const isTlsServer = (server: object): server is TlsServer => 'setSecureContext' in server
 

@@ -16,7 +16,8 @@ const COLUMNS: readonly Column<Guest>[] = [
   ['MESSAGE', g => g.message],
 ]
 
-const refused = ({ live }: Guest): string | null => {
+/** What an agent has said that was not believed. */
+export const refused = ({ live }: Pick<Guest, 'live'>): string | null => {
   if (!live) return null
   const { heartbeats: _, ...wrong } = live.counters
   const named = Object.entries(wrong).filter(([, count]) => count > 0)
@@ -55,7 +56,7 @@ export async function exec(call: Call): Promise<void> {
   print(given(call.options, 'json'), value, () => printable(JSON.stringify(value)))
 }
 
-function objectIn(json: string): unknown {
+export function objectIn(json: string): unknown {
   try {
     const value: unknown = JSON.parse(json)
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
@@ -65,14 +66,20 @@ function objectIn(json: string): unknown {
   throw new BatonError('BadRequest', `--args must be a JSON object, such as '{"sql": "select 1"}', not ${JSON.stringify(json)}`)
 }
 
+/** Null: no more. Throws `BadRequest`. */
+export function scheduleIn(options: Call['options']): { everyMs: number; keep: number; fullEvery: number } | null {
+  const every = integer(options, 'every', 1)
+  if (given(options, 'off') === (every !== undefined)) throw new BatonError('BadRequest', 'either --every <minutes> or --off is needed')
+  if (every === undefined) return null
+  return { everyMs: every * 60_000, keep: integer(options, 'keep', 1) ?? 7, fullEvery: integer(options, 'fullEvery', 1) ?? 1 }
+}
+
 export async function schedule(call: Call): Promise<void> {
   const { options } = call
   const client = httpClient(endpointOf(options))
-  const every = integer(options, 'every', 1)
-  if (given(options, 'off') === (every !== undefined)) throw new BatonError('BadRequest', 'either --every <minutes> or --off is needed')
+  const wanted = scheduleIn(options)
   const { id, name } = await findInstance(client, argument(call, 0))
-  const wanted = every && { everyMs: every * 60_000, keep: integer(options, 'keep', 1) ?? 7, fullEvery: integer(options, 'fullEvery', 1) ?? 1 }
-  const guest = await scheduleBackups(client, id, wanted || null)
+  const guest = await scheduleBackups(client, id, wanted)
   print(
     given(options, 'json'),
     guest,

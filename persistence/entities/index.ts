@@ -2,6 +2,7 @@ import { AuditChainEntity, AuditEntity } from './audit.ts'
 import { ActorEntity, EventEntity, SnapshotEntity } from './journal.ts'
 import { ClusterClockEntity, ConductorEntity, ShardEntity, ShardMapEntity } from './membership.ts'
 import {
+  AgentEntity,
   AggregatesEntity,
   DiskEntity,
   FlavorEntity,
@@ -26,6 +27,7 @@ export const ENTITIES = [
   ImageEntity,
   DiskEntity,
   GuestEntity,
+  AgentEntity,
   ConductorEntity,
   ShardEntity,
   ShardMapEntity,

@@ -113,6 +113,22 @@ export const GuestEntity = defineEntity({
   properties: { ...shared, project: p.text(), host: p.text(), agent: p.text(), status: p.text(), deleted: p.boolean() },
 })
 
+export const AgentEntity = defineEntity({
+  name: 'Agent',
+  tableName: 'agent',
+  indexes: [
+    { name: 'agent_created', properties: ['createdAt', 'id'], where: 'not deleted' },
+    { name: 'agent_project', properties: ['project', 'createdAt', 'id'], where: 'not deleted' },
+    { name: 'agent_key', properties: ['key'], where: 'not deleted' },
+    { name: 'agent_door', properties: ['door'] },
+    { name: 'agent_unknown', properties: ['id'], where: "agent = 'unknown' and not deleted" },
+  ],
+  properties: {
+    ...shared,
+    ...{ name: p.text(), project: p.text(), key: p.text(), door: p.text(), agent: p.text(), status: p.text(), deleted: p.boolean() },
+  },
+})
+
 export const DiskEntity = defineEntity({
   name: 'Disk',
   tableName: 'disk',

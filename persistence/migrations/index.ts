@@ -7,6 +7,7 @@ import { Migration0005 } from './0005-image-service.ts'
 import { Migration0006 } from './0006-instance-lists.ts'
 import { Migration0007 } from './0007-guests.ts'
 import { Migration0008 } from './0008-audit.ts'
+import { Migration0009 } from './0009-agents.ts'
 
 export const MIGRATIONS = [
   { name: '0001-initial', class: Migration0001 },
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   { name: '0005-image-service', class: Migration0005 },
   { name: '0007-guests', class: Migration0007 },
   { name: '0008-audit', class: Migration0008 },
+  { name: '0009-agents', class: Migration0009 },
 ]

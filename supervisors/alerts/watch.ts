@@ -11,7 +11,7 @@ import type { AlertsBody } from '../../actors/alerts/body.ts'
 import type { ConductorFacts, Facts, SilentHost } from '../../actors/alerts/facts.ts'
 import { alertKey, judge } from '../../actors/alerts/judge.ts'
 import { RULES } from '../../actors/alerts/rules.ts'
-import type { GuestBody, HostBody, OperationBody } from '../../actors/api.ts'
+import type { AgentBody, GuestBody, HostBody, OperationBody } from '../../actors/api.ts'
 import { shardOf } from '../../actors/kernel/address.ts'
 import type { Json } from '../../actors/kernel/define.ts'
 import type { Env } from '../../actors/kernel/env.ts'
@@ -138,10 +138,17 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
 
   async function silentAgents(): Promise<Facts['silentAgents']> {
     const rows = await options.views.list('guest', { where: { agent: 'unknown', deleted: false }, limit: OPERATIONS })
-    return rows.map(({ id, body }) => {
-      const { about, host } = body as GuestBody
-      return { instance: id, service: about?.service ?? 'service', host }
-    })
+    const others = await options.views.list('agent', { where: { agent: 'unknown', deleted: false }, limit: OPERATIONS })
+    return [
+      ...rows.map(({ id, body }) => {
+        const { about, host } = body as GuestBody
+        return { kind: 'instance' as const, id, service: about?.service ?? 'service', message: `on ${host}` }
+      }),
+      ...others.map(({ id, body }) => {
+        const { about, message } = body as AgentBody
+        return { kind: 'agent' as const, id, service: about?.service ?? 'service', message: message ?? '' }
+      }),
+    ]
   }
 
   async function askGateways(): Promise<Facts['certificates']> {

@@ -29,6 +29,10 @@ export interface ConductorSettings {
   readonly imageMaxBytes?: number
   /** Time in which the agent of a new guest must be heard, ms. */
   readonly agentBootMs?: number
+  /** Silence after which nobody knows how an agent is, ms. */
+  readonly agentSilentMs?: number
+  /** Agents outside of guests that one project may have; default: no limit. */
+  readonly agentsMax?: number
   /** Left out, this cluster has no identities. */
   readonly identity?: IdentitySettings
 }

@@ -182,6 +182,16 @@ export const CONFIG_KEYS = {
   'membership.suspectMs': integer(900, 'ms', [50, HOUR], 'Silence after which a conductor suspects another.'),
   'agents.heartbeatMs': integer(5000, 'ms', [100, HOUR], 'How often the agent in a guest reports.'),
   'agents.silentMs': integer(20_000, 'ms', [200, DAY], 'Silence after which nobody knows how the service in a guest is.'),
+  'agents.perProject': integer(1000, 'agents', [0, 1_000_000], 'Agents outside of guests that a project may have.'),
+  'agents.listen': text(
+    null,
+    'endpoint',
+    'Where a gateway lets agents from outside of guests in, `tcp://address:port`; with `baton up` a free port of loopback.',
+  ),
+  'agents.endpoints': list(
+    'endpoints',
+    'Doors that new agents are told, in the order in which they try them; default: that of the gateway that is asked.',
+  ),
   'agents.bootMs': integer(2 * MINUTE, 'ms', [1000, 10 * MINUTE], 'Time in which the agent of a new guest must be heard, unless its image says.'),
   'heartbeat.intervalMs': integer(1000, 'ms', [50, MINUTE], 'How often a compute host reports.'),
   'heartbeat.suspectMs': integer(3000, 'ms', [100, HOUR], 'Silence after which a host is suspect and takes no new instance.'),

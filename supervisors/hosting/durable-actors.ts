@@ -1,4 +1,6 @@
 /** The durable actors that a conductor hosts: one line for each kind. */
+import { agentActor } from '../../actors/agent/agent.ts'
+import { doorKeysActor } from '../../actors/agent/door-keys.ts'
 import { alertsActor } from '../../actors/alerts/alerts.ts'
 import { diskActor } from '../../actors/disk/disk.ts'
 import { flavorActor } from '../../actors/flavor/flavor.ts'
@@ -41,7 +43,7 @@ export function durableActors(settings: ConductorSettings, { canFence, notifies 
     ...[instanceActor, operationActor(catalogue(settings.deadlines)), hostOperationActor],
     ...[hostActor(ratios, reserved, { parallel: ha.parallel, fence: canFence }), aggregatesActor, groupActor, namesActor],
     ...[flavorActor, imageActor(settings.images), diskActor, guestActor, keyPairsActor, projectActor(quotas), defaultLimitsActor(quotas.limits)],
-    alertsActor({ notifies }),
+    ...[agentActor, doorKeysActor, alertsActor({ notifies })],
     ...(identity ? [directoryActor(identity.tokenMs), keyringActor(identity.tokenMs)] : []),
   ]
   return new Map(definitions.map(d => [d.kind, d]))

@@ -19,16 +19,19 @@ export async function describeImage(call: StoreCall, image: string, instance: st
   throw new BatonError('DriverFault', `nobody could say what image ${image} is`)
 }
 
-/** Hands the bytes to `take`, one piece after the other. Rejects `DriverFault` when they are not those that were uploaded. */
+/**
+ * Hands the bytes to `take`, one piece after the other; `instance`: for which a host wants them.
+ * Rejects `DriverFault` when they are not those that were uploaded.
+ */
 export async function fetchBytes(
   call: StoreCall,
   image: string,
-  instance: string,
+  instance: string | null,
   { upload, sizeBytes, hash }: ImageDescription,
   take: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const sha512 = createHash('sha512')
-  for await (const bytes of readPieces(call, { image, upload, instance, from: 0, to: sizeBytes })) {
+  for await (const bytes of readPieces(call, { image, upload, ...(instance === null ? {} : { instance }), from: 0, to: sizeBytes })) {
     sha512.update(bytes)
     await take(bytes)
   }

@@ -22,6 +22,7 @@ export const createRouter =
       case 'webhook':
         return { at: 'here' }
       case 'compute':
+      case 'agent-door':
         return { at: 'node', node: to.id }
       case 'node':
         return to.id === nodeId ? { at: 'here' } : { at: 'node', node: to.id }

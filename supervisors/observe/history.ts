@@ -18,6 +18,7 @@ import {
   NO_MOMENT,
   type Sample,
 } from '../../actors/cluster/history.ts'
+import { type Address, address } from '../../actors/kernel/address.ts'
 import { type Env, minutes, seconds } from '../../actors/kernel/env.ts'
 import type { Incarnation, Member, ShardMap } from '../../actors/kernel/ports.ts'
 import { numbersOf } from './self-report.ts'
@@ -36,6 +37,8 @@ const STEPS: readonly (readonly [ageMs: number, stepMs: number])[] = [
   [minutes(2), seconds(5)],
 ]
 const COARSEN_EVERY = 10
+/** Another conductor answers within this, or is not asked; somebody looks at it meanwhile. Ms. */
+const ANSWER_MS = 1500
 
 interface Kept {
   readonly sample: Sample
@@ -211,8 +214,10 @@ export function historyRequests(options: {
   readonly history: Pick<History, 'part'>
   readonly incarnation: Incarnation
   members(): readonly Member[]
-  ask(node: string, args: HistoryAsked): Promise<HistoryPart>
+  call(to: Address, method: string, args: unknown, options: { readonly timeoutMs: number }): Promise<unknown>
 }): Pick<ClusterApi, 'clusterHistory'> {
+  const ask = async (node: string, args: HistoryAsked): Promise<HistoryPart> =>
+    (await options.call(address('node', node), 'history', args, { timeoutMs: ANSWER_MS })) as HistoryPart
   return {
     async clusterHistory(args) {
       const [oldest] = options
@@ -220,7 +225,7 @@ export function historyRequests(options: {
         .filter(({ state }) => state === 'alive')
         .toSorted((a, b) => a.incarnation - b.incarnation)
       if (!oldest || oldest.incarnation === options.incarnation) return options.history.part(args)
-      return options.ask(oldest.nodeId, args).catch(() => options.history.part(args))
+      return ask(oldest.nodeId, args).catch(() => options.history.part(args))
     },
   }
 }

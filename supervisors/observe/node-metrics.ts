@@ -1,9 +1,11 @@
 /** From the counters of the parts to the metrics of a node. */
+
 import type { SessionCounters } from '../../actors/guest/session.ts'
 import type { Hub } from '../../transport/console/hub.ts'
 import type { ConsoleServer } from '../../transport/console/server.ts'
 import type { LinkStats } from '../../transport/link.ts'
 import type { MessengerStats } from '../../transport/messenger.ts'
+import type { OpenDoor } from '../gateway.ts'
 import type { MetricValues } from './metrics-table.ts'
 
 export const messengerMetrics = (m: MessengerStats): MetricValues => ({
@@ -40,6 +42,17 @@ export const agentMetrics = (a: SessionCounters & { readonly agents: number; rea
   guest_heartbeats_total: a.heartbeats,
   guest_messages_refused_total: a.malformed + a.stale + a.foreign + a.flooded + a.unasked,
 })
+
+/** Of a gateway's door for agents; nothing of one that has none. */
+export const doorMetrics = (stats: ReturnType<OpenDoor['stats']> | null): MetricValues =>
+  stats === null
+    ? {}
+    : {
+        agent_sessions: stats.agents - stats.silent,
+        agent_handshakes_refused_total: stats.handshakesRefused,
+        agent_sessions_refused_total: stats.door.refused + stats.door.unproved + stats.door.hurried,
+        agent_messages_refused_total: stats.refusedMessages + stats.door.malformed + stats.door.flooded,
+      }
 
 export const consoleMetrics = (c: ReturnType<ConsoleServer['stats']>, h: ReturnType<Hub['stats']>): MetricValues => ({
   console_clients: c.clients,

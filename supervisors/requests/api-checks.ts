@@ -12,6 +12,7 @@ import { isResource, LIMIT_MAX, PROJECT_NAME, RESOURCES, UNLIMITED } from '../..
 import { checkRequester } from '../../actors/kernel/requester.ts'
 import { NAME_KINDS } from '../../actors/placement/names.ts'
 import { IMAGE_CHECKS } from '../images/checks.ts'
+import { AGENT_CHECKS } from './agent-checks.ts'
 import { checkGuestRequest, GUEST_CHECKS } from './guest-agent-checks.ts'
 
 const id = text(256)
@@ -148,6 +149,7 @@ export const API_CHECKS: Readonly<Record<keyof ClusterApi, Check>> = {
   deleteFlavor: byId,
   ...IMAGE_CHECKS,
   ...GUEST_CHECKS,
+  ...AGENT_CHECKS,
   listDisks: checkObject({ ...page, instance: optional(id) }),
   getDisk: byId,
   deleteDisk: byId,

@@ -31,6 +31,7 @@ import { createImages } from '../images/requests.ts'
 import { createDoctor, type DoctorOptions } from '../observe/doctor.ts'
 import { evidenceRequests } from '../observe/requests.ts'
 import { numbersOf } from '../observe/self-report.ts'
+import { agentRequests } from './agent-requests.ts'
 import { auditRequests } from './audit-requests.ts'
 import { diskRequests } from './disk-requests.ts'
 import { guestAgentRequests } from './guest-agent-requests.ts'
@@ -66,6 +67,8 @@ export interface ClusterApiOptions {
   readonly timers?: InstanceTimers | undefined
   /** Time in which the agent of a new guest must be heard, ms, unless its image says otherwise. */
   readonly agentBootMs?: number | undefined
+  /** Agents outside of guests that one project may have. */
+  readonly agentsMax?: number | undefined
   readonly doctor: Omit<DoctorOptions, 'views' | 'call' | 'nodes' | 'members' | 'map' | 'version'>
 }
 
@@ -178,6 +181,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     ...createDoctor({ ...options, ...options.doctor, nodes }),
     ...instances,
     ...guestRequests({ call, get }),
+    ...agentRequests({ env: options.doctor.env, views, call, agentsMax: options.agentsMax }),
     ...guestAgentRequests({ views, call, get, act: instances.actOnInstance }),
     ...limits,
     ...keyPairRequests({ call, getQuota: limits.getQuota }),

@@ -1,11 +1,24 @@
 /** Requests about agents in guests, and the backups that they make. What is written down their actors decide; what is asked of an agent is not. */
-import type { BackupBody, ClusterApi, GuestApi, GuestBody, HostBody, ImageBody, InstanceBody } from '../../actors/api.ts'
+import type {
+  AgentBody,
+  BackupBody,
+  ClusterApi,
+  GuestApi,
+  GuestBody,
+  GuestRequest,
+  HostBody,
+  ImageBody,
+  InstanceBody,
+  SnapshotRequest,
+} from '../../actors/api.ts'
 import { BY_HAND, backupBody, chainOf, MAX_CHAIN, propertiesOf } from '../../actors/guest/backups.ts'
 import type { AgentLook } from '../../actors/guest/guests.ts'
-import { BACKUP_FORMAT } from '../../actors/image/body.ts'
+import type { AgentAbout } from '../../actors/guest/report.ts'
+import { BACKUP_DRIVER, BACKUP_FORMAT } from '../../actors/image/body.ts'
 import type { ViewTable } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
+import type { Requester } from '../../actors/kernel/requester.ts'
 
 export interface AgentRequestsOptions {
   readonly views: Views
@@ -21,6 +34,19 @@ const LOOK_LIMIT = 10_000
 /** The agent's answer is waited for so long unless somebody says otherwise, ms: less than a call may take. */
 const EXEC_MS = 10_000
 
+/** Who makes a backup, or is given one. */
+interface Subject {
+  readonly named: string
+  readonly project: string
+  readonly about: AgentAbout | null
+  act(asked: {
+    readonly kind: 'guest-backup' | 'guest-restore'
+    readonly change: { readonly snapshot?: SnapshotRequest & { readonly driver: string }; readonly guest: GuestRequest }
+    readonly requestId: string
+    readonly by?: Requester
+  }): Promise<{ readonly operation: string }>
+}
+
 export function guestAgentRequests({ views, call, get, act }: AgentRequestsOptions): GuestApi {
   async function guestOf(id: string): Promise<GuestBody> {
     const row = await views.get('guest', id)
@@ -29,6 +55,20 @@ export function guestAgentRequests({ views, call, get, act }: AgentRequestsOptio
     if (row) return row.body as GuestBody
     const why = agent ? 'it is not built yet' : 'its image has no property baton_agent, so no agent is expected in it'
     throw new BatonError('NotFound', `nothing is known of an agent in instance ${id}: ${why}`)
+  }
+
+  /** Whose agent it is: of a guest, or of its own. */
+  async function subjectOf(id: string): Promise<Subject> {
+    const row = await views.get('agent', id)
+    if (row?.columns.deleted === true) throw new BatonError('NotFound', `agent ${id} is deleted`)
+    if (row) {
+      const { about, project } = row.body as AgentBody
+      return { named: `agent ${id}`, about, project, act: asked => call('agent', id, 'operate', asked) as ReturnType<Subject['act']> }
+    }
+    const { about, project } = await guestOf(id)
+    const begin: Subject['act'] = ({ kind, change: { snapshot, guest }, requestId, by }) =>
+      act({ id, action: kind, ...(snapshot ? { snapshot } : {}), guest, requestId, ...(by ? { by } : {}) })
+    return { named: `the agent of instance ${id}`, about, project, act: begin }
   }
 
   const stateOf = async (host: string): Promise<string> => ((await views.get('host', host))?.body as HostBody | undefined)?.state ?? 'gone'
@@ -55,7 +95,7 @@ export function guestAgentRequests({ views, call, get, act }: AgentRequestsOptio
 
   async function parentFor(id: string, asked: string | undefined): Promise<string> {
     const parent = asked === undefined ? (await backupsOf(id)).find(({ state }) => state === 'COMPLETED') : await backup(asked)
-    if (!parent) throw new BatonError('Conflict', `instance ${id} has no backup that an incremental one could build on; make a full one first`)
+    if (!parent) throw new BatonError('Conflict', `${id} has no backup that an incremental one could build on; make a full one first`)
     if (parent.instance !== id) throw new BatonError('BadRequest', `backup ${parent.id} is of instance ${parent.instance}, not of ${id}`)
     if (parent.state !== 'COMPLETED')
       throw new BatonError('Conflict', `backup ${parent.id} is ${parent.state}; one that others build on must be COMPLETED`)
@@ -90,17 +130,18 @@ export function guestAgentRequests({ views, call, get, act }: AgentRequestsOptio
       return (await call('guest', id, 'schedule', { schedule })) as GuestBody
     },
     async createBackup({ id, backup: image, name, kind, parent: asked, keep, requestId, by }) {
-      const { about } = await guestOf(id)
-      if (!about) throw new BatonError('Conflict', `the agent of instance ${id} was not heard yet; only an agent can make a backup`)
+      const { named, about, act } = await subjectOf(id)
+      if (!about) throw new BatonError('Conflict', `${named} was not heard yet; only an agent can make a backup`)
       if (!about.backups.includes(kind)) {
         const can = about.backups.length > 0 ? `it makes ${about.backups.join(' and ')} ones` : 'it makes none'
-        throw new BatonError('Conflict', `the agent of instance ${id} makes no ${kind} backups; ${can}`)
+        throw new BatonError('Conflict', `${named} makes no ${kind} backups; ${can}`)
       }
       if (kind === 'full' && asked !== undefined) throw new BatonError('BadRequest', 'a full backup builds on no other')
       const parent = kind === 'full' ? null : await parentFor(id, asked)
       const properties = propertiesOf(kind, parent, about.service)
-      const snapshot = { image, name, properties, backupType: BY_HAND, ...(keep === undefined ? {} : { rotation: keep }) }
-      return act({ id, action: 'guest-backup', snapshot, guest: { kind, parent }, requestId, ...(by ? { by } : {}) })
+      const kept = keep === undefined ? {} : { rotation: keep }
+      const snapshot = { image, name, properties, driver: BACKUP_DRIVER, backupType: BY_HAND, ...kept }
+      return act({ kind: 'guest-backup', change: { snapshot, guest: { kind, parent } }, requestId, ...(by ? { by } : {}) })
     },
     async listBackups({ limit = PAGE_LIMIT, marker, project, instance }) {
       const named = { ...(project === undefined ? {} : { project }), ...(instance === undefined ? {} : { instance }) }
@@ -120,14 +161,14 @@ export function guestAgentRequests({ views, call, get, act }: AgentRequestsOptio
       const found = await backup(wanted)
       if (found.state !== 'COMPLETED')
         throw new BatonError('Conflict', `backup ${wanted} is ${found.state}; only one that is COMPLETED can be restored`)
-      const { about, project } = await guestOf(id)
-      if (found.project !== project) throw new BatonError('NotFound', `there is no backup ${wanted} in the project of instance ${id}`)
+      const { named, about, project, act } = await subjectOf(id)
+      if (found.project !== project) throw new BatonError('NotFound', `there is no backup ${wanted} in the project of ${named}`)
       if (about && about.service !== found.service)
-        throw new BatonError('BadRequest', `backup ${wanted} is of a ${found.service}, and in instance ${id} there is a ${about.service}`)
+        throw new BatonError('BadRequest', `backup ${wanted} is of a ${found.service}, and ${named} has a ${about.service}`)
       const chain = chainOf(found, new Map((await backupsOf(found.instance)).map(each => [each.id, each])))
       if (chain === null) throw new BatonError('Conflict', `backup ${wanted} builds on more than ${MAX_CHAIN} others`)
       if ('missing' in chain) throw new BatonError('Conflict', `backup ${wanted} builds on ${chain.missing}, which is not there any more`)
-      return act({ id, action: 'guest-restore', guest: { backups: chain.map(each => each.id) }, requestId, ...(by ? { by } : {}) })
+      return act({ kind: 'guest-restore', change: { guest: { backups: chain.map(each => each.id) } }, requestId, ...(by ? { by } : {}) })
     },
   }
 }

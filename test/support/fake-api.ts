@@ -27,6 +27,7 @@ import { BatonError } from '../../actors/kernel/errors.ts'
 import { hostFigures } from '../../supervisors/hosts/host-figures.ts'
 import { fakeAgents } from './fake-agents.ts'
 import { fakeFlavors } from './fake-flavors.ts'
+import { type FakeFleet, fakeFleet } from './fake-fleet.ts'
 import { fakeGuests } from './fake-guests.ts'
 import { type FakeImages, fakeImages } from './fake-images.ts'
 import { fakeKeyPairs } from './fake-key-pairs.ts'
@@ -40,6 +41,7 @@ type Method = keyof ClusterApi
 export interface FakeApi {
   readonly api: ClusterApi
   readonly images: FakeImages
+  readonly fleet: FakeFleet
   /** Every call so far, in order. */
   readonly calls: { readonly method: Method; readonly args: unknown }[]
   /** The next calls of `method` reject with `error`, until `heal`. */
@@ -82,6 +84,7 @@ export function createFakeApi(): FakeApi {
   const image: ImageBody = { ...FAKE_IMAGE, id: 'fake', name: 'fake', sizeBytes: 4096, createdAt: now, updatedAt: now }
   const disks = new Map<string, DiskBody>()
   const images = fakeImages({ now: () => tick(), builtIn: [image, { ...image, id: 'other', name: 'other' }] })
+  const fleet = fakeFleet(() => tick())
   const room = { vcpus: 8, ramMb: 8192, diskGb: 100, vcpusUsed: 2, ramMbUsed: 128, diskGbUsed: 2 }
   const host = hostOf('c1', { ...room, claims: 2, pid: 41, version: '0.1.0', createdAt: now, stateSince: now, uptimeS: 8_101_530 })
   const hosts = new Map<string, HostBody>([
@@ -244,6 +247,7 @@ export function createFakeApi(): FakeApi {
       hosts.set(id, host)
       return host
     },
+    ...fleet.api,
     ...fakeAgents({ images, instances, act: args => real.actOnInstance(args) }),
     ...fakeGuests(id => found(instances, 'Instance', id)),
     ...fakeFlavors(flavors, () => now, page),
@@ -359,6 +363,7 @@ export function createFakeApi(): FakeApi {
   return {
     calls,
     images,
+    fleet,
     fail: (method, error) => broken.set(method, () => Promise.reject(error)),
     pretend: (method, value) => broken.set(method, () => Promise.resolve(value)),
     hang: method => broken.set(method, () => new Promise<never>(() => {})),

@@ -7,6 +7,9 @@ import { createHttpServer, type HttpServerOptions } from '../../transport/http/s
 import { createFakeApi, type FakeApi } from './fake-api.ts'
 
 export const SERVERS = '/compute/v2.1/servers'
+/** Where agents from outside of guests would come in. */
+export const DOOR = { endpoints: ['tcp://127.0.0.1:8775'], serverKey: 'd'.repeat(64) }
+
 export const FLAVORS = '/compute/v2.1/flavors'
 
 export interface LogLine {
@@ -49,7 +52,16 @@ export function createFace(
   const level = (name: keyof Logger) => (fields: object, message: string) => void lines.push({ level: name, fields, message })
   const log: Logger = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') }
   const metrics = () => 'baton_up 1\n'
-  const app = createHttpServer({ api: fake.api, images: fake.images.streams, limits, log, isReady: () => face.readiness, metrics, ...more })
+  const app = createHttpServer({
+    api: fake.api,
+    images: fake.images.streams,
+    limits,
+    log,
+    isReady: () => face.readiness,
+    metrics,
+    agentDoor: () => DOOR,
+    ...more,
+  })
   const face: TestFace = {
     app,
     fake,

@@ -21,6 +21,14 @@ export interface ImageStreams {
   download(image: ImageBody, range: { readonly from: number; readonly to: number }): AsyncIterable<Uint8Array>
 }
 
+/** Where agents from outside of guests come in. */
+export interface DoorAddress {
+  /** In the order in which an agent tries them. */
+  readonly endpoints: readonly string[]
+  /** By which it knows them, hexadecimal. */
+  readonly serverKey: string
+}
+
 export interface HttpContext {
   readonly images: ImageStreams
   /** Every call of it ends within `limits.apiTimeoutMs`. */
@@ -29,6 +37,8 @@ export interface HttpContext {
   readonly log: Logger
   readonly zones: Zones
   readonly hostStatuses: HostStatuses
+  /** Null where this gateway has none. */
+  agentDoor(): DoorAddress | null
   isReady(): Readiness
   /** Prometheus text, or OpenMetrics. */
   metrics(openMetrics: boolean): string | Promise<string>

@@ -12,6 +12,7 @@ import type { AuditLine } from '../../actors/kernel/audit.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Tracing } from '../../actors/kernel/tracing.ts'
+import { agentRoutes } from './baton/agents.ts'
 import { alertRoutes } from './baton/alerts.ts'
 import { auditRoutes } from './baton/audit.ts'
 import { batonRoutes } from './baton/baton.ts'
@@ -42,7 +43,7 @@ import { serverRoutes } from './compute/servers.ts'
 import { serviceRoutes } from './compute/services.ts'
 import { usageRoutes } from './compute/usage.ts'
 import { createHostStatuses, createZones } from './compute/zones.ts'
-import { COMPUTE, type HttpContext, type ImageStreams, isPlacement, type Readiness } from './context.ts'
+import { COMPUTE, type DoorAddress, type HttpContext, type ImageStreams, isPlacement, type Readiness } from './context.ts'
 import { HEALTH, healthRoutes } from './health.ts'
 import { withIdentity } from './identity/index.ts'
 import { imageDataRoutes, parseImageTypes } from './images/data.ts'
@@ -83,6 +84,8 @@ export interface HttpServerOptions {
   readonly consoleOrigin?: string | null
   /** Addresses and networks of balancers, whose X-Forwarded-For, -Proto and -Host are believed. */
   readonly trustedProxies?: readonly string[]
+  /** Where agents from outside of guests come in; left out, nowhere. */
+  agentDoor?(): DoorAddress | null
   /** The console's page; left out, there is none here. */
   readonly page?: Page
   readonly log: Logger
@@ -114,6 +117,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     log,
     zones: createZones(api),
     hostStatuses: createHostStatuses(api),
+    agentDoor: () => options.agentDoor?.() ?? null,
     isReady: () => options.isReady(),
     metrics: openMetrics => options.metrics(openMetrics),
     isClosing: () => closing,
@@ -226,6 +230,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   evidenceRoutes(app, context)
   hostRoutes(app, context)
   guestRoutes(app, context)
+  agentRoutes(app, context)
   healthRoutes(app, context)
   return app
 }

@@ -65,11 +65,14 @@ export interface Agent {
 
 /** Backups kept for the host to read. */
 const BACKUPS_MAX = 2
+/** Commands with a key whose answers are remembered. */
+const ANSWERS_MAX = 64
 const HEARTBEAT_MS = 5000
 
 export function createAgent({ instance, boot, program, service, send, setTimer }: AgentOptions): Agent {
   const read = lineReader(MAX_LINE_BYTES)
   const made = new Map<string, { report: BackupReport; backup: MadeBackup | null }>()
+  const answers = new Map<string, Promise<Json>>()
   const { backups } = service
   let seq = 0
   let beatMs = HEARTBEAT_MS
@@ -173,8 +176,20 @@ export function createAgent({ instance, boot, program, service, send, setTimer }
     }
   }
 
-  function obey({ id, method, args }: Extract<ToGuest, { type: 'command' }>): void {
-    perform(method, args).then(
+  /** Under one key it is done once in this life, however often it is asked. */
+  function once(key: string, act: () => Promise<Json>): Promise<Json> {
+    const known = answers.get(key)
+    if (known) return known
+    const answer = act()
+    answers.set(key, answer)
+    if (answers.size > ANSWERS_MAX) answers.delete(answers.keys().next().value ?? '')
+    return answer
+  }
+
+  function obey({ id, method, args, key }: Extract<ToGuest, { type: 'command' }>): void {
+    const act = () => perform(method, args)
+    const answer = key === undefined ? act() : once(key, act)
+    answer.then(
       value => say({ type: 'result', id, value }),
       error => say({ type: 'result', id, error: messageOf(error) }),
     )

@@ -19,6 +19,9 @@ export const AGENT_WAIT_MAX_MS = minutes(10)
 const hostOf = (c: StepContext): string => c.args.host ?? ''
 const guest = (c: StepContext, method: string, args: object): Request => ({ to: address('guest', c.subject), method, args })
 const toHost = (host: string, method: string, args: object): Request => ({ to: address('compute', host), method, args })
+/** To whoever has the channel: the host of a guest, and of an agent outside of one the gateway that it talks to by then. */
+const toChannel = (c: StepContext, method: string, args: object): Request =>
+  c.args.subjectKind === 'agent' ? { to: address('agent-line', c.subject), method, args } : toHost(hostOf(c), method, args)
 
 /** The record that its reports are written into. */
 export const expectAgent = (hostFor: (c: StepContext) => string) =>
@@ -67,10 +70,10 @@ export const makeBackup = [
   }),
   imageStep,
   step('dump', {
-    do: c => toHost(hostOf(c), 'guestBackup', { ...requested(c), waitMs: LOOK_MS }),
+    do: c => toChannel(c, 'guestBackup', { ...requested(c), waitMs: LOOK_MS }),
     again: (_, answer) => (isLook<BackupLook>(answer) && !answer.done ? { backupBytes: answer.sizeBytes } : null),
     save: (_, answer): Found => (isLook<BackupLook>(answer) ? { sizeBytes: answer.sizeBytes, checksum: answer.checksum } : {}),
-    undo: c => toHost(hostOf(c), 'guestForget', { instance: c.subject, backup: requested(c).backup }),
+    undo: c => toChannel(c, 'guestForget', { instance: c.subject, backup: requested(c).backup }),
     onFault: giveUpUnlessTransient,
     timeoutMs: seconds(45),
     attempts: 5,
@@ -78,7 +81,7 @@ export const makeBackup = [
   step('upload', {
     do: c => {
       const backup = requested(c)
-      return toHost(hostOf(c), 'uploadImage', { image: backup.backup, upload: c.operation, waitMs: LOOK_MS, backup })
+      return toChannel(c, 'uploadImage', { image: backup.backup, upload: c.operation, waitMs: LOOK_MS, backup })
     },
     again: (_, answer) => (isLook<SendingLook>(answer) && !answer.done ? { sentBytes: answer.sentBytes, totalBytes: answer.totalBytes } : null),
     // The store takes only the bytes that the agent has said; others are no backup, however often they come.
@@ -87,19 +90,21 @@ export const makeBackup = [
     attempts: 20,
   }),
   step('free', {
-    do: c => toHost(hostOf(c), 'guestForget', { instance: c.subject, backup: requested(c).backup }),
+    do: c => toChannel(c, 'guestForget', { instance: c.subject, backup: requested(c).backup }),
     onFault: () => ({ next: 'skip' }),
   }),
   step('note', {
-    do: c => guest(c, 'backedUp', { backup: requested(c).backup, kind: requested(c).kind }),
+    do: c => {
+      const { backup, kind } = requested(c)
+      return { to: address(c.args.subjectKind ?? 'guest', c.subject), method: 'backedUp', args: { backup, kind } }
+    },
     // It is in the store; who does not know of it builds on an older one.
     onFault: (_, fault) => ({ next: isTransient(fault) ? 'retry' : 'skip' }),
   }),
 ]
 
 export const putBackup = step('restore', {
-  do: c =>
-    toHost(hostOf(c), 'guestRestore', { instance: c.subject, restore: c.operation, images: c.args.change?.guest?.backups ?? [], waitMs: LOOK_MS }),
+  do: c => toChannel(c, 'guestRestore', { instance: c.subject, restore: c.operation, images: c.args.change?.guest?.backups ?? [], waitMs: LOOK_MS }),
   again: (_, answer) => (isLook<SendingLook>(answer) && !answer.done ? { sentBytes: answer.sentBytes, totalBytes: answer.totalBytes } : null),
   onFault: giveUpUnlessTransient,
   timeoutMs: seconds(45),

@@ -20,7 +20,7 @@ const discard = (c: StepContext): Request => told(c, 'discard', { operation: c.o
 function definition(c: StepContext) {
   const { spec, change } = c.args
   const { name = '', properties = {}, driver = '', backupType = null } = change?.snapshot ?? {}
-  return { name, properties, driver, backupType, project: spec.project, instance: c.subject, operation: c.operation, host: hostOf(c) }
+  return { name, properties, driver, backupType, project: spec.project, instance: c.subject, operation: c.operation, host: c.args.host }
 }
 
 const sizeIn = (answer: unknown): number =>

@@ -81,6 +81,15 @@ export async function createWorld(): Promise<World> {
       servers.slice(1).map(async id => String((await post(`/baton/v1/guests/${id}/backups`, { backup: {} })).backup.id)),
     )
     for (const id of servers.slice(1)) fake.finish(id)
+    const agents = await some(async n => String((await post('/baton/v1/agents', { agent: { name: n } })).agent.id))
+    const about = { agent: 'a/1', boot: 'b', service: 's', methods: [{ name: 'perform', about: '' }], backups: ['full'] }
+    const heard = { order: { rank: 1, life: 1, number: 1 }, on: true, heard: true, status: 'ACTIVE', message: null, about, backup: null }
+    const [agent = '', second = ''] = agents
+    for (const id of [agent, second]) {
+      fake.fleet.tell(id, 'attach', { key: (await ask('GET', `/baton/v1/agents/${id}`, undefined, as)).body.agent.key, life: 1 })
+      fake.fleet.tell(id, 'report', heard)
+    }
+    const { command } = await post(`/baton/v1/agents/${agent}/exec`, { method: 'perform' })
     const made = async (path: string, one: string, more: object = {}): Promise<string[]> => [
       String((await post(`/identity/v3/${path}`, { [one]: { name: `${one}${round}`, ...more } }))[one].id),
     ]
@@ -91,6 +100,8 @@ export async function createWorld(): Promise<World> {
       servers,
       instances: servers,
       guests: servers,
+      agents,
+      commands: [command.id],
       backups,
       allocations: servers,
       operations: servers.map(id => `${id}.1`),

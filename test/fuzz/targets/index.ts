@@ -2,6 +2,7 @@
 import type { Target } from '../target.ts'
 import { cliTarget } from './cli.ts'
 import { configTarget } from './config.ts'
+import { doorTarget } from './door.ts'
 import { guestTarget } from './guest.ts'
 import { httpTarget } from './http.ts'
 import { journalTarget } from './journal.ts'
@@ -14,6 +15,7 @@ export const TARGETS: ReadonlyMap<string, () => Target> = new Map(
   Object.entries({
     wire: wireTarget,
     guest: guestTarget,
+    door: doorTarget,
     http: httpTarget,
     cli: cliTarget,
     config: configTarget,

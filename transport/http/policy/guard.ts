@@ -90,7 +90,8 @@ export function guardRoutes(app: FastifyInstance, { api, gate, rules: overrides 
     if (about === 'instance?') return typeof asked.instance === 'string' ? ownerOfInstance(asked.instance) : null
     if (isAdmin(claims)) return {}
     if (about === 'instance') return ownerOfInstance(id)
-    if (about === 'operation') return ownerOfInstance(id.split('.', 1)[0] ?? '')
+    if (about === 'agent') return ownerOfAgent(id)
+    if (about === 'operation') return ownerOfSubject(id.split('.', 1)[0] ?? '')
     if (about === 'group') return whose(async () => (await api.getGroup({ id })).project)
     if (about === 'image' || about === 'seen image') return ownerOfImage(id, claims, about === 'seen image')
     const disk = await api.getDisk({ id }).catch(() => null)
@@ -108,11 +109,19 @@ export function guardRoutes(app: FastifyInstance, { api, gate, rules: overrides 
 
   const ownerOfInstance = (id: string): Promise<Owner> => whose(async () => (await api.getInstance({ id: id.toLowerCase() })).project)
 
+  const ownerOfAgent = (id: string): Promise<Owner> => whose(async () => (await api.getAgent({ id: id.toLowerCase(), look: false })).project)
+
+  /** Of an operation: an instance's, or that of an agent of its own. */
+  async function ownerOfSubject(id: string): Promise<Owner> {
+    const owner = await ownerOfInstance(id)
+    return owner.project === null ? ownerOfAgent(id) : owner
+  }
+
   app.decorateRequest('claims', null)
 }
 
 /** What nobody else may know to exist. Of projects and users it is no secret that any id might be one. */
-const HIDDEN: ReadonlySet<About> = new Set<About>(['instance', 'operation', 'group', 'image', 'seen image', 'disk', 'subject?', 'instance?'])
+const HIDDEN: ReadonlySet<About> = new Set<About>(['instance', 'agent', 'operation', 'group', 'image', 'seen image', 'disk', 'subject?', 'instance?'])
 
 const mine = (claims: Claims, owner: Owner): boolean => owner.seen === true || owner.project === undefined || owner.project === projectIn(claims)
 

@@ -6,7 +6,7 @@ import { BATON, COMPUTE, IMAGE, PLACEMENT } from '../context.ts'
  * the rule `otherwise` applies.
  */
 export type About =
-  | ('instance' | 'operation' | 'group' | 'image' | 'seen image' | 'disk' | 'project' | 'user')
+  | ('instance' | 'agent' | 'operation' | 'group' | 'image' | 'seen image' | 'disk' | 'project' | 'user')
   | ('subject?' | 'instance?' | 'project_id?')
 
 export interface RouteRule {
@@ -23,6 +23,7 @@ export const PUBLIC = 'public'
 const nova = (name: string, more: Omit<RouteRule, 'rule'> = {}): RouteRule => ({ rule: `os_compute_api:${name}`, ...more })
 const rule = (name: string, more: Omit<RouteRule, 'rule'> = {}): RouteRule => ({ rule: name, ...more })
 const instance = { about: 'instance' } as const
+const agent = { about: 'agent' } as const
 const image = { about: 'image' } as const
 const seenImage = { about: 'seen image' } as const
 const open = rule(PUBLIC)
@@ -285,6 +286,16 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   [`POST ${BATON}/guests/:id/backups`]: rule('baton:backups:create', instance),
   // That the backup is of the same project the cluster sees to.
   [`POST ${BATON}/guests/:id/restore`]: rule('baton:backups:restore', instance),
+  [`GET ${BATON}/agents`]: rule('baton:agents:show', { list: { all: 'baton:agents:all' } }),
+  [`POST ${BATON}/agents`]: rule('baton:agents:create'),
+  [`GET ${BATON}/agents/:id`]: rule('baton:agents:show', agent),
+  [`DELETE ${BATON}/agents/:id`]: rule('baton:agents:delete', agent),
+  [`PUT ${BATON}/agents/:id/key`]: rule('baton:agents:rotate', agent),
+  [`POST ${BATON}/agents/:id/exec`]: rule('baton:agents:exec', agent),
+  [`GET ${BATON}/agents/:id/commands/:command`]: rule('baton:agents:show', agent),
+  [`PUT ${BATON}/agents/:id/schedule`]: rule('baton:backups:schedule', agent),
+  [`POST ${BATON}/agents/:id/backups`]: rule('baton:backups:create', agent),
+  [`POST ${BATON}/agents/:id/restore`]: rule('baton:backups:restore', agent),
   [`GET ${BATON}/backups`]: rule('baton:backups:show', { list: { all: 'baton:backups:all' } }),
   [`GET ${BATON}/backups/:id`]: rule('baton:backups:show', image),
   [`DELETE ${BATON}/backups/:id`]: rule('baton:backups:delete', image),

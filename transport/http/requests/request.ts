@@ -82,6 +82,12 @@ export function instanceId(id: string): string {
   return lower
 }
 
+export function agentIdOf(id: string): string {
+  const lower = id.toLowerCase()
+  if (!UUID.test(lower)) throw notFound('Agent', id)
+  return lower
+}
+
 export function operationId(id: string): string {
   if (!OPERATION.test(id)) throw notFound('Operation', id)
   return id
