@@ -1,5 +1,5 @@
 /** A cluster of real processes whose guests are real machines that count, for tests that kill either. What runs is read from the kernel. */
-import { type FileHandle, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, type FileHandle, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { shardOf } from '../../../actors/kernel/address.ts'
@@ -45,6 +45,8 @@ export interface WorldOptions {
 
 export async function startWorld({ conductors, shared = false, imageBytes = 512, filledMb = 0, env = {} }: WorldOptions): Promise<World> {
   const points = await newFolder()
+  // Machines of another user go through it to the disks that are shared.
+  await chmod(points, 0o711)
   // The paths of sockets are short, so is that of the folder.
   const cluster = await startCluster({
     args: ['--driver', 'qemu', '--conductors', `${conductors}`, '--computes', '2'],
