@@ -45,7 +45,7 @@ export async function run(options: Options): Promise<void> {
   // A second Ctrl-C ends at once; what is committed is safe either way.
   process.once('SIGINT', () => process.exit(130))
   await cluster.stop()
-  say('stopped; guests of the process driver go on, and `baton up` finds them again')
+  say('stopped; guests of the drivers process and qemu go on, and `baton up` finds them again')
   process.exit(0)
 }
 
