@@ -3,7 +3,7 @@ import { HOST_ROW_LIMIT } from '../../host/limits.ts'
 import { address } from '../../kernel/address.ts'
 import { checkObject, integer, listOf, optional, record, text } from '../../kernel/check.ts'
 import type { Json } from '../../kernel/define.ts'
-import type { Fault } from '../../kernel/errors.ts'
+import { type Fault, isErrorCode } from '../../kernel/errors.ts'
 import { resourcesOf } from '../../placement/specs.ts'
 import { type Found, giveUpWhenRefused, type OnFault, type Request, type StepContext } from '../step.ts'
 
@@ -94,21 +94,24 @@ export const unclaim = (c: StepContext, host: string): Request => ({
   args: { claim: c.operation, order: c.order },
 })
 
-/** Of what a host said that failed, so much is told on. */
-const FAILURE_CHARS = 1000
-
 /** Another host is to be found, since this one could not do it. */
-export const elsewhere = (c: StepContext, host: string, fault: Fault, found: Found = {}): OnFault => ({
-  ...{ next: 'goBack', to: 'place' },
-  found: { refusedBy: [...refusedBy(c), host], failure: `${host}: ${fault.message}`.slice(0, FAILURE_CHARS), ...found },
+export const elsewhere = (c: StepContext, host: string, { code, message }: Fault, found: Found = {}): OnFault => ({
+  next: 'goBack',
+  to: 'place',
+  found: { refusedBy: [...refusedBy(c), host], failure: { code, message: `${host}: ${message}` }, ...found },
 })
 
-/** No host is left. Where one has tried, what it said is the reason that helps. */
+/** No host is left. Where one has tried, what it said is the reason. */
 export function noHostLeft(c: StepContext, fault: Fault): OnFault {
   const verdict = giveUpWhenRefused(c, fault)
-  const { failure } = c.found
-  if (verdict.next !== 'giveUp' || typeof failure !== 'string') return verdict
-  return { next: 'giveUp', fault: { ...fault, message: `${fault.message}. It failed on ${failure}` } }
+  const failure = failureIn(c.found)
+  if (verdict.next !== 'giveUp' || failure === null) return verdict
+  return { next: 'giveUp', fault: { ...failure, message: `${failure.message}; and then: ${fault.message}` } }
+}
+
+function failureIn({ failure }: Found): Fault | null {
+  if (typeof failure !== 'object' || failure === null || !('code' in failure) || !('message' in failure)) return null
+  return isErrorCode(failure.code) ? { code: failure.code, message: String(failure.message) } : null
 }
 
 /** The next candidate at once; a new choice when there is none left. */
