@@ -160,9 +160,9 @@ export function keptByInstances({ createdAt: _, access: _access, description: _d
 }
 type FlavorKept = Omit<FlavorBody, 'createdAt'>
 
-/** The flavors of a new cluster. The smallest has what a Linux kernel needs: with 64 MB that of `npm run images` does not boot. */
+/** The flavors of a new cluster. */
 export const BUILTIN_FLAVORS: readonly Omit<FlavorBody, 'createdAt'>[] = [
-  { id: 'tiny', name: 'tiny', vcpus: 1, ramMb: 128, diskGb: 1 },
+  { id: 'tiny', name: 'tiny', vcpus: 1, ramMb: 64, diskGb: 1 },
   { id: 'small', name: 'small', vcpus: 1, ramMb: 512, diskGb: 5 },
   { id: 'medium', name: 'medium', vcpus: 2, ramMb: 2048, diskGb: 20 },
   { id: 'large', name: 'large', vcpus: 4, ramMb: 8192, diskGb: 80 },

@@ -32,7 +32,8 @@ export async function run(options: Options): Promise<void> {
   })
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   say(`\nBaton is ready at ${cluster.endpoint} after ${seconds} s; data and logs are in ${folder}`)
-  say('Try:  npx baton instance create first --flavor tiny --wait')
+  // The smallest has too little memory for the kernel of the built image.
+  say(`Try:  npx baton instance create first --flavor ${config.driver.name === 'qemu' ? 'small' : 'tiny'} --wait`)
   if (config.auth.mode === 'token')
     say(`or:   OS_CLIENT_CONFIG_FILE=${join(config.data.folder, 'clouds.yaml')} openstack --os-cloud baton server list`)
   if (process.connected) process.send?.({ type: 'ready', endpoint: cluster.endpoint, note: seconds } satisfies NodeMessage)

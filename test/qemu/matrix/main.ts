@@ -4,7 +4,7 @@
  * that is not so. A part is every Mth cell, from the Nth on.
  *
  * A point is `migrateOut.before`, `memory`, `handOver.after` …; a victim is `source agent`, `target agent`, `target QEMU`, `conductor`; each may
- * be the beginning of a name. All of it takes some ten minutes.
+ * be the beginning of a name. All of it takes some fifteen minutes.
  */
 import { table } from '../../../bin/output/table.ts'
 import { telling } from '../../support/cluster.ts'
