@@ -1,6 +1,10 @@
 /**
  * A thousand clients of one gateway's console. The gateway is the one that users start; what it follows is the real feed of a conductor with rows
  * in memory. The reference is `ws` used bare in a process of its own, which sends as many bytes as often to as many clients.
+ *
+ *     npx node bench/console.ts [SECONDS [PER_SECOND [CLIENTS]]]
+ *
+ * runs the flood alone, for so long: what a client costs that reads nothing meanwhile, and when it has the newest state after that.
  */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +18,7 @@ const CLIENTS = 1000
 const SECONDS = 6
 /** Everybody watches the same list: rows of it, and a change of it each second. */
 const LIST = 20
-const FLOOD = { rows: LIST, perSecond: 10_000, seconds: 5 }
+const FLOOD: Flood = { clients: CLIENTS, perSecond: 10_000, seconds: 5 }
 /** Of the thousand, so many read nothing during the flood. */
 const DEAF = 20
 const GOAL_MS = 150
@@ -23,6 +27,13 @@ const LAST_MS = 2000
 
 const own = (i: number) => ({ topic: 'instances', params: { id: `00000000-0000-4000-8000-${String(i).padStart(12, '0')}` } })
 const list = () => ({ topic: 'instances', params: { limit: LIST } })
+
+/** Clients that watch a list, and how often and for how long it changes meanwhile. */
+interface Flood {
+  readonly clients: number
+  readonly perSecond: number
+  readonly seconds: number
+}
 
 interface Measured {
   /** Share of one processor. */
@@ -97,19 +108,32 @@ async function bare(sending: Sending): Promise<Omit<Measured, 'paid'>> {
   }
 }
 
-/** Some read nothing while a list changes ten thousand times a second; then they do. */
-const flooded = (): Promise<Measured & { readonly beforeMb: number; readonly caughtUpMs: number }> =>
+interface Flooded extends Measured {
+  /** Memory of the gateway before, and the most it had while the deaf read nothing. */
+  readonly beforeMb: number
+  readonly peakMb: number
+  /** Until all the deaf have the newest state. */
+  readonly caughtUpMs: number
+}
+
+/** Some read nothing while a list changes so many times a second; then they do. */
+const flooded = ({ clients: count, perSecond, seconds }: Flood): Promise<Flooded> =>
   world(async (gateway, conductor) => {
-    const clients = await connectAll(gateway.url, CLIENTS, list)
+    const clients = await connectAll(gateway.url, count, list)
     const deaf = clients.slice(0, DEAF)
     await settle(1000)
     const beforeMb = memoryMb(gateway.pid)
     const before = await conductor.paid()
     for (const client of deaf) client.socket.pause()
     let last: readonly string[] = []
+    let peakMb = beforeMb
+    const watch = setInterval(() => {
+      peakMb = Math.max(peakMb, memoryMb(gateway.pid))
+    }, 500)
     const figures = await measured(gateway.pid, clients.slice(DEAF), async () => {
-      last = await conductor.change(FLOOD)
+      last = await conductor.change({ rows: LIST, perSecond, seconds })
     })
+    clearInterval(watch)
     const paid = difference(await conductor.paid(), before)
     const newest = (client: Client): boolean => last.every((rev, i) => String(client.revs.get(own(i).params.id)) === rev)
     const begun = performance.now()
@@ -124,8 +148,19 @@ const flooded = (): Promise<Measured & { readonly beforeMb: number; readonly cau
     }
     const caughtUpMs = performance.now() - begun
     hangUp(clients)
-    return { ...figures, paid, beforeMb, caughtUpMs }
+    return { ...figures, paid, beforeMb, peakMb, caughtUpMs }
   })
+
+function floodFigures(flood: Flooded, { clients, perSecond, seconds }: Flood): BenchResult[] {
+  return [
+    result(`${perSecond} changes/s to ${clients} clients: processor of the gateway`, flood.cpu * 100, '%'),
+    result('… messages to a client per second', flood.told / (clients - DEAF) / seconds, '/s'),
+    result('… commit to client, p50', percentile(flood.latencies, 0.5), 'ms'),
+    result('… commit to client, p99, reference the goal', percentile(flood.latencies, 0.99), 'ms', GOAL_MS),
+    result(`… most memory while ${DEAF} read nothing for ${seconds} s, reference before`, flood.peakMb, 'MB', flood.beforeMb),
+    result('… until those have the newest state', flood.caughtUpMs, 'ms'),
+  ]
+}
 
 const seconds = SECONDS
 
@@ -136,7 +171,7 @@ export async function bench(): Promise<BenchResult[]> {
   const eachBare = await bare({ chars: each.chars, perSecond: 1, atOnce: false, seconds })
   const all = await watched(CLIENTS, list, { rows: LIST, perSecond: 1, seconds })
   const allBare = await bare({ chars: all.chars, perSecond: 1, atOnce: true, seconds })
-  const flood = await flooded()
+  const flood = await flooded(FLOOD)
   const figures = (name: string, ours: Measured, reference: Omit<Measured, 'paid'>): BenchResult[] => [
     result(`${name}: processor of the gateway, reference bare ws`, ours.cpu * 100, '%', reference.cpu * 100),
     result(`${name}: memory of the gateway, reference bare ws`, ours.memoryMb, 'MB', reference.memoryMb),
@@ -155,12 +190,15 @@ export async function bench(): Promise<BenchResult[]> {
       alone.paid.messages / alone.paid.commits,
     ),
     ...figures(`${CLIENTS} clients, one list, a change a second`, all, allBare),
-    result(`${FLOOD.perSecond} changes/s to ${CLIENTS} clients: processor of the gateway`, flood.cpu * 100, '%'),
-    result('… messages to a client per second', flood.told / (CLIENTS - DEAF) / FLOOD.seconds, '/s'),
-    result('… commit to client, p50', percentile(flood.latencies, 0.5), 'ms'),
-    result('… commit to client, p99', percentile(flood.latencies, 0.99), 'ms'),
-    result(`… memory with ${DEAF} that read nothing, reference before`, flood.memoryMb, 'MB', flood.beforeMb),
-    result('… until those have the newest state', flood.caughtUpMs, 'ms'),
+    ...floodFigures(flood, FLOOD),
     ...(await restarted(CLIENTS)),
   ]
+}
+
+if (import.meta.main) {
+  const [seconds = 60, perSecond = FLOOD.perSecond, clients = CLIENTS] = process.argv.slice(2).map(Number)
+  const flood = { clients, perSecond, seconds }
+  for (const { name, value, unit, reference } of floodFigures(await flooded(flood), flood)) {
+    console.log(`${name.padEnd(70)} ${value} ${unit}${reference === null ? '' : `   reference ${reference}`}`)
+  }
 }

@@ -9,8 +9,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { cpuUsage, memoryUsage } from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { ImageBody } from '../actors/api.ts'
 import { SHARD_COUNT } from '../actors/kernel/address.ts'
-import { createMemoryDatabase } from '../persistence/memory.ts'
+import type { Env } from '../actors/kernel/env.ts'
+import { createMemoryDatabase, type MemoryDatabase } from '../persistence/memory.ts'
 import { type Conductor, startConductor } from '../supervisors/conductor.ts'
 import { realEnv } from '../supervisors/real-env.ts'
 import { SIM_SETTINGS } from '../test/sim/settings.ts'
@@ -28,7 +30,7 @@ const AT = 'memory://conductor-1'
 const COMING_MS = 60_000
 const GOAL_CPU = 100
 
-const settle = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+export const settle = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 setFlagsFromString('--expose-gc')
 const collect: unknown = runInNewContext('gc')
@@ -136,34 +138,41 @@ function sayYes(network: MemoryNetwork): void {
 
 /** Resolves when it serves all shards: who comes before that is sent on, with the map. */
 async function startReal(network: MemoryNetwork): Promise<Conductor> {
-  const conductor = await start(network)
+  const conductor = await startNode(network, newDatabase(), 'conductor-1')
   while (conductor.actors.owned().length < SHARD_COUNT) await settle(50)
   return conductor
 }
 
-function start(network: MemoryNetwork): Promise<Conductor> {
-  const link = network.link('conductor-1')
-  const database = createMemoryDatabase({ now: () => Date.now(), delay: fn => void setTimeout(fn, 1) })
-  return link.listen(AT).then(() =>
-    startConductor({
-      ...{ env: realEnv('conductor-1', 'silent'), nodeId: 'conductor-1', endpoint: AT, host: 'bench', pid: 1, version: '0', engine: 'bench', link },
-      machine: () => ({ boot: 'bench', uptimeMs: performance.now() }),
-      ...{ membership: database.membership, views: database.views, images: [] },
-      settings: {
-        ...SIM_SETTINGS,
-        membership: { leaseMs: 6000, renewMs: 1000, pingMs: 500, suspectMs: 3000 },
-        heartbeat: { intervalMs: 1000, suspectMs: 3000, downMs: 10_000, auditMs: 60_000 },
-        ha: { leaseMs: 30_000, parallel: 4, massFraction: 0.5 },
-      },
-      journal(incarnation) {
-        const journal = database.journal(incarnation)
-        return Object.assign(journal, { stats: () => ({ queued: journal.waiting(), oldestMs: 0, commits: 0, commitSumMs: 0, connected: true }) })
-      },
-      onFenced(error) {
-        throw error
-      },
-    }),
-  )
+const newDatabase = (): MemoryDatabase => createMemoryDatabase({ now: () => Date.now(), delay: fn => void setTimeout(fn, 1) })
+
+/** As users have it, but for what is in memory and hosts that audits leave alone. */
+export async function startNode(
+  network: MemoryNetwork,
+  database: MemoryDatabase,
+  nodeId: string,
+  { env = realEnv(nodeId, 'silent'), images = [] }: { readonly env?: Env; readonly images?: readonly ImageBody[] } = {},
+): Promise<Conductor> {
+  const link = network.link(nodeId)
+  const endpoint = `memory://${nodeId}`
+  await link.listen(endpoint)
+  return startConductor({
+    ...{ env, nodeId, endpoint, host: 'bench', pid: 1, version: '0', engine: 'bench', link },
+    machine: () => ({ boot: 'bench', uptimeMs: env.monotonicMs() }),
+    ...{ membership: database.membership, views: database.views, images },
+    settings: {
+      ...SIM_SETTINGS,
+      membership: { leaseMs: 6000, renewMs: 1000, pingMs: 150, suspectMs: 900 },
+      heartbeat: { intervalMs: 1000, suspectMs: 3000, downMs: 10_000, auditMs: 60_000 },
+      ha: { leaseMs: 30_000, parallel: 4, massFraction: 0.5 },
+    },
+    journal(incarnation) {
+      const journal = database.journal(incarnation)
+      return Object.assign(journal, { stats: () => ({ queued: journal.waiting(), oldestMs: 0, commits: 0, commitSumMs: 0, connected: true }) })
+    },
+    onFenced(error) {
+      throw error
+    },
+  })
 }
 
 interface Measured {

@@ -17,6 +17,8 @@ const BENCHES: Readonly<Record<string, () => Promise<() => Promise<BenchResult[]
   tokens: async () => (await import('./tokens.ts')).bench,
   images: async () => (await import('./images.ts')).bench,
   console: async () => (await import('./console.ts')).bench,
+  advice: async () => (await import('./advice.ts')).bench,
+  'takeover-hosts': async () => (await import('./takeover-hosts.ts')).bench,
   hosts: async () => (await import('./hosts.ts')).bench,
   page: async () => (await import('./page.ts')).bench,
   idle: async () => (await import('./idle.ts')).bench,

@@ -2,35 +2,14 @@
  * Every command of the CLI as one table of data. Parsing, help, shell completion and the README's reference are made from
  * it. `load` imports the file of a command only when it runs: `baton status` loads nothing of the server.
  */
-import type { Handler, Options } from './call.ts'
-import {
-  AUTH,
-  CLIENT,
-  CONFIG,
-  type CommandSpec,
-  DATA,
-  DATABASE,
-  DRIVER,
-  ID,
-  JSON_OUT,
-  type OptionSpec,
-  option,
-  PAGE,
-  PORT,
-  WAIT,
-} from './command-spec.ts'
+import { CLIENT, CONFIG, type CommandSpec, DATA, JSON_OUT, type OptionSpec, option, PAGE, WAIT } from './command-spec.ts'
 import { DEVICE_COMMANDS } from './commands-devices.ts'
 import { GUEST_COMMANDS } from './commands-guests.ts'
 import { HOST_COMMANDS } from './commands-host.ts'
+import { NODE_COMMANDS } from './commands-nodes.ts'
 import { OBSERVE_COMMANDS } from './commands-observe.ts'
 import { PLACE, PLACEMENT_COMMANDS } from './commands-placement.ts'
 import { DIAGNOSTICS_COMMAND, PROJECT, QUOTA_COMMANDS, USAGE_COMMAND } from './commands-quotas.ts'
-
-/** A command that starts a node or the cluster: its file exports `run(options)`. */
-const server = (load: () => Promise<{ run: (options: Options) => Promise<void> }>) => async (): Promise<Handler> => {
-  const { run } = await load()
-  return call => run(call.options)
-}
 
 const instanceAction = (verb: string, about: string, load: CommandSpec['load'], more: readonly OptionSpec[] = []): CommandSpec => ({
   path: `instance ${verb}`,
@@ -51,58 +30,7 @@ const instanceChange = (verb: string, about: string, load: CommandSpec['load'], 
 })
 
 export const COMMANDS: readonly CommandSpec[] = [
-  {
-    path: 'up',
-    about: 'start a cluster here and keep it alive; Ctrl-C stops it',
-    options: [
-      option('--conductors <n>', 'conductors to run (default 3)'),
-      option('--computes <n>', 'compute hosts to run (default 4)'),
-      DRIVER,
-      DATA,
-      PORT,
-      AUTH,
-      DATABASE,
-      option('--detach', 'return when the cluster is ready; it goes on in the background'),
-      CONFIG,
-    ],
-    load: server(() => import('./commands/up.ts')),
-  },
-  { path: 'down', about: 'stop the cluster of the data folder', options: [DATA], load: server(() => import('./commands/down.ts')) },
-  {
-    path: 'chaos',
-    about: 'kill, freeze and cut off the nodes of a cluster made for it, and judge what came of it; exit code 1 on a violation',
-    options: [
-      option('--minutes <n>', 'how long (default 1)'),
-      option('--seconds <n>', 'how long, in seconds'),
-      option('--faults <names>', 'only these, separated by commas'),
-      option('--seed <n>', 'makes the same choices again'),
-      option('--conductors <n>', 'conductors of the cluster (default 3)'),
-      option('--computes <n>', 'compute hosts of the cluster (default 4)'),
-      option('--clients <n>', 'clients at work (default 12)'),
-      option('--report <file>', 'write the story of the run as an HTML page'),
-      option('--keep', 'after a violation, keep logs, hosts and what the clients were told'),
-      JSON_OUT,
-    ],
-    load: async () => (await import('./commands/chaos.ts')).chaos,
-  },
-  {
-    path: 'conductor',
-    about: 'run one conductor node',
-    options: [ID, option('--listen <endpoint>', 'ZeroMQ endpoint to listen on, tcp://ADDRESS:PORT'), DATABASE, CONFIG],
-    load: server(() => import('./commands/conductor.ts')),
-  },
-  {
-    path: 'compute',
-    about: 'run one compute host',
-    options: [ID, option('--join <endpoints>', 'conductors to join, separated by commas'), DRIVER, DATA, CONFIG],
-    load: server(() => import('./commands/compute.ts')),
-  },
-  {
-    path: 'gateway',
-    about: 'run one gateway with the REST API',
-    options: [ID, option('--join <endpoints>', 'conductors to join, separated by commas'), PORT, CONFIG],
-    load: server(() => import('./commands/gateway.ts')),
-  },
+  ...NODE_COMMANDS,
   {
     path: 'status',
     about: 'show the health of the cluster, and whether it needs another conductor',
@@ -139,19 +67,6 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   ...OBSERVE_COMMANDS,
-  {
-    path: 'node list',
-    about: 'list conductors, compute hosts and gateways',
-    options: CLIENT,
-    load: async () => (await import('./commands/node.ts')).list,
-  },
-  {
-    path: 'node drain',
-    args: '<node>',
-    about: 'hand over the shards of a conductor, or take no new instances on a host',
-    options: CLIENT,
-    load: async () => (await import('./commands/node.ts')).drain,
-  },
   {
     path: 'instance create',
     args: '<name>',

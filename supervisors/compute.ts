@@ -12,6 +12,7 @@ import { createRemoteConsoles, isRemoteConsoleMethod, type RemoteConsoles } from
 import { address } from '../actors/kernel/address.ts'
 import type { Env, Timer } from '../actors/kernel/env.ts'
 import { BatonError, toFault } from '../actors/kernel/errors.ts'
+import { PIECE_BYTES } from '../actors/kernel/image-store.ts'
 import type { Received } from '../transport/incoming.ts'
 import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger } from '../transport/messenger.ts'
@@ -24,6 +25,8 @@ import type { Witness } from './observe/witness.ts'
 import type { Guard } from './watchdog/guard.ts'
 
 export interface ComputeOptions {
+  /** Hears how many bytes of images have gone through, by whole pieces. */
+  readonly onPassed?: (bytes: number) => void
   readonly env: Env
   readonly nodeId: string
   /** Number of this life, larger than any before. */
@@ -106,7 +109,11 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
     })
   }
 
-  const toStore: StoreCall = (image, method, args, timeoutMs) => messenger.call(address('image-store', image), method, args, { timeoutMs })
+  const toStore: StoreCall = async (image, method, args, timeoutMs) => {
+    const answer = await messenger.call(address('image-store', image), method, args, { timeoutMs })
+    if (method === 'read' || method === 'write') options.onPassed?.(PIECE_BYTES)
+    return answer
+  }
   const consoles = createRemoteConsoles({ env, driver })
   const agents = openAgents()
   const uploads = createHostUploads(env, toStore, driver, agents?.transfers)

@@ -16,14 +16,14 @@ import type { ActorHost } from './hosting/actor-host.ts'
 import { type Beat, checkBeat, type HostMonitor } from './hosts/host-monitor.ts'
 import type { HostSummary, Summaries } from './hosts/summaries.ts'
 import { serveIdentity } from './identity/serve.ts'
-import type { ImageBytesService } from './images/bytes.ts'
+import { type ImageBytesService, isImageRead } from './images/bytes.ts'
 import type { ClusterMember } from './membership/member.ts'
 import type { ConductorFeed } from './observe/feed.ts'
 import type { History } from './observe/history.ts'
 import type { SelfReport } from './observe/self-report.ts'
 import type { Witness } from './observe/witness.ts'
 import type { PlacementService } from './requests/placement.ts'
-import { serveApi } from './requests/serve-api.ts'
+import { isApiRead, serveApi } from './requests/serve-api.ts'
 import type { Storage } from './requests/storage.ts'
 
 export interface DoorsOptions {
@@ -72,6 +72,10 @@ function checked(what: string, check: Check, args: unknown): unknown {
 const unknown = (what: string): never => {
   throw new BatonError('UnknownMethod', what)
 }
+
+/** What fills memory when its answers are kept: pieces of images, and pages of lists. */
+export const isRead = ({ to: { kind }, method }: Pick<Received, 'to' | 'method'>): boolean =>
+  kind === 'image-store' ? isImageRead(method) : kind === 'api' && isApiRead(method)
 
 export function createDoors(options: DoorsOptions) {
   const { nodeId, actors, messenger, member, monitor, placement, storage, imageBytes, summaries, api, fence, identity, feed } = options

@@ -18,7 +18,7 @@ import type { Link } from '../transport/link.ts'
 import { createMessenger, type Messenger } from '../transport/messenger.ts'
 import type { NodeIdentity } from '../transport/protocol.ts'
 import { createAlertWatch } from './alerts/watch.ts'
-import { createDoors } from './conductor-doors.ts'
+import { createDoors, isRead } from './conductor-doors.ts'
 import type { ConductorSettings } from './config/conductor-settings.ts'
 import { type ActorHost, createActorHost } from './hosting/actor-host.ts'
 import { createActorSystem } from './hosting/actor-system.ts'
@@ -214,6 +214,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     self: identity,
     route: createRouter({ nodeId, owns: actors.owns, ownerOf }),
     serve: measured(env, options.observe, [...definitions.keys()], message => doors.serve(message)),
+    isRead,
     take: message => doors.take(message),
     onMoved: () => member.refresh(),
     onSessionClosed(session) {
@@ -242,6 +243,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
     views: options.views,
     policy: settings.reconcile ?? RECONCILE_DEFAULTS,
     log: env.log,
+    tracing: env.tracing,
     call,
     async tellOwner(actor, method) {
       const owner = ownerOf(shardOf(parseAddress(actor).id))

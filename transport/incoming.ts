@@ -33,6 +33,11 @@ export interface Received {
 }
 
 export interface Serving {
+  /**
+   * Whether a call changes nothing: a copy of it may be served again, so its answer is not kept. A node that keeps the pieces of images that it
+   * has handed out soon holds all of an image.
+   */
+  isRead?(call: Pick<Received, 'to' | 'method'>): boolean
   /** Serves a call that is for this node; what it rejects with becomes the caller's fault. */
   serve(message: Received): Promise<unknown>
   /** Takes a cast; never throws. */
@@ -71,7 +76,7 @@ export function serveWithin(
   return span ? spanned(tracing, span, () => serve(message)) : tracing.within(context, () => serve(message))
 }
 
-export function createIncoming({ env, link, sessions, node, serve, take }: IncomingOptions): Incoming {
+export function createIncoming({ env, link, sessions, node, serve, take, isRead = () => false }: IncomingOptions): Incoming {
   const answers = createAnswers(INCOMING_LIMITS.remembered)
   const counts = { callsIn: 0, castsIn: 0, duplicates: 0, expired: 0, malformed: 0, refused: 0 }
   let closed = false
@@ -107,6 +112,7 @@ export function createIncoming({ env, link, sessions, node, serve, take }: Incom
       return
     }
     const running = answers.begin(key, peer)
+    let isOnlyRead = false
     counts.callsIn++
     const reply = (answer: Answer): void => {
       const at = env.monotonicMs()
@@ -120,7 +126,7 @@ export function createIncoming({ env, link, sessions, node, serve, take }: Incom
         bytes = encode({ ...told, id: e.id, at })
       }
       // A refusal of the way is not an answer to keep: the same call may come again and must then be tried again.
-      if (told.t === 'no' && isTransient(told.f)) answers.drop(key)
+      if ((told.t === 'no' && isTransient(told.f)) || isOnlyRead) answers.drop(key)
       else answers.keep(key, told, Math.max(at + INCOMING_LIMITS.rememberMs, now + leftMs))
       if (!closed) link.send(running.peer, bytes)
     }
@@ -132,6 +138,7 @@ export function createIncoming({ env, link, sessions, node, serve, take }: Incom
       reply({ t: 'no', f: { code: 'BadRequest', message: error instanceof Error ? error.message : String(error) } })
       return
     }
+    isOnlyRead = isRead({ to, method: e.m })
     serveWithin(env, serve, { to, method: e.m, args: e.a, from, deadlineMs: now + leftMs }, contextOf(e)).then(
       r => reply({ t: 'ok', r: r ?? null }),
       error => reply({ t: 'no', f: toFault(error) }),

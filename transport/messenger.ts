@@ -15,7 +15,7 @@ import { BatonError, type Fault, isTransient, toError, toFault } from '../actors
 import type { OpenSpan, RequestContext } from '../actors/kernel/tracing.ts'
 import { createIncoming, INCOMING_LIMITS, type Serving, serveWithin } from './incoming.ts'
 import type { Link } from './link.ts'
-import { decode, type Envelope, type NodeIdentity } from './protocol.ts'
+import { decode, type Envelope, encode, type NodeIdentity } from './protocol.ts'
 import { createSessions, type Session, type Sessions } from './sessions.ts'
 
 export const MESSENGER_LIMITS = {
@@ -29,6 +29,8 @@ export const MESSENGER_LIMITS = {
 
 /** Time a cast lives, ms. */
 const CAST_MS = 5000
+/** Where a cast goes that is the same for whoever is behind a session. */
+const EVERY_NODE = 'node/*'
 /** However soon a receiver wants a call again, it gets this pause, ms. */
 const LEAST_PAUSE_MS = 10
 
@@ -66,6 +68,8 @@ export interface Messenger {
   cast(to: Address, method: string, args: unknown, ttlMs?: number): void
   /** Sends a cast over one session, for instance to whoever just said hello. */
   castTo(session: Session, to: Address, method: string, args: unknown): void
+  /** Sends the same cast over many sessions, to whoever is behind each; it is written down once. */
+  castAll(sessions: readonly Session[], method: string, args: unknown): void
   readonly sessions: Sessions
   /** Tries every waiting call again at once: routes have changed. */
   reroute(): void
@@ -117,7 +121,15 @@ export function createMessenger(options: MessengerOptions): Messenger {
     },
   })
 
-  const incoming = createIncoming({ env, link, sessions, node: self.node, serve: options.serve, take: options.take })
+  const incoming = createIncoming({
+    env,
+    link,
+    sessions,
+    node: self.node,
+    serve: options.serve,
+    take: options.take,
+    ...(options.isRead ? { isRead: options.isRead } : {}),
+  })
 
   function settle(p: Pending, outcome: { ok: true; value: unknown } | { ok: false; fault: Fault }): void {
     if (!pending.delete(p.id)) return
@@ -225,6 +237,15 @@ export function createMessenger(options: MessengerOptions): Messenger {
     }
   }
 
+  function castAll(sessions: readonly Session[], method: string, args: unknown): void {
+    try {
+      const bytes = encode({ t: 'cast', to: EVERY_NODE, m: method, a: args, ttl: CAST_MS, at: env.monotonicMs() })
+      for (const { peer } of sessions) link.send(peer, bytes)
+    } catch (error) {
+      env.log.warn({ method, fault: toFault(error) }, 'a cast to many could not be sent')
+    }
+  }
+
   link.onMessage((peer, bytes) => {
     if (closed) return
     let e: Envelope
@@ -295,6 +316,7 @@ export function createMessenger(options: MessengerOptions): Messenger {
       if (session) castOver(session, to, method, args, ttlMs)
     },
     castTo: (session, to, method, args) => castOver(session, to, method, args, CAST_MS),
+    castAll,
     reroute,
     stats() {
       let oldest = 0

@@ -7,7 +7,7 @@
  * time; one that refuses a batch is not asked again, for it would refuse that for ever.
  */
 import { backoffMs, type Env, type Timer } from '../actors/kernel/env.ts'
-import type { Attributes, Span, SpanKind } from '../actors/kernel/tracing.ts'
+import { type Attributes, parseTrace, type Span, type SpanKind } from '../actors/kernel/tracing.ts'
 
 export interface OtlpOptions {
   readonly env: Env
@@ -66,6 +66,12 @@ const attributesOf = (attributes: Attributes) =>
             : { doubleValue: value },
   }))
 
+const linksOf = (links: readonly string[]) =>
+  links.flatMap(link => {
+    const to = parseTrace(link)
+    return to ? { traceId: to.traceId, spanId: to.spanId } : []
+  })
+
 /** Ms with fractions as whole nanoseconds; as text, for they are more than a number holds. */
 const nanos = (ms: number): string => String(BigInt(Math.round(ms * 1000)) * 1000n)
 
@@ -87,6 +93,7 @@ export function otlpRequest(spans: readonly Span[], resource: Attributes, versio
               startTimeUnixNano: nanos(span.startMs),
               endTimeUnixNano: nanos(span.endMs),
               attributes: attributesOf(span.attributes),
+              ...(span.links ? { links: linksOf(span.links) } : {}),
               ...(span.error === null ? {} : { status: { code: ERROR, message: span.error } }),
             })),
           },

@@ -53,13 +53,39 @@ export type Envelope =
   | { readonly t: 'ok'; readonly id: string; readonly r: unknown; readonly at: number }
   | { readonly t: 'no'; readonly id: string; readonly f: Fault; readonly at: number }
 
-const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'number' })
+const PACKING = { useRecords: false, moreTypes: false, int64AsType: 'number' } as const
+const packr = new Packr(PACKING)
+/** Of its own, since it is handed a buffer for each message. */
+const bulkPackr = new Packr(PACKING)
+
+/** From so many bytes on a message has a buffer of just its size: the packer would double what it has until they fit, and copy each time. */
+const BULK_BYTES = 16 * 1024
+/** What an envelope has beside its bytes; of more, the packer makes room by itself. */
+const BESIDE_BYTES = 4096
+
+const lengthOf = (value: unknown): number => (value instanceof Uint8Array ? value.length : 0)
+
+/** Bytes that the arguments or the answer hold as such. */
+function bulkBytes(envelope: Envelope): number {
+  if (envelope.t === 'ok') return lengthOf(envelope.r)
+  if (envelope.t !== 'call' || typeof envelope.a !== 'object' || envelope.a === null) return 0
+  let bytes = 0
+  for (const value of Object.values(envelope.a)) bytes += lengthOf(value)
+  return bytes
+}
+
+function pack(envelope: Envelope): Uint8Array {
+  const bytes = bulkBytes(envelope)
+  if (bytes < BULK_BYTES) return packr.pack(envelope)
+  bulkPackr.useBuffer(Buffer.allocUnsafeSlow(bytes + BESIDE_BYTES))
+  return bulkPackr.pack(envelope)
+}
 
 /** Throws `TooLarge` for a message that no link takes, `Internal` for one that cannot be written down (a circle, for instance). */
 export function encode(envelope: Envelope): Uint8Array {
   let bytes: Uint8Array
   try {
-    bytes = packr.pack(envelope)
+    bytes = pack(envelope)
   } catch (cause) {
     throw new BatonError('Internal', 'the message holds something that cannot travel', { cause })
   }

@@ -6,12 +6,13 @@ import type { PowerState } from '../hypervisor/driver.ts'
 import type { Json } from '../kernel/define.ts'
 import type { Env } from '../kernel/env.ts'
 import { BatonError, toFault } from '../kernel/errors.ts'
+import { type Bucket, createBucket, type Rate } from '../kernel/token-bucket.ts'
 import type { GuestChannels, GuestPipe } from './contract.ts'
 import { type AgentReport, reportOf } from './report.ts'
 import { createSession, type GuestSession, type SessionCounters, type SessionSettings } from './session.ts'
 
-/** Reports of one guest: so many at once, and then one in so long, however often its agent changes its mind. */
-const REPORTS = { burst: 10, everyMs: 10_000 } as const
+/** Reports of one guest: ten at once, and then one in ten seconds, however often its agent changes its mind. */
+const REPORTS = { everyMs: 10_000, depthMs: 100_000 } as const satisfies Rate
 
 export interface SeenGuest {
   readonly instance: string
@@ -64,8 +65,7 @@ interface Tended {
   told: string | null
   telling: boolean
   number: number
-  credit: number
-  creditMs: number
+  readonly reports: Bucket
   readonly watchers: Set<() => void>
 }
 
@@ -83,7 +83,7 @@ export function createGuests({ env, channels, life, settings, report }: GuestsOp
     const session = createSession({ env, instance, settings, onChange })
     const guest: Tended = {
       ...{ session, pipe: 'closed', on: true, rank: 0, told: '', telling: false, number: 0 },
-      ...{ credit: REPORTS.burst, creditMs: env.monotonicMs(), watchers: new Set() },
+      ...{ reports: createBucket(REPORTS, env.monotonicMs), watchers: new Set() },
     }
     tended.set(instance, guest)
     session.await()
@@ -115,14 +115,6 @@ export function createGuests({ env, channels, life, settings, report }: GuestsOp
 
   const isMine = (instance: string, guest: Tended): boolean => !stopped && tended.get(instance) === guest
 
-  /** Whether one more report may go. */
-  function hasCredit(guest: Tended): boolean {
-    const nowMs = env.monotonicMs()
-    guest.credit = Math.min(REPORTS.burst, guest.credit + (nowMs - guest.creditMs) / REPORTS.everyMs)
-    guest.creditMs = nowMs
-    return guest.credit >= 1
-  }
-
   /** Tells what is believed now, unless that was told. What could not be told, or came too often, is told with a later look. */
   function tell(instance: string, guest: Tended): void {
     if (guest.telling || !isMine(instance, guest)) return
@@ -132,8 +124,7 @@ export function createGuests({ env, channels, life, settings, report }: GuestsOp
     const body = reportOf(belief, guest.on)
     const digest = JSON.stringify({ ...body, rank: guest.rank })
     // An agent that was never heard is no news.
-    if (digest === guest.told || (body.about === null && guest.told === '') || !hasCredit(guest)) return
-    guest.credit--
+    if (digest === guest.told || (body.about === null && guest.told === '') || !guest.reports.take()) return
     guest.telling = true
     // It may be taken and its answer lost: then what was told before is no longer what is believed up there.
     guest.told = null

@@ -9,6 +9,7 @@ import type { Json } from '../kernel/define.ts'
 import type { Env, Timer } from '../kernel/env.ts'
 import { BatonError } from '../kernel/errors.ts'
 import { type LineReader, lineReader } from '../kernel/lines.ts'
+import { createBucket, rateOf } from '../kernel/token-bucket.ts'
 import {
   type BackupReport,
   backupOf,
@@ -99,6 +100,7 @@ interface Waiting {
 
 export function createSession({ env, instance, settings, onChange }: SessionOptions): GuestSession {
   const counters: SessionCounters = { heartbeats: 0, malformed: 0, stale: 0, foreign: 0, flooded: 0, unasked: 0 }
+  const unasked = createBucket(rateOf(RATE), env.monotonicMs)
   const waiting = new Map<number, Waiting>()
   const backups = new Map<string, BackupReport>()
   let reader: LineReader = lineReader(MAX_LINE_BYTES)
@@ -112,8 +114,6 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
   let heard: boolean | null = null
   let heardMs: number | null = null
   let commands = 0
-  let tokens: number = RATE.burst
-  let refilledMs = env.monotonicMs()
   let silence: Timer | null = null
   let paused: Timer | null = null
 
@@ -148,16 +148,6 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
       paused = null
       held.resume()
     })
-  }
-
-  /** Whether one more unasked message may be looked at. */
-  function isWithinRate(): boolean {
-    const nowMs = env.monotonicMs()
-    tokens = Math.min(RATE.burst, tokens + ((nowMs - refilledMs) / 1000) * RATE.perSecond)
-    refilledMs = nowMs
-    if (tokens < 1) return false
-    tokens--
-    return true
   }
 
   function takeHello(said: Hello): void {
@@ -235,7 +225,7 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
 
   function hear(line: string): void {
     // Of a flood nothing is looked at, unless an answer that is waited for may be in it.
-    const isAllowed = isWithinRate()
+    const isAllowed = unasked.take()
     if (!isAllowed) hold()
     if (!isAllowed && waiting.size === 0) {
       counters.flooded++
@@ -244,7 +234,7 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
     const said = parseFromGuest(line)
     const isAsked = 'type' in said && said.type === 'result' && waiting.has(said.id)
     // What was asked for is not counted against the rate.
-    if (isAsked && isAllowed) tokens++
+    if (isAsked && isAllowed) unasked.giveBack()
     if (isAllowed || isAsked) take(said)
     else counters.flooded++
   }
@@ -281,7 +271,7 @@ export function createSession({ env, instance, settings, onChange }: SessionOpti
         counters.malformed++
         // What follows begins somewhere in the middle: the next whole line is believed again.
         reader = lineReader(MAX_LINE_BYTES)
-        if (!isWithinRate()) hold()
+        if (!unasked.take()) hold()
         return
       }
       for (const line of lines) if (line.length > 0) hear(line)

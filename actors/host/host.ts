@@ -78,6 +78,12 @@ export interface HostActorState extends Duty {
   readonly updatedAt: number
 }
 
+interface LoseArgs {
+  readonly known?: number
+  /** `traceparent` of the verdict, where that is traced. */
+  readonly verdict?: string
+}
+
 type HostCommand =
   /** The agent says what its machine has. Sent by the monitor when it first hears the host and when it has changed. */
   | { readonly method: 'register'; readonly args: HostInfo }
@@ -104,7 +110,7 @@ type HostCommand =
    * The monitor says that its lease has run out for certain, and that it is no fault of ours; `recovery.ts`. `known` is the offer with which it
    * last said to be armed, if it was heard here at all.
    */
-  | { readonly method: 'lose'; readonly args: { readonly known?: number } }
+  | { readonly method: 'lose'; readonly args: LoseArgs }
   | { readonly method: '@result'; readonly args: WorkResult }
   | { readonly method: '@timer'; readonly args: { readonly key: string } }
   | { readonly method: 'get'; readonly args: unknown }
@@ -234,7 +240,7 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
           return { offer, instances: offered }
         })
       case 'lose':
-        return accept(loseEvents(state, command.args.known), s => ({ lost: lostHost(s).recovery.lostAt !== null }))
+        return accept(loseEvents(state, command.args), s => ({ lost: lostHost(s).recovery.lostAt !== null }))
       case '@result': {
         const result = recoveryResult(lostHost(state), command.args, now)
         if (result === null) return accept([])
@@ -266,7 +272,7 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
       fence: {},
       requireFenced: { check: checkObject({ instance: optional(text(128)) }) },
       offer: { check: checkObject({ wanted: optional(listOf(text(128), HOST_ROW_LIMIT)), known: rank }) },
-      lose: { check: checkObject({ known: optional(rank) }) },
+      lose: { check: checkObject({ known: optional(rank), verdict: optional(text(64)) }) },
       get: { reads: true },
       claims: { check: optional(record) },
     },
@@ -298,11 +304,11 @@ export function hostActor(ratios: Ratios, reserved: Resources = NOTHING_RESERVED
 
 const lostHost = ({ state, stateSince, policy = NO_POLICY, recovery = NO_RECOVERY }: HostActorState) => ({ state, stateSince, policy, recovery })
 
-function loseEvents(state: HostActorState, known: number | undefined): HostEvent[] {
+function loseEvents(state: HostActorState, { known, verdict }: LoseArgs): HostEvent[] {
   const { policy, recovery } = lostHost(state)
   if (!state.registered || state.state === 'up' || recovery.lostAt !== null) return []
   // Its last word may have been that its watchdog had died, and may not have been written down.
-  return [...(known === undefined ? [] : armedEvents(policy, known)), { type: 'lost' }]
+  return [...(known === undefined ? [] : armedEvents(policy, known)), { type: 'lost', ...(verdict === undefined ? {} : { verdict }) }]
 }
 
 /** Events after which a reader of inventories, traits or claims has something of the past. */

@@ -35,6 +35,8 @@ interface Asked {
 export interface Recovery {
   /** Cluster time at which the host was found lost; null while it is not. */
   readonly lostAt: number | null
+  /** `traceparent` of the verdict, where that is traced. */
+  readonly verdict?: string
   /** Cluster times of this and earlier losses within the last hour. */
   readonly losses: readonly number[]
   readonly asked: Readonly<Record<string, Asked>>
@@ -45,7 +47,7 @@ export interface Recovery {
 export const NO_RECOVERY: Recovery = { lostAt: null, losses: [], asked: {}, fenceTries: 0, fenceNotBefore: 0 }
 
 export type RecoveryEvent =
-  | { readonly type: 'lost' }
+  | { readonly type: 'lost'; readonly verdict?: string }
   | { readonly type: 'evacuationAsked'; readonly instance: string; readonly stands: Asked['stands']; readonly notBefore: number }
   | { readonly type: 'fenceFailed'; readonly notBefore: number }
 
@@ -69,8 +71,11 @@ const pauseMs = (stands: Asked['stands'], tries: number): number =>
 
 export function evolveRecovery(recovery: Recovery, event: RecoveryEvent, at: number): Recovery {
   switch (event.type) {
-    case 'lost':
-      return { ...NO_RECOVERY, lostAt: at, losses: [...recovery.losses.filter(loss => at - loss < FLAPPING_MS), at] }
+    case 'lost': {
+      const { verdict } = event
+      const losses = [...recovery.losses.filter(loss => at - loss < FLAPPING_MS), at]
+      return { ...NO_RECOVERY, lostAt: at, ...(verdict === undefined ? {} : { verdict }), losses }
+    }
     case 'evacuationAsked': {
       const { instance, stands, notBefore } = event
       const tries = (recovery.asked[instance]?.tries ?? 0) + 1
@@ -101,6 +106,7 @@ export function recoveryWork(host: LostHost, id: string, { parallel, fence }: Re
   const since = recovery.lostAt ?? (fenced ? host.stateSince : null)
   if (since === null) return []
   const work: Work[] = []
+  const verdict = recovery.verdict === undefined ? {} : { verdict: recovery.verdict }
   // A command that pulls the plug ends everything there, so it is worth it only where something is to be gained.
   if (fence && !fenced && policy.offered.length > 0) {
     const key = `fence:${since}:${recovery.fenceTries}`
@@ -115,7 +121,7 @@ export function recoveryWork(host: LostHost, id: string, { parallel, fence }: Re
       key,
       to: address('instance', instance),
       method: 'hostLost',
-      args: { host: id },
+      args: { host: id, ...verdict },
       notBefore: Math.max(notBefore, fenced ? 0 : startAt),
     })
   }

@@ -92,7 +92,7 @@ const CHECKS: Readonly<Record<string, (args: unknown) => string | null>> = {
   setDevices: checkObject({ ...common, devices: checkDevices }),
   snapshot: checkObject({ ...common, image: short }),
   discardSnapshot: checkObject({ ...common, image: short }),
-  removeImage: checkObject({ image: short }),
+  removeImage: checkObject({ image: short, instance: optional(short) }),
   uploadImage: checkObject({ image: short, upload: text(128), waitMs: integer(0, 60_000), backup: optional(checkBackupRequest) }),
   ...AGENT_CHECKS,
   removeDisk: checkObject({ disk: short }),
@@ -113,12 +113,25 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
   /** Newest rank obeyed of each guest, oldest entry first. */
   const newest = new Map<string, { order: number; answer: unknown; fault: BatonError | null }>()
   const waiting = new Map<string, number[]>()
+  /** Images that were removed, oldest first: a snapshot that comes late, or waited behind something, must not make one again. */
+  const removed = new Set<string>()
   const counters = { waiting: 0, done: 0, failed: 0, stale: 0 }
 
   function remember(instance: string, order: number, answer: unknown, fault: BatonError | null): void {
     newest.delete(instance)
     newest.set(instance, { order, answer, fault })
     if (newest.size > HYPERVISOR_LIMITS.remembered) for (const oldest of newest.keys()) return void newest.delete(oldest)
+  }
+
+  /** Of a guest whose snapshot it is: behind whatever is being done to the guest, which may be just this snapshot, given up by its operation. */
+  function removeImage(image: string, instance: unknown): Promise<unknown> {
+    if (!driver.removeImage) return unsupported('remove an image of')
+    removed.delete(image)
+    removed.add(image)
+    const [oldest = image] = removed
+    if (removed.size > HYPERVISOR_LIMITS.remembered) removed.delete(oldest)
+    const remove = async (): Promise<void> => driver.removeImage?.(image)
+    return typeof instance === 'string' ? perGuest(instance, remove) : remove()
   }
 
   const specOf = (c: Command): GuestSpec => ({ ...(c.spec as GuestSpec), instance: c.instance })
@@ -144,7 +157,7 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
           unsupported('set a password of')
         )
       case 'removeImage':
-        return driver.removeImage?.(String(args.image)) ?? unsupported('remove an image of')
+        return removeImage(String(args.image), args.instance)
       case 'uploadImage':
         return uploads?.look(args as unknown as UploadRequest) ?? unsupported('upload an image of')
       case 'removeDisk':
@@ -194,6 +207,8 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
         return driver.setDevices?.(c.instance, c.order, c.devices as Devices) ?? unsupported('change the devices of', NEEDS_DISKS)
       case 'snapshot':
         if (!driver.snapshot) return unsupported(method, NEEDS_DISKS)
+        if (removed.has(String(c.image)))
+          return Promise.reject(new BatonError('StaleCommand', `image ${c.image} was removed here; it is not made again`))
         return whileFrozen(agents, c.instance, env.log, async () => driver.snapshot?.(c.instance, c.order, String(c.image)))
       case 'discardSnapshot':
         return driver.discardSnapshot?.(c.instance, c.order, String(c.image)) ?? unsupported('snapshot', NEEDS_DISKS)

@@ -251,7 +251,8 @@ function work(older: ImageState, id: string): Work[] {
   if (!image) return found
   if (removing && image.host) {
     const to = address('compute', image.host)
-    found.push({ type: 'call', key: removeKey(removing.attempt), to, method: 'removeImage', args: { image: id }, notBefore: removing.at })
+    const args = { image: id, ...(image.instance === null ? {} : { instance: image.instance }) }
+    found.push({ type: 'call', key: removeKey(removing.attempt), to, method: 'removeImage', args, notBefore: removing.at })
   }
   if (discarding) {
     const args = { image: id, upload: discarding.uploads[0] }

@@ -4,6 +4,7 @@ import type { ReconcilePolicy } from '../host/policies.ts'
 import type { PowerState } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision } from '../kernel/define.ts'
 import type { Fault } from '../kernel/errors.ts'
+import { byVerdict } from '../operation/trace.ts'
 import { restartEvents } from './ha.ts'
 import { commandOrder, type InstanceEvent, type InstanceState, sizeOf } from './model.ts'
 import { nextId, refusal } from './requests.ts'
@@ -24,6 +25,8 @@ export interface SeenGuest {
   readonly lapsed?: boolean
   /** The policy about guests that no instance owns. */
   readonly unknown?: ReconcilePolicy['unknownGuests']
+  /** `traceparent` of the look that found it, where that is traced. */
+  readonly verdict?: string
 }
 
 export interface MissingGuest {
@@ -31,6 +34,8 @@ export interface MissingGuest {
   /** When the instance had last changed, as the sender knew it: what has changed since may have its guest. Cluster time, ms. */
   readonly asOf?: number
   readonly vanished?: ReconcilePolicy['vanishedGuests']
+  /** `traceparent` of the look that missed it, where that is traced. */
+  readonly verdict?: string
 }
 
 /** The owner's word about a guest. `order` outranks all that was said about it so far, and nothing that will be. */
@@ -82,14 +87,14 @@ export function decideGuestSeen(state: InstanceState, seen: SeenGuest, { id, now
 }
 
 /** The guest's power state as the host sees it, against what we believe. Nova's rule: a guest that ended by itself is stopped. */
-function observedPower(state: InstanceState, { power, host, lapsed = false }: SeenGuest, id: string, now: number): InstanceEvent[] {
+function observedPower(state: InstanceState, { power, host, lapsed = false, verdict }: SeenGuest, id: string, now: number): InstanceEvent[] {
   if (state.vmState === 'error') return []
   // Off, and known to be, but called active: it is to come back, or it fell while a resize waited to be confirmed.
   const fell = state.vmState === 'active' && isOff(power)
   if (power === state.powerState && (!fell || state.due?.ha)) return []
   if (power === 'crashed' || lapsed) {
     const why = lapsed ? `the watchdog of ${host} stopped it, because its lease had run out` : 'it crashed'
-    const restart = restartEvents(state, { power, lapsed, message: `the guest of ${id} is off: ${why}` }, now)
+    const restart = restartEvents(state, { power, lapsed, message: `the guest of ${id} is off: ${why}`, verdict }, now)
     if (restart) return restart
   }
   const vmState = FOLLOWS.has(state.vmState) ? following(state.vmState, power) : state.vmState
@@ -125,18 +130,19 @@ export function decideRoom(state: InstanceState): D {
 
 export function decideMissing(
   state: InstanceState,
-  { host, vanished = 'error', asOf }: MissingGuest,
+  { host, vanished = 'error', asOf, verdict }: MissingGuest,
   { id, now }: Pick<DecideContext, 'id' | 'now'>,
 ): D {
   if (asOf !== undefined && state.updatedAt > asOf) return accept([])
   if (state.task || state.next || state.host !== host || MAY_MISS.has(state.vmState)) return accept([])
-  const restart = restartEvents(state, { power: null, lapsed: false, message: `the guest has vanished from host ${host}` }, now)
+  const restart = restartEvents(state, { power: null, lapsed: false, message: `the guest has vanished from host ${host}`, verdict }, now)
   // One that is to come back already is not counted again.
   if (restart) return accept(state.due?.ha ? [] : restart)
   if (vanished === 'ignore') return accept([])
   if (vanished === 'rebuild' && !refusal(state, 'rebuild', rowOf('rebuild'), id)) {
     const operation = nextId(state, id)
-    return accept([{ type: 'taskAccepted', task: { operation, kind: 'rebuild', requestId: `req-vanished-${operation}`, mode: null } }])
+    const task = { operation, kind: 'rebuild', requestId: `req-vanished-${operation}`, mode: null } as const
+    return accept([{ type: 'taskAccepted', task: { ...task, ...byVerdict(operation, verdict) } }])
   }
   const message = `the guest has vanished from host ${host}; delete the instance or rebuild it`
   return accept([{ type: 'broke', fault: { code: 'DriverFault', message } }])

@@ -11,6 +11,7 @@ import type { PowerState } from '../hypervisor/driver.ts'
 import { accept, type Decision, refuse } from '../kernel/define.ts'
 import { minutes, seconds } from '../kernel/env.ts'
 import type { Fault } from '../kernel/errors.ts'
+import { byVerdict } from '../operation/trace.ts'
 import { bodyOf, type Due, type InstanceEvent, type InstanceState } from './model.ts'
 import { nextId, refusal } from './requests.ts'
 import { rowOf } from './states.ts'
@@ -31,8 +32,14 @@ export function decideSetHa(state: InstanceState, policy: HaPolicy, id: string):
   return accept(policyOf(state) === policy ? [] : [{ type: 'updated', spec: { ha: policy } }], s => bodyOf(s, id))
 }
 
+export interface LostFrom {
+  readonly host: string
+  /** `traceparent` of the verdict, where that is traced. */
+  readonly verdict?: string
+}
+
 /** The host of this instance was lost, and its guest there is proved not to run, says the host's actor; `stands` says what is done about it. */
-export function decideHostLost(state: InstanceState, host: string, id: string): D {
+export function decideHostLost(state: InstanceState, { host, verdict }: LostFrom, id: string): D {
   const answer = (stands: 'moving' | 'busy' | 'over'): D => accept([], () => ({ stands }))
   if (state.task?.kind === 'evacuate') return answer('moving')
   if (state.host !== host || policyOf(state) !== 'evacuate' || state.vmState === 'deleted') return answer('over')
@@ -41,7 +48,7 @@ export function decideHostLost(state: InstanceState, host: string, id: string): 
   if (state.vmState !== 'active' || refusal(state, 'evacuate', rowOf('evacuate'), id)) return answer('over')
   const operation = nextId(state, id)
   const task = { operation, kind: 'evacuate', requestId: `req-ha-${operation}`, mode: null, ha: true } as const
-  return accept([{ type: 'taskAccepted', task }], () => ({ stands: 'moving' }))
+  return accept([{ type: 'taskAccepted', task: { ...task, ...byVerdict(operation, verdict) } }], () => ({ stands: 'moving' }))
 }
 
 export interface Fallen {
@@ -49,10 +56,12 @@ export interface Fallen {
   /** Whether the watchdog of its host has stopped it: no fault of the guest, so it does not count. */
   readonly lapsed: boolean
   readonly message: string
+  /** `traceparent` of what found it, where that is traced. */
+  readonly verdict?: string | undefined
 }
 
 /** What the policy wants done about a guest that should run and does not; null when it is to be left so. */
-export function restartEvents(state: InstanceState, { power, lapsed, message }: Fallen, now: number): InstanceEvent[] | null {
+export function restartEvents(state: InstanceState, { power, lapsed, message, verdict }: Fallen, now: number): InstanceEvent[] | null {
   if (policyOf(state) === 'none' || state.vmState !== 'active' || state.origin) return null
   const recent = recentRestarts(state, now)
   if (!lapsed && recent.length >= RESTART_LIMIT) {
@@ -60,7 +69,8 @@ export function restartEvents(state: InstanceState, { power, lapsed, message }: 
     return [{ type: 'broke', fault: { code: 'DriverFault', message: enough } }]
   }
   const pauseMs = lapsed || recent.length === 0 ? 0 : Math.min(RESTART_CAP_MS, RESTART_BASE_MS * 2 ** (recent.length - 1))
-  const due: Due = power === null ? { kind: 'rebuild', at: now + pauseMs, ha: true } : { kind: 'reboot', mode: 'hard', at: now + pauseMs, ha: true }
+  const common = { at: now + pauseMs, ha: true, ...(verdict === undefined ? {} : { verdict }) } as const
+  const due: Due = power === null ? { kind: 'rebuild', ...common } : { kind: 'reboot', mode: 'hard', ...common }
   const fault: Fault = { code: 'DriverFault', message: `${message}; its HA policy starts it again` }
   return [{ type: 'restartDue', due, power, fault }]
 }

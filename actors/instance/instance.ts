@@ -24,7 +24,7 @@ import { checkDisk, checkInterface } from './devices.ts'
 import { evolve } from './evolve.ts'
 import { groupReport, owesReport, reported } from './group-report.ts'
 import { decideGuestSeen, decideMissing, decideRoom, type MissingGuest, type SeenGuest } from './guests.ts'
-import { decideHostLost, decideSetHa } from './ha.ts'
+import { decideHostLost, decideSetHa, type LostFrom } from './ha.ts'
 import { bodyOf, INITIAL, type InstanceEvent, type InstanceSpec, type InstanceState, needsOf, type Task } from './model.ts'
 import {
   type ActArgs,
@@ -80,7 +80,7 @@ type InstanceCommand =
   /** What is to be done when its guest no longer runs though it should. */
   | { readonly method: 'setHa'; readonly args: { readonly policy: HaPolicy } }
   /** A host actor says that its host was lost, and that this guest is proved not to run there any more. */
-  | { readonly method: 'hostLost'; readonly args: { readonly host: string } }
+  | { readonly method: 'hostLost'; readonly args: LostFrom }
   /** The runtime had to set an operation of this instance aside. */
   | { readonly method: 'broken'; readonly args: { readonly operation: string; readonly reason: string } }
   | { readonly method: 'get'; readonly args: unknown }
@@ -123,7 +123,7 @@ function decide(state: InstanceState, command: InstanceCommand, context: DecideC
     case 'setHa':
       return decideSetHa(state, command.args.policy, id)
     case 'hostLost':
-      return decideHostLost(state, command.args.host, id)
+      return decideHostLost(state, command.args, id)
     case 'broken':
       return decideBroken(state, command.args.operation, command.args.reason)
     case '@result':
@@ -288,11 +288,14 @@ export const instanceActor = defineActor<InstanceState, InstanceCommand, Instanc
         order: integer(0, Number.MAX_SAFE_INTEGER),
         lapsed: optional(flag),
         unknown: optional(anyOf(...UNKNOWN_GUESTS)),
+        verdict: optional(text(64)),
       }),
     },
     setHa: { check: checkObject({ policy: anyOf(...HA_POLICIES) }) },
-    hostLost: { check: checkObject({ host: text(128) }) },
-    guestMissing: { check: checkObject({ host: text(128), asOf: optional(INTEGER_MS), vanished: optional(anyOf(...VANISHED_GUESTS)) }) },
+    hostLost: { check: checkObject({ host: text(128), verdict: optional(text(64)) }) },
+    guestMissing: {
+      check: checkObject({ host: text(128), asOf: optional(INTEGER_MS), vanished: optional(anyOf(...VANISHED_GUESTS)), verdict: optional(text(64)) }),
+    },
     room: {},
     broken: { check: checkObject({ operation: text(256), reason: text(4096) }) },
     get: { reads: true },

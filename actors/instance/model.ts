@@ -62,6 +62,8 @@ export interface Due {
   readonly mode?: 'hard'
   /** Wanted by the HA policy. */
   readonly ha?: true
+  /** `traceparent` of what made it due, where that is traced. */
+  readonly verdict?: string
 }
 
 /** A report to the server group. */

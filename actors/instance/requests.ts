@@ -4,6 +4,7 @@ import { NO_DEVICES } from '../hypervisor/driver.ts'
 import { accept, type DecideContext, type Decision, refuse } from '../kernel/define.ts'
 import { amountsOf } from '../kernel/quota.ts'
 import type { Requester } from '../kernel/requester.ts'
+import { byVerdict } from '../operation/trace.ts'
 import { asked as askedAbout, isPast, taking } from '../project/holding.ts'
 import { aboutAfter } from './about.ts'
 import { acceptedBody, answerTo } from './answers.ts'
@@ -187,8 +188,8 @@ export function decideDue(state: InstanceState, key: string, id: string): D {
   const mode = due?.mode ?? null
   if (!due || key !== dueKey(due) || state.task || refusal(state, due.kind, rowOf(due.kind, mode), id)) return accept([])
   const operation = nextId(state, id)
-  const ha = due.ha ? { ha: due.ha } : {}
-  return accept([{ type: 'taskAccepted', task: { operation, kind: due.kind, requestId: `req-due-${operation}`, mode, ...ha } }])
+  const task = { operation, kind: due.kind, requestId: `req-due-${operation}`, mode, ...(due.ha ? { ha: due.ha } : {}) }
+  return accept([{ type: 'taskAccepted', task: { ...task, ...byVerdict(operation, due.verdict) } }])
 }
 
 export const dueKey = ({ kind, at }: { kind: string; at: number }): string => `due:${kind}:${at}`

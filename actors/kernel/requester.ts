@@ -6,6 +6,8 @@ export interface Requester {
   readonly user?: string
   /** W3C `traceparent` of the request, as it came. */
   readonly trace?: string
+  /** Where the cluster began it by itself: the `traceparent` of the verdict behind it, which is of another trace. */
+  readonly verdict?: string
 }
 
-export const checkRequester = checkObject({ user: optional(text(64)), trace: optional(text(64)) })
+export const checkRequester = checkObject({ user: optional(text(64)), trace: optional(text(64)), verdict: optional(text(64)) })

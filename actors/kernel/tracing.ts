@@ -28,6 +28,8 @@ export interface Span {
   readonly startMs: number
   readonly endMs: number
   readonly attributes: Attributes
+  /** `traceparent`s of spans of other traces that led to it; absent: none. */
+  readonly links?: readonly string[]
   /** What went wrong, for people; null when nothing did. */
   readonly error: string | null
 }
@@ -48,8 +50,11 @@ export interface Tracing {
   within<T>(context: RequestContext | undefined, fn: () => T): T
   /** Begins a span below the one of `parent`, by default the active one; null when that is part of no sampled trace. */
   start(name: string, kind: SpanKind, attributes?: Attributes, parent?: RequestContext): OpenSpan | null
-  /** The span of a request that has come from outside; null when it is not traced. `incoming` is its `traceparent`, if it has one. */
-  begin(name: string, attributes: Attributes, requestId: string, incoming: string | undefined): OpenSpan | null
+  /**
+   * The span of a request that has come from outside; null when it is not traced. `incoming` is its `traceparent`, if it has one. `kind` is
+   * `server` unless nobody has asked from outside.
+   */
+  begin(name: string, attributes: Attributes, requestId: string, incoming: string | undefined, kind?: SpanKind): OpenSpan | null
   /** Takes a span that was measured elsewhere. */
   record(span: Span): void
 }
@@ -73,16 +78,35 @@ export function parseTrace(text: string | undefined): TraceParent | null {
 /** The `traceparent` of a span of a sampled trace. */
 export const traceText = (traceId: string, spanId: string): string => `00-${traceId}-${spanId}-01`
 
-/** A span id that follows from a text: the same wherever it is asked for. */
-export function derivedSpanId(text: string): string {
-  const half = (salt: string): string => hash32(`${salt}${text}`).toString(16).padStart(8, '0')
-  const id = half('a') + half('b')
-  return /[1-9a-f]/.test(id) ? id : '0000000000000001'
+const derived = (text: string, salts: string): string => {
+  const id = [...salts].map(salt => hash32(`${salt}${text}`).toString(16).padStart(8, '0')).join('')
+  return /[1-9a-f]/.test(id) ? id : `${id.slice(1)}1`
 }
+
+/** A span id that follows from a text: the same wherever it is asked for. */
+export const derivedSpanId = (text: string): string => derived(text, 'ab')
+
+/** A trace id that follows from a text. */
+export const derivedTraceId = (text: string): string => derived(text, 'abcd')
 
 /** Runs `fn` within a span of its own, where there is something to be traced. */
 export async function traced<T>({ tracing }: Pick<Env, 'tracing'>, name: string, attributes: Attributes, fn: () => Promise<T>): Promise<T> {
   const span = tracing?.start(name, 'internal', attributes)
+  return tracing && span ? spanned(tracing, span, fn) : fn()
+}
+
+/**
+ * Runs `fn` at the beginning of a trace, if that is drawn to be recorded: for what a node finds by itself, which is part of no request. `id` stands
+ * in its log lines where the id of a request would.
+ */
+export async function tracedAnew<T>(
+  { tracing }: Pick<Env, 'tracing'>,
+  name: string,
+  attributes: Attributes,
+  id: string,
+  fn: () => Promise<T>,
+): Promise<T> {
+  const span = tracing?.begin(name, attributes, id, undefined, 'internal')
   return tracing && span ? spanned(tracing, span, fn) : fn()
 }
 

@@ -17,6 +17,7 @@ import { processGauges } from '../../supervisors/observe/gauges.ts'
 import { createMetrics } from '../../supervisors/observe/metrics.ts'
 import { agentMetrics, linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/observe/node-metrics.ts'
 import { observedNode } from '../../supervisors/observe/observed.ts'
+import { collectAfterStreams } from '../../supervisors/observe/stream-garbage.ts'
 import { createGuard, type Guard } from '../../supervisors/watchdog/guard.ts'
 import { watchdogProcess } from '../../supervisors/watchdog/process.ts'
 import { startHealthServer } from '../../transport/http/health-server.ts'
@@ -96,6 +97,7 @@ export async function run(options: Options): Promise<void> {
   })
   compute = await startCompute({
     env,
+    onPassed: collectAfterStreams(),
     nodeId: id,
     incarnation,
     pid: process.pid,

@@ -22,6 +22,7 @@ import { createMetrics } from '../../supervisors/observe/metrics.ts'
 import type { MetricValues } from '../../supervisors/observe/metrics-table.ts'
 import { linkMetrics, messengerMetrics, processMetrics } from '../../supervisors/observe/node-metrics.ts'
 import { observedNode } from '../../supervisors/observe/observed.ts'
+import { collectAfterStreams } from '../../supervisors/observe/stream-garbage.ts'
 import { startHealthServer } from '../../transport/http/health-server.ts'
 import type { Link } from '../../transport/link.ts'
 import { createWebhook } from '../../transport/webhook.ts'
@@ -53,7 +54,7 @@ export async function run(options: Options): Promise<void> {
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   const database = await openDatabase(url, { role: id })
   await database.migrate()
-  const imageStore = config.images.folder === null ? undefined : await folderImageStore(resolve(config.images.folder))
+  const imageStore = config.images.folder === null ? undefined : await folderImageStore(resolve(config.images.folder), collectAfterStreams())
 
   let life: Life | null = null
   let ended = false

@@ -36,7 +36,7 @@ export function branches(spans: readonly TracedSpan[]): Branch[] {
 
 const ms = (value: number): string => `${value.toFixed(Math.abs(value) < 10 ? 2 : value < 100 ? 1 : 0)} ms`
 
-const ABOUT = ['http.response.status_code', 'baton.to', 'baton.events', 'baton.outcome', 'baton.attempt'] as const
+const ABOUT = ['http.response.status_code', 'baton.to', 'baton.events', 'baton.outcome', 'baton.attempt', 'baton.verdict'] as const
 
 function aboutOf({ attributes, error }: TracedSpan): string {
   const known = ABOUT.flatMap(name => {

@@ -2,6 +2,7 @@
 import { spreadText } from '../../actors/alerts/advice.ts'
 import type { HostBody, InstanceBody, NodeBody, OperationBody } from '../../actors/api.ts'
 import type { ClusterRow, QueueRow, ShardRow } from '../../transport/console-client/topics.ts'
+import { loadLines } from '../output/load.ts'
 import { stepText } from '../output/progress.ts'
 import { duration } from '../output/table.ts'
 
@@ -38,15 +39,21 @@ const fields = (body: object | undefined): string[] =>
   body ? Object.entries(body).map(([name, value]) => `${name.padEnd(18)} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`) : []
 
 const NODES: View = {
-  columns: ['NODE', 'ROLE', 'STATE', 'SHARDS', 'CPU', 'LAG', 'INBOX', 'OLDEST', 'COMMIT', 'VERSION'],
+  columns: ['NODE', 'ROLE', 'STATE', 'SHARDS', 'CPU %', 'MEM MB', 'CMD/S', 'QUEUE', 'OLDEST MS', 'COMMIT MS', 'LAG MS', 'VERSION'],
   sort: 1,
   lines: ({ nodes }) =>
     [...nodes.values()].map(({ id, role, state, shards, load, version }) => {
-      const { cpu, lagMs, inbox, oldestMs, commitMs } = load
-      const cells = [id, role, state, role === 'conductor' ? shards : null, cpu === undefined ? null : Math.round(cpu * 100), lagMs ?? null]
-      return { id, cells: [...cells, inbox ?? null, oldestMs ?? null, commitMs ?? null, version] }
+      const { cpu, rssMb, commandsPerS, inbox, commitsWaiting = 0, oldestMs, commitMs, lagMs } = load
+      const queue = inbox === undefined ? null : inbox + commitsWaiting
+      const cells = [id, role, state, role === 'conductor' ? shards : null, cpu === undefined ? null : Math.round(cpu * 100)]
+      return { id, cells: [...cells, ...[rssMb, commandsPerS, queue, oldestMs, commitMs, lagMs].map(value => value ?? null), version] }
     }),
-  detail: ({ nodes }, id) => fields(nodes.get(id)),
+  detail({ nodes }, id) {
+    const node = nodes.get(id)
+    if (!node) return []
+    const { load: _, ...rest } = node
+    return [...fields(rest), ...loadLines(node).map(([title, text]) => `${title.toLowerCase().padEnd(18)} ${text}`)]
+  },
 }
 
 const SHARDS: View = {
@@ -61,7 +68,7 @@ const SHARDS: View = {
 }
 
 const QUEUES: View = {
-  columns: ['NODE', 'QUEUE', 'DEPTH', 'LIMIT', 'FULL', 'OLDEST', 'BUSIEST'],
+  columns: ['NODE', 'QUEUE', 'DEPTH', 'LIMIT', 'FULL', 'OLDEST MS', 'BUSIEST'],
   sort: -3,
   lines: ({ queues }) =>
     [...queues.values()].map(q => ({ id: q.id, cells: [q.node, q.queue, q.depth, q.limit, percent(q.depth, q.limit), q.oldestMs, q.busiest] })),

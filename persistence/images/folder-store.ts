@@ -5,39 +5,21 @@
  *     whole/<blob>          all of it, never changed again
  *     whole/<blob>.json     its digests, written before the rename that makes it whole
  *
- * Nothing is kept in memory that the folder does not have, but for the digests of what this process has written itself from the first
- * byte on. Another conductor that is to finish the upload reads the bytes once more.
+ * Nothing is kept in memory that the folder does not have, but for the digests, which follow what is written (`digester.ts`). Another conductor
+ * that is to finish the upload has the file read from its beginning.
  */
-import { createHash, type Hash } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import { type BlobLook, type Digests, type Finishing, type ImageStore, isBlobName, PIECE_BYTES } from '../../actors/kernel/image-store.ts'
+import { type BlobLook, type Digests, type Finishing, type ImageStore, isBlobName } from '../../actors/kernel/image-store.ts'
+import { createDigester } from './digester.ts'
+import { createOpenFiles } from './open-files.ts'
 
-interface Running {
-  readonly md5: Hash
-  readonly sha512: Hash
-  sizeBytes: number
-}
+/** Who finishes an upload waits so long for its digests before it is told how far they are, ms. */
+const DIGESTS_MS = 5000
 
-/** Uploads whose digests are kept at hand; of more, the bytes are read again at the end. */
-const RUNNING_MAX = 256
-
-const newRunning = (): Running => ({ md5: createHash('md5'), sha512: createHash('sha512'), sizeBytes: 0 })
-
-function add(running: Running, bytes: Uint8Array): void {
-  running.md5.update(bytes)
-  running.sha512.update(bytes)
-  running.sizeBytes += bytes.length
-}
-
-const digestsOf = ({ md5, sha512, sizeBytes }: Running): Digests => ({
-  sizeBytes,
-  checksum: md5.copy().digest('hex'),
-  hash: sha512.copy().digest('hex'),
-})
-
-export async function folderImageStore(folder: string): Promise<ImageStore> {
+/** `onPassed` hears how many bytes were written or read. */
+export async function folderImageStore(folder: string, onPassed: (bytes: number) => void = () => {}): Promise<ImageStore> {
   const partialFolder = join(folder, 'partial')
   const wholeFolder = join(folder, 'whole')
   for (const each of [partialFolder, wholeFolder]) {
@@ -45,9 +27,8 @@ export async function folderImageStore(folder: string): Promise<ImageStore> {
       throw new BatonError('DataFolder', `the image store cannot use ${folder}: ${cause.message}`, { cause })
     })
   }
-  const running = new Map<string, Running>()
-  const rereading = new Map<string, Running>()
-  const rereadFaults = new Map<string, unknown>()
+  const digester = createDigester()
+  const files = createOpenFiles()
   /** The last thing under way for each blob: one after the other. */
   const turns = new Map<string, Promise<unknown>>()
 
@@ -68,47 +49,22 @@ export async function folderImageStore(folder: string): Promise<ImageStore> {
   }
 
   async function write(blob: string, offset: number, bytes: Uint8Array): Promise<{ sizeBytes: number }> {
-    const handle = await open(partialOf(blob), 'r+')
-    try {
-      const { size } = await handle.stat()
-      if (offset > size) {
-        const message = `upload ${blob} has ${size} bytes, and these are behind byte ${offset}; what is between is on its way`
-        throw new BatonError('Unavailable', message, { retryAfterMs: 20 })
-      }
-      if (offset + bytes.length > size) {
-        for (let done = 0; done < bytes.length; ) done += (await handle.write(bytes, done, bytes.length - done, offset + done)).bytesWritten
-      }
-      const digests = running.get(blob)
-      if (digests?.sizeBytes === offset) add(digests, bytes)
-      return { sizeBytes: Math.max(size, offset + bytes.length) }
-    } finally {
-      await handle.close()
-    }
-  }
-
-  /** Reads a partial blob in the background; each ask says how far it is. */
-  async function reread(blob: string): Promise<void> {
-    const fresh = newRunning()
-    rereading.set(blob, fresh)
     const file = partialOf(blob)
-    const handle = await open(file, 'r')
-    try {
-      const buffer = Buffer.allocUnsafe(PIECE_BYTES)
-      for (let touchedAt = 0; ; ) {
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length, fresh.sizeBytes)
-        if (bytesRead === 0) break
-        add(fresh, buffer.subarray(0, bytesRead))
-        // Whoever looks from outside sees that it goes on.
-        if (fresh.sizeBytes - touchedAt > 256 * 1024 ** 2) {
-          touchedAt = fresh.sizeBytes
-          await utimes(file, new Date(), new Date())
-        }
-      }
-      running.set(blob, fresh)
-    } finally {
-      rereading.delete(blob)
-      await handle.close()
+    // By name: one that was finished or removed meanwhile, perhaps by another conductor, has its name no more.
+    const { size } = await stat(file)
+    if (offset > size) {
+      const message = `upload ${blob} has ${size} bytes, and these are behind byte ${offset}; what is between is on its way`
+      throw new BatonError('Unavailable', message, { retryAfterMs: 20 })
     }
+    const sizeBytes = Math.max(size, offset + bytes.length)
+    if (sizeBytes > size) {
+      await files.use(file, 'r+', async handle => {
+        for (let done = 0; done < bytes.length; ) done += (await handle.write(bytes, done, bytes.length - done, offset + done)).bytesWritten
+      })
+      digester.follow(blob, file, sizeBytes)
+      onPassed(bytes.length)
+    }
+    return { sizeBytes }
   }
 
   async function finish(blob: string, sizeBytes: number): Promise<Finishing> {
@@ -120,22 +76,26 @@ export async function folderImageStore(folder: string): Promise<ImageStore> {
     const file = partialOf(blob)
     const { size } = await stat(file)
     if (size !== sizeBytes) throw wrongSize(blob, size, sizeBytes)
-    const fault = rereadFaults.get(blob)
-    rereadFaults.delete(blob)
-    if (fault !== undefined) throw fault
-    const digests = running.get(blob)
-    if (digests?.sizeBytes !== sizeBytes) {
-      if (!rereading.has(blob)) reread(blob).catch(error => rereadFaults.set(blob, error))
-      return { state: 'hashing', hashedBytes: rereading.get(blob)?.sizeBytes ?? 0 }
+    const digests = await digester.digests(blob, file, sizeBytes, DIGESTS_MS)
+    if (digests.sizeBytes < sizeBytes) {
+      // Whoever looks from outside sees that it goes on.
+      await utimes(file, new Date(), new Date())
+      return { state: 'hashing', hashedBytes: digests.sizeBytes }
     }
-    const found = digestsOf(digests)
+    const { checksum, hash } = digests
+    const found: Digests = { sizeBytes, checksum, hash }
     await writeDurably(file, null)
     await writeDurably(`${wholeOf(blob)}.json.new`, JSON.stringify(found))
     await rename(`${wholeOf(blob)}.json.new`, `${wholeOf(blob)}.json`)
     await rename(file, wholeOf(blob))
     for (const each of [wholeFolder, partialFolder]) await syncFolder(each)
-    running.delete(blob)
+    forget(blob)
     return { state: 'done', ...found }
+  }
+
+  function forget(blob: string): void {
+    digester.forget(blob)
+    for (const file of [partialOf(blob), wholeOf(blob)]) files.release(file)
   }
 
   async function wholeDigests(blob: string): Promise<Digests | null> {
@@ -161,31 +121,24 @@ export async function folderImageStore(folder: string): Promise<ImageStore> {
         if (wholeSize !== null) return { sizeBytes: wholeSize }
         const file = partialOf(blob)
         await (await open(file, 'a', 0o600)).close()
-        const { size } = await stat(file)
-        if (size === 0) {
-          running.set(blob, newRunning())
-          const oldest = running.keys().next().value
-          if (running.size > RUNNING_MAX && oldest !== undefined) running.delete(oldest)
-        }
-        return { sizeBytes: size }
+        return { sizeBytes: (await stat(file)).size }
       }),
     write: (blob, offset, bytes) => inTurn(blob, () => write(blob, offset, bytes)),
     finish: (blob, sizeBytes) => inTurn(blob, () => finish(blob, sizeBytes)),
     look,
-    async read(blob, offset, length) {
-      const handle = await open(wholeOf(blob), 'r').catch((error: unknown) => {
-        throw faultOf(error, blob)
-      })
-      try {
-        const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, offset)
-        return buffer.subarray(0, bytesRead)
-      } finally {
-        await handle.close()
-      }
-    },
+    read: (blob, offset, length) =>
+      files
+        .use(wholeOf(blob), 'r', async handle => {
+          const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, offset)
+          onPassed(bytesRead)
+          return buffer.subarray(0, bytesRead)
+        })
+        .catch((error: unknown) => {
+          throw faultOf(error, blob)
+        }),
     remove: blob =>
       inTurn(blob, async () => {
-        running.delete(blob)
+        forget(blob)
         for (const file of [partialOf(blob), wholeOf(blob), `${wholeOf(blob)}.json`]) await rm(file, { force: true })
       }),
     async list() {

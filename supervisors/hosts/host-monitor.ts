@@ -17,11 +17,12 @@ import type { Sender } from '../../actors/kernel/define.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, isTransient, toFault } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
+import { tracedAnew } from '../../actors/kernel/tracing.ts'
 import type { Grant } from '../watchdog/guard.ts'
 import { createHostDetector, isMassSilence, type Silence, type Standing, standingOf } from './host-detector.ts'
 import { createHostLeases } from './host-leases.ts'
 import { lookAtHost } from './host-look.ts'
-import { type TreatmentOptions, treat, treatsByItself } from './treatments.ts'
+import { type TreatmentOptions, treat, treatsByItself, verdictOf } from './treatments.ts'
 
 export interface Beat {
   readonly seq: number
@@ -109,7 +110,8 @@ interface Watched {
   info: HostInfo | null
   state: HostState
   guests: readonly GuestReport[]
-  digest: string
+  /** Of the guests last reported; null before the first report that is heard here. */
+  digest: string | null
   /** When the newest report came, monotonic ms: after a freeze of our own it is old, whatever the detector forgives. */
   reportedMs: number
   auditAtMs: number
@@ -146,7 +148,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       info: null,
       state,
       guests: [],
-      digest: '',
+      digest: null,
       reportedMs: Number.NEGATIVE_INFINITY,
       auditAtMs: nowMs + timing.auditMs * (0.1 + env.random() * 0.4),
       auditing: false,
@@ -207,7 +209,8 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     watched.lostMs = env.monotonicMs()
     env.log.warn({ host }, 'the lease of a silent host has run out; what it protected does not run there any more')
     const known = leases.known(host)
-    say(host, watched, 'lose', known === undefined ? {} : { known }).then(
+    const lost = () => say(host, watched, 'lose', { ...(known === undefined ? {} : { known }), ...verdictOf(env.tracing) })
+    tracedAnew(env, 'verdict: host lost', { 'baton.host': host }, `lost-${host}`, lost).then(
       answer => {
         // It may have come back, or not have heard yet that it is down.
         if (!(answer as { lost: boolean }).lost) watched.lostMs = null
@@ -283,13 +286,16 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   }
 
   async function treatOne(host: string, difference: Difference): Promise<void> {
+    const { code, subject } = difference
     try {
-      await treat(options.treatments, difference)
+      await tracedAnew(env, `verdict: ${code}`, { 'baton.host': host, 'baton.subject': subject }, `audit-${host}`, () =>
+        treat(options.treatments, difference),
+      )
     } catch (error) {
       const fault = toFault(error)
       // Who does not answer now will not answer about the others either.
       if (isTransient(fault)) throw error
-      env.log.warn({ host, code: difference.code, subject: difference.subject, fault }, 'a difference could not be treated')
+      env.log.warn({ host, code, subject, fault }, 'a difference could not be treated')
     }
   }
 
@@ -313,8 +319,10 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       watched.guests = beat.guests
       if (changed) await register(host, watched, beat.info)
       const digest = beat.guests.map(g => `${g.instance}${g.power}${g.lapsed ?? ''}`).join()
-      // Something changed: look soon, but after the rows have had time to follow.
-      if (digest !== watched.digest) watched.auditAtMs = Math.min(watched.auditAtMs, env.monotonicMs() + timing.auditMs / 6)
+      // Something changed: look soon, but after the rows have had time to follow. What was taken over has not changed by that: a third of ten
+      // thousand hosts would be looked at in the same second.
+      if (watched.digest !== null && digest !== watched.digest)
+        watched.auditAtMs = Math.min(watched.auditAtMs, env.monotonicMs() + timing.auditMs / 6)
       watched.digest = digest
       const upTo = leases.received(host, beat.bootId, beat.seq, nowMs)
       const policy = beat.armed === undefined ? null : await leases.policyFor(host, beat.armed)

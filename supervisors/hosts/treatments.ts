@@ -12,6 +12,7 @@ import { parseAddress } from '../../actors/kernel/address.ts'
 import type { Logger } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
+import type { Tracing } from '../../actors/kernel/tracing.ts'
 
 export interface Treatment {
   /** `left`: the owner or the policy says to leave it. */
@@ -23,9 +24,17 @@ export interface TreatmentOptions {
   readonly views: Views
   readonly policy: ReconcilePolicy
   readonly log: Logger
+  /** What a treatment is given within is the verdict behind the operations that it begins. */
+  readonly tracing?: Tracing | undefined
   call(kind: string, id: string, method: string, args: unknown): Promise<unknown>
   /** Tells the conductor that owns this actor. */
   tellOwner(actor: string, method: 'revive' | 'rewrite'): Promise<unknown>
+}
+
+/** The trace of what is under way, for what it makes others begin. */
+export function verdictOf(tracing: Tracing | undefined): { readonly verdict?: string } {
+  const trace = tracing?.active()?.trace
+  return trace === undefined ? {} : { verdict: trace }
 }
 
 const acted = (detail: string): Treatment => ({ done: 'acted', detail })
@@ -39,14 +48,17 @@ export const treatsByItself = ({ code }: Difference, { claims }: ReconcilePolicy
 
 /** Rejects with the refusal of the owner, or when it does not answer. */
 export async function treat(options: TreatmentOptions, difference: Difference): Promise<Treatment> {
-  const { call, policy } = options
+  const { call, policy, tracing } = options
   const { subject, host = '', instance = '', operation = '', asOf } = difference
   switch (FINDINGS[difference.code].remedy) {
     case 'guestSeen':
       return treatGuest(options, difference)
     case 'guestMissing':
       if (policy.vanishedGuests === 'ignore') return left('reconcile.vanishedGuests is ignore')
-      await call('instance', instance, 'guestMissing', { host, vanished: policy.vanishedGuests, ...(asOf === undefined ? {} : { asOf }) })
+      await call('instance', instance, 'guestMissing', {
+        ...{ host, vanished: policy.vanishedGuests, ...verdictOf(tracing) },
+        ...(asOf === undefined ? {} : { asOf }),
+      })
       return acted(policy.vanishedGuests === 'rebuild' ? 'the instance was told, and is rebuilt' : 'the instance was told, and is in ERROR')
     case 'room':
       return treatClaim(options, difference)
@@ -64,10 +76,10 @@ export async function treat(options: TreatmentOptions, difference: Difference): 
   }
 }
 
-async function treatGuest({ call, policy, log }: TreatmentOptions, { guest, host = '', instance = '' }: Difference): Promise<Treatment> {
+async function treatGuest({ call, policy, log, tracing }: TreatmentOptions, { guest, host = '', instance = '' }: Difference): Promise<Treatment> {
   if (!guest) return left('no guest was seen')
   const { power, order, lapsed } = guest
-  const seen = { host, power, order, ...(lapsed ? { lapsed } : {}), unknown: policy.unknownGuests }
+  const seen = { host, power, order, ...(lapsed ? { lapsed } : {}), unknown: policy.unknownGuests, ...verdictOf(tracing) }
   const verdict = (await call('instance', instance, 'guestSeen', seen)) as GuestVerdict
   if (!verdict.known && verdict.keep) {
     log.warn({ host, instance }, 'a guest that no instance owns was reported; it is left alone')

@@ -62,6 +62,9 @@ const FROM: Readonly<Record<keyof typeof CHECKS, readonly Sender['role'][]>> = {
 
 type Method = keyof typeof CHECKS
 
+/** Methods that change nothing. */
+export const isImageRead = (method: string): boolean => method === 'read' || method === 'look' || method === 'list'
+
 interface Args {
   readonly image: string
   readonly upload: string

@@ -8,9 +8,13 @@ export const PIECE_MS = 60_000
 
 export type StoreCall = (image: string, method: string, args: object, timeoutMs: number) => Promise<unknown>
 
-/** Cuts what comes in whatever sizes into pieces of one size; the last is smaller. */
-export async function* inPieces(body: AsyncIterable<Uint8Array>, sizeBytes: number = PIECE_BYTES): AsyncGenerator<Uint8Array> {
-  let piece = Buffer.allocUnsafe(sizeBytes)
+/** Cuts what comes in whatever sizes into pieces of one size; the last is smaller. `take` gives a buffer of that size. */
+export async function* inPieces(
+  body: AsyncIterable<Uint8Array>,
+  sizeBytes: number = PIECE_BYTES,
+  take: () => Uint8Array = () => Buffer.allocUnsafe(sizeBytes),
+): AsyncGenerator<Uint8Array> {
+  let piece = take()
   let filled = 0
   for await (const chunk of body) {
     for (let at = 0; at < chunk.length; ) {
@@ -21,7 +25,7 @@ export async function* inPieces(body: AsyncIterable<Uint8Array>, sizeBytes: numb
       if (filled < sizeBytes) continue
       yield piece
       // The last one may still be on its way: each is a buffer of its own.
-      piece = Buffer.allocUnsafe(sizeBytes)
+      piece = take()
       filled = 0
     }
   }
@@ -60,8 +64,11 @@ export async function sendPieces(
   onSent: (bytes: number) => void = () => {},
 ): Promise<number> {
   let end = offset
+  // Each buffer is filled again when its piece was answered: as many as are under way do for all of the stream.
+  const free: Uint8Array[] = []
+  const take = (): Uint8Array => free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES)
   async function* placed() {
-    for await (const bytes of inPieces(body)) {
+    for await (const bytes of inPieces(body, PIECE_BYTES, take)) {
       yield { bytes, offset: end }
       end += bytes.length
     }
@@ -69,6 +76,7 @@ export async function sendPieces(
   await withWindow(placed(), async piece => {
     await call(image, 'write', { image, upload, ...piece }, PIECE_MS)
     onSent(piece.bytes.length)
+    if (piece.bytes.length === PIECE_BYTES) free.push(piece.bytes)
   })
   return end
 }

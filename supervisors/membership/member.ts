@@ -118,8 +118,11 @@ export function createMember(options: MemberOptions): ClusterMember {
     for (const endpoint of endpoints) messenger.sessions.dial(endpoint)
     if (changed) {
       messenger.reroute()
-      for (const session of messenger.sessions.all())
-        if (!session.dialled) messenger.castTo(session, address('node', session.identity.node), 'map', next.map)
+      messenger.castAll(
+        messenger.sessions.all().filter(session => !session.dialled),
+        'map',
+        next.map,
+      )
     }
     balance()
   }

@@ -48,6 +48,7 @@ export function createSelfReport(options: SelfReportOptions) {
   const { env, nodeId, engine, link, messenger, actors, journal, total, monitor } = options
   const ended = { done: 0, failed: 0 }
   const commitMs = createSmoothed()
+  const commandsPerS = createRate()
   return {
     operationEnded(status: OperationStatus): void {
       ended[status === 'done' ? 'done' : 'failed']++
@@ -60,6 +61,7 @@ export function createSelfReport(options: SelfReportOptions) {
         node: engine,
         actors: a.actors,
         inbox: a.waiting,
+        commandsPerS: Math.round(commandsPerS(a.commands, env.monotonicMs()) * 10) / 10,
         oldestMs: Math.round(Math.max(a.oldestMs, j.oldestMs)),
         commitsWaiting: j.queued,
         commitMs: Math.round(commitMs(j.commits, j.commitSumMs) * 10) / 10,
@@ -112,6 +114,16 @@ export function createSmoothed(): (count: number, sum: number) => number {
     value = before.count === 0 ? mean : value * (1 - NEW_SHARE) + mean * NEW_SHARE
     before = { count, sum }
     return value
+  }
+}
+
+/** How much has been added a second since the last look; 0 at the first. */
+export function createRate(): (total: number, nowMs: number) => number {
+  let before: { readonly total: number; readonly atMs: number } | null = null
+  return (total, nowMs) => {
+    const rate = before === null || nowMs <= before.atMs ? 0 : ((total - before.total) * 1000) / (nowMs - before.atMs)
+    before = { total, atMs: nowMs }
+    return rate
   }
 }
 

@@ -52,10 +52,10 @@ export function createTracer({ sample, nowMs, random, sink }: TracerOptions): Tr
       const from = parent?.trace === undefined ? null : parseTrace(parent.trace)
       return from?.isSampled ? open(from.traceId, from.spanId, name, kind, attributes, parent?.requestId) : null
     },
-    begin(name, attributes, requestId, incoming) {
+    begin(name, attributes, requestId, incoming, kind = 'server') {
       const from = parseTrace(incoming)
-      if (from) return from.isSampled ? open(from.traceId, from.spanId, name, 'server', attributes, requestId) : null
-      return sample > 0 && random() < sample ? open(newId(16), null, name, 'server', attributes, requestId) : null
+      if (from) return from.isSampled ? open(from.traceId, from.spanId, name, kind, attributes, requestId) : null
+      return sample > 0 && random() < sample ? open(newId(16), null, name, kind, attributes, requestId) : null
     },
     record: sink,
   }

@@ -12,6 +12,9 @@ export function serveApi(api: ClusterApi, method: string, args: unknown): Promis
   return handler(args)
 }
 
+/** Methods that change nothing say so by their name. */
+export const isApiRead = (method: string): boolean => /^(?:get|list)[A-Z]/.test(method)
+
 const isMethod = (name: string): name is keyof ClusterApi => Object.hasOwn(API_CHECKS, name)
 
 /** The same interface on the other side: every method becomes a call. `affinity` names the actor a request is mostly about. */

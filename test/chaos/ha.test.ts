@@ -1,8 +1,8 @@
 /**
  * High availability with real processes: an instance under the policy `evacuate` outlives the loss of its host in three ways, one after the
- * other, and is never alive on two hosts. A host may run it for 1 s without being heard here; in earnest it is half a minute.
+ * other, and is never alive on two hosts. A host may run it for 1 s without being heard here; in earnest it is half a minute. So it needs quiet:
+ * a machine that is busy for a second is a host that is silent.
  */
-
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -23,6 +23,7 @@ const TERMS = {
   BATON_RECONCILE_AUDIT_MS: '1500',
   BATON_MEMBERSHIP_RENEW_MS: '200',
   BATON_HA_LEASE_MS: '1000',
+  BATON_TRACING_SAMPLE: '1',
 }
 const BOUND_MS = 30_000
 
@@ -98,6 +99,14 @@ test('frozen, killed or cut off: the watchdog stops the guest, then it is evacua
 
       const frozen = agents.get('h1')
       assert.is(await lose(bed, 'h1', 'SIGSTOP to the agent of h1', () => signal(frozen?.pid ?? 0, 'SIGSTOP')), 'h2')
+      const evacuation = (await cluster.request('GET', `/baton/v1/operations?subject=${instance}`)).body.operations.find(
+        (operation: { kind: string }) => operation.kind === 'evacuate',
+      )
+      const traced = await cluster.baton(['trace', evacuation.id])
+      assert.match(traced.stdout, /^operation evacuate .* verdict [0-9a-f]{32}$/m, traced.stderr)
+      const verdict = await cluster.baton(['trace', /verdict ([0-9a-f]{32})/.exec(traced.stdout)?.[1] ?? ''])
+      assert.match(verdict.stdout, /^verdict: host lost /m, verdict.stderr)
+      console.log(`${traced.stdout}\n${verdict.stdout}`)
       sampler.note('SIGCONT to the agent of h1')
       signal(frozen?.pid ?? 0, 'SIGCONT')
 

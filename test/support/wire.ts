@@ -95,6 +95,7 @@ export function createWire(bench: Bench): Wire {
           link,
           self: { node: name, inc, role: more.role ?? 'conductor', pid: 1, ver: 'test', eng: 'test' },
           route: target => (target.kind !== 'node' ? node.route(target) : target.id === name ? { at: 'here' } : { at: 'node', node: target.id }),
+          isRead: ({ method }) => method.startsWith('read'),
           serve(message) {
             node.served.push(message)
             return node.serve(message)

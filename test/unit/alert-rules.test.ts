@@ -6,7 +6,7 @@ import { alertKey, judge, MOST_OF_A_RULE } from '../../actors/alerts/judge.ts'
 import { RULES } from '../../actors/alerts/rules.ts'
 import type { OperationBody, StepRecord } from '../../actors/api.ts'
 import { createRecent } from '../../supervisors/alerts/recent.ts'
-import { createSmoothed } from '../../supervisors/observe/self-report.ts'
+import { createRate, createSmoothed } from '../../supervisors/observe/self-report.ts'
 import { host as hostRow } from '../support/placement.ts'
 
 const test = suite('alert rules')
@@ -178,6 +178,11 @@ test('a time that is smoothed: one slow commit is none, many are, and it fades',
   let fading = slow
   for (let i = 0; i < 10; i++) fading = commitMs(140, 420 + 16_500)
   assert.ok(fading < 1)
+})
+
+test('a rate is what has been added since the last look, in a second', () => {
+  const perS = createRate()
+  assert.equal([perS(1000, 5000), perS(1100, 7000), perS(1100, 8000), perS(1103, 8000)], [0, 50, 0, 0])
 })
 
 test('what was over its limit once fires when it stays above the lower one, and is over below that', () => {

@@ -8,6 +8,7 @@ import { createConsoleTail } from '../../transport/console/console-tail.ts'
 import { feedText } from '../../transport/console/feed.ts'
 import { createFrames } from '../../transport/console/frames.ts'
 import { createSlots } from '../../transport/console/reading.ts'
+import { createRounds } from '../../transport/console/rounds.ts'
 import { createTurns } from '../../transport/console/turns.ts'
 import { createWindow, type Difference, type Row } from '../../transport/console/window.ts'
 import { host } from '../support/placement.ts'
@@ -272,6 +273,49 @@ test('all hosts in a few numbers', () => {
   const { count, states, fill, ramMb, claims } = hostFigures(hosts)
   assert.equal({ count, states, fill }, { count: 5, states: { enabled: 3, draining: 1, down: 1 }, fill: [1, 0, 0, 0, 1, 0, 0, 0, 0, 2] })
   assert.equal([ramMb, claims], [4000, 2], 'amounts are of those that are up')
+})
+
+test('a round is told in slices: what changes between them is told to the rest of it, and to those before in the next', () => {
+  let nowMs = 0
+  const timers: { readonly delayMs: number; readonly fn: () => void }[] = []
+  const env = {
+    monotonicMs: () => nowMs,
+    setTimer(delayMs: number, fn: () => void) {
+      timers.push({ delayMs, fn })
+      return { cancel: () => {} }
+    },
+  }
+  const heard: string[] = []
+  let version = 1
+  // Each takes 3 ms to tell.
+  const watchers = new Set<() => void>()
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+    watchers.add(() => {
+      nowMs += 3
+      heard.push(`${name}${version}`)
+    })
+  }
+  const [, , , , fifth] = watchers
+  const rounds = createRounds<string>(env, 10, what => (what === 'list' ? watchers : []))
+  const next = (): number => {
+    const timer = timers.shift()
+    timer?.fn()
+    return timer?.delayMs ?? -1
+  }
+  rounds.add('list')
+  rounds.add('list')
+  assert.equal([next(), heard.join(' ')], [10, 'a1 b1 c1 d1'], 'one slice, once for both')
+  version = 2
+  rounds.add('list')
+  if (fifth) watchers.delete(fifth)
+  assert.equal([next(), heard.join(' '), timers.length], [0, 'a1 b1 c1 d1 f2', 1], 'who has left is not told')
+  assert.equal([next(), next(), heard.splice(0).join(' ')], [15, 0, 'a1 b1 c1 d1 f2 a2 b2 c2 d2 f2'], 'after a pause as long as the telling took')
+  assert.equal(timers, [])
+  rounds.add('nobody')
+  assert.equal([next(), heard, timers.length], [15, [], 0])
+  rounds.add('list')
+  rounds.drop('list')
+  assert.equal([next(), heard], [10, []])
 })
 
 test.run()

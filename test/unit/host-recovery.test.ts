@@ -65,6 +65,25 @@ test('only a host that is silent can be lost, and what it has learned is then ev
   assert.equal(h.work(), [])
 })
 
+test('the trace of the verdict goes to those who are asked, also after a crash', () => {
+  const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const h = host()
+  h.protects(['a'])
+  h.send('observe', { state: 'down' })
+  h.send('lose', { verdict: trace })
+  assert.equal(
+    h.work().map(item => item.args),
+    [{ host: 'h1', verdict: trace }],
+  )
+  h.send('register', INFO)
+  h.lose()
+  assert.equal(
+    h.work().map(item => item.args),
+    [{ host: 'h1' }],
+    'another loss, which was not traced',
+  )
+})
+
 test('one on its way is looked at again soon, for others wait for its place; one that could not is asked less and less often', () => {
   const pauses = (value: object | null): number[] => {
     const h = host()

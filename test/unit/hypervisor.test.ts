@@ -37,7 +37,7 @@ function start(bench: Bench) {
   const hypervisor = createHypervisor({ env: bench.env, driver, perGuest: keyedQueue() })
   const serve = (method: string, order: number, instance = 'i1', deadlineMs?: number) =>
     hypervisor.serve(method, { instance, order, spec: SPEC, graceMs: 5, mode: 'hard' }, deadlineMs)
-  return { hypervisor, serve, done, control }
+  return { hypervisor, driver, serve, done, control }
 }
 
 const later = (bench: Bench, ms: number) => new Promise<void>(resolve => void bench.env.setTimer(ms, resolve))
@@ -97,6 +97,33 @@ test('a command with a rank below one already obeyed is stale, and not done', ()
     await bench.value(serve('destroy', 9))
     assert.is(await bench.code(serve('spawn', 3)), 'StaleCommand')
     assert.equal([done, hypervisor.stats().stale], [['destroy i1 9 false'], 1])
+  }))
+
+test('an image is removed behind the snapshot that makes it, and one that comes later does not make it again', () =>
+  simulated(async bench => {
+    const there = new Set<string>()
+    const driver: HypervisorDriver = {
+      ...start(bench).driver,
+      async snapshot(_instance, _order, image) {
+        await later(bench, 50)
+        there.add(image)
+        return { sizeBytes: 1 }
+      },
+      removeImage: async image => void there.delete(image),
+    }
+    const hypervisor = createHypervisor({ env: bench.env, driver, perGuest: keyedQueue() })
+    const snapshot = (order: number, image: string) => hypervisor.serve('snapshot', { instance: 'i1', order, image })
+    const making = snapshot(1, 'm1')
+    const waiting = bench.code(snapshot(2, 'm2'))
+    await bench.run(10)
+    const removed = ['m1', 'm2'].map(image => hypervisor.serve('removeImage', { image, instance: 'i1' }))
+    assert.equal(await bench.value(making), { sizeBytes: 1 })
+    assert.is(await waiting, 'StaleCommand', 'it had not begun when its image was removed')
+    await bench.value(Promise.all(removed))
+    assert.is(await bench.code(snapshot(3, 'm1')), 'StaleCommand')
+    assert.equal([...there], [])
+    await bench.value(snapshot(4, 'm3'))
+    assert.equal([...there], ['m3'])
   }))
 
 test('ranks are compared per guest', () =>

@@ -7,7 +7,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLogger } from '../../actors/kernel/env.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
-import type { ImageStore } from '../../actors/kernel/image-store.ts'
+import { type ImageStore, PIECE_BYTES } from '../../actors/kernel/image-store.ts'
+import { createDigester } from '../../persistence/images/digester.ts'
 import { folderImageStore } from '../../persistence/images/folder-store.ts'
 import { memoryImageStore } from '../../persistence/images/memory-store.ts'
 import { openImageCache } from '../../supervisors/images/cache.ts'
@@ -78,10 +79,45 @@ test('another conductor goes on with an upload, and reads once more what it has 
     await one.write('i_u', 0, bytesOf('abc'))
     await two.write('i_u', 3, bytesOf('def'))
     const seen = await two.look('i_u')
-    assert.is((await two.finish('i_u', 6)).state, 'hashing')
     assert.is((await finished(two, 'i_u', 6)).hash, hex('sha512', 'abcdef'))
+    await rejectsWith('NotFound', one.write('i_u', 6, bytesOf('ghi')))
     assert.is.not((await two.look('i_u'))?.progress, seen?.progress)
     assert.equal(await readdir(join(folder, 'partial')), [])
+  }))
+
+test('digests are of what is in the file, and of nothing that was there before', () =>
+  inFolder(async folder => {
+    let passed = 0
+    const store = await folderImageStore(folder, bytes => {
+      passed += bytes
+    })
+    const pieces = Array.from({ length: 5 }, (_, i) => Buffer.alloc(PIECE_BYTES, `piece ${i}`))
+    const all = Buffer.concat(pieces)
+    await store.begin('i_u')
+    for (const [i, piece] of pieces.entries()) await store.write('i_u', i * PIECE_BYTES, piece)
+    const done = await finished(store, 'i_u', all.length)
+    assert.equal(
+      [done.sizeBytes, done.checksum, done.hash],
+      [all.length, ...['md5', 'sha512'].map(algorithm => createHash(algorithm).update(all).digest('hex'))],
+    )
+    assert.equal(Buffer.from(await store.read('i_u', PIECE_BYTES, PIECE_BYTES)), pieces[1])
+    assert.is(passed, all.length + PIECE_BYTES)
+
+    // What was begun again under the same name is another file.
+    for (const text of ['old', 'new!']) {
+      await store.begin('i_v')
+      await store.write('i_v', 0, bytesOf(text))
+      if (text === 'old') await store.remove('i_v')
+    }
+    assert.is((await finished(store, 'i_v', 4)).checksum, hex('md5', 'new!'))
+
+    const digester = createDigester()
+    const fault = (name: string, sizeBytes: number): Promise<string> =>
+      digester.digests(name, join(folder, name), sizeBytes, 5000).then(String, String)
+    assert.match(await fault('none', 5), 'ENOENT')
+    await writeFile(join(folder, 'short'), 'abc')
+    assert.match(await fault('short', 5), 'ends after 3 bytes')
+    assert.is((await digester.digests('short', join(folder, 'short'), 3, 5000)).checksum, hex('md5', 'abc'))
   }))
 
 test('pieces have one size, and no more than so many are under way', async () => {

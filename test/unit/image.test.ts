@@ -62,7 +62,7 @@ test('deleted: its host is asked until it has removed the bytes, at growing inte
   assert.is(body(held).status, 'deleted')
   const pauses = [0, 1, 2, 3].map(() => {
     const { to, method, args, notBefore = 0 } = held.call()
-    assert.equal([to, method, args], [{ kind: 'compute', id: 'h1' }, 'removeImage', { image: 'm1' }])
+    assert.equal([to, method, args], [{ kind: 'compute', id: 'h1' }, 'removeImage', { image: 'm1', instance: 'i1' }])
     held.refuse('DriverFault')
     const next = (held.call().notBefore ?? 0) - held.now
     assert.ok(notBefore <= held.now + next)

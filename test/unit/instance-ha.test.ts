@@ -2,6 +2,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { HaPolicy } from '../../actors/api.ts'
+import type { Requester } from '../../actors/kernel/requester.ts'
+import { parseTrace } from '../../actors/kernel/tracing.ts'
 import { type Fixture, instanceIn } from '../support/instance.ts'
 
 const LATER = 99_000_000
@@ -109,6 +111,32 @@ test('the loss of its host has an instance evacuated once, if that is its policy
   const busy = active('evacuate')
   busy.send('act', { action: 'pause', requestId: 'r-pause' })
   assert.equal(busy.send('hostLost', { host: busy.body()?.host }).ok, { stands: 'busy' })
+})
+
+test('what the cluster begins by itself has a trace of its own, linked to the verdict, where that is traced', () => {
+  const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const begun = (i: Fixture) => i.work().find(item => item.type === 'call' && item.method === 'start')
+  const byOf = (i: Fixture): Requester | undefined => {
+    const start = begun(i)
+    return start?.type === 'call' ? (start.args as { by?: Requester }).by : undefined
+  }
+  const evacuated = active('evacuate')
+  evacuated.send('hostLost', { host: evacuated.body()?.host, verdict: trace })
+  const restarted = active('restart-in-place')
+  seen(restarted, 'crashed', { verdict: trace })
+  fire(restarted)
+  const rebuilt = active('none')
+  rebuilt.send('guestMissing', { host: rebuilt.body()?.host, vanished: 'rebuild', verdict: trace })
+  for (const i of [evacuated, restarted, rebuilt]) {
+    const by = byOf(i)
+    assert.is(by?.verdict, trace)
+    const start = begun(i)
+    assert.is(start?.type === 'call' ? start.context?.trace : null, by?.trace)
+    assert.ok(parseTrace(by?.trace)?.isSampled && parseTrace(by?.trace)?.traceId !== parseTrace(trace)?.traceId)
+  }
+  const untraced = active('evacuate')
+  untraced.send('hostLost', { host: untraced.body()?.host })
+  assert.equal([kindOf(untraced), byOf(untraced)], ['evacuate', undefined])
 })
 
 test('a guest that waits for its restart is evacuated all the same when its host is lost', () => {

@@ -79,6 +79,18 @@ test('answers are forgotten when no copy can come any more', () =>
     assert.is(b.messenger.stats().remembered, 1)
   }))
 
+test('the answer of what changes nothing is not kept: a copy of the call is served again', () =>
+  simulated(async bench => {
+    const { wire, a, b } = await pair(bench)
+    wire.arrival = f => (f.envelope.t === 'call' ? [1, 2000] : [1])
+    const piece = new Uint8Array(100_000).fill(7)
+    b.serve = async () => piece
+    for (let i = 0; i < 5; i++) assert.equal(await bench.value(a.messenger.call(to('b'), 'read', { i }, FOR_A_MINUTE)), Buffer.from(piece))
+    assert.equal([b.messenger.stats().remembered, b.served.length], [0, 5])
+    await bench.run(2000)
+    assert.equal([b.messenger.stats().remembered, b.served.length, b.messenger.stats().duplicates], [0, 10, 0])
+  }))
+
 test('past its deadline a call is given up, and says what it last heard', () =>
   simulated(async bench => {
     const { wire, a } = await pair(bench)
@@ -255,6 +267,26 @@ test('closing answers everybody who waits, and takes nothing more', () =>
     a.messenger.close()
     for (const seen of await bench.value(told)) assert.match(seen.status === 'rejected' ? String(seen.reason) : 'an answer', 'a is shutting down')
     assert.is(await bench.code(a.messenger.call(to('b'), 'x', {}, FOR_A_MINUTE)), 'Unavailable')
+  }))
+
+test('a cast to many is the same bytes for each, and is taken by whoever is behind a session', () =>
+  simulated(async bench => {
+    const wire = createWire(bench)
+    const b = await wire.node('b', { role: 'compute' })
+    const c = await wire.node('c', { role: 'gateway' })
+    const a = await wire.node('a', { dials: ['b', 'c'] })
+    await bench.run(50)
+    a.messenger.castAll(a.messenger.sessions.all(), 'map', { version: 7 })
+    await bench.run(10)
+    for (const node of [b, c]) {
+      assert.equal(
+        node.casts.map(({ method, args, from }) => [method, args, from]),
+        [['map', { version: 7 }, { role: 'conductor', node: 'a' }]],
+      )
+    }
+    a.messenger.castAll(a.messenger.sessions.all(), 'map', { text: 'x'.repeat(5_000_000) })
+    await bench.run(10)
+    assert.equal([b.casts.length, c.casts.length], [1, 1], 'what no link takes is left out, and harms nobody')
   }))
 
 test.run()

@@ -23,18 +23,32 @@ const span = (n: number, more: Partial<Span> = {}): Span => ({
 const SPANS: readonly Span[] = [
   span(1, { kind: 'server', attributes: { 'http.route': '/x', 'http.response.status_code': 202, ratio: 0.5, cold: true } }),
   span(2, { kind: 'client', parentId: '0000000000000001', error: 'no room' }),
-  span(3, { parentId: '0000000000000001' }),
+  span(3, { parentId: '0000000000000001', links: [`00-${TRACE.replaceAll('0', '1')}-000000000000000a-01`] }),
 ]
 
 const KINDS = { internal: 0, server: 1, client: 2 } as const
 const hrTime = (ms: number): [number, number] => [Math.floor(ms / 1000), Math.round((ms % 1000) * 1e6)]
+
+const linkOf = (link: string) => {
+  const [, traceId = '', spanId = ''] = link.split('-')
+  return { context: { traceId, spanId, traceFlags: 1 }, attributes: {} }
+}
 
 /** As the SDK has spans. */
 function official(spans: readonly Span[]): unknown {
   const resource = { attributes: RESOURCE, merge: () => resource, getRawAttributes: () => Object.entries(RESOURCE) }
   const instrumentationScope = { name: 'baton', version: '1.2.3' }
   const readable: ReadableSpans = spans.map(s => ({
-    ...{ name: s.name, kind: KINDS[s.kind], attributes: s.attributes, links: [], events: [], ended: true, resource, instrumentationScope },
+    ...{
+      name: s.name,
+      kind: KINDS[s.kind],
+      attributes: s.attributes,
+      links: (s.links ?? []).map(linkOf),
+      events: [],
+      ended: true,
+      resource,
+      instrumentationScope,
+    },
     spanContext: () => ({ traceId: s.traceId, spanId: s.spanId, traceFlags: 1 }),
     ...(s.parentId === null ? {} : { parentSpanContext: { traceId: s.traceId, spanId: s.parentId, traceFlags: 1 } }),
     ...{ startTime: hrTime(s.startMs), endTime: hrTime(s.endMs), duration: hrTime(s.endMs - s.startMs) },

@@ -119,6 +119,23 @@ test('bytes handed out are not written over by the next message', () => {
   assert.equal(Uint8Array.from(first), copy)
 })
 
+test('many bytes travel as they are, between small messages, and take no more room than they need', () => {
+  const piece = Uint8Array.from({ length: 200_000 }, (_, i) => i % 251)
+  const call: Envelope = { ...CALL, a: { offset: 1, bytes: piece, note: 'x'.repeat(10_000) } }
+  const answer: Envelope = { t: 'ok', id: 'a#1:1', r: piece, at: 5 }
+  const sent = [call, CALL, answer, CALL, call].map(envelope => ({ envelope, bytes: encode(envelope) }))
+  for (const { envelope, bytes } of sent) assert.equal(decode(bytes), withBuffers(envelope))
+  assert.ok((sent[2]?.bytes.buffer.byteLength ?? 0) < piece.length + 8192)
+})
+
+/** As bytes come back. */
+function withBuffers(envelope: Envelope): unknown {
+  const asBuffer = (value: unknown): unknown => (value instanceof Uint8Array ? Buffer.from(value) : value)
+  if (envelope.t === 'ok') return { ...envelope, r: asBuffer(envelope.r) }
+  if (envelope.t !== 'call') return envelope
+  return { ...envelope, a: Object.fromEntries(Object.entries(envelope.a ?? {}).map(([key, value]) => [key, asBuffer(value)])) }
+}
+
 test('the highest version both speak, or none', () => {
   assert.is(agree([PROTOCOL.min, PROTOCOL.max]), PROTOCOL.max)
   assert.is(agree([PROTOCOL.min, PROTOCOL.max + 5]), PROTOCOL.max)

@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { NodeBody } from '../../actors/api.ts'
+import { loadLines } from '../../bin/output/load.ts'
 import { draw, firstPicture, linesOf, type Picture, plainText, press } from '../../bin/top/screen.ts'
 import type { Data } from '../../bin/top/views.ts'
 
@@ -30,6 +31,28 @@ test('keys choose a view, sort by numbers as numbers, filter, drill and quit', (
   assert.is(typed(firstPicture(), '\t').view, 'shards')
   assert.ok(typed(firstPicture(), 'q').over)
   assert.ok(typed(firstPicture(), '/', '\u0003').over)
+})
+
+test('of a load a person reads what it means; what a node does not say is left out', () => {
+  const load = {
+    cpu: 0.123,
+    rssMb: 181,
+    commandsPerS: 34.5,
+    inbox: 2,
+    commitsWaiting: 1,
+    oldestMs: 1234,
+    lagMs: 3,
+    metricsPort: 9999,
+    queueLimit: 20_000,
+  }
+  const lines = loadLines({ load }).map(([title, text]) => `${title}: ${text}`)
+  assert.equal(lines, ['CPU: 12 %', 'MEMORY: 181 MB', 'COMMANDS: 34.5/s', 'QUEUE: 3, oldest 1.2 s', 'EVENT LOOP LATE: 3 ms'])
+  assert.equal(loadLines({ load: {} }), [])
+  const busy = { ...data, nodes: new Map([['c-1', { ...node('c-1', 'conductor', 9), load }]]) }
+  const detail = draw({ ...firstPicture(), detail: 'c-1' }, busy, '', { width: 80, height: 40 }).join('\n')
+  assert.match(detail, /^queue +3, oldest 1\.2 s$/m)
+  assert.not.match(detail, /metricsPort|queueLimit/)
+  assert.match(plainText(busy, ['nodes']), /^c-1 +conductor +up +9 +12 +181 +34\.5 +3 +1234 +- +3 +0$/m)
 })
 
 test('the screen keeps its bounds, whatever is in it', () => {

@@ -4,10 +4,11 @@ import * as assert from 'uvu/assert'
 import type { ClusterApi, OperationBody, TracedSpan } from '../../actors/api.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Append } from '../../actors/kernel/ports.ts'
-import { derivedSpanId, parseTrace, type Span, traced, traceText } from '../../actors/kernel/tracing.ts'
+import { derivedSpanId, parseTrace, type Span, traced, tracedAnew, traceText } from '../../actors/kernel/tracing.ts'
 import { build } from '../../actors/operation/catalogue/build.ts'
-import { operationSpans, operationTrace } from '../../actors/operation/trace.ts'
+import { byVerdict, operationSpans, operationTrace } from '../../actors/operation/trace.ts'
 import { branches, traceTree } from '../../bin/output/trace-tree.ts'
+import { verdictOf } from '../../supervisors/hosts/treatments.ts'
 import { tracedJournal } from '../../supervisors/observe/journal.ts'
 import { createTracer } from '../../supervisors/observe/tracer.ts'
 import { createFace, SERVERS, tiny } from '../support/http.ts'
@@ -209,6 +210,36 @@ test('each step is told once, by the conductor that sees its end; whoever goes o
   // Steps were measured in cluster time; they are told in that of all other spans.
   const [ahead] = operationSpans(operation, 35, 1000)
   assert.equal([ahead?.startMs, ahead?.endMs, ahead?.spanId], [1020, 1035, claim?.spanId])
+})
+
+test('an operation that the cluster begins has a trace of its own, whose first span it is, with a link to the verdict', () => {
+  const { by } = byVerdict('i1.1', sampled)
+  const over = { ...operation, ...(by ? { by } : {}), steps: [step('place', 10, 20)], status: 'done', endedAt: 40 } as const
+  const [place] = operationSpans({ ...over, endedAt: null }, 20)
+  const [whole] = operationSpans(over, 41)
+  if (!whole) throw new Error('an operation that has ended has a span')
+  assert.equal([whole.name, whole.parentId, whole.links], ['operation build', null, [sampled]])
+  assert.equal([place?.parentId, place?.traceId], [whole?.spanId, whole?.traceId])
+  assert.not(whole?.traceId === TRACE)
+  assert.equal(byVerdict('i1.1', sampled), { by }, 'the same, whoever decides it again')
+  assert.not.equal(byVerdict('i1.2', sampled), { by })
+  for (const verdict of [undefined, 'nonsense', `00-${TRACE}-${SPAN}-00`]) assert.equal(byVerdict('i1.1', verdict), {})
+  const shown = traceTree([{ ...whole, node: 'n1' }])
+  assert.match(shown, new RegExp(`outcome done, verdict ${TRACE}$`, 'm'))
+})
+
+test('a verdict is the first span of a trace, as often as requests are', async () => {
+  const { tracer, spans } = bench(1)
+  const seen: unknown[] = []
+  const look = async () => void seen.push(verdictOf(tracer))
+  await tracedAnew({ tracing: tracer }, 'verdict: host lost', { 'baton.host': 'h1' }, 'lost-h1', look)
+  const [root] = spans
+  assert.equal([root?.name, root?.parentId, root?.kind], ['verdict: host lost', null, 'internal'])
+  assert.equal(seen, [{ verdict: traceText(root?.traceId ?? '', root?.spanId ?? '') }])
+  const never = bench(0)
+  await tracedAnew({ tracing: never.tracer }, 'verdict: host lost', {}, 'lost-h1', async () => void seen.push(verdictOf(never.tracer)))
+  await tracedAnew({}, 'verdict: host lost', {}, 'lost-h1', async () => void seen.push(verdictOf(undefined)))
+  assert.equal([seen.slice(1), never.spans], [[{}, {}], []])
 })
 
 test('an operation of no sampled trace has no spans', () => {

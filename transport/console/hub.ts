@@ -106,9 +106,7 @@ export function createHub(options: HubOptions): Hub {
   /** Those that a change of a view may be about: by the id they are about, or of any, by what they are of. */
   const aboutOne = new Map<string, Set<Held>>()
   const aboutMany = new Map<string, Set<Held>>()
-  const rounds = createRounds<Held>(env, limits.gatherMs, h => {
-    for (const watcher of h.watchers) watcher()
-  })
+  const rounds = createRounds<Held>(env, limits.gatherMs, h => h.watchers)
   const slots = createSlots(limits.reads)
   let reads = 0
   let stopped = false
@@ -327,11 +325,14 @@ export function createHub(options: HubOptions): Hub {
       return { channel: mine.channel, close }
     },
     changed(changes) {
+      const isEvent = (aboutMany.get('events')?.size ?? 0) > 0
+      // Of rows the newest counts: what of one batch is out of date by the same batch is an event at most.
+      const newest = new Map(changes.map(change => [`${change.table}/${change.id}`, change]))
       for (const change of changes) {
         const { id, table, json } = change
+        if (!isEvent && newest.get(`${table}/${id}`) !== change) continue
         const one = aboutOne.get(id)
         const many = table === null ? undefined : aboutMany.get(table)
-        const isEvent = (aboutMany.get('events')?.size ?? 0) > 0
         if (!one && !many?.size && !isEvent) continue
         const body: object | null = json === null ? null : JSON.parse(json)
         const rev = Number(body ? Reflect.get(body, 'rev') : 0)

@@ -6,6 +6,7 @@ import type { Static } from 'typebox'
 import type { Claims } from '../../actors/identity/api.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
+import { createBucket, rateOf } from '../../actors/kernel/token-bucket.ts'
 import type { Topic } from '../console-client/topics.ts'
 import type { Access } from './access.ts'
 import type { Channel } from './channel.ts'
@@ -113,14 +114,13 @@ interface Open {
 export function createSession(options: SessionOptions): Session {
   const { env, hub, socket, access, verify, limits, frames, turns } = options
   const open = new Map<string, Open>()
+  const incoming = createBucket(rateOf({ burst: limits.burst, perSecond: limits.messagesPerSecond }), env.monotonicMs)
   let token: string | null = null
   let claims: Claims | null = null
   let greeted = false
   let over = false
   let refusals = 0
   let asking = false
-  let credit = limits.burst
-  let creditMs = env.monotonicMs()
   let flushTimer: Timer | null = null
   /** Pause before another look at a full socket, ms, and what waited in it at the last. */
   let fullMs = FULL_MS
@@ -214,10 +214,7 @@ export function createSession(options: SessionOptions): Session {
 
   function received(text: string): void {
     if (over) return
-    const now = env.monotonicMs()
-    credit = Math.min(limits.burst, credit + ((now - creditMs) * limits.messagesPerSecond) / 1000) - 1
-    creditMs = now
-    if (credit < 0) {
+    if (!incoming.take()) {
       end(CLOSE.tooMany)
       return
     }

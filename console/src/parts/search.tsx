@@ -1,7 +1,13 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { hrefOf, type Route } from '../route.ts'
 
 /** After so long without another key what is written is looked for, ms. */
 const PAUSE_MS = 250
+
+/** Looks at a list otherwise: what is shown of it stands in the URL. An empty word takes that part away. */
+export function narrow(view: string, query: Route['query'], change: Readonly<Record<string, string>>): void {
+  location.hash = hrefOf(view, null, { ...query, ...change })
+}
 
 /** A field in which one writes what to look for; the cluster is asked when one pauses, not at every key. */
 export function Search({ value, placeholder, onSearch }: { value: string; placeholder: string; onSearch(text: string): void }) {

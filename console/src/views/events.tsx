@@ -3,11 +3,12 @@ import type { EventItem } from '../../../transport/console-client/topics.ts'
 import { clockTime, count, exactTime } from '../format.ts'
 import { useItems } from '../live.ts'
 import { Empty, Problem } from '../parts/bits.tsx'
+import { Choice, narrow } from '../parts/search.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { hrefOf, type Route } from '../route.ts'
 
 const KEPT = 5000
-const KINDS = ['', 'instance', 'operation', 'host', 'host-operation', 'flavor', 'project', 'image', 'cluster']
+const KINDS = ['instance', 'operation', 'host', 'host-operation', 'flavor', 'project', 'image', 'cluster']
 const VIEW_OF: Readonly<Record<string, string>> = { instance: 'instances', operation: 'operations', host: 'hosts', 'host-operation': 'operations' }
 
 type EventRow = EventItem & { readonly subject: string }
@@ -26,23 +27,12 @@ export function Events({ route: { query } }: { route: Route }) {
   const { items, missed, fault } = useItems('events', { ...(kind === '' ? {} : { kind }), ...(subject === '' ? {} : { subject }) }, KEPT)
   const rows =
     isPaused ?? items.map((item, i) => ({ ...item, subject: item.id, id: `${item.kind}/${item.id}/${item.rev}/${item.at}/${i}` })).reverse()
-  const set = (change: Record<string, string>) => {
-    location.hash = hrefOf('events', null, { ...query, ...change })
-  }
+  const set = (change: Record<string, string>) => narrow('events', query, change)
   return (
     <>
       <h1>Events</h1>
       <div class="filters">
-        <label>
-          Kind
-          <select value={kind} onChange={event => set({ kind: event.currentTarget.value })}>
-            {KINDS.map(each => (
-              <option key={each} value={each}>
-                {each || 'all'}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice name="Kind" value={kind} of={KINDS} onChoose={word => set({ kind: word })} />
         <label>
           Of
           <input value={subject} placeholder="id of an instance or host" onChange={event => set({ subject: event.currentTarget.value.trim() })} />

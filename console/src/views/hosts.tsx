@@ -5,7 +5,7 @@ import { useAnswer, useList, useLive, useRows } from '../live.ts'
 import { Act } from '../parts/act.tsx'
 import { Bar, Card, Chip, Empty, Figures, Loading, Problem, When } from '../parts/bits.tsx'
 import { Steps } from '../parts/operation-bits.tsx'
-import { Choice, Search } from '../parts/search.tsx'
+import { Choice, narrow, Search } from '../parts/search.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { hrefOf, type Route } from '../route.ts'
 import { field } from '../session.ts'
@@ -55,9 +55,7 @@ function List({ query }: { query: Route['query'] }) {
     ...(mode === '' ? {} : { mode }),
     ...(find === '' ? {} : { find }),
   }
-  const set = (change: Record<string, string>) => {
-    location.hash = hrefOf('hosts', null, { ...query, ...change })
-  }
+  const set = (change: Record<string, string>) => narrow('hosts', query, change)
   const [column = '', direction] = sort.split(':')
   const order = ORDERS[column] ?? (() => 0)
   const { rows, isOld, fault } = useList('hosts', asked, {

@@ -3,7 +3,7 @@ import { type InstanceBody, isFoundIn, VM_STATES } from '../../../actors/api.ts'
 import { count, mebibytes } from '../format.ts'
 import { useList, useLive, useRows } from '../live.ts'
 import { Chip, Empty, Loading, Problem, When } from '../parts/bits.tsx'
-import { Choice, Search } from '../parts/search.tsx'
+import { Choice, narrow, Search } from '../parts/search.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { hrefOf, type Route } from '../route.ts'
 import { mayAs } from '../session.ts'
@@ -46,10 +46,8 @@ function List({ query }: { query: Route['query'] }) {
     ...(after === '' ? {} : { after }),
   }
   const { rows, isOld, fault } = useList('instances', asked, { compare: orderOf(sort), fits: row => isFoundIn(find, row) })
-  const set = (change: Record<string, string>) => {
-    // Where one has got to says nothing in another order or of others.
-    location.hash = hrefOf('instances', null, { ...query, after: '', ...change })
-  }
+  // Where one has got to says nothing in another order or of others.
+  const set = (change: Record<string, string>) => narrow('instances', query, { after: '', ...change })
   const isCut = rows !== null && !isOld && rows.length >= limit
   return (
     <>

@@ -5,6 +5,7 @@ import { useList, useLive, useNow, useRows } from '../live.ts'
 import { Act } from '../parts/act.tsx'
 import { Chip, Empty, FaultBox, Figures, Loading, Problem, When } from '../parts/bits.tsx'
 import { PlanLine, Steps } from '../parts/operation-bits.tsx'
+import { narrow } from '../parts/search.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { hrefOf, type Route } from '../route.ts'
 import { mayAs } from '../session.ts'
@@ -35,9 +36,7 @@ function List({ query }: { query: Route['query'] }) {
     ...(kind === '' ? {} : { kind }),
   }
   const { rows, fault } = useList('operations', asked, NEWEST_FIRST)
-  const set = (change: Record<string, string>) => {
-    location.hash = hrefOf('operations', null, { ...query, ...change })
-  }
+  const set = (change: Record<string, string>) => narrow('operations', query, change)
   return (
     <>
       <h1>Operations</h1>

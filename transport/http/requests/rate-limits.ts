@@ -6,7 +6,8 @@
 import { isIPv6 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { BatonError } from '../../../actors/kernel/errors.ts'
-import { HEALTH_PATHS } from '../health.ts'
+import { takeToken } from '../../../actors/kernel/token-bucket.ts'
+import { HEALTH } from '../health.ts'
 import { projectIn } from '../policy/checks.ts'
 
 export interface RateLimits {
@@ -36,34 +37,25 @@ export interface BucketOptions {
   nowMs(): number
 }
 
-/**
- * A bucket needs one number, the time at which it would be full again (the generic cell rate algorithm, ITU-T I.371): each request moves it
- * by what one request takes to refill, and is refused when that would lie further ahead than a whole bucket takes.
- */
+/** A bucket for each key. */
 export function createBuckets({ perSecond, burstMs, keysMax = KEYS_MAX, nowMs }: BucketOptions): Buckets {
   if (perSecond === 0) return { take: () => 0 }
-  const refillMs = 1000 / perSecond
+  const everyMs = 1000 / perSecond
   // However short the burst, one request always fits into an empty hour.
-  const depthMs = Math.max(burstMs, refillMs)
+  const rate = { everyMs, depthMs: Math.max(burstMs, everyMs) }
   const fullAtMs = new Map<string, number>()
   return {
     take(key) {
-      const now = nowMs()
-      const before = Math.max(now, fullAtMs.get(key) ?? now)
-      const waitMs = before + refillMs - depthMs - now
-      const isRefused = waitMs > ROUNDING_MS
+      const taken = takeToken(rate, fullAtMs.get(key), nowMs())
       // Put at the end, so that the first of the map is the longest unused; also who is refused, or asking often would be forgiven.
       fullAtMs.delete(key)
-      fullAtMs.set(key, isRefused ? before : before + refillMs)
+      fullAtMs.set(key, taken.fullAtMs)
       const [longestUnused] = fullAtMs.keys()
       if (fullAtMs.size > keysMax && longestUnused !== undefined) fullAtMs.delete(longestUnused)
-      return isRefused ? waitMs : 0
+      return taken.waitMs
     },
   }
 }
-
-/** What sums of fractions of milliseconds may be off by. */
-const ROUNDING_MS = 1e-6
 
 /** Whoever has one IPv6 address usually has its whole /64. */
 export function addressKey(ip: string): string {
@@ -83,7 +75,7 @@ const refusal = (whose: string, perSecond: number, waitMs: number): BatonError =
 export function limitAddresses(app: FastifyInstance, limits: RateLimits, nowMs: () => number): void {
   const addresses = createBuckets({ perSecond: limits.perAddress, burstMs: limits.burstMs, nowMs })
   app.addHook('onRequest', async request => {
-    if (HEALTH_PATHS.has(request.routeOptions.url ?? '')) return
+    if (HEALTH.has(request.routeOptions.url ?? '')) return
     const waitMs = addresses.take(addressKey(request.ip))
     if (waitMs > 0) throw refusal('one address', limits.perAddress, waitMs)
   })
