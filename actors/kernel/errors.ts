@@ -93,7 +93,9 @@ export function toFault(error: unknown): Fault {
   return { code: 'Internal', message: error instanceof Error ? error.message : String(error) }
 }
 
-export const toError = (fault: Fault): BatonError => new BatonError(Object.hasOwn(ERRORS, fault.code) ? fault.code : 'Internal', fault.message, fault)
+export const toError = (fault: Fault): BatonError => new BatonError(isErrorCode(fault.code) ? fault.code : 'Internal', fault.message, fault)
+
+export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(ERRORS, code)
 
 /** True for faults of the way (links, load, moves), which say nothing about whether the request was wrong. */
 export const isTransient = (fault: Pick<Fault, 'code'>): boolean => ERRORS[fault.code]?.retry ?? false

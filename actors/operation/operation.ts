@@ -18,7 +18,7 @@ import type { RequestContext } from '../kernel/tracing.ts'
 import type { OperationArgs, OperationEnded } from './contract.ts'
 import { evolve, INITIAL, type OperationEvent, type OperationState } from './progress.ts'
 import { operationRow } from './row.ts'
-import { END, type Found, type OperationSpec, type Step, type StepContext } from './step.ts'
+import { END, type Found, type OnFault, type OperationSpec, type Step, type StepContext } from './step.ts'
 import { operationTrace } from './trace.ts'
 
 /** Part of the deadline kept for undoing: forward steps must be over by then. */
@@ -215,7 +215,9 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       return accept([{ type: 'stepRetried', fault, notBefore: retryAt }])
     }
     const step = currentStep(state)
-    const verdict = step.onFault?.(contextOf(state, id), fault, state.attempt) ?? { next: fault.code === 'DriverUnsupported' ? 'giveUp' : 'retry' }
+    const verdict: OnFault = step.onFault?.(contextOf(state, id), fault, state.attempt) ?? {
+      next: fault.code === 'DriverUnsupported' ? 'giveUp' : 'retry',
+    }
     switch (verdict.next) {
       case 'goBack':
         return accept([turnBack(state, id, fault, { to: verdict.to, resume: true, found: verdict.found, cancel: false })])
@@ -232,7 +234,8 @@ export function operationActor(catalogue: ReadonlyMap<string, OperationSpec>): A
       case 'turnBack':
         break
     }
-    return accept([turnBack(state, id, fault, { to: firstStep(state), resume: false, found: {}, cancel: false })])
+    const why = verdict.next === 'giveUp' ? (verdict.fault ?? fault) : fault
+    return accept([turnBack(state, id, why, { to: firstStep(state), resume: false, found: {}, cancel: false })])
   }
 
   function work(state: OperationState, id: string): Work[] {

@@ -35,8 +35,8 @@ export interface Request {
 export type OnFault =
   /** The same step again after a pause, as long as the retry policy allows; then give up. */
   | { readonly next: 'retry' }
-  /** Undo what was done and end. */
-  | { readonly next: 'giveUp' }
+  /** Undo what was done and end, for this reason or for `fault`, which knows more. */
+  | { readonly next: 'giveUp'; readonly fault?: Fault }
   /** Undo back to the named step, then go forward again from there, with `found` changed. */
   | { readonly next: 'goBack'; readonly to: string; readonly found: Found }
   /** As if it had been done. */

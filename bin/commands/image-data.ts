@@ -61,11 +61,23 @@ async function* counted(bytes: AsyncIterable<Uint8Array>, what: string, totalByt
 const say = (call: Call, image: Image, words: string): void =>
   print(given(call.options, 'json'), image, () => `image ${image.name} (${image.id}) ${words}`)
 
+/** The first bytes of a qcow2 file. */
+const QCOW2 = Buffer.from('QFI\xfb', 'latin1')
+
+/** Formats are never found out from the bytes, but what looks like a slip is asked about: as a raw disk it would boot nothing. */
+async function checkFormat(file: string): Promise<void> {
+  const handle = await open(file).catch(cannot('read', file))
+  const { buffer } = await handle.read(Buffer.alloc(QCOW2.length)).finally(() => handle.close())
+  if (!buffer.equals(QCOW2)) return
+  throw new BatonError('BadRequest', `${file} looks like a qcow2 file: add --disk-format qcow2, or raw if these bytes are the disk itself`)
+}
+
 export async function create(call: Call): Promise<void> {
   const { options } = call
   const client = httpClient(endpointOf(options))
   const file = text(options, 'file')
   const sizeBytes = file === undefined ? 0 : (await stat(file).catch(cannot('read', file))).size
+  if (file !== undefined && text(options, 'diskFormat') === undefined) await checkFormat(file)
   const formats = { disk_format: text(options, 'diskFormat') ?? 'raw', container_format: 'bare' }
   const image = await registerImage(client, { ...formats, ...fieldsOf(options) })
   if (file === undefined) return say(call, image, 'is queued; its bytes are still to be uploaded')

@@ -32,7 +32,8 @@ export async function run(options: Options): Promise<void> {
   })
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   say(`\nBaton is ready at ${cluster.endpoint} after ${seconds} s; data and logs are in ${folder}`)
-  say('Try:  npx baton instance create first --flavor tiny --wait')
+  // The smallest has too little memory for the kernel of the built image.
+  say(`Try:  npx baton instance create first --flavor ${config.driver.name === 'qemu' ? 'small' : 'tiny'} --wait`)
   if (config.auth.mode === 'token')
     say(`or:   OS_CLIENT_CONFIG_FILE=${join(config.data.folder, 'clouds.yaml')} openstack --os-cloud baton server list`)
   if (process.connected) process.send?.({ type: 'ready', endpoint: cluster.endpoint, note: seconds } satisfies NodeMessage)
@@ -45,7 +46,7 @@ export async function run(options: Options): Promise<void> {
   // A second Ctrl-C ends at once; what is committed is safe either way.
   process.once('SIGINT', () => process.exit(130))
   await cluster.stop()
-  say('stopped; guests of the process driver go on, and `baton up` finds them again')
+  say('stopped; guests of the drivers process and qemu go on, and `baton up` finds them again')
   process.exit(0)
 }
 

@@ -11,7 +11,7 @@ import type {
   SnapshotRequest,
 } from '../../actors/api.ts'
 import { keptByInstances } from '../../actors/flavor/flavor.ts'
-import { QEMU_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
+import { BUILT_IN_IMAGES, QEMU_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { BACKUP_DRIVER } from '../../actors/image/body.ts'
 import type { Declined } from '../../actors/instance/answers.ts'
 import type { Change, Task } from '../../actors/instance/model.ts'
@@ -115,13 +115,17 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     if (flavor !== undefined) {
       const wanted = keptByInstances((await call('flavor', flavor, 'get', {})) as FlavorBody)
       const { image: from } = await get<InstanceBody>('instance', id, 'instance')
-      // An image that came with Baton needs nothing, and one that is gone has no say any more.
-      const known = (await views.get('image', from))?.body as ImageBody | undefined
+      // One that is gone has no say any more.
+      const known = await imageOf(from)
       if (known && known.status !== 'deleted') checkFits(known, wanted)
       return { flavor: wanted }
     }
     return snapshot ? { snapshot: await snapshotOf(args, snapshot) } : null
   }
+
+  /** The image that an instance was made of, if anything is known of it. */
+  const imageOf = async (id: string): Promise<ImageBody | undefined> =>
+    BUILT_IN_IMAGES.find(image => image.id === id) ?? ((await views.get('image', id))?.body as ImageBody | undefined)
 
   /** What clients read of a snapshot beside its name. */
   async function snapshotOf({ id, action }: ActOnInstance, asked: SnapshotRequest) {
@@ -132,10 +136,12 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
     const about = { instance_uuid: id, base_image_ref: image }
     const driver = host === null ? '' : (await get<HostBody>('host', host, 'host')).driver
     // What starts a system is not on its disk when it was booted by a kernel beside it; its snapshots need the same (Nova's `kernel_id`).
-    const from = (await views.get('image', image))?.body as ImageBody | undefined
+    const from = await imageOf(image)
     const kernel = image === QEMU_IMAGE.id ? image : from?.properties.kernel_id
+    // The agent is in the copy too, so its instances are active when that says so.
+    const agent = Object.entries(from?.properties ?? {}).filter(([key]) => key.startsWith('baton_agent'))
     const made = { ...about, ...(kernel ? { kernel_id: kernel } : {}), ...(asked.backupType === undefined ? {} : { backup_type: asked.backupType }) }
-    const properties = { ...type, ...asked.properties, ...made }
+    const properties = { ...type, ...Object.fromEntries(agent), ...asked.properties, ...made }
     return { ...asked, properties, driver }
   }
 

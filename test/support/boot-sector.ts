@@ -58,12 +58,35 @@ const COUNTING = [
 /** What the BIOS is told: one sector from 0x7e00, to the sector put in at byte 8. */
 const PACKET = [0x10, 0, 1, 0, 0x00, 0x7e, 0, 0]
 
-export function countingSector(): Buffer {
+/**
+ * Before it counts it may fill its memory from 1 MB on, 64 kB at a time, with what is in the BIOS: so much is to be sent when it moves. The BIOS
+ * does it (int 0x15, 0x87), as its table says, which is put in below.
+ */
+const FILLING = [
+  ...[0xb4, 0x87, 0xb9, 0x00, 0x80, 0xbe, 0, 0, 0xcd, 0x15], // 32 k words
+  ...[0xfe, 0x06, 0, 0, 0x80, 0x3e, 0, 0, 0, 0x72, 0xeb], // where to + 64 kB; there yet?
+]
+/** From 0xf0000; to 0x100000. */
+const TABLE = [...Array(16).fill(0), 0xff, 0xff, 0, 0, 0x0f, 0x93, 0, 0, 0xff, 0xff, 0, 0, 0x10, 0x93, 0, 0, ...Array(16).fill(0)]
+
+/** `filledMb`: how much memory it fills before, at most 14. */
+export function countingSector(filledMb: number = 0): Buffer {
   const sector = Buffer.alloc(512)
-  const packetAt = 0x7c00 + COUNTING.length
-  sector.set([...COUNTING, ...PACKET])
-  sector.writeUInt16LE(packetAt + 8, COUNTING.indexOf(0x40) + 3)
-  sector.writeUInt16LE(packetAt, COUNTING.indexOf(0xbe) + 1)
+  const filling = filledMb > 0 ? FILLING : []
+  const setUp = COUNTING.indexOf(0xf4)
+  const code = [...COUNTING.slice(0, setUp), ...filling, ...COUNTING.slice(setUp)]
+  const [packetAt, tableAt] = [0x7c00 + code.length, 0x7c00 + code.length + PACKET.length]
+  sector.set([...code, ...PACKET, ...(filledMb > 0 ? TABLE : [])])
+  const counting = filling.length
+  sector.writeUInt16LE(packetAt + 8, counting + COUNTING.indexOf(0x40) + 3)
+  sector.writeUInt16LE(packetAt, counting + COUNTING.indexOf(0xbe) + 1)
+  if (filledMb > 0) {
+    const to = tableAt + 0x1c
+    sector.writeUInt16LE(tableAt, setUp + 6)
+    sector.writeUInt16LE(to, setUp + 12)
+    sector.writeUInt16LE(to, setUp + 16)
+    sector.writeUInt8(0x10 + filledMb * 16, setUp + 18)
+  }
   sector.set([0x55, 0xaa], 510)
   return sector
 }

@@ -370,4 +370,15 @@ test('usage of projects and diagnostics of a guest, for people and programs', as
   assert.match(seen.out, /CPU TIME s +2\.00/)
 })
 
+test('a file that looks like a qcow2 is not taken for a raw disk unless one says so', async () => {
+  writeFileSync('cloud.img', Buffer.concat([Buffer.from('QFI\xfb', 'latin1'), Buffer.alloc(600)]))
+  writeFileSync('empty.img', '')
+  const refused = await baton('image create --name x --file cloud.img')
+  assert.equal([refused.code, face.fake.calls.length], [2, 0])
+  assert.match(refused.err, /cloud.img looks like a qcow2 file: add --disk-format qcow2/)
+  // It goes on to the image service, which is not part of this test's cluster.
+  for (const args of ['--file cloud.img --disk-format raw', '--file empty.img'])
+    assert.not.match((await baton(`image create --name x ${args}`)).err, /looks like/)
+})
+
 test.run()

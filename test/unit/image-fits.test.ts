@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { ActOnInstance, ImageBody } from '../../actors/api.ts'
-import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
+import { FAKE_IMAGE, QEMU_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { ViewTable } from '../../actors/kernel/define.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import type { Views } from '../../actors/kernel/ports.ts'
@@ -19,6 +19,7 @@ const BIG: ImageBody = { ...FAKE_IMAGE, id: 'big', name: 'big', minRamMb: 1024, 
 /** One active instance of `image`; every command to an actor is noted. */
 function cluster(image: string, images: readonly ImageBody[] = [BIG]) {
   const told: string[] = []
+  const args: unknown[] = []
   const flavors = [flavor('tiny', 64, 1), flavor('large', 1024, 10)]
   const rows: Record<string, object> = Object.fromEntries(images.map(body => [`image/${body.id}`, body]))
   rows['instance/i1'] = { ...instanceIn('active').body(), image, host: null }
@@ -28,9 +29,10 @@ function cluster(image: string, images: readonly ImageBody[] = [BIG]) {
     count: async () => 0,
     countBy: async () => new Map(),
   }
-  const call = async (kind: string, id: string, method: string) => {
+  const call = async (kind: string, id: string, method: string, given: unknown) => {
     if (kind === 'flavor') return flavors.find(each => each.id === id)
     told.push(`${kind}/${id} ${method}`)
+    args.push(given)
     return { operation: 'i1.9' }
   }
   const quotas = { take: async () => ({ number: 1, confirm: () => {}, doubt: () => {} }) }
@@ -44,6 +46,7 @@ function cluster(image: string, images: readonly ImageBody[] = [BIG]) {
   const common = { name: 'n', project: 'p', metadata: {}, reservation: 'r', requestId: 'req', repeatable: true }
   return {
     told,
+    args,
     create: (of: string, as: string) => create({ ...common, ids: ['i2'], image: of, flavor: as }),
     act: (asked: Partial<ActOnInstance> & Pick<ActOnInstance, 'action'>) =>
       instanceRequests({ call, bootable, views, get, quotas }).actOnInstance({ id: 'i1', requestId: 'req', ...asked }),
@@ -76,6 +79,15 @@ test('a resize below what the image needs is refused, unless the image is gone',
   await act({ action: 'resize', flavor: 'large' })
   await cluster('big', [{ ...BIG, status: 'deleted' }]).act({ action: 'resize', flavor: 'tiny' })
   await cluster('big', []).act({ action: 'resize', flavor: 'tiny' })
+  await rejectsWith('BadRequest', cluster(QEMU_IMAGE.id, []).act({ action: 'resize', flavor: 'tiny' }))
+})
+
+test('a snapshot is started by the kernel of its image, and waited for as that is', async () => {
+  const { act, args } = cluster(QEMU_IMAGE.id)
+  await act({ action: 'snapshot', snapshot: { image: 's1', name: 's', properties: { own: 'yes', baton_agent_timeout_s: '9' } } })
+  const { properties } = (args[0] as { change: { snapshot: { properties: Record<string, string> } } }).change.snapshot
+  const { baton_agent, baton_agent_timeout_s, kernel_id, base_image_ref, own } = properties
+  assert.equal([baton_agent, baton_agent_timeout_s, kernel_id, base_image_ref, own], ['required', '9', QEMU_IMAGE.id, QEMU_IMAGE.id, 'yes'])
 })
 
 test.run()

@@ -73,6 +73,18 @@ test('a spawn that fails is cleaned up there and tried elsewhere; the third fail
   assert.equal(run.reported(), { operation: ID, outcome: 'undone', host: null, claim: null, fault: { code: 'DriverFault', message: 'h3 failed' } })
 })
 
+test('when no host is left, what the last one said is the reason', () => {
+  const run = started('build')
+  pick(run, 'h1')
+  advance(run, 'spawn')
+  run.refuse('DriverFault', 'image i has a backing file')
+  advance(run, 'pick')
+  run.refuse('NoValidHost', 'no host of 1 fits: refused 1 by retry')
+  advance(run, 'ended')
+  const message = 'h1: image i has a backing file; and then: no host of 1 fits: refused 1 by retry'
+  assert.equal(run.reported().fault, { code: 'DriverFault', message })
+})
+
 test('a spawn without an answer is not sent again: it is destroyed there first, with a higher rank', () => {
   const run = started('build')
   pick(run, 'h1')

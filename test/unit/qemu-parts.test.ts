@@ -145,6 +145,9 @@ test('states of a machine are powers of a guest; events are lines for people', (
   ])
   assert.match(lineOfEvent('BLOCK_IO_ERROR', { nospace: true }) ?? '', /full/)
   assert.match(lineOfEvent('BLOCK_IO_ERROR', { operation: 'read' }) ?? '', /could not be read/)
+  assert.match(lineOfEvent('SHUTDOWN', { guest: true, reason: 'guest-shutdown' }) ?? '', /by the guest itself/)
+  assert.match(lineOfEvent('SHUTDOWN', { guest: false, reason: 'host-signal' }) ?? '', /off/)
+  assert.is(lineOfEvent('SHUTDOWN', { guest: false, reason: 'host-qmp-quit' }), null, 'whoever said so tells why')
   assert.is(lineOfEvent('RTC_CHANGE', {}), null)
 })
 

@@ -39,6 +39,8 @@ export const QEMU_IMAGE: ImageBody = {
   driver: 'qemu',
   sizeBytes: 15_500_000,
   ...BUILT_IN,
+  /** Its kernel boots with 72 and not with 64. */
+  minRamMb: 80,
   properties: { baton_agent: 'required' },
 }
 

@@ -1,8 +1,8 @@
 /** Build: find a host, claim room on it, spawn the guest there. A host that refuses or fails is left out, and the next is tried. */
 import { minutes } from '../../kernel/env.ts'
-import { giveUpWhenRefused, guestSpec, hypervisor, operation, type StepContext, step } from '../step.ts'
+import { guestSpec, hypervisor, operation, type StepContext, step } from '../step.ts'
 import { awaitAgent, expectAgent } from './guest-steps.ts'
-import { candidatesOf, claim, nextCandidate, pick, picked, refusedBy, texts, unclaim } from './placing.ts'
+import { candidatesOf, claim, elsewhere, nextCandidate, noHostLeft, pick, picked, refusedBy, texts, unclaim } from './placing.ts'
 
 /** Hosts on which a spawn may fail before the build gives up. */
 const SPAWN_FAILURES = 3
@@ -22,7 +22,7 @@ export const build = operation('build', {
         return pick(c, { boots: true, avoid: refusedBy(c), ...(placement?.host === undefined ? {} : { host: placement.host }), ...failed })
       },
       save: (_, answer) => picked(answer),
-      onFault: giveUpWhenRefused,
+      onFault: noHostLeft,
       attempts: 20,
     }),
     step('claim', {
@@ -34,10 +34,9 @@ export const build = operation('build', {
     step('spawn', {
       do: c => hypervisor(c, hostOf(c), 'spawn', { spec: guestSpec(c) }),
       undo: c => hypervisor(c, hostOf(c), 'destroy'),
-      onFault: c => {
+      onFault: (c, fault) => {
         const hosts = [...failedOn(c), hostOf(c)]
-        if (hosts.length >= SPAWN_FAILURES) return { next: 'giveUp' }
-        return { next: 'goBack', to: 'place', found: { refusedBy: [...refusedBy(c), hostOf(c)], failedOn: hosts } }
+        return hosts.length >= SPAWN_FAILURES ? { next: 'giveUp' } : elsewhere(c, hostOf(c), fault, { failedOn: hosts })
       },
       timeoutMs: minutes(10),
       attempts: 1,

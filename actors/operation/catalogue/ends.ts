@@ -6,8 +6,8 @@
 import { address } from '../../kernel/address.ts'
 import { minutes, seconds } from '../../kernel/env.ts'
 import type { Fault } from '../../kernel/errors.ts'
-import { giveUpWhenRefused, guestSpec, hypervisor, type Left, type OnFault, type Request, type StepContext, step } from '../step.ts'
-import { candidatesOf, claim, nextCandidate, pick, picked, refusedBy, unclaim } from './placing.ts'
+import { guestSpec, hypervisor, type Left, type OnFault, type Request, type StepContext, step } from '../step.ts'
+import { candidatesOf, claim, nextCandidate, noHostLeft, pick, picked, refusedBy, unclaim } from './placing.ts'
 
 /** Attempts before a host is left to clean up when it comes back. */
 const LET_GO_ATTEMPTS = 3
@@ -42,7 +42,7 @@ export const placeAndClaim = (needed: (c: StepContext) => boolean = () => true, 
       return pick(c, { avoid: [...(host === null ? [] : [host]), ...refusedBy(c)], ...(wanted === undefined ? {} : { host: wanted }), ...leaving })
     },
     save: (_, answer) => picked(answer),
-    onFault: giveUpWhenRefused,
+    onFault: noHostLeft,
     attempts: 20,
   }),
   step('claim', {

@@ -29,7 +29,7 @@ import { minutes, seconds } from '../../kernel/env.ts'
 import type { Fault } from '../../kernel/errors.ts'
 import { guestSpec, hypervisor, type Left, type OnFault, operation, type StepContext, step } from '../step.ts'
 import { forget, letGoOf, moved, placeAndClaim, release, targetOf } from './ends.ts'
-import { refusedBy } from './placing.ts'
+import { elsewhere, refusedBy } from './placing.ts'
 
 /** Time a look at the transfer is held by the source's agent when nothing is decided, ms. */
 const LOOK_MS = 2500
@@ -44,7 +44,7 @@ const field = (answer: unknown, name: string): Json => (answer as Readonly<Recor
 function anotherHost(c: StepContext, fault: Fault): OnFault {
   if (c.args.wanted !== undefined || refusedBy(c).length + 1 >= PREPARE_FAILURES)
     return { next: fault.code === 'DeadlineExceeded' ? 'retry' : 'giveUp' }
-  return { next: 'goBack', to: 'place', found: { refusedBy: [...refusedBy(c), targetOf(c)] } }
+  return elsewhere(c, targetOf(c), fault)
 }
 
 /** No answer may mean that it goes on there already. A refusal means that it does not: that is what drivers promise. */

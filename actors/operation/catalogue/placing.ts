@@ -3,8 +3,9 @@ import { HOST_ROW_LIMIT } from '../../host/limits.ts'
 import { address } from '../../kernel/address.ts'
 import { checkObject, integer, listOf, optional, record, text } from '../../kernel/check.ts'
 import type { Json } from '../../kernel/define.ts'
+import { type Fault, isErrorCode } from '../../kernel/errors.ts'
 import { resourcesOf } from '../../placement/specs.ts'
-import type { Found, OnFault, Request, StepContext } from '../step.ts'
+import { type Found, giveUpWhenRefused, type OnFault, type Request, type StepContext } from '../step.ts'
 
 /** What a scheduler is asked. Everything else is looked up by the conductor that serves it. */
 export interface PickArgs {
@@ -92,6 +93,26 @@ export const unclaim = (c: StepContext, host: string): Request => ({
   method: 'release',
   args: { claim: c.operation, order: c.order },
 })
+
+/** Another host is to be found, since this one could not do it. */
+export const elsewhere = (c: StepContext, host: string, { code, message }: Fault, found: Found = {}): OnFault => ({
+  next: 'goBack',
+  to: 'place',
+  found: { refusedBy: [...refusedBy(c), host], failure: { code, message: `${host}: ${message}` }, ...found },
+})
+
+/** No host is left. Where one has tried, what it said is the reason. */
+export function noHostLeft(c: StepContext, fault: Fault): OnFault {
+  const verdict = giveUpWhenRefused(c, fault)
+  const failure = failureIn(c.found)
+  if (verdict.next !== 'giveUp' || failure === null) return verdict
+  return { next: 'giveUp', fault: { ...failure, message: `${failure.message}; and then: ${fault.message}` } }
+}
+
+function failureIn({ failure }: Found): Fault | null {
+  if (typeof failure !== 'object' || failure === null || !('code' in failure) || !('message' in failure)) return null
+  return isErrorCode(failure.code) ? { code: failure.code, message: String(failure.message) } : null
+}
 
 /** The next candidate at once; a new choice when there is none left. */
 export function nextCandidate(c: StepContext): OnFault {

@@ -35,6 +35,8 @@ export const isOn = (power: PowerState): boolean => power === 'running' || power
 export function lineOfEvent(name: string, data: Readonly<Record<string, unknown>>): string | null {
   switch (name) {
     case 'SHUTDOWN':
+      // Whoever told the process to end says why.
+      if (data.reason === 'host-qmp-quit') return null
       return data.guest === true ? 'power: off, by the guest itself' : 'power: off'
     case 'BLOCK_IO_ERROR':
       return data.nospace === true
