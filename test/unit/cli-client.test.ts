@@ -364,4 +364,23 @@ test('usage of projects and diagnostics of a guest, for people and programs', as
   assert.match(seen.out, /CPU TIME s +2\.00/)
 })
 
+test('an image that is not what it is said to be is not uploaded', async () => {
+  const head = Buffer.alloc(512)
+  head.write('QFI\xfb', 'latin1')
+  writeFileSync(join(folder, 'disk.qcow2'), head)
+  writeFileSync(join(folder, 'disk.raw'), Buffer.alloc(512))
+  const create = (file: string, format: string) => baton(`image create --name x --file ${join(folder, file)} --disk-format ${format}`)
+  for (const [file, format, why] of [
+    ['disk.qcow2', 'raw', /begins as a qcow2 image; say --disk-format qcow2/],
+    ['disk.raw', 'qcow2', /said to be qcow2, but does not begin as one/],
+    ['disk.qcow2', 'qcow2', /of version 0 of qcow2/],
+    ['gone', 'raw', /cannot read .*gone/],
+  ] as const) {
+    const { code, err } = await create(file, format)
+    assert.is(code, 2, err)
+    assert.match(err, why)
+  }
+  assert.not.match((await baton('image list')).out, /\bx\b/)
+})
+
 test.run()
