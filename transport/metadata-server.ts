@@ -2,6 +2,7 @@
  * The metadata service of one guest, on a Unix socket of its own: whoever reaches the socket is that guest, so nothing is asked and nothing of
  * another guest can be told. Bounded, since guests are strangers.
  */
+import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { MetadataDoor, MetadataGuest } from '../actors/hypervisor/driver.ts'
@@ -23,13 +24,7 @@ export const metadataDoor: MetadataDoor = {
       )
     })
     server.maxConnections = MAX_CONNECTIONS
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(path, () => {
-        server.off('error', reject)
-        resolve()
-      })
-    })
+    await once(server.listen(path), 'listening')
     // The agent does not live on for the sake of its guests' questions.
     server.unref()
     return {

@@ -26,8 +26,8 @@ export interface NodeIdentity {
 export type Envelope =
   /** First words on a connection, repeated until WELCOME. `vs`: oldest and newest protocol version spoken. */
   | { readonly t: 'hello'; readonly vs: readonly [number, number]; readonly id: NodeIdentity; readonly at: number }
-  /** Answer to HELLO with the agreed version. */
-  | { readonly t: 'welcome'; readonly v: number; readonly id: NodeIdentity; readonly at: number }
+  /** Answer to HELLO with the agreed version, and `re`, the `at` of that HELLO: how long the two were under way shows how much to believe it. */
+  | { readonly t: 'welcome'; readonly v: number; readonly id: NodeIdentity; readonly at: number; readonly re?: number }
   /** "I do not know you (any more): say hello first." */
   | { readonly t: 'who' }
   | { readonly t: 'ping'; readonly at: number }
@@ -100,7 +100,7 @@ function isEnvelope(value: unknown): value is Envelope {
       return Array.isArray(vs) && vs.length === 2 && vs.every(isTime) && isIdentity(e.id) && isTime(e.at)
     }
     case 'welcome':
-      return isTime(e.v) && isIdentity(e.id) && isTime(e.at)
+      return isTime(e.v) && isIdentity(e.id) && isTime(e.at) && (e.re === undefined || isTime(e.re))
     case 'who':
       return true
     case 'ping':

@@ -7,6 +7,12 @@ import { type AgeMeter, createAgeMeter } from './age.ts'
 import type { Link, Peer } from './link.ts'
 import { agree, type Envelope, encode, type NodeIdentity, PROTOCOL } from './protocol.ts'
 
+/**
+ * A WELCOME that is older than this when it is read lay somewhere, and so may calls behind it, which would seem as young as it: HELLO is said
+ * again, for as many times at most, because a network may be that slow.
+ */
+const LATE = { welcomeMs: 1000, times: 3 } as const
+
 export interface Session {
   readonly peer: Peer
   readonly identity: NodeIdentity
@@ -54,6 +60,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const byPeer = new Map<Peer, Session>()
   const byNode = new Map<string, Session[]>()
   const endpoints = new Map<string, Peer>()
+  /** Peers whose WELCOME came late: since when one counts, by our clock, and how often it was late. */
+  const doubted = new Map<Peer, { readonly sinceMs: number; readonly times: number }>()
   let timer: Timer | null = null
   let closed = false
   let lastPingMs = env.monotonicMs()
@@ -77,6 +85,20 @@ export function createSessions(options: SessionsOptions): Sessions {
     byNode.set(identity.node, list)
     options.onOpen?.(session)
     return session
+  }
+
+  /** Whether a WELCOME to the HELLO of `helloMs` (by our clock) opens the session; if it lay for long, it is asked for again. */
+  function isPrompt(peer: Peer, helloMs: number): boolean {
+    const { sinceMs, times } = doubted.get(peer) ?? { sinceMs: Number.NEGATIVE_INFINITY, times: 0 }
+    if (helloMs < sinceMs) return false
+    const now = env.monotonicMs()
+    if (now - helloMs <= LATE.welcomeMs || times >= LATE.times) {
+      doubted.delete(peer)
+      return true
+    }
+    doubted.set(peer, { sinceMs: now, times: times + 1 })
+    hello(peer)
+    return false
   }
 
   function drop(session: Session): void {
@@ -117,6 +139,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       const peer = endpoints.get(endpoint)
       if (peer === undefined) return
       endpoints.delete(endpoint)
+      doubted.delete(peer)
       const session = byPeer.get(peer)
       if (session) drop(session)
       link.hangUp(peer)
@@ -139,12 +162,13 @@ export function createSessions(options: SessionsOptions): Sessions {
             return true
           }
           // WELCOME goes first: what `onOpen` has to say means nothing to a peer without a session.
-          send(peer, { t: 'welcome', v: version, id: self, at: env.monotonicMs() })
+          send(peer, { t: 'welcome', v: version, id: self, at: env.monotonicMs(), re: envelope.at })
           open(peer, envelope.id, version, false).age.observe(envelope.at, env.monotonicMs())
           return true
         }
         case 'welcome': {
           if (![...endpoints.values()].includes(peer) || agree([envelope.v, envelope.v]) === null) return true
+          if (envelope.re !== undefined && !byPeer.has(peer) && !isPrompt(peer, envelope.re)) return true
           open(peer, envelope.id, envelope.v, true).age.observe(envelope.at, env.monotonicMs())
           return true
         }

@@ -60,8 +60,8 @@ interface Tended {
   pipe: 'closed' | 'opening' | 'open'
   on: boolean
   rank: number
-  /** The newest report that was taken. */
-  told: string
+  /** The newest report that was taken; empty before the first; null while it is not known whether one was. */
+  told: string | null
   telling: boolean
   number: number
   credit: number
@@ -135,6 +135,8 @@ export function createGuests({ env, channels, life, settings, report }: GuestsOp
     if (digest === guest.told || (body.about === null && guest.told === '') || !hasCredit(guest)) return
     guest.credit--
     guest.telling = true
+    // It may be taken and its answer lost: then what was told before is no longer what is believed up there.
+    guest.told = null
     report(instance, { ...body, order: { rank: guest.rank, life, number: ++guest.number } })
       .then(
         () => {

@@ -2,6 +2,7 @@
  * A TCP front of a database that listens on a unix socket: nodes in namespaces of their own reach it over their network, where it
  * can be cut off from some of them, and here it can be slow or away for all.
  */
+import { once } from 'node:events'
 import { createConnection, createServer, type Socket } from 'node:net'
 
 export interface Front {
@@ -47,10 +48,7 @@ export async function createFront(address: string, socketPath: () => string): Pr
     else setTimeout(act, at - performance.now())
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, address, resolve)
-  })
+  await once(server.listen(0, address), 'listening')
   const bound = server.address()
   return {
     port: typeof bound === 'object' && bound ? bound.port : 0,

@@ -1,5 +1,7 @@
 /** Rows kept in order while they change: what is new or different is put into its place, instead of sorting ten thousand at every frame. Pure. */
 
+import { placeAmong } from '../../actors/kernel/sorted.ts'
+
 export interface Ordered<Row> {
   /** All rows there are now, in order; another array than before when something is different. */
   change(set: readonly Row[], gone: readonly string[]): readonly Row[]
@@ -10,19 +12,6 @@ export function createOrdered<Row extends { readonly id: string }>(compare: (a: 
   let rows: readonly Row[] = []
   const full = (a: Row, b: Row): number => compare(a, b) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 
-  /** The first index, `from` or later, whose row does not come before `row`. */
-  function place(among: readonly Row[], row: Row, from: number): number {
-    let low = from
-    let high = among.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const other = among[middle]
-      if (other && full(other, row) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-
   return {
     change(set, gone) {
       if (set.length === 0 && gone.length === 0) return rows
@@ -32,7 +21,7 @@ export function createOrdered<Row extends { readonly id: string }>(compare: (a: 
       let from = 0
       // To compare is what costs (names are compared as people do): as often as it takes to find the places of the new, not once for each row.
       for (const row of set.toSorted(full)) {
-        const at = place(kept, row, from)
+        const at = placeAmong(kept, other => full(other, row) < 0, from)
         for (const other of kept.slice(from, at)) next.push(other)
         next.push(row)
         from = at

@@ -192,8 +192,12 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     return new Set(now)
   }
 
-  /** A verdict about a host. Until it is settled its next registration waits: else what was said before that could be heard after it. */
+  /**
+   * A verdict about a host. Until it is settled its next registration waits: else what was said before that could be heard after it. One that
+   * was begun before may be done before the verdict, too: the next beat begins anew.
+   */
   function say(host: string, watched: Watched, method: 'observe' | 'lose', args: unknown): Promise<unknown> {
+    watched.registering = null
     const said = options.call('host', host, method, args)
     watched.said = Promise.allSettled([watched.said, said])
     return said
@@ -201,7 +205,6 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
 
   function lose(host: string, watched: Watched): void {
     watched.lostMs = env.monotonicMs()
-    watched.registering = null
     env.log.warn({ host }, 'the lease of a silent host has run out; what it protected does not run there any more')
     const known = leases.known(host)
     say(host, watched, 'lose', known === undefined ? {} : { known }).then(
@@ -219,12 +222,10 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
 
   function observe(host: string, watched: Watched, verdict: HostState, silentMs: number): void {
     watched.state = verdict
-    // What was begun before the verdict may have been done before it, too: the next beat begins anew.
-    watched.registering = null
     env.log.warn({ host, silentMs: Math.round(silentMs) }, `host is ${verdict}`)
     say(host, watched, 'observe', { state: verdict }).then(
       () => {
-        // The host came back while this was said, and may have been registered before it: then that must be said again.
+        // An earlier verdict was not taken, and so it counts as up: it is not, to its actor, until it is registered again.
         if (watched.state === 'up') watched.info = null
       },
       error => {

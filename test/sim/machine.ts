@@ -19,6 +19,8 @@ export interface Machine {
   readonly rate: number
   /** Identifies this boot. */
   bootId(): string
+  /** Its guests, watched: what comes to life here without the lease that protects it is told of. */
+  readonly store: MemoryStore<FakeGuest>
   /** For an agent that begins a life here. */
   ports(agent: SimProcess, life: number): GuardPorts
   /** Everything that runs here is gone; what is on disk stays, from another boot. */
@@ -31,9 +33,13 @@ export interface MachineOptions {
   readonly random: Random
   readonly store: MemoryStore<FakeGuest>
   log(line: string): void
+  /** A guest under a policy came to life here though the lease had run out, in words. */
+  onUnleased(said: string): void
 }
 
-export function createMachine({ name, loop, random, store, log }: MachineOptions): Machine {
+const LIVES: ReadonlySet<string> = new Set(['running', 'paused'])
+
+export function createMachine({ name, loop, random, store, log, onUnleased }: MachineOptions): Machine {
   const rate = 1 + (random.next() * 2 - 1) * DRIFT
   const originMs = random.int(0, 1_000_000)
   const bootMs = (): number => originMs + loop.nowMs() * rate
@@ -50,8 +56,24 @@ export function createMachine({ name, loop, random, store, log }: MachineOptions
     return true
   }
 
+  function look(instance: string, power: string): void {
+    if (!LIVES.has(power) || !policy?.instances.includes(instance)) return
+    const before = store.guests().find(({ spec }) => spec.instance === instance)
+    const overMs = Math.round(bootMs() - (lease?.expiresAtMs ?? 0))
+    if (overMs > 0 && !LIVES.has(before?.power ?? ''))
+      onUnleased(`guest ${instance} came to life on ${name}, whose lease had run out ${overMs} ms before`)
+  }
+
   return {
     rate,
+    store: {
+      ...store,
+      put: (instance, guest, permit) =>
+        store.put(instance, guest, () => {
+          permit?.()
+          look(instance, guest.power)
+        }),
+    },
     bootId: () => `${name}/${boots}`,
     ports: (agent, life) => ({
       bootMs,

@@ -91,7 +91,9 @@ const HEAD = `# Planted bugs
 Who finds nothing must show that it could have. Each bug below is planted into the running code on its way from the disk into the process
 (\`test/sim/planted/\`; production code knows nothing of it), and the simulator must find it within ${MOST_SEEDS} seeds. A seed is a proof only
 when it is clean without the bug. Where a second guard stands behind the first, the bug breaks both: an agent remembers the newest rank of each guest
-beside its driver (stale-command-accepted), and a build leaves out a host where it has failed (release-without-rank). Written by
+beside its driver (stale-command-accepted). A bug behind three guards is not in the list: that a late release of room has no effect is shown by
+\`test/unit/host.test.ts\`, for a conductor that has answered a call knows its copies, and a build leaves out a host where it has failed, so that
+in 400 seeds with all but this guard broken no such copy came. Written by
 \`npm run sim -- --planted --write\`, which replaces the rows of the bugs that it was asked about.
 
 | bug | what goes wrong | found by | seeds | seconds |

@@ -59,6 +59,8 @@ export interface World {
   readonly commits: { readonly incarnation: Incarnation; readonly entry: Append; readonly ok: boolean }[]
   /** Events written by a conductor that did not own their shard. */
   readonly trespasses: readonly string[]
+  /** Guests that came to life without the lease that protects them, in words. */
+  readonly unleased: readonly string[]
   /** Answers to calls that came after their deadline. */
   readonly lateAnswers: readonly string[]
   /** Answers of conductors that were over. */
@@ -138,6 +140,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   const clocks: World['clocks'] = { databaseMs: 0, wallMs: new Map() }
   const wallMs = (name: string): number => clocks.wallMs.get(name) ?? 0
   const trespasses: string[] = []
+  const unleased: string[] = []
   const versions = new Map<string, string[]>()
   const database = createMemoryDatabase({
     now: () => SIM_EPOCH_MS + Math.floor(loop.nowMs()) + clocks.databaseMs,
@@ -183,7 +186,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
     const store = memoryStore<FakeGuest>()
     stores.set(name, store)
     blobs.set(name, memoryBlobs())
-    machines.set(name, createMachine({ name, loop, random: random.fork(), store, log }))
+    machines.set(name, createMachine({ name, loop, random: random.fork(), store, log, onUnleased: said => unleased.push(said) }))
   }
 
   function conductor(node: Node<Conductor>): void {
@@ -251,14 +254,13 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
 
   function compute(node: Node<Compute>): void {
     const { process } = node
-    const store = stores.get(node.name)
     const kept = blobs.get(node.name)
     const machine = machines.get(node.name)
-    if (!store || !kept || !machine) throw new Error(`no machine for ${node.name}`)
+    if (!kept || !machine) throw new Error(`no machine for ${node.name}`)
     const life = ++lives
     const guard = createGuard(machine.ports(process, life), life)
     const images = size.agents ? imagesOver(() => node.running?.toStore) : undefined
-    const driver = createFakeDriver(process.env, store, {
+    const driver = createFakeDriver(process.env, machine.store, {
       capacity: size.capacity ?? CAPACITY,
       blobs: kept,
       images,
@@ -351,7 +353,7 @@ export function createWorld(loop: Loop, random: Random, size: WorldSize, log: (l
   for (const node of all()) start(node.name)
 
   return {
-    ...{ conductors, computes, gateways, stores, blobs, database, databaseFaults, network, settings, clocks, commits, trespasses },
+    ...{ conductors, computes, gateways, stores, blobs, database, databaseFaults, network, settings, clocks, commits, trespasses, unleased },
     lateAnswers: lateness.answers,
     oldAnswers: lateness.oldAnswers,
     versions,

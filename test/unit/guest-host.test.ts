@@ -1,6 +1,7 @@
 /** The agents of a host's guests, with the agent library at the other end: reports, backups through the channel, and guests that misbehave. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { GuestListener } from '../../actors/guest/contract.ts'
 import { createGuests, type Guests } from '../../actors/guest/guests.ts'
 import type { AgentReport } from '../../actors/guest/report.ts'
 import { createTransfers, type Transfers } from '../../actors/guest/transfers.ts'
@@ -9,7 +10,7 @@ import { FAKE_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import type { FakeGuest } from '../../actors/hypervisor/drivers/records.ts'
 import { memoryStore } from '../../actors/hypervisor/drivers/store.ts'
 import type { ImageSource, LocalImage } from '../../actors/hypervisor/images.ts'
-import { toFault } from '../../actors/kernel/errors.ts'
+import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import { type Bench, simulated } from '../support/simulated.ts'
 
 const A = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa'
@@ -143,6 +144,44 @@ test('a backup, an incremental one on it, and a restore of both into another gue
     assert.is((await w.value(w.transfers.restore(restore, 10_000))).done, true, 'told twice it is done once')
     const lost = await w.outcome(w.transfers.backup({ instance: A, backup: 'i9', kind: 'incremental', parent: 'never' }, 2500))
     assert.match(lost.is === 'refused' ? lost.fault.message : lost.is, /could not make backup i9: nothing is known of never/)
+  }))
+
+test('a report that may have been taken, its answer lost, is corrected even when all is as it was before', () =>
+  simulated(async ({ env, run }) => {
+    const said: string[] = []
+    let listener: GuestListener | undefined
+    let answers = true
+    const guests = createGuests({
+      ...{ env, life: 1, settings: { heartbeatMs: 1000, silentMs: 5000 } },
+      channels: {
+        async open(_, opened) {
+          listener = opened
+          return { async write() {}, pause() {}, resume() {}, close() {} }
+        },
+      },
+      async report(_, { heard, order }) {
+        said.push(`${order.number} ${heard}`)
+        if (!answers) throw new BatonError('DeadlineExceeded', 'no answer')
+      },
+    })
+    let seq = 0
+    const say = (line: object): void => listener?.bytes(Buffer.from(`${JSON.stringify(line)}\n`))
+    const beat = async (): Promise<void> => {
+      say({ type: 'heartbeat', seq: ++seq, status: 'ACTIVE', message: null })
+      guests.tend([{ instance: A, power: 'running', order: 1, agent: true }])
+      await run(1000)
+    }
+    guests.tend([{ instance: A, power: 'running', order: 1, agent: true }])
+    await run(10)
+    say({ type: 'hello', version: 1, agent: 'a/1', boot: 'b', service: 's', methods: [] })
+    await beat()
+    answers = false
+    await run(6000)
+    answers = true
+    await beat()
+    await beat()
+    guests.stop()
+    assert.equal(said, ['1 true', '2 false', '3 true'])
   }))
 
 for (const [how, expected] of [

@@ -47,6 +47,31 @@ test('lost hellos and welcomes are made good', () =>
     assert.equal([a.opened, b.opened], [['b'], ['a']])
   }))
 
+test('a welcome that lay for long opens nothing, and a call behind it is not taken for a new one', () =>
+  simulated(async bench => {
+    const wire = createWire(bench)
+    const b = await wire.node('b')
+    const a = await wire.node('a', { dials: ['b'] })
+    wire.network.pause('a')
+    await bench.run(100)
+    const late = await bench.outcome(b.messenger.call(to('a'), 'x', 'late', { timeoutMs: 1000 }), 6000)
+    wire.network.resume('a')
+    await bench.run(1000)
+    assert.is(late.is, 'refused')
+    assert.equal([a.served, a.messenger.sessions.to('b')?.identity.node], [[], 'b'])
+    assert.is(await bench.value(b.messenger.call(to('a'), 'x', 'new', FOR_A_MINUTE)), 'new')
+  }))
+
+test('a network that is always that slow is believed in the end', () =>
+  simulated(async bench => {
+    const wire = createWire(bench)
+    wire.arrival = () => [1500]
+    await wire.node('b')
+    const a = await wire.node('a', { dials: ['b'] })
+    await bench.run(20_000)
+    assert.equal(a.opened, ['b'])
+  }))
+
 test('a warm session goes on, measures its round trip, and asks for no new hello', () =>
   simulated(async bench => {
     const { wire, a } = await pair(bench)

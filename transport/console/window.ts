@@ -6,6 +6,8 @@
  * told, and older than what they tell meanwhile.
  */
 
+import { placeAmong } from '../../actors/kernel/sorted.ts'
+
 export interface Row {
   readonly id: string
   /** Number of events behind it; 0 when the row does not say. */
@@ -61,17 +63,7 @@ export function createWindow({ fits, compare, limit, hold }: WindowSpec): Window
   const nothing: Difference = { set: new Map(), gone: [], reread: false }
 
   /** Index of the first row that does not come before `row`. */
-  function place(row: Row): number {
-    let low = 0
-    let high = rows.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const other = rows[middle]
-      if (other && compare(other, row) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
+  const place = (row: Row): number => placeAmong(rows, other => compare(other, row) < 0)
 
   function take(row: Row): void {
     byId.delete(row.id)

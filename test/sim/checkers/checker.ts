@@ -19,9 +19,16 @@ export interface Checker {
 export const bodies = <T>(world: World, table: 'instance' | 'operation' | 'host' | 'image' | 'disk' | 'guest' | 'server_group'): T[] =>
   [...world.database.tables.views[table].values()].map(row => bodyOf(row) as T)
 
-/** Operations of this instance that were neither done nor undone by their deadline: nobody knows whether a host took their last word. */
-export const failedOf = (world: World, instance: string): OperationBody[] =>
-  bodies<OperationBody>(world, 'operation').filter(({ subject, status }) => subject === instance && status === 'failed')
+/**
+ * Instances with an operation, of these kinds or of any, that was neither done nor undone by its deadline: nobody knows whether a host took
+ * its last word.
+ */
+export const whoFailed = (world: World, kinds?: ReadonlySet<string>): ReadonlySet<string> =>
+  new Set(
+    bodies<OperationBody>(world, 'operation').flatMap(({ subject, status, kind }) =>
+      status === 'failed' && (kinds === undefined || kinds.has(kind)) ? [subject] : [],
+    ),
+  )
 
 /**
  * Instances in error that may have their room or not, because an operation of theirs failed. Outside the simulation the audit claims it
@@ -29,5 +36,6 @@ export const failedOf = (world: World, instance: string): OperationBody[] =>
  */
 export function unsettled(world: World): ReadonlySet<string> {
   const inError = bodies<InstanceBody>(world, 'instance').filter(({ vmState }) => vmState === 'error')
-  return new Set(inError.flatMap(({ id }) => (failedOf(world, id).length > 0 ? [id] : [])))
+  const failed = whoFailed(world)
+  return new Set(inError.flatMap(({ id }) => (failed.has(id) ? [id] : [])))
 }

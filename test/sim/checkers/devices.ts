@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DiskBody, InstanceBody } from '../../../actors/api.ts'
 import { NO_DEVICES } from '../../../actors/hypervisor/driver.ts'
-import { bodies, type Checker, failedOf } from './checker.ts'
+import { bodies, type Checker, whoFailed } from './checker.ts'
 
 const PLUGGED: ReadonlySet<string> = new Set(['attach-disk', 'detach-disk', 'attach-interface', 'detach-interface'])
 
@@ -25,6 +25,7 @@ export const devices: Checker = {
   atRest(world) {
     const violations: string[] = []
     const instances = bodies<InstanceBody>(world, 'instance').filter(i => i.vmState !== 'deleted')
+    const unclear = whoFailed(world, PLUGGED)
     for (const { id, host, vmState, devices: wanted } of instances) {
       const guest =
         host === null
@@ -34,7 +35,7 @@ export const devices: Checker = {
               ?.guests()
               .find(g => g.spec.instance === id)
       // What became of a guest in error nobody knows for certain; and what was in error can be deleted softly, and restored.
-      if (!guest || vmState === 'error' || failedOf(world, id).some(o => PLUGGED.has(o.kind))) continue
+      if (!guest || vmState === 'error' || unclear.has(id)) continue
       const has = guest.spec.devices ?? NO_DEVICES
       if (!isDeepStrictEqual(has, wanted)) violations.push(`${id} has ${JSON.stringify(wanted)}, its guest on ${host} ${JSON.stringify(has)}`)
     }

@@ -15,6 +15,7 @@ import { endsKnown } from './ends-known.ts'
 import { groups } from './groups.ts'
 import { images } from './images.ts'
 import { inTime } from './in-time.ts'
+import { leased } from './leased.ts'
 import { memory } from './memory.ts'
 import { once } from './once.ts'
 import { onePlace } from './one-place.ts'
@@ -26,5 +27,5 @@ import { register } from './register.ts'
 
 export const CHECKERS: readonly Checker[] = [
   ...[onePlace, oneWriter, durable, operationsEnd, endsKnown, allocations, claims, devices, images, available, once, bounded, groups, memory, quotas],
-  ...[agents, alerts, answersHold, byItsOwner, deadlines, inTime, reads, register],
+  ...[agents, alerts, answersHold, byItsOwner, deadlines, inTime, leased, reads, register],
 ]

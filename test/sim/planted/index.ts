@@ -15,7 +15,6 @@ import { quotaNotReleased } from './quota-not-released.ts'
 import { reconcilerTooEarly } from './reconciler-too-early.ts'
 import { refusalForgotten } from './refusal-forgotten.ts'
 import { refusedUnconfirmed } from './refused-unconfirmed.ts'
-import { releaseWithoutRank } from './release-without-rank.ts'
 import { resendWithoutDedupe } from './resend-without-dedupe.ts'
 import { shardsStolen } from './shards-stolen.ts'
 import { silenceUnseen } from './silence-unseen.ts'
@@ -48,7 +47,6 @@ export const PLANTED_BUGS: readonly Planted[] = [
   shardsStolen,
   spawnBeforeClaim,
   undoForgotten,
-  releaseWithoutRank,
   claimNotChecked,
   reconcilerTooEarly,
   quotaNotReleased,

@@ -2,6 +2,7 @@
  * The way to the agent in a process guest: a Unix socket in the guest's folder, at which the host listens and the guest finds by its
  * environment (`BATON_AGENT_SOCKET`). One connection counts, the newest: an agent that begins anew comes by a new one.
  */
+import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { GuestListener, GuestPipe } from '../../../guest/contract.ts'
@@ -33,13 +34,7 @@ export async function listenForAgent(path: string, listener: GuestListener): Pro
     if (paused) socket.pause()
     listener.began()
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+  await once(server.listen(path), 'listening')
   // The host's agent does not live on for the sake of its guests.
   server.unref()
   return pipeOf(
