@@ -13,13 +13,16 @@ const WRITES = `#!/bin/sh
 cd /srv/data
 dd if=/dev/urandom of=bytes bs=1024 count=200 2>/dev/null
 mkdir -p deep/er && echo one >deep/er/one && echo two >two && chmod 600 two && ln -s two link
+cat /sys/class/misc/hw_random/rng_current
 `
 
 test('files are backed up, in full and what has changed, their guest destroyed, and restored into another one', async () => {
   if (missing !== null) return skipWithout(missing)
   await withGuests(async ({ driver, guests, transfers, spawn, ask, type, backUp }) => {
     await spawn(A, WRITES)
-    assert.match(await driver.consoleLog(A, 20_000), /user data: ended with 0/)
+    const written = await driver.consoleLog(A, 20_000)
+    assert.match(written, /virtio_rng\.0/, 'its random numbers come from its host')
+    assert.match(written, /user data: ended with 0/)
     assert.equal(guests.session(A).belief().hello?.backups, ['full', 'incremental'])
     const full = await backUp(A, 'full-1', 'full')
     assert.ok(full.length > 200 * 1024, `${full.length} bytes of random ones`)
@@ -49,6 +52,8 @@ test('files are backed up, in full and what has changed, their guest destroyed, 
     console.log(`${full.length + more.length} bytes restored in ${((performance.now() - begun) / 1000).toFixed(1)} s`)
     assert.is(JSON.stringify(await ask(B, 'digest')), before)
     assert.ok((await transfers.restore(restore, 2000)).done, 'told again it is not done again')
+    const memory = await eventually('what it says of its memory', async () => (await driver.diagnostics?.(B))?.guestMemory, 15_000)
+    assert.ok(memory.actualMb === 128 && memory.totalMb < 128 && memory.availableMb > 10, JSON.stringify(memory))
     const { malformed, stale, foreign, flooded } = guests.session(B).counters()
     assert.equal({ malformed, stale, foreign, flooded }, { malformed: 0, stale: 0, foreign: 0, flooded: 0 })
     await eventually('it is heard all the time', async () => guests.session(B).belief().heard === true)
