@@ -30,6 +30,7 @@ test('a guest that falls silent is unknown in time; one that floods, lies and sa
       'the agent has been ended',
       async () => {
         await type(BAD, SILENCE)
+        await guests.change(BAD, SILENT_MS)
         return guests.session(BAD).belief().heard === false
       },
       SILENT_MS + 30_000,
@@ -39,9 +40,9 @@ test('a guest that falls silent is unknown in time; one that floods, lies and sa
     const port = 'port=/dev/$(basename $(dirname $(grep -l org.baton.agent.0 /sys/class/virtio-ports/*/name)))'
     const hello = `{"type":"hello","version":1,"agent":"liar/1","boot":"b","instance":"${GOOD}","service":"s","methods":[]}`
     await type(BAD, `${port}; echo '${hello}' >$port; echo '{"type":"result","id":7,"value":1}' >$port`)
-    await eventually('the lie is counted', async () => counters().foreign === 1 && counters().unasked === 1)
+    await eventually('the lie is counted', async () => counters().foreign === 1 && counters().unasked === 1, 20_000)
     await type(BAD, 'dd if=/dev/urandom of=$port bs=4096 count=50')
-    await eventually('nonsense is counted', async () => counters().malformed > 0)
+    await eventually('nonsense is counted', async () => counters().malformed > 0, 20_000)
     await type(BAD, "while :; do echo '{}'; done >$port &")
     await eventually('a flood is counted', async () => counters().flooded > 0, 20_000)
     const before = performance.now()

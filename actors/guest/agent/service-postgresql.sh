@@ -36,8 +36,9 @@ service_method() {
 service_backup() { pg_dump -U app -d app -n app -F c >"$4"; }
 
 # All of it or nothing: the schema goes and comes back in one transaction. What psql can do beside SQL, nobody may.
+# (By its path: busybox has a setpriv of its own, which cannot do that.)
 service_restore() {
   pg_restore --no-owner -f - <"$2/0" >/run/baton/sql || return 1
   { echo 'begin; drop schema if exists app cascade;' && cat /run/baton/sql && echo 'commit;'; } |
-    setpriv --reuid nobody --regid nogroup --clear-groups psql -U app -d app -X -q -v ON_ERROR_STOP=1 >/dev/null
+    /usr/bin/setpriv --reuid nobody --regid nogroup --clear-groups psql -U app -d app -X -q -v ON_ERROR_STOP=1 >/dev/null
 }
