@@ -2,6 +2,7 @@
 import { enableCompileCache } from 'node:module'
 import type { NodeMessage } from '../supervisors/node-process.ts'
 
+// For whoever does not come by way of `bin/baton`, which says it earlier.
 enableCompileCache()
 
 const { main } = await import('./main.ts')

@@ -1,6 +1,7 @@
 /**
  * A conductor that stands still (a paused virtual machine, a swapping host) is the hardest case of all: it is declared dead, and then it
  * comes back and believes that nothing has happened. Whatever it then tries to write must be refused by the database itself.
+ * It needs quiet: nobody else may be taken for silent meanwhile.
  */
 import pg from 'pg'
 import { suite } from 'uvu'

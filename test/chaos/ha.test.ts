@@ -1,8 +1,8 @@
 /**
  * High availability with real processes: an instance under the policy `evacuate` outlives the loss of its host in three ways, one after the
- * other, and is never alive on two hosts. A host may run it for 1 s without being heard here; in earnest it is half a minute.
+ * other, and is never alive on two hosts. A host may run it for 1 s without being heard here; in earnest it is half a minute. So it needs quiet:
+ * a machine that is busy for a second is a host that is silent.
  */
-
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

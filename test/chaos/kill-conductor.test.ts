@@ -1,6 +1,7 @@
 /**
  * The promise of the project: kill any process, at any moment, and nothing that was acknowledged is lost and nothing is done twice.
  * 200 builds, 20 at a time, while something gets kill -9 every second.
+ * It needs quiet: an agent that starts in more than a second is killed faster than it comes back, and then no host is up.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

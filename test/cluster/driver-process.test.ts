@@ -9,11 +9,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { GuestStream, HypervisorDriver } from '../../actors/hypervisor/driver.ts'
+import type { HypervisorDriver } from '../../actors/hypervisor/driver.ts'
 import { isAlive, statOf } from '../../actors/hypervisor/drivers/process/proc.ts'
 import { metadataDoor } from '../../transport/metadata-server.ts'
 import { eventually, guestIn, rejects, specOf } from '../support/driver-contract.ts'
 import { canRunProcesses, capabilities, type ProcessBench, processBench } from '../support/driver-process-bench.ts'
+import { followStream } from '../support/follow-stream.ts'
 
 const A = 'aaaaaaaa-0000-4000-8000-000000000001'
 const AGENT = fileURLToPath(new URL('../support/driver-agent.ts', import.meta.url))
@@ -74,20 +75,7 @@ check('a guest outlives the kill -9 of its agent, and the next agent finds the s
   assert.is((await statOf(await bench.initPid(A)))?.startTicks, before?.startTicks)
 })
 
-/** A guest's serial line, followed. */
-async function serialOf(driver: HypervisorDriver): Promise<{ readonly stream: GuestStream; text(): string; ended(): string | null }> {
-  const stream = await driver.openStream?.(A, 'serial')
-  if (!stream) throw new Error('no serial line')
-  const parts: Uint8Array[] = []
-  let ended: string | null = null
-  stream.start({
-    bytes: bytes => parts.push(bytes),
-    end(why) {
-      ended = why
-    },
-  })
-  return { stream, text: () => Buffer.concat(parts).toString('utf8'), ended: () => ended }
-}
+const serialOf = (driver: HypervisorDriver) => followStream(driver, A, 'serial')
 
 check('the console of the built-in image answers what is typed, and runs nothing of it; the end of the guest is told', async bench => {
   const driver = await bench.open()

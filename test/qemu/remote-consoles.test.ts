@@ -4,23 +4,16 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { GuestStream, StreamKind } from '../../actors/hypervisor/driver.ts'
+import type { StreamKind } from '../../actors/hypervisor/driver.ts'
 import { signal } from '../../actors/hypervisor/drivers/process/proc.ts'
 import { eventually, rejects, specOf } from '../support/driver-contract.ts'
 import { type QemuBench, qemuBench, skipWithout, whyNoQemu } from '../support/driver-qemu-bench.ts'
+import { type Followed, followStream } from '../support/follow-stream.ts'
 
 const A = 'aaaaaaaa-0000-4000-8000-000000000001'
 const missing = await whyNoQemu()
 
-interface Opened {
-  readonly stream: GuestStream
-  bytes(): Buffer
-  ended(): string | null
-  /** Resolves with all that came when there are so many bytes. */
-  until(length: number): Promise<Buffer>
-}
-
-function check(what: string, run: (open: (kind: StreamKind) => Promise<Opened>, bench: QemuBench) => Promise<void>): void {
+function check(what: string, run: (open: (kind: StreamKind) => Promise<Followed>, bench: QemuBench) => Promise<void>): void {
   test(what, async () => {
     if (missing !== null) return skipWithout(missing)
     const bench = await qemuBench()
@@ -28,21 +21,7 @@ function check(what: string, run: (open: (kind: StreamKind) => Promise<Opened>, 
       const driver = await bench.open()
       await driver.spawn(specOf(A, bench.image), 1)
       await eventually('it is up', async () => (await driver.consoleLog(A, 5_000)).includes('boot sector is up'))
-      const open = async (kind: StreamKind): Promise<Opened> => {
-        const stream = await driver.openStream?.(A, kind)
-        if (!stream) throw new Error('no stream')
-        const parts: Uint8Array[] = []
-        let ended: string | null = null
-        stream.start({
-          bytes: bytes => parts.push(bytes),
-          end(why) {
-            ended = why
-          },
-        })
-        const bytes = () => Buffer.concat(parts)
-        return { stream, bytes, ended: () => ended, until: length => eventually(`${length} bytes`, async () => bytes().length >= length && bytes()) }
-      }
-      await run(open, bench)
+      await run(kind => followStream(driver, A, kind), bench)
     } finally {
       await bench.dispose()
     }

@@ -1,4 +1,5 @@
 /** The parts of the HTTP face that are plain functions. */
+import { Type } from 'typebox'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { TaskState, VmState } from '../../actors/api.ts'
@@ -7,6 +8,7 @@ import { withDeadline } from '../../transport/http/requests/deadline.ts'
 import { matches } from '../../transport/http/requests/not-found.ts'
 import { nextQuery } from '../../transport/http/requests/paging.ts'
 import { nameUuid, newIds } from '../../transport/http/requests/tokens.ts'
+import { validatorOf } from '../../transport/http/requests/validators.ts'
 import { serverStatus, statusFilter } from '../../transport/http/views/server-status.ts'
 import { isoMicros, isoSeconds } from '../../transport/http/views/time.ts'
 
@@ -115,6 +117,20 @@ test('a deadline passes on what comes in time, and drops what comes later', asyn
   await new Promise(setImmediate)
   process.off('unhandledRejection', listener)
   assert.equal(unhandled, [])
+})
+
+test('a validator is compiled when it is asked, says what is wrong with which schema, and forgets it at the next call', () => {
+  const schema = Type.Object({ ramMb: Type.Integer({ description: 'whole MB', 'x-since': 3 }) }, { additionalProperties: false })
+  const [validate, another] = [validatorOf({ schema }), validatorOf({ schema })]
+  assert.not(validate({ ramMb: '64', diskGb: 1 }))
+  const errors = validate.errors ?? []
+  assert.equal([errors.length, another.errors], [1, undefined], 'the first of two, and nobody else hears of it')
+  assert.not(validate({ ramMb: '64' }))
+  assert.equal([validate.errors?.[0]?.instancePath, validate.errors?.[0]?.parentSchema], ['/ramMb', schema.properties.ramMb])
+  assert.ok(validate({ ramMb: 64 }))
+  assert.is(validate.errors, null)
+  const broken = validatorOf({ schema: { type: 'no such type' } })
+  assert.throws(() => broken({}), /type/)
 })
 
 test.run()

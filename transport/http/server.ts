@@ -43,7 +43,7 @@ import { serviceRoutes } from './compute/services.ts'
 import { usageRoutes } from './compute/usage.ts'
 import { createHostStatuses, createZones } from './compute/zones.ts'
 import { COMPUTE, type HttpContext, type ImageStreams, isPlacement, type Readiness } from './context.ts'
-import { HEALTH_PATHS, healthRoutes } from './health.ts'
+import { HEALTH, healthRoutes } from './health.ts'
 import { withIdentity } from './identity/index.ts'
 import { imageDataRoutes, parseImageTypes } from './images/data.ts'
 import { imageInfoRoutes, imageMemberRoutes, imageRoutes } from './images/records.ts'
@@ -63,6 +63,7 @@ import { watchVersions } from './requests/schema-versions.ts'
 import { isStreamed } from './requests/streamed.ts'
 import { traceRequests } from './requests/trace.ts'
 import { describeValidation } from './requests/validation.ts'
+import { validatorOf } from './requests/validators.ts'
 import type { TlsPair } from './tls.ts'
 import { versionRoutes } from './versions.ts'
 
@@ -127,11 +128,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     // Fastify's own 503 while closing would not have Nova's shape; `guard` answers instead.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
-    ajv: { customOptions: { keywords: ['x-since', 'x-until'], coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } },
     schemaErrorFormatter: describeValidation,
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, log),
     clientErrorHandler: refuseConnection,
   })
+  app.setValidatorCompiler(validatorOf)
   app.decorateRequest('novaMinor', MIN_MINOR)
   app.decorateRequest('placementMinor', PLACEMENT_API.minMinor)
   app.addHook('preClose', async () => {
@@ -164,7 +165,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     // The pattern of the route, not the URL as it was sent: that may have a host before the path or a slash behind it.
     const { url: route = '' } = request.routeOptions
-    if (HEALTH_PATHS.has(route)) return
+    if (HEALTH.has(route)) return
     if (closing) throw new BatonError('Unavailable', 'This node is shutting down; send the request again.', { retryAfterMs: 1_000 })
     if (request.url.length > limits.urlBytes) throw new HttpRefusal(414, `The URL is longer than ${limits.urlBytes} bytes.`)
     inFlight(reply.raw)

@@ -6,8 +6,10 @@ export interface TestFile {
   /** Relative to the root, with slashes. */
   readonly path: string
   readonly limitMs: number
-  /** Alone: nothing else runs beside it, so that what it kills and how long that takes is its own doing. */
-  readonly alone: boolean
+  /** Whether it keeps a core busy, or mostly waits for what it has started. */
+  readonly kind: 'computes' | 'waits'
+  /** It gives its cluster so little time that somebody else's work might be taken for a fault. */
+  readonly needsQuiet: boolean
 }
 
 const SEARCH = 'test'
@@ -17,7 +19,8 @@ const SUFFIX = '.test.ts'
 
 const DEFAULT_LIMIT_MS = 60_000
 const FOLDER_LIMIT_MS: Readonly<Record<string, number>> = { cluster: 180_000, chaos: 300_000, sim: 240_000 }
-const ALONE = new Set(['chaos'])
+/** Folders whose files start clusters, machines and browsers. */
+const WAITING = new Set(['browser', 'chaos', 'cluster', 'qemu'])
 
 /** All test files under `root`, sorted, or those that `filters` mean: a file, a folder, or part of a path. */
 export function discover(root: string, filters: readonly string[]): string[] {
@@ -38,13 +41,15 @@ export function discover(root: string, filters: readonly string[]): string[] {
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 
-/** The rules for one file. Its text may set its own limit in a comment: `time limit: 240 s`. */
+/** The rules for one file. Its text may set its own in a comment: `time limit: 240 s`, and that it `needs quiet`. */
 export function rulesOf(path: string, text: string): TestFile {
   const folder = path.split('/')[1] ?? ''
-  const own = text.match(/^(?:\/\/|\/?\*| \*).*\btime limit: (\d+(?:\.\d+)?) s\b/m)?.[1]
+  const comments = text.match(/^(?:\/\/|\/?\*| \*).*$/gm)?.join('\n') ?? ''
+  const own = comments.match(/\btime limit: (\d+(?:\.\d+)?) s\b/)?.[1]
   return {
     path,
     limitMs: own === undefined ? (FOLDER_LIMIT_MS[folder] ?? DEFAULT_LIMIT_MS) : Number(own) * 1000,
-    alone: ALONE.has(folder),
+    kind: WAITING.has(folder) ? 'waits' : 'computes',
+    needsQuiet: /\bneeds quiet\b/.test(comments),
   }
 }

@@ -6,7 +6,7 @@
 import { isIPv6 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { BatonError } from '../../../actors/kernel/errors.ts'
-import { HEALTH_PATHS } from '../health.ts'
+import { HEALTH } from '../health.ts'
 import { projectIn } from '../policy/checks.ts'
 
 export interface RateLimits {
@@ -83,7 +83,7 @@ const refusal = (whose: string, perSecond: number, waitMs: number): BatonError =
 export function limitAddresses(app: FastifyInstance, limits: RateLimits, nowMs: () => number): void {
   const addresses = createBuckets({ perSecond: limits.perAddress, burstMs: limits.burstMs, nowMs })
   app.addHook('onRequest', async request => {
-    if (HEALTH_PATHS.has(request.routeOptions.url ?? '')) return
+    if (HEALTH.has(request.routeOptions.url ?? '')) return
     const waitMs = addresses.take(addressKey(request.ip))
     if (waitMs > 0) throw refusal('one address', limits.perAddress, waitMs)
   })

@@ -1,7 +1,7 @@
 /** The W3C trace context of a request: it goes on with the trace that came, or begins one if it is drawn for that. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type OpenSpan, parseTrace, type RequestContext, type Tracing } from '../../../actors/kernel/tracing.ts'
-import { HEALTH_PATHS } from '../health.ts'
+import { HEALTH } from '../health.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -28,7 +28,7 @@ export function traceRequests(app: FastifyInstance, tracing: Tracing | undefined
   app.addHook('onRequest', (request, _reply, done) => {
     const { method, headers, routeOptions, id } = request
     const route = request.is404 ? 'none' : (routeOptions.url ?? 'none')
-    if (HEALTH_PATHS.has(route)) {
+    if (HEALTH.has(route)) {
       done()
       return
     }
