@@ -1,21 +1,25 @@
 /**
  * `npm run images [FOLDER]`: builds the guest image that comes with Baton from packages of Debian: a kernel, and busybox with a few modules as its
  * first file system. The same packages give the same bytes; packages are downloaded once.
+ *
+ * `npm run images -- --debian [FOLDER]`: also a disk with a small Debian and PostgreSQL, which that kernel starts; unless it was built of the
+ * same already.
  */
-import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
+import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { QEMU_IMAGE } from '../actors/hypervisor/drivers/images.ts'
-import { BUILT_IMAGES, type Manifest, sha256Of } from '../actors/hypervisor/drivers/qemu/built.ts'
+import { BUILT_IMAGES, type Manifest, readManifest, sha256Of } from '../actors/hypervisor/drivers/qemu/built.ts'
 import { cpioOf, type Entry } from './images/cpio.ts'
+import { buildDebian, debianSources } from './images/debian.ts'
+import { fetchPackage, output, pointedTo } from './images/packages.ts'
 
-const run = promisify(execFile)
 const KERNEL = 'linux-image-cloud-amd64'
 const BUSYBOX = 'busybox-static'
-const AGENT = resolve(import.meta.dirname, '../actors/guest/agent/baton-agent.sh')
+const AGENT = resolve(import.meta.dirname, '../actors/guest/agent')
 const GUEST = resolve(import.meta.dirname, '../actors/hypervisor/drivers/qemu/guest')
 /** In the order in which they need each other; what is not there as a module is part of the kernel. */
 const MODULES = [
@@ -23,30 +27,17 @@ const MODULES = [
   ...['failover', 'net_failover', 'virtio_net', 'virtio-rng', 'virtio_balloon', 'button', 'evdev', 'pvpanic', 'pvpanic-pci'],
   ...['scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'cdrom', 'sr_mod', 'isofs'],
 ]
-
-async function output(file: string, ...args: string[]): Promise<string> {
-  const { stdout } = await run(file, args, { maxBuffer: 16 * 1024 * 1024 }).catch((error: Error & { code?: string }) => {
-    throw new Error(error.code === 'ENOENT' ? `${file} is not here: images are built on Debian or a system made of it` : error.message)
-  })
-  return stdout
-}
-
-/** The package with the newest kernel: the one of the plain name only points to it. */
-async function kernelPackage(): Promise<string> {
-  const found = /Depends: (linux-image-\S+)/.exec(await output('apt-cache', 'depends', KERNEL))?.[1]
-  if (found === undefined) throw new Error(`apt knows no ${KERNEL}; run apt-get update`)
-  return found
-}
-
-/** The file of a package, downloaded unless it is here. */
-async function fetchPackage(name: string, folder: string): Promise<{ file: string; version: string }> {
-  const version = /Candidate: (\S+)/.exec(await output('apt-cache', 'policy', name))?.[1]
-  if (version === undefined || version === '(none)') throw new Error(`apt knows no ${name}; run apt-get update`)
-  const here = async (): Promise<string | undefined> => (await readdir(folder)).find(f => f.startsWith(`${name}_${version.replaceAll(':', '%3a')}_`))
-  if ((await here()) === undefined) await run('apt-get', ['download', '-q', `${name}=${version}`], { cwd: folder })
-  const file = await here()
-  if (file === undefined) throw new Error(`apt-get did not download ${name} ${version}`)
-  return { file: join(folder, file), version }
+const FOLDERS = [
+  ...['bin', 'sbin', 'mod', 'etc', 'etc/acpi', 'etc/acpi/PWRF', 'etc/baton', 'var', 'var/log', 'var/run', 'run', 'dev', 'proc', 'sys', 'tmp'],
+  ...['root', 'disk', 'config'],
+]
+const SCRIPTS: Readonly<Record<string, string>> = {
+  init: join(GUEST, 'init.sh'),
+  'etc/acpi/PWRF/00000080': join(GUEST, 'poweroff.sh'),
+  'etc/baton/identity.sh': join(GUEST, 'identity.sh'),
+  'etc/baton/user-data.sh': join(GUEST, 'user-data.sh'),
+  'etc/baton/service.sh': join(AGENT, 'service-files.sh'),
+  'sbin/baton-agent': join(AGENT, 'baton-agent.sh'),
 }
 
 async function filesIn(root: string): Promise<string[]> {
@@ -60,66 +51,44 @@ async function initrd(root: string, files: readonly string[]): Promise<Buffer> {
     const path = files.find(file => file.endsWith(`/${name}.ko`))
     return path ? [{ name, path }] : []
   })
-  const script = async (file: string, path: string): Promise<Entry> => ({
-    ...{ path, type: 'file', executable: true },
-    bytes: await readFile(file),
-  })
-  const folders = [
-    'bin',
-    'sbin',
-    'mod',
-    'etc',
-    'etc/acpi',
-    'etc/acpi/PWRF',
-    'var',
-    'var/log',
-    'var/run',
-    'dev',
-    'proc',
-    'sys',
-    'tmp',
-    'disk',
-    'config',
-  ]
+  const file = async (path: string, from: string, executable: boolean): Promise<Entry> => {
+    return { path, type: 'file', bytes: await readFile(from), executable }
+  }
   return cpioOf([
-    ...folders.map((path): Entry => ({ path, type: 'folder' })),
-    { path: 'bin/busybox', type: 'file', bytes: await readFile(busybox), executable: true },
+    ...FOLDERS.map((path): Entry => ({ path, type: 'folder' })),
+    await file('bin/busybox', busybox, true),
     ...applets.map((name): Entry => ({ path: `bin/${name}`, type: 'link', to: 'busybox' })),
-    ...(await Promise.all(
-      modules.map(
-        async ({ name, path }): Promise<Entry> => ({ path: `mod/${name}.ko`, type: 'file', bytes: await readFile(path), executable: false }),
-      ),
-    )),
+    ...(await Promise.all(modules.map(({ name, path }) => file(`mod/${name}.ko`, path, false)))),
     { path: 'mod/order', type: 'file', bytes: Buffer.from(modules.map(({ name }) => `${name}\n`).join('')), executable: false },
-    await script(join(GUEST, 'init.sh'), 'init'),
-    await script(join(GUEST, 'poweroff.sh'), 'etc/acpi/PWRF/00000080'),
-    await script(AGENT, 'sbin/baton-agent'),
+    ...(await Promise.all(Object.entries(SCRIPTS).map(([path, from]) => file(path, from, true)))),
   ])
 }
 
-async function build(folder: string): Promise<Manifest> {
+async function build(folder: string, withDebian: boolean): Promise<Manifest> {
   const packages = join(folder, 'packages')
   await mkdir(packages, { recursive: true })
-  const names = [BUSYBOX, await kernelPackage()]
+  const names = [BUSYBOX, await pointedTo(KERNEL, /Depends: (linux-image-\S+)/)]
   const fetched = await Promise.all(names.map(name => fetchPackage(name, packages)))
   const root = await mkdtemp(join(tmpdir(), 'baton-image-'))
   try {
-    for (const { file } of fetched) await run('dpkg-deb', ['-x', file, root])
+    for (const { file } of fetched) await output('dpkg-deb', '-x', file, root)
     const files = await filesIn(root)
     const kernel = files.find(file => /\/boot\/vmlinuz-/.test(file))
     if (kernel === undefined) throw new Error(`there is no kernel in ${names[1]}`)
     const put = async (file: string, bytes: Uint8Array): Promise<Manifest['images'][number]['kernel']> => {
       await writeFile(join(folder, `${file}.new`), bytes)
       await rename(join(folder, `${file}.new`), join(folder, file))
-      return { file, sha256: await sha256Of(join(folder, file)), sizeBytes: bytes.length }
+      return about(folder, file)
     }
     const image = {
       ...{ id: QEMU_IMAGE.id, name: QEMU_IMAGE.name, append: 'console=ttyS0 quiet panic=-1' },
       kernel: await put('vmlinuz', await readFile(kernel)),
       initrd: await put('initrd.gz', gzipSync(await initrd(root, files), { level: 9 })),
     }
-    const agent = await sha256Of(AGENT)
-    const manifest: Manifest = { images: [image], agent, packages: Object.fromEntries(names.map((name, i) => [name, fetched[i]?.version ?? ''])) }
+    const versions = Object.fromEntries(names.map((name, i) => [name, fetched[i]?.version ?? '']))
+    const agent = await sha256Of(SCRIPTS['sbin/baton-agent'] ?? '')
+    const disks = await debian(folder, withDebian)
+    const manifest: Manifest = { images: [image], disks, agent, packages: versions }
     await put('manifest.json', Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`))
     return manifest
   } finally {
@@ -127,13 +96,40 @@ async function build(folder: string): Promise<Manifest> {
   }
 }
 
-const folder = resolve(process.argv[2] ?? BUILT_IMAGES)
+/** The disk that is there, unless it is to be built and what it is made of has changed. */
+async function debian(folder: string, wanted: boolean): Promise<NonNullable<Manifest['disks']>> {
+  const known = (await readManifest(folder).catch(() => null))?.disks ?? []
+  const isThere = known.length > 0 && (await Promise.all(known.map(disk => isAsBuilt(folder, disk)))).every(Boolean)
+  const sources = createHash('sha256')
+    .update(await debianSources())
+    .digest('hex')
+  if (!wanted || (isThere && known[0]?.sources === sources)) return isThere ? known : []
+  const file = await buildDebian(folder, console.log)
+  return [{ name: 'debian', format: 'qcow2', sources, ...(await about(folder, file)) }]
+}
+
+const about = async (folder: string, file: string): Promise<Manifest['images'][number]['kernel']> => {
+  return { file, sha256: await sha256Of(join(folder, file)), sizeBytes: (await stat(join(folder, file))).size }
+}
+const isAsBuilt = (folder: string, { file, sha256 }: { readonly file: string; readonly sha256: string }): Promise<boolean> =>
+  sha256Of(join(folder, file)).then(
+    found => found === sha256,
+    () => false,
+  )
+
 try {
-  const { images } = await build(folder)
-  for (const { name, kernel, initrd } of images) {
-    for (const { file, sizeBytes, sha256 } of [kernel, initrd]) console.log(`${name}  ${file}  ${sizeBytes} bytes  ${sha256}`)
-  }
+  const { values, positionals } = parseArgs({ options: { debian: { type: 'boolean', default: false } }, allowPositionals: true })
+  const folder = resolve(positionals[0] ?? BUILT_IMAGES)
+  const { images, disks = [] } = await build(folder, values.debian)
+  const line = (name: string, { file, sizeBytes, sha256 }: { readonly file: string; readonly sizeBytes: number; readonly sha256: string }): void =>
+    console.log(`${name}  ${file}  ${sizeBytes} bytes  ${sha256}`)
+  for (const { name, kernel, initrd } of images) for (const file of [kernel, initrd]) line(name, file)
+  for (const disk of disks) line(disk.name, disk)
   console.log(`built in ${folder}`)
+  for (const { name, format, file } of disks) {
+    const properties = `--property kernel_id=${QEMU_IMAGE.id},baton_agent=required`
+    console.log(`to use it: baton image create --name ${name} --file ${join(folder, file)} --disk-format ${format} ${properties}`)
+  }
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error))
   process.exitCode = 1

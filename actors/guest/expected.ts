@@ -1,4 +1,4 @@
-/** What the properties of an image say of an agent in its guests. Pure. */
+/** What the properties of an image say of its guests: of an agent in them, and of how they learn who they are. Pure. */
 import type { ExpectedAgent, ImageBody } from '../api.ts'
 import { BatonError } from '../kernel/errors.ts'
 
@@ -20,4 +20,12 @@ export function expectedAgent({ id, properties }: Pick<ImageBody, 'id' | 'proper
   if (!Number.isSafeInteger(seconds) || seconds < 1 || seconds > BOOT_MAX_S)
     throw new BatonError('BadRequest', `image ${id} has baton_agent_timeout_s=${timeout}; it must be a whole number from 1 to ${BOOT_MAX_S}`)
   return { required: word === 'required', bootMs: seconds * 1000 }
+}
+
+/** The form of config drive that an image looks for; undefined: OpenStack's. Throws `BadRequest` for one that there is not. */
+export function driveOf({ id, properties }: Pick<ImageBody, 'id' | 'properties'>): 'nocloud' | undefined {
+  const { baton_config_drive: word = 'openstack' } = properties
+  if (word === 'nocloud') return word
+  if (word === 'openstack') return undefined
+  throw new BatonError('BadRequest', `image ${id} has baton_config_drive=${word}; it must be openstack or nocloud`)
 }

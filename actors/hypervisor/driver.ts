@@ -49,6 +49,8 @@ export interface GuestAbout {
   readonly userData?: string
   readonly keyPair?: { readonly name: string; readonly type: string; readonly publicKey: string }
   readonly configDrive?: boolean
+  /** The form of its config drive; absent: OpenStack's. */
+  readonly drive?: 'nocloud'
   /** Files it is to put in their places, contents in base64. */
   readonly files?: readonly { readonly path: string; readonly contents: string }[]
 }
@@ -108,7 +110,20 @@ export interface Diagnostics {
   readonly uptimeS: number | null
   /** Time of all its processors together. */
   readonly cpuTimeNs: number | null
+  /** Of its host's memory. */
   readonly memoryUsedMb: number | null
+  /** As the guest itself sees it; absent: it has not said. */
+  readonly guestMemory?: GuestMemory
+}
+
+/** What a guest says of its memory, by its balloon. */
+export interface GuestMemory {
+  /** Given to it: the size of its flavor, unless some was taken back. */
+  readonly actualMb: number
+  readonly totalMb: number
+  readonly freeMb: number
+  /** Free, or free as soon as it is needed. */
+  readonly availableMb: number
 }
 
 /** How far the files of a guest are on their way to another host, in bytes. */

@@ -2,7 +2,7 @@
  * What a guest may read about itself, as files by path: the metadata service answers from them, and a config drive is made of them. The
  * paths and forms are those of EC2 and of OpenStack, which the programs that set up a guest (cloud-init and others) know. Pure.
  */
-import type { GuestSpec } from './driver.ts'
+import type { GuestSpec, Interface } from './driver.ts'
 
 /** Contents by path, without a slash in front. */
 export type GuestData = ReadonlyMap<string, Uint8Array>
@@ -49,12 +49,19 @@ function openstackFiles(spec: GuestSpec): Record<string, Uint8Array> {
   }
   return {
     'meta_data.json': bytes(JSON.stringify(meta)),
-    'network_data.json': bytes(JSON.stringify({ links: [], networks: [], services: [] })),
+    'network_data.json': bytes(JSON.stringify(networkData(devices?.interfaces ?? []))),
     'vendor_data.json': bytes('{}'),
     'vendor_data2.json': bytes('{}'),
     ...(userData === undefined ? {} : { user_data: fromBase64(userData) }),
   }
 }
+
+/** Its cards, each of which asks for its address by DHCP. */
+const networkData = (interfaces: readonly Interface[]): Record<string, object[]> => ({
+  links: interfaces.map(({ id, mac }) => ({ id, type: 'phy', ethernet_mac_address: mac, mtu: null, vif_id: id })),
+  networks: interfaces.map(({ id, network }, i) => ({ id: `network${i}`, type: 'ipv4_dhcp', link: id, network_id: network })),
+  services: [],
+})
 
 function ec2Files({ instance, name, image, about }: GuestSpec): Record<string, Uint8Array> {
   const hostname = about?.hostname ?? name

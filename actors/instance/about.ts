@@ -19,6 +19,7 @@ export interface AboutChange {
   /** What a guest gets when it is made: these reach it by a rebuild. */
   readonly userData?: string | null
   readonly keyPair?: InstanceAbout['keyPair'] | null
+  readonly drive?: 'nocloud' | null
 }
 
 /** What its owner says of an instance and gives to its guest. What is absent was not given. */
@@ -28,6 +29,8 @@ export interface InstanceAbout {
   readonly userData?: string
   readonly hostname?: string
   readonly configDrive?: boolean
+  /** The form of its config drive, as its image wants it; absent: OpenStack's. */
+  readonly drive?: 'nocloud'
   readonly files?: readonly GuestFile[]
   /** The administrator's password as the guest has left it, encrypted with the public key of its key pair: base64. */
   readonly password?: string
@@ -42,7 +45,7 @@ export interface InstanceAbout {
 
 /** What is said of an instance after a change. */
 export function aboutAfter(before: InstanceAbout, change: AboutChange): InstanceAbout {
-  const { description, password, accessIPv4, accessIPv6, userData, keyPair: pair, ...rest } = before
+  const { description, password, accessIPv4, accessIPv6, userData, keyPair: pair, drive, ...rest } = before
   const removable = {
     description: replaced(description, change.description),
     password: replaced(password, change.password),
@@ -50,6 +53,7 @@ export function aboutAfter(before: InstanceAbout, change: AboutChange): Instance
     accessIPv6: replaced(accessIPv6, change.accessIPv6),
     userData: replaced(userData, change.userData),
     keyPair: replaced(pair, change.keyPair),
+    drive: replaced(drive, change.drive),
   }
   const { hostname, diskConfig } = change
   return {

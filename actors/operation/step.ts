@@ -136,7 +136,7 @@ export const guestSpec = ({ subject, args: { spec, change, devices } }: StepCont
 }
 
 function aboutGuest({ about, project, reservation, name }: StepContext['args']['spec'], flavor: string, id: string): GuestAbout {
-  const { userData, keyPair, configDrive, files } = about ?? {}
+  const { userData, keyPair, configDrive, drive, files } = about ?? {}
   return {
     project,
     reservation,
@@ -145,6 +145,7 @@ function aboutGuest({ about, project, reservation, name }: StepContext['args']['
     ...(userData === undefined ? {} : { userData }),
     ...(keyPair ? { keyPair } : {}),
     ...(configDrive ? { configDrive } : {}),
+    ...(drive ? { drive } : {}),
     ...(files ? { files } : {}),
   }
 }

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
-import { BatonError } from '../../actors/kernel/errors.ts'
+import { beginsAsQcow2, HEAD_BYTES, inspectImage } from '../../actors/hypervisor/drivers/qemu/qcow2.ts'
+import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import { argument, type Call, given, integer, type Options, required, text } from '../call.ts'
 import { endpointOf } from '../client/endpoint.ts'
 import { deleteImage, downloadImage, getImage, type Image, listImages, registerImage, updateImage, uploadImage } from '../client/glance.ts'
@@ -61,15 +62,26 @@ async function* counted(bytes: AsyncIterable<Uint8Array>, what: string, totalByt
 const say = (call: Call, image: Image, words: string): void =>
   print(given(call.options, 'json'), image, () => `image ${image.name} (${image.id}) ${words}`)
 
-/** The first bytes of a qcow2 file. */
-const QCOW2 = Buffer.from('QFI\xfb', 'latin1')
+/** Hosts refuse what is not what it is said to be; here it is seen before anything is uploaded. Rejects `BadRequest`. */
+async function checkFile(file: string, format: string, sizeBytes: number): Promise<void> {
+  const head = await headOf(file).catch(cannot('read', file))
+  if (format === 'raw' && beginsAsQcow2(head)) throw new BatonError('BadRequest', `${file} begins as a qcow2 image; say --disk-format qcow2`)
+  if (format !== 'qcow2') return
+  try {
+    inspectImage(file, format, head, sizeBytes)
+  } catch (error) {
+    throw new BatonError('BadRequest', toFault(error).message)
+  }
+}
 
-/** Formats are never found out from the bytes, but what looks like a slip is asked about: as a raw disk it would boot nothing. */
-async function checkFormat(file: string): Promise<void> {
-  const handle = await open(file).catch(cannot('read', file))
-  const { buffer } = await handle.read(Buffer.alloc(QCOW2.length)).finally(() => handle.close())
-  if (!buffer.equals(QCOW2)) return
-  throw new BatonError('BadRequest', `${file} looks like a qcow2 file: add --disk-format qcow2, or raw if these bytes are the disk itself`)
+async function headOf(file: string): Promise<Uint8Array> {
+  const handle = await open(file)
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
 }
 
 export async function create(call: Call): Promise<void> {
@@ -77,8 +89,9 @@ export async function create(call: Call): Promise<void> {
   const client = httpClient(endpointOf(options))
   const file = text(options, 'file')
   const sizeBytes = file === undefined ? 0 : (await stat(file).catch(cannot('read', file))).size
-  if (file !== undefined && text(options, 'diskFormat') === undefined) await checkFormat(file)
-  const formats = { disk_format: text(options, 'diskFormat') ?? 'raw', container_format: 'bare' }
+  const format = text(options, 'diskFormat') ?? 'raw'
+  if (file !== undefined) await checkFile(file, format, sizeBytes)
+  const formats = { disk_format: format, container_format: 'bare' }
   const image = await registerImage(client, { ...formats, ...fieldsOf(options) })
   if (file === undefined) return say(call, image, 'is queued; its bytes are still to be uploaded')
   try {

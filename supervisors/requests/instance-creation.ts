@@ -10,7 +10,7 @@ import {
   type Placement,
 } from '../../actors/api.ts'
 import { keptByInstances } from '../../actors/flavor/flavor.ts'
-import { expectedAgent } from '../../actors/guest/expected.ts'
+import { driveOf, expectedAgent } from '../../actors/guest/expected.ts'
 import { address } from '../../actors/kernel/address.ts'
 import { BatonError } from '../../actors/kernel/errors.ts'
 import { amountsOf } from '../../actors/kernel/quota.ts'
@@ -32,7 +32,9 @@ export function instanceCreation({ call, bootable, checkPlacement, quotas, agent
   async function createAll(args: CreateInstances, image: ImageBody, flavor: Omit<FlavorBody, 'createdAt'>, quota: number): Promise<InstanceBody[]> {
     const { project, metadata, reservation, requestId, by } = args
     const ha = args.ha ?? policyOf(metadata) ?? haPolicyOf(flavor.extraSpecs)
-    const given = { ...(args.about ? { about: args.about } : {}), ...(args.tags ? { tags: args.tags } : {}) }
+    const drive = driveOf(image)
+    const about = drive ? { ...args.about, drive } : args.about
+    const given = { ...(about ? { about } : {}), ...(args.tags ? { tags: args.tags } : {}) }
     const agent = expectedAgent(image, agentBootMs)
     const optional = { ...(agent ? { agent } : {}), ...(args.placement ? { placement: args.placement } : {}), ...(ha ? { ha } : {}), ...given }
     const whose = { project, ...(by ? { by } : {}), ...(by?.user === undefined ? {} : { user: by.user }) }

@@ -11,8 +11,10 @@ import type {
   SnapshotRequest,
 } from '../../actors/api.ts'
 import { keptByInstances } from '../../actors/flavor/flavor.ts'
+import { driveOf } from '../../actors/guest/expected.ts'
 import { BUILT_IN_IMAGES, QEMU_IMAGE } from '../../actors/hypervisor/drivers/images.ts'
 import { BACKUP_DRIVER } from '../../actors/image/body.ts'
+import type { AboutChange } from '../../actors/instance/about.ts'
 import type { Declined } from '../../actors/instance/answers.ts'
 import type { Change, Task } from '../../actors/instance/model.ts'
 import { address } from '../../actors/kernel/address.ts'
@@ -93,25 +95,36 @@ export function instanceRequests({ call, bootable, views, get, quotas, timers = 
   }
 
   /** The image a host is to boot must be one that its driver runs, be there, and need no more than the instance has. */
-  async function checkImage(instance: string, imageId: string): Promise<void> {
+  async function checkImage(instance: string, imageId: string): Promise<ImageBody> {
     const image = await bootable(imageId)
     const { driver, name, hosts } = image
     const { host, flavor } = await get<InstanceBody>('instance', instance, 'instance')
     checkFits(image, flavor)
-    if (host === null) return
+    if (host === null) return image
     const runs = (await get<HostBody>('host', host, 'host')).driver
     if (driver !== '' && runs !== driver)
       throw new BatonError('BadRequest', `image ${name} needs the driver ${driver}, but host ${host} runs ${runs}`)
     if (hosts && !hosts.includes(host)) {
       throw new BatonError('Conflict', `image ${name} is on ${hosts.join(', ')}, but not on host ${host}, where instance ${instance} is`)
     }
+    return image
+  }
+
+  /** What is said of an instance once it is made anew: how it learns who it is depends on its image. */
+  async function rebuiltAbout(id: string, image: ImageBody, asked: AboutChange | undefined): Promise<AboutChange | undefined> {
+    const [drive, before] = [driveOf(image) ?? null, (await get<InstanceBody>('instance', id, 'instance')).about?.drive ?? null]
+    return drive === before ? asked : { ...asked, drive }
   }
 
   async function changeOf(args: ActOnInstance): Promise<Change | null> {
     const { id, image, flavor, snapshot, about, guest } = args
     if (guest) return { guest, ...(snapshot ? { snapshot: { ...snapshot, driver: BACKUP_DRIVER } } : {}) }
-    if (image !== undefined) await checkImage(id, image)
-    if (image !== undefined || about) return { ...(image === undefined ? {} : { image }), ...(about ? { about } : {}) }
+    if (image !== undefined) {
+      const found = await checkImage(id, image)
+      const told = args.action === 'rebuild' ? await rebuiltAbout(id, found, about) : about
+      return { image, ...(told ? { about: told } : {}) }
+    }
+    if (about) return { about }
     if (flavor !== undefined) {
       const wanted = keptByInstances((await call('flavor', flavor, 'get', {})) as FlavorBody)
       const { image: from } = await get<InstanceBody>('instance', id, 'instance')

@@ -39,6 +39,7 @@ try {
     { name: 'instances-phone', hash: '#/instances', phone: true },
     { name: 'instance', hash: `#/instances/${ids.failed}` },
     { name: 'instance-dark', hash: `#/instances/${ids.running}`, scheme: 'dark' },
+    { name: 'agent', hash: `#/instances/${ids.kept}`, before: page => page.getByText('COMPLETED').first().waitFor() },
     { name: 'serial', hash: `#/instances/${ids.seen}?tab=serial`, before: page => typing(page) },
     { name: 'screen-dark', hash: `#/instances/${ids.seen}?tab=screen`, scheme: 'dark', before: page => pressing(page) },
     { name: 'create', hash: '#/create' },
@@ -78,6 +79,22 @@ try {
 } finally {
   await browser.close()
   await world.close()
+}
+
+/** A full backup, one on top of it, and one that is being made. */
+async function backedUp({ fake, finish }: PageWorld, id: string): Promise<void> {
+  const [full, more, now] = ['monday', 'tuesday', 'wednesday'].map((name, i) => ({ name, backup: `5c0ffee0-0000-4000-8000-00000000000${i}` }))
+  if (!full || !more || !now) return
+  const make = (what: typeof full, parent?: string) =>
+    fake.api.createBackup({ id, ...what, kind: parent ? 'incremental' : 'full', ...(parent ? { parent } : {}), requestId: `req-${what.name}` })
+  await make(full)
+  finish(id)
+  fake.setImage(full.backup, { status: 'active', sizeBytes: 48_234_496 })
+  await make(more, full.backup)
+  finish(id)
+  fake.setImage(more.backup, { status: 'active', sizeBytes: 1_310_720 })
+  await make(now, more.backup)
+  fake.setImage(now.backup, { status: 'saving' })
 }
 
 async function typing(page: Page): Promise<void> {
@@ -127,6 +144,10 @@ async function prepare(of: PageWorld) {
     vmState: 'error',
     fault: { ...fault, at: now - 60_400 },
   })
+  const kept = await create('55b2e0f4-3c1d-4f0a-8e77-1d9f6d0d2f14', 'database-1')
+  fake.finish(kept)
+  of.setInstance(kept, { host: 'compute-7', agent: { required: true, bootMs: 120_000 } })
+  await backedUp(of, kept)
   const seen = await create('77a1c0de-8a5f-4a53-9c42-0d3f6d0d2f13', 'shop-front-3')
   fake.finish(seen)
   of.setInstance(seen, { host: 'compute-7' })
@@ -177,7 +198,7 @@ async function prepare(of: PageWorld) {
   })
   const late = { settle: () => {} }
   return {
-    ...{ running, failed, seen },
+    ...{ running, failed, seen, kept },
     stir() {
       for (let i = 0; i < 6; i++) of.setInstance(running, { metadata: { tier: `front-${i}` } })
     },

@@ -25,12 +25,15 @@ test('it is heard, does what it declares and nothing else, and switches its gues
   const looking = setInterval(() => driver.list().then(guests.tend, () => {}), 500)
   try {
     const begun = performance.now()
-    await driver.spawn({ ...specOf(A, QEMU_IMAGE.id), ramMb: 128, agent: true }, 1)
+    const userData = Buffer.from('#!/bin/sh\necho "user data: $(hostname)"\n').toString('base64')
+    const about = { project: 'p', reservation: 'r', flavor: 'f', hostname: 'seeded', drive: 'nocloud', userData } as const
+    await driver.spawn({ ...specOf(A, QEMU_IMAGE.id), ramMb: 128, agent: true, about }, 1)
     assert.equal(await guests.ready(A, 60_000), { status: 'ACTIVE' })
     console.log(`from the spawn to ACTIVE: ${((performance.now() - begun) / 1000).toFixed(1)} s`)
+    assert.match(await driver.consoleLog(A, 10_000), /user data: seeded/, 'it has read its NoCloud seed')
     const session = guests.session(A)
     const hello = session.belief().hello
-    assert.equal([hello?.agent, hello?.instance, hello?.service], ['baton-agent-sh/1', A, 'system'])
+    assert.equal([hello?.agent, hello?.instance, hello?.service], ['baton-agent-sh/2', A, 'files'])
     const ask = (method: string, args = {}) =>
       session.command(method, args, 10_000).then(
         value => JSON.stringify(value),

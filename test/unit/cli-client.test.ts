@@ -370,15 +370,23 @@ test('usage of projects and diagnostics of a guest, for people and programs', as
   assert.match(seen.out, /CPU TIME s +2\.00/)
 })
 
-test('a file that looks like a qcow2 is not taken for a raw disk unless one says so', async () => {
-  writeFileSync('cloud.img', Buffer.concat([Buffer.from('QFI\xfb', 'latin1'), Buffer.alloc(600)]))
-  writeFileSync('empty.img', '')
-  const refused = await baton('image create --name x --file cloud.img')
-  assert.equal([refused.code, face.fake.calls.length], [2, 0])
-  assert.match(refused.err, /cloud.img looks like a qcow2 file: add --disk-format qcow2/)
-  // It goes on to the image service, which is not part of this test's cluster.
-  for (const args of ['--file cloud.img --disk-format raw', '--file empty.img'])
-    assert.not.match((await baton(`image create --name x ${args}`)).err, /looks like/)
+test('an image that is not what it is said to be is not uploaded', async () => {
+  const head = Buffer.alloc(512)
+  head.write('QFI\xfb', 'latin1')
+  writeFileSync(join(folder, 'disk.qcow2'), head)
+  writeFileSync(join(folder, 'disk.raw'), Buffer.alloc(512))
+  const create = (file: string, format: string) => baton(`image create --name x --file ${join(folder, file)} --disk-format ${format}`)
+  for (const [file, format, why] of [
+    ['disk.qcow2', 'raw', /begins as a qcow2 image; say --disk-format qcow2/],
+    ['disk.raw', 'qcow2', /said to be qcow2, but does not begin as one/],
+    ['disk.qcow2', 'qcow2', /of version 0 of qcow2/],
+    ['gone', 'raw', /cannot read .*gone/],
+  ] as const) {
+    const { code, err } = await create(file, format)
+    assert.is(code, 2, err)
+    assert.match(err, why)
+  }
+  assert.not.match((await baton('image list')).out, /\bx\b/)
 })
 
 test.run()

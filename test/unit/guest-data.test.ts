@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { configDrive } from '../../actors/hypervisor/config-drive.ts'
 import type { GuestSpec } from '../../actors/hypervisor/driver.ts'
 import { createGuestDoors } from '../../actors/hypervisor/drivers/process/guest-doors.ts'
 import { guestData, lookUp } from '../../actors/hypervisor/guest-data.ts'
@@ -51,6 +52,24 @@ test('OpenStack documents', () => {
   const [file] = JSON.parse(read(files, '/openstack/latest/meta_data.json') ?? '').files
   assert.equal(file, { path: '/etc/motd', content_path: '/content/0000' })
   assert.is(read(files, `/openstack${file.content_path}`), 'hello')
+})
+
+test('the drive is in the form that its image looks for, with the label and the files by which cloud-init knows it', () => {
+  const card = { id: 'card', network: 'net', mac: 'FA:16:3E:00:00:01' }
+  const devices = { disks: [], interfaces: [card] }
+  const { label, files } = configDrive({ ...spec(), devices })
+  assert.is(label, 'config-2')
+  assert.equal(JSON.parse(Buffer.from(files.get('openstack/latest/network_data.json') ?? '').toString()).links[0].ethernet_mac_address, card.mac)
+  assert.ok(files.has('openstack/latest/user_data') && files.has('ec2/latest/meta-data/hostname') && !files.has('latest/user-data'))
+
+  const seed = configDrive({ ...spec({ drive: 'nocloud', keyPair: KEY, hostname: 'a"b' }), devices })
+  const text = (path: string): string => Buffer.from(seed.files.get(path) ?? 'none').toString()
+  assert.equal([seed.label, [...seed.files.keys()]], ['cidata', ['meta-data', 'user-data', 'vendor-data', 'network-config']])
+  assert.is(text('meta-data'), `instance-id: "${spec().instance}"\nlocal-hostname: "a\\"b"\npublic-keys:\n  - "${KEY.publicKey}"\n`)
+  assert.is(text('user-data'), '#!/bin/sh\n\u00e9')
+  assert.match(text('network-config'), /^version: 2\nethernets:\n {2}nic0:\n {4}match:\n {6}macaddress: "fa:16:3e:00:00:01"\n {4}dhcp4: true\n$/)
+  const bare = configDrive({ ...spec(), about: { project: 'p', reservation: 'r', flavor: 'f', hostname: 'h', drive: 'nocloud' } })
+  assert.equal(bare.files.get('user-data'), new Uint8Array(), 'a seed without user-data is none')
 })
 
 test('EC2 tree', () => {

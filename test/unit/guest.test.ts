@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { GuestBody } from '../../actors/api.ts'
 import { backupBody, chainOf, expired } from '../../actors/guest/backups.ts'
-import { expectedAgent } from '../../actors/guest/expected.ts'
+import { driveOf, expectedAgent } from '../../actors/guest/expected.ts'
 import { guestActor } from '../../actors/guest/guest.ts'
 import { addressKey } from '../../actors/kernel/address.ts'
 import { type Held, hold } from '../support/durable.ts'
@@ -180,6 +180,9 @@ test('what an image says of an agent', () => {
   assert.equal(of({ baton_agent: 'required', baton_agent_timeout_s: '9' }), { required: true, bootMs: 9000 })
   assert.throws(() => of({ baton_agent: 'yes' }), /required, optional/)
   assert.throws(() => of({ baton_agent: 'required', baton_agent_timeout_s: '-1' }), /from 1 to 600/)
+  const drive = (properties: Record<string, string>) => driveOf({ id: 'm', properties })
+  assert.equal([drive({}), drive({ baton_config_drive: 'openstack' }), drive({ baton_config_drive: 'nocloud' })], [undefined, undefined, 'nocloud'])
+  assert.throws(() => drive({ baton_config_drive: 'floppy' }), /openstack or nocloud/)
 })
 
 test.run()

@@ -1,6 +1,7 @@
 /** What can be read and done about one guest beside its document: diagnostics, consoles, devices, and who asked. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { diagnosticsView } from '../../transport/http/views/diagnostics.ts'
 import { createFace, SERVERS } from '../support/http.ts'
 
 const at = (minor: number) => ({ 'openstack-api-version': `compute 2.${minor}` })
@@ -22,6 +23,17 @@ test('diagnostics: as each driver likes until 2.47, the same for all from then o
   assert.equal([body.state, body.driver, body.uptime, body.num_cpus, body.num_disks, body.num_nics], ['running', 'fake', 60, 1, 1, 0])
   assert.equal(body.memory_details, { maximum: 64, used: 12 })
   assert.is((await ask('GET', `${SERVERS}/00000000-0000-4000-8000-000000000000/diagnostics`)).status, 404)
+})
+
+test('diagnostics of a guest that says itself how its memory is used', async () => {
+  const { fake } = await active()
+  const [instance] = await fake.api.listInstances({})
+  if (!instance) throw new Error('no instance')
+  const guestMemory = { actualMb: 64, totalMb: 50, freeMb: 10, availableMb: 30 }
+  const seen = { state: 'running', uptimeS: 1, cpuTimeNs: 1, memoryUsedMb: 150, driver: 'qemu', guestMemory } as const
+  const { 'memory-rss': rss, 'memory-usable': usable, 'memory-available': total } = diagnosticsView(instance, seen, 1)
+  assert.equal([rss, usable, total], [150 * 1024, 30 * 1024, 50 * 1024], 'by the names that libvirt has, in KiB')
+  assert.equal(diagnosticsView(instance, seen, 48).memory_details, { maximum: 64, used: 20 })
 })
 
 test('a server without networks has no addresses and no security groups', async () => {

@@ -20,6 +20,7 @@ const BIG: ImageBody = { ...FAKE_IMAGE, id: 'big', name: 'big', minRamMb: 1024, 
 function cluster(image: string, images: readonly ImageBody[] = [BIG]) {
   const told: string[] = []
   const args: unknown[] = []
+  const abouts: unknown[] = []
   const flavors = [flavor('tiny', 64, 1), flavor('large', 1024, 10)]
   const rows: Record<string, object> = Object.fromEntries(images.map(body => [`image/${body.id}`, body]))
   rows['instance/i1'] = { ...instanceIn('active').body(), image, host: null }
@@ -31,6 +32,8 @@ function cluster(image: string, images: readonly ImageBody[] = [BIG]) {
   }
   const call = async (kind: string, id: string, method: string, given: unknown) => {
     if (kind === 'flavor') return flavors.find(each => each.id === id)
+    const { about, change } = given as { about?: unknown; change?: { about?: unknown } }
+    abouts.push(about ?? change?.about)
     told.push(`${kind}/${id} ${method}`)
     args.push(given)
     return { operation: 'i1.9' }
@@ -47,6 +50,7 @@ function cluster(image: string, images: readonly ImageBody[] = [BIG]) {
   return {
     told,
     args,
+    abouts,
     create: (of: string, as: string) => create({ ...common, ids: ['i2'], image: of, flavor: as }),
     act: (asked: Partial<ActOnInstance> & Pick<ActOnInstance, 'action'>) =>
       instanceRequests({ call, bootable, views, get, quotas }).actOnInstance({ id: 'i1', requestId: 'req', ...asked }),
@@ -70,6 +74,16 @@ test('a create, a rebuild and a rescue with too small a flavor are refused, and 
   await create('big', 'large')
   await act({ action: 'rebuild', image: FAKE_IMAGE.id })
   assert.equal(told.slice(2), ['instance/i2 create', 'instance/i1 act'])
+})
+
+test('how a guest learns who it is goes with its image, at its creation and when it is made anew', async () => {
+  const seeded: ImageBody = { ...FAKE_IMAGE, id: 'seeded', properties: { baton_config_drive: 'nocloud' } }
+  const { abouts, create, act } = cluster(FAKE_IMAGE.id, [seeded, { ...seeded, id: 'odd', properties: { baton_config_drive: 'tape' } }])
+  await create('seeded', 'tiny')
+  await act({ action: 'rebuild', image: 'seeded', about: { hostname: 'h' } })
+  await act({ action: 'rebuild', image: FAKE_IMAGE.id })
+  assert.equal(abouts, [{ drive: 'nocloud' }, { hostname: 'h', drive: 'nocloud' }, undefined])
+  await rejectsWith('BadRequest', create('odd', 'tiny'))
 })
 
 test('a resize below what the image needs is refused, unless the image is gone', async () => {

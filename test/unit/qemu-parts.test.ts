@@ -1,7 +1,9 @@
 /** The pure parts of the driver of QEMU: the look at an image, the command line, the config drive, what states mean. */
 import { execFileSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { guestMemoryOf } from '../../actors/hypervisor/drivers/qemu/balloon.ts'
 import { assignSlots, commandLine, FILES, type Machine, nodeOf } from '../../actors/hypervisor/drivers/qemu/command-line.ts'
 import { isoOf, SECTOR } from '../../actors/hypervisor/drivers/qemu/iso.ts'
 import { inspectImage } from '../../actors/hypervisor/drivers/qemu/qcow2.ts'
@@ -224,7 +226,19 @@ test('the archive of a first file system has every entry, padded to four', () =>
 })
 
 test('no shell script of the guest image has a mistake of form', () => {
-  for (const name of ['init', 'poweroff']) execFileSync('/bin/sh', ['-n', `actors/hypervisor/drivers/qemu/guest/${name}.sh`])
+  for (const folder of ['actors/hypervisor/drivers/qemu/guest', 'actors/guest/agent'])
+    for (const name of readdirSync(folder).filter(each => each.endsWith('.sh'))) execFileSync('/bin/sh', ['-n', `${folder}/${name}`])
+})
+
+test('what a guest says of its memory is taken where it says something that can be', () => {
+  const MB = 1024 ** 2
+  const stats = { 'stat-total-memory': 100 * MB, 'stat-free-memory': 20 * MB, 'stat-available-memory': 60 * MB, 'stat-swap-in': -1 }
+  const heard = { 'last-update': 1_800_000_000, stats }
+  assert.equal(guestMemoryOf(heard, { actual: 128 * MB }), { actualMb: 128, totalMb: 100, freeMb: 20, availableMb: 60 })
+  // Before the first answer, and of a system that knows no more, each is 2^64 - 1.
+  assert.is(guestMemoryOf({ stats: { ...stats, 'stat-available-memory': 2 ** 64 - 1 } }, { actual: 128 * MB }), null)
+  assert.is(guestMemoryOf({ stats: { ...stats, 'stat-free-memory': -1 } }, { actual: 128 * MB }), null)
+  assert.is(guestMemoryOf(null, null), null)
 })
 
 test.run()

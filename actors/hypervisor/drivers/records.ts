@@ -29,6 +29,7 @@ const SpecSchema = Type.Object({
       userData: Type.Optional(Type.String()),
       keyPair: Type.Optional(Type.Object({ name: Type.String(), type: Type.String(), publicKey: Type.String() })),
       configDrive: Type.Optional(Type.Boolean()),
+      drive: Type.Optional(Type.Literal('nocloud')),
       files: Type.Optional(Type.Immutable(Type.Array(Type.Object({ path: Type.String(), contents: Type.String() })))),
     }),
   ),

@@ -5,6 +5,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Env } from '../../../kernel/env.ts'
+import { configDrive } from '../../config-drive.ts'
 import type { GuestSpec, MetadataDoor } from '../../driver.ts'
 import { guestData, lookUp } from '../../guest-data.ts'
 
@@ -94,9 +95,8 @@ const socketIn = (home: string): string => join(home, 'metadata.sock')
 
 async function writeDrive(folder: string, spec: GuestSpec): Promise<void> {
   await rm(folder, { recursive: true, force: true })
-  for (const [path, content] of guestData(spec)) {
-    // EC2's tree stands under a folder of its own on a drive.
-    const file = join(folder, path.startsWith('openstack/') ? path : join('ec2', path))
+  for (const [path, content] of configDrive(spec).files) {
+    const file = join(folder, path)
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
     await writeFile(file, content, { mode: 0o600 })
   }

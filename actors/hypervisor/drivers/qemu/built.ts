@@ -16,7 +16,8 @@ import { parseWith } from '../records.ts'
 /** Where `npm run images` puts them, if it is not told otherwise. */
 export const BUILT_IMAGES = fileURLToPath(new URL('../../../../.cache/images', import.meta.url))
 
-const FileSchema = Type.Object({ file: Type.String(), sha256: Type.String(), sizeBytes: Type.Number() })
+const FILE = { file: Type.String(), sha256: Type.String(), sizeBytes: Type.Number() }
+const FileSchema = Type.Object(FILE)
 
 export const ManifestSchema = Type.Object({
   images: Type.Array(
@@ -29,6 +30,11 @@ export const ManifestSchema = Type.Object({
       append: Type.String(),
     }),
   ),
+  /** Disks to be uploaded, which the first image starts; absent from what was built before there were any. */
+  disks: Type.Optional(
+    // `sources`: SHA-256 of what it was made of.
+    Type.Array(Type.Object({ name: Type.String(), format: Type.String(), sources: Type.String(), ...FILE })),
+  ),
   /** SHA-256 of the agent in it; absent from what was built before there was one. */
   agent: Type.Optional(Type.String()),
   /** What it was made of, by package. */
@@ -39,15 +45,23 @@ export type BuiltImage = Manifest['images'][number]
 
 const parse = parseWith(ManifestSchema)
 
-/** The image as it was built here; null when it was not. Rejects `DriverFault` when the manifest is none. */
-export async function builtImage(folder: string, id: string): Promise<BuiltImage | null> {
+/** What was built here; null when nothing was. Rejects `DriverFault` when the manifest is none. */
+export async function readManifest(folder: string): Promise<Manifest | null> {
   const file = join(folder, 'manifest.json')
   const text = await readFile(file, 'utf8').catch(() => null)
   if (text === null) return null
   const manifest = parse(parseJson(text))
   if (!manifest) throw new BatonError('DriverFault', `${file} is not what \`npm run images\` writes; run it again`)
+  return manifest
+}
+
+/** The image as it was built here; null when it was not. Rejects `DriverFault` when the manifest is none. */
+export async function builtImage(folder: string, id: string): Promise<BuiltImage | null> {
+  const manifest = await readManifest(folder)
+  if (!manifest) return null
   // Instances of it are active when their agent says so; without one they never would be.
-  if (manifest.agent === undefined) throw new BatonError('DriverFault', `${file} has no agent yet; run \`npm run images\` again`)
+  if (manifest.agent === undefined)
+    throw new BatonError('DriverFault', `${join(folder, 'manifest.json')} has no agent yet; run \`npm run images\` again`)
   return manifest.images.find(image => image.id === id) ?? null
 }
 

@@ -26,6 +26,9 @@ export const FILES = {
 
 /** Name of the port in the guest by which its agent talks. */
 const AGENT_PORT = 'org.baton.agent.0'
+export const BALLOON = 'balloon'
+/** How often a guest is asked how its memory is used. */
+const BALLOON_POLL_S = 10
 /** Less than this no system boots in; firmware and devices need some of it. */
 const MIN_RAM_MB = 16
 /** Cache of translated code, per guest; 32 MiB is enough for a small system, the default is a share of the host's memory. */
@@ -189,7 +192,7 @@ export function commandLine(machine: Machine): string[] {
     ...['-device', json({ driver: 'VGA', id: 'screen', ...at(FIXED.screen) }), '-vnc', `unix:${FILES.vnc}`],
     ...['-object', json({ 'qom-type': 'rng-random', id: 'rng', filename: '/dev/urandom' })],
     ...['-device', json({ driver: 'virtio-rng-pci', rng: 'rng', ...at(FIXED.rng) })],
-    ...['-device', json({ driver: 'virtio-balloon-pci', id: 'balloon', ...at(FIXED.balloon) })],
+    ...['-device', json({ driver: 'virtio-balloon-pci', id: BALLOON, 'guest-stats-polling-interval': BALLOON_POLL_S, ...at(FIXED.balloon) })],
     ...['-device', json({ driver: 'pvpanic' })],
     ...disksOf(machine).flatMap(([node, device]) => ['-blockdev', json(node), '-device', json(device)]),
     ...(configDrive ? drive() : []),

@@ -5,8 +5,8 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '../../../kernel/env.ts'
+import { configDrive } from '../../config-drive.ts'
 import { type GuestSpec, NO_DEVICES } from '../../driver.ts'
-import { guestData } from '../../guest-data.ts'
 import type { Permit } from '../../lease.ts'
 import type { Ledger, Outcome } from '../ledger.ts'
 import type { Cause } from '../process/runs.ts'
@@ -67,10 +67,10 @@ export function settled<G extends Unlaunched>({
 
 export function createLife({ env, user, tools, runs, storage, ledger, door, isDoomed }: LifeParts): Life {
   async function writeConfigDrive(spec: GuestSpec, home: string): Promise<void> {
-    const files = [...guestData(spec)].map(([path, bytes]): [string, Uint8Array] => [path.startsWith('openstack/') ? path : `ec2/${path}`, bytes])
+    const { label, files } = configDrive(spec)
     const path = join(home, FILES.configDrive)
     await rm(path, { force: true })
-    await writeFile(path, isoOf('config-2', new Map(files)), { mode: 0o600, flag: 'wx' })
+    await writeFile(path, isoOf(label, files), { mode: 0o600, flag: 'wx' })
     giveTo(path, user)
   }
 

@@ -33,6 +33,10 @@ export interface DiskImage {
   readonly virtualBytes: number
 }
 
+/** What most probably is one, whatever was said: for who asks before it is written anywhere, never to find out what a guest has written. */
+export const beginsAsQcow2 = (head: Uint8Array): boolean =>
+  head.length >= 4 && new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(0) === MAGIC
+
 /** Rejects with the reason, for the user to read: `DriverFault`. `head` are the first `HEAD_BYTES` of the file, or all of it. */
 export function inspectImage(name: string, format: string, head: Uint8Array, fileBytes: number): DiskImage {
   const refuse = (why: string): never => {
@@ -44,7 +48,7 @@ export function inspectImage(name: string, format: string, head: Uint8Array, fil
   }
   if (format !== 'qcow2') return refuse(`its format is ${format.slice(0, 20)}, and this driver takes raw and qcow2`)
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength)
-  if (head.length < MIN_HEADER_BYTES || view.getUint32(0) !== MAGIC) refuse('it is said to be qcow2, but does not begin as one')
+  if (head.length < MIN_HEADER_BYTES || !beginsAsQcow2(head)) refuse('it is said to be qcow2, but does not begin as one')
   const version = view.getUint32(4)
   if (version !== 2 && version !== 3) refuse(`it is of version ${version} of qcow2, and only 2 and 3 are known`)
   if (version === 3 && head.length < V3_HEADER_BYTES) refuse('its header is cut off')
