@@ -186,6 +186,9 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
   }
 
   let guestReports: readonly GuestReport[] = []
+  /** A heartbeat is repeated until it is answered, for so long. */
+  const withinMs = options.intervalMs * 3
+
   async function beat(): Promise<void> {
     try {
       const [inventory, report] = await Promise.all([driver.inventory(), reportGuests()])
@@ -201,10 +204,11 @@ export async function startCompute(options: ComputeOptions): Promise<Compute> {
         load: options.gauges?.() ?? {},
         ...(uptimeS === undefined ? {} : { uptimeS }),
         guests: guestReports,
+        withinMs,
         armed: guard?.tend() ?? 0,
       }
       guard?.lease.sending(message.seq)
-      const answer = await messenger.call(address('monitor', nodeId), 'beat', message, { timeoutMs: options.intervalMs * 3 })
+      const answer = await messenger.call(address('monitor', nodeId), 'beat', message, { timeoutMs: withinMs })
       if (isGrant(answer)) guard?.granted(answer.lease)
       if (!acknowledged) options.onReady?.()
       acknowledged = true

@@ -160,7 +160,7 @@ export function createDoors(options: DoorsOptions) {
           if (method === 'lease' && from.role === 'conductor') return monitor.lease(to.id)
           if (method === 'uptime' && from.role === 'conductor') return monitor.uptimeS(to.id)
           if (method !== 'beat' || from.role !== 'compute') return unknown(`a monitor has no method ${method} for a ${from.role}`)
-          return monitor.beat(to.id, checked('monitor.beat', checkBeat, args) as Beat, from)
+          return monitor.beat(to.id, checked('monitor.beat', checkBeat, args) as Beat, from, deadlineMs)
         case 'node':
           if (from.role !== 'conductor') return unknown(`a node has no method ${method} for a ${from.role}`)
           return serveNode(method, args)

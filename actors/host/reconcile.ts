@@ -21,18 +21,23 @@ export interface HostFacts {
   readonly rows: readonly InstanceBody[]
   /** Instances with an operation that is open, whatever the instance itself says. */
   readonly busy?: ReadonlySet<string>
-  /** Cluster time, ms. */
+  /** Cluster time when the first of these was asked for, ms: what changed later may be in one and not in another, however long they took. */
   readonly now: number
+  /** Cluster time when the guests were as reported, at the earliest, ms; `now` when left out. */
+  readonly seenAt?: number
 }
 
 /** Instances in these states need no guest. */
 const MAY_MISS: ReadonlySet<InstanceBody['vmState']> = new Set(['deleted', 'error', 'building'])
 
 export function compareHost(facts: HostFacts): Difference[] {
-  const { now, busy } = facts
+  const { now, seenAt = now, busy } = facts
   const rows = new Map(facts.rows.map(row => [row.id, row]))
-  const settled = (row: InstanceBody): boolean => row.operation === null && now - row.updatedAt >= SETTLE_MS && !busy?.has(row.id)
-  return [...guests(facts, rows, settled), ...claims(facts, rows, settled)]
+  const settledAt =
+    (at: number): Settled =>
+    row =>
+      row.operation === null && at - row.updatedAt >= SETTLE_MS && !busy?.has(row.id)
+  return [...guests(facts, rows, settledAt(seenAt)), ...claims(facts, rows, settledAt(now))]
 }
 
 type Rows = ReadonlyMap<string, InstanceBody>

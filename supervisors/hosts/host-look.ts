@@ -26,13 +26,22 @@ export interface HostLookOptions {
   now(): number
 }
 
-/** `guests` null: they were not seen. Rejects when the views cannot be read; `onUnseen` is told when the host's actor does not answer. */
+/** What a host said of its guests, and how long ago it may have been so, ms. */
+export interface Seen {
+  readonly guests: readonly GuestReport[]
+  readonly ageMs: number
+}
+
+/** `seen` null: its guests were not seen. Rejects when the views cannot be read; `onUnseen` is told when the host's actor does not answer. */
 export async function lookAtHost(
   { views, call, now }: HostLookOptions,
   host: string,
-  guests: readonly GuestReport[] | null,
+  seen: Seen | null,
   { busy, onUnseen }: { readonly busy?: ReadonlySet<string>; onUnseen?(error: unknown): void } = {},
 ): Promise<HostLook> {
+  // Each of the questions may wait for a database that is away.
+  const askedAt = now()
+  const guests = seen?.guests ?? null
   const claims = (await call('host', host, 'claims', {}).catch(error => {
     onUnseen?.(error)
     return null
@@ -46,7 +55,7 @@ export async function lookAtHost(
   ))
     rows.set(row.id, row)
   const all = [...rows.values()]
-  const facts = { host, guests, claims, now: now(), ...(busy ? { busy } : {}) }
+  const facts = { host, guests, claims, now: askedAt, seenAt: askedAt - (seen?.ageMs ?? 0), ...(busy ? { busy } : {}) }
   const found = compareHost({ ...facts, rows: all })
   return { differences: found.length === 0 ? [] : await unchanged(views, found, rows), claims: Object.keys(claims ?? {}).length, rows: all }
 }

@@ -21,7 +21,7 @@ import { tracedAnew } from '../../actors/kernel/tracing.ts'
 import type { Grant } from '../watchdog/guard.ts'
 import { createHostDetector, isMassSilence, type Silence, type Standing, standingOf } from './host-detector.ts'
 import { createHostLeases } from './host-leases.ts'
-import { lookAtHost } from './host-look.ts'
+import { lookAtHost, type Seen } from './host-look.ts'
 import { type TreatmentOptions, treat, treatsByItself, verdictOf } from './treatments.ts'
 
 export interface Beat {
@@ -30,6 +30,8 @@ export interface Beat {
   readonly info: HostInfo
   readonly load: Readonly<Record<string, number>>
   readonly guests: readonly GuestReport[]
+  /** How long it is repeated until it is answered, ms: what is left of that when it is heard says how old it is. Absent: it is new. */
+  readonly withinMs?: number
   /** For how long its machine has been running; absent when its driver does not tell. */
   readonly uptimeS?: number
   /** Number of the policy that its watchdog is armed with; absent from agents of before there were leases. */
@@ -56,6 +58,7 @@ export const checkBeat = checkObject({
   load: record,
   uptimeS: optional(integer(0, Number.MAX_SAFE_INTEGER)),
   guests: listOf(checkObject({ instance: text(128), power: anyOf(...POWER_STATES), order: integer(0, Number.MAX_SAFE_INTEGER) }), HOST_ROW_LIMIT),
+  withinMs: optional(integer(0, Number.MAX_SAFE_INTEGER)),
   armed: optional(integer(0, Number.MAX_SAFE_INTEGER)),
 })
 
@@ -74,8 +77,8 @@ export interface HostMonitorOptions {
 }
 
 export interface HostMonitor {
-  /** A heartbeat; resolves when the host is known to be registered. */
-  beat(host: string, beat: Beat, from: Sender): Promise<BeatAnswer>
+  /** A heartbeat, and until when its sender waits, monotonic ms; resolves when the host is known to be registered. */
+  beat(host: string, beat: Beat, from: Sender, deadlineMs?: number): Promise<BeatAnswer>
   adopt(shards: readonly number[]): Promise<void>
   /**
    * What the host's actor, which lives here, has written down. It may have been registered by a beat that went to the former owner of its
@@ -83,8 +86,8 @@ export interface HostMonitor {
    */
   recorded(host: string, state: HostState): void
   release(shards: readonly number[]): void
-  /** What a host said last of its guests, and how long ago, ms; null when it was not heard here yet. */
-  reported(host: string): Reported | null
+  /** What a host said last of its guests; null when it was not heard here yet. */
+  reported(host: string): Seen | null
   /** What a host heard here said of its load. */
   load(host: string): Readonly<Record<string, number>> | undefined
   lease(host: string): HostLease | null
@@ -99,11 +102,6 @@ export interface HostMonitor {
   stop(): void
 }
 
-export interface Reported {
-  readonly ageMs: number
-  readonly guests: readonly GuestReport[]
-}
-
 interface Watched {
   seq: number
   bootId: string
@@ -112,7 +110,7 @@ interface Watched {
   guests: readonly GuestReport[]
   /** Of the guests last reported; null before the first report that is heard here. */
   digest: string | null
-  /** When the newest report came, monotonic ms: after a freeze of our own it is old, whatever the detector forgives. */
+  /** When the newest report was made, monotonic ms: after a freeze of our own it is old, whatever the detector forgives. */
   reportedMs: number
   auditAtMs: number
   auditing: boolean
@@ -265,11 +263,13 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   /** What has changed since an old report is no difference: the instance may have come to this host after it. */
   const isFresh = ({ reportedMs }: Watched): boolean => env.monotonicMs() - reportedMs < timing.suspectMs
 
+  const reportOf = ({ guests, reportedMs }: Watched): Seen => ({ guests, ageMs: env.monotonicMs() - reportedMs })
+
   /** Looks for differences between what the host reported and what is believed, and puts each to its owner. */
   async function audit(host: string, watched: Watched): Promise<void> {
     watched.auditing = true
     try {
-      const { differences, rows } = await lookAtHost(options, host, watched.guests)
+      const { differences, rows } = await lookAtHost(options, host, reportOf(watched))
       leases.want(
         host,
         rows.filter(row => row.host === host && isToProtect(row)).map(({ id }) => id),
@@ -300,7 +300,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   }
 
   return {
-    async beat(host, beat, from) {
+    async beat(host, beat, from, deadlineMs) {
       // A compute host speaks for itself and for nobody else.
       if (from.role === 'compute' && from.node !== host) throw new BatonError('Forbidden', `${from.node} may not report for ${host}`)
       const watched = watch(host, 'up')
@@ -311,7 +311,8 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
       const known = watched.info
       const changed = !known || JSON.stringify(known) !== JSON.stringify(beat.info) || watched.state !== 'up'
       detector.heard(host, nowMs)
-      watched.reportedMs = nowMs
+      // One that waited for a database that was away says nothing of what has changed since.
+      watched.reportedMs = nowMs - Math.max(0, (beat.withinMs ?? 0) - ((deadlineMs ?? Number.POSITIVE_INFINITY) - nowMs))
       watched.seq = watched.bootId === beat.bootId ? Math.max(watched.seq, beat.seq) : beat.seq
       watched.bootId = beat.bootId
       watched.load = loadOf(beat.load, options.now())
@@ -353,7 +354,7 @@ export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
     },
     reported(host) {
       const watched = hosts.get(host)
-      return watched && watched.seq >= 0 ? { ageMs: env.monotonicMs() - watched.reportedMs, guests: watched.guests } : null
+      return watched && watched.seq >= 0 ? reportOf(watched) : null
     },
     load: host => hosts.get(host)?.load,
     uptimeS: host => hosts.get(host)?.uptimeS ?? null,

@@ -14,8 +14,8 @@ import { operationActorOf } from '../../actors/host-operation/contract.ts'
 import type { Env } from '../../actors/kernel/env.ts'
 import { BatonError, toFault } from '../../actors/kernel/errors.ts'
 import type { Member, ShardMap, ViewQuery, Views } from '../../actors/kernel/ports.ts'
+import type { Seen } from '../hosts/host-look.ts'
 import { instancePages, lookAtHost } from '../hosts/host-look.ts'
-import type { Reported } from '../hosts/host-monitor.ts'
 import { refusalText, type Treatment, type TreatmentOptions, treat } from '../hosts/treatments.ts'
 
 export interface DoctorOptions {
@@ -100,27 +100,27 @@ export function createDoctor(options: DoctorOptions): Pick<ClusterApi, 'diagnose
 
   async function lookAtOne({ differences, unseen, looked }: Look, host: HostBody, busy: ReadonlySet<string>): Promise<void> {
     add(differences, silentHost(host))
-    const guests = await guestsOf(host, unseen)
-    const seen = await lookAtHost({ views, call, now }, host.id, guests, {
+    const reported = await reportOf(host, unseen)
+    const seen = await lookAtHost({ views, call, now }, host.id, reported, {
       busy,
       onUnseen: error => unseen.push(`host ${host.id}: its claims were not seen: ${toFault(error).message}`),
     })
     differences.push(...seen.differences)
     looked.hosts++
-    looked.guests += guests?.length ?? 0
+    looked.guests += reported?.guests.length ?? 0
     looked.claims += seen.claims
   }
 
-  async function guestsOf(host: HostBody, unseen: string[]): Promise<Reported['guests'] | null> {
+  async function reportOf(host: HostBody, unseen: string[]): Promise<Seen | null> {
     const say = (why: string): null => {
       unseen.push(`host ${host.id} ${why}: its guests were not seen`)
       return null
     }
     if (host.state !== 'up') return say(`is ${host.state}`)
     try {
-      const reported = (await call('monitor', host.id, 'reported', {})) as Reported | null
+      const reported = (await call('monitor', host.id, 'reported', {})) as Seen | null
       if (!reported) return say('has not reported to its conductor yet')
-      return reported.ageMs > options.freshMs ? say(`was heard ${Math.round(reported.ageMs / 1000)} s ago`) : reported.guests
+      return reported.ageMs > options.freshMs ? say(`was heard ${Math.round(reported.ageMs / 1000)} s ago`) : reported
     } catch (error) {
       return say(`could not be asked about (${toFault(error).message})`)
     }

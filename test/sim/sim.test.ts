@@ -1,4 +1,7 @@
-/** The simulator itself: it finds nothing in 300 seeds, replays each exactly, and fails when there is something to find. */
+/**
+ * The simulator itself: it finds nothing in 300 seeds, replays each exactly, and fails when there is something to find.
+ * It computes for two minutes and gives way to what waits, so: time limit: 480 s.
+ */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'

@@ -75,6 +75,12 @@ export async function buildWhile(cluster: TestCluster, label: string, atOnce: nu
 
 const SETTLE_MS = 30_000
 
+/** Its document and what was done to it, as text. */
+async function whatBecameOf(cluster: TestCluster, id: string): Promise<string> {
+  const [server, actions] = await Promise.all(['', '/os-instance-actions'].map(more => cluster.request('GET', `${SERVERS}/${id}${more}`)))
+  return `${server?.text}\n${actions?.text}`
+}
+
 /**
  * The whole list: these instances are ACTIVE, each has one guest on the host the cluster names, each was spawned once, nothing was
  * done twice, no operation is open, and every host holds one claim per instance on it.
@@ -89,7 +95,7 @@ export async function assertOneStory(cluster: TestCluster, ids: readonly string[
   assert.equal(open, [])
 
   const shown = await allServers(cluster)
-  for (const id of ids) assert.is(shown.get(id)?.status, 'ACTIVE', `instance ${id}`)
+  for (const id of ids) if (shown.get(id)?.status !== 'ACTIVE') assert.unreachable(`instance ${id}: ${await whatBecameOf(cluster, id)}`)
   const expected = countBy([...shown.values()].map(s => s.host))
   await until('one claim per instance on every host', SETTLE_MS, async () => {
     const claims = new Map((await cluster.hosts()).map(h => [h.id, h.claims]))

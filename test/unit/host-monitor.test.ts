@@ -136,6 +136,18 @@ test('a new life is acknowledged only when it is written down, though nothing el
     monitor.stop()
   }))
 
+test('a report is as old as the time that its heartbeat has waited', () =>
+  simulated(async bench => {
+    const { monitor } = start(bench)
+    const said = { bootId: 'b', info: INFO, load: {}, guests: [], withinMs: 3000 }
+    const ageOf = async (seq: number, leftMs: number): Promise<number | undefined> => {
+      await bench.value(monitor.beat('h1', { ...said, seq }, COMPUTE, bench.env.monotonicMs() + leftMs))
+      return monitor.reported('h1')?.ageMs
+    }
+    assert.equal([await ageOf(1, 3000), await ageOf(2, 500), await ageOf(3, 9000)], [0, 2500, 0])
+    monitor.stop()
+  }))
+
 test('a compute host may not report for another', () =>
   simulated(async bench => {
     const { monitor, calls } = start(bench)

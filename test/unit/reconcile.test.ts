@@ -5,6 +5,8 @@ import type { InstanceBody } from '../../actors/api.ts'
 import type { HeldClaim } from '../../actors/host/host.ts'
 import { compareHost, type HostFacts, SETTLE_MS } from '../../actors/host/reconcile.ts'
 import type { GuestReport } from '../../actors/hypervisor/hypervisor.ts'
+import type { Views } from '../../actors/kernel/ports.ts'
+import { lookAtHost } from '../../supervisors/hosts/host-look.ts'
 import { instanceIn } from '../support/instance.ts'
 
 const NOW = 10_000_000
@@ -54,6 +56,29 @@ test('an instance without its guest, unless none is expected of it', () => {
   assert.equal(guests([], [row()]), ['VanishedGuest i1'])
   for (const vmState of ['deleted', 'error', 'building'] as const) assert.equal(guests([], [row({ vmState })]), [], vmState)
   assert.equal(guests([], [row({ host: 'h2' })]), [])
+})
+
+test('a report says nothing of what has changed since it was made, however late it is compared', () => {
+  const young = row({ updatedAt: NOW - SETTLE_MS - 1000 })
+  assert.equal(look({ guests: [], rows: [young], seenAt: NOW - 1000 }), ['VanishedGuest i1'])
+  assert.equal(look({ guests: [], rows: [young], seenAt: NOW - 1001 }), [])
+  assert.equal(look({ guests: [guest({ power: 'paused' })], rows: [young], seenAt: NOW - 1001 }), [])
+})
+
+test('a look that has to wait for the database compares what was reported before with what had changed before', async () => {
+  let clock = NOW
+  const views: Views = {
+    get: async () => null,
+    list: async (_, { where }) => (where?.host === 'h1' ? [{ table: 'instance', id: 'i1', columns: {}, body: row({ updatedAt: NOW - 500 }) }] : []),
+    count: async () => 0,
+    countBy: async () => new Map(),
+  }
+  const call = async () => {
+    clock += 20_000
+    return {}
+  }
+  const { differences } = await lookAtHost({ views, call, now: () => clock }, 'h1', { guests: [], ageMs: 0 })
+  assert.equal(differences, [])
 })
 
 test('room held for an instance that does not exist, is deleted, or has its room elsewhere', () => {
