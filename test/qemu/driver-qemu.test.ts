@@ -1,6 +1,7 @@
 /** What only real machines can show: survival, damage, refusals, confinement. time limit: 120 s */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, symlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -8,11 +9,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { limitFiles, probeCgroups } from '../../actors/hypervisor/drivers/cgroup.ts'
 import { openOutOfBand } from '../../actors/hypervisor/drivers/out-of-band.ts'
 import { signal, statOf } from '../../actors/hypervisor/drivers/process/proc.ts'
 import { canRun, userFor } from '../../actors/hypervisor/drivers/qemu/tools.ts'
 import { eventually, guestIn, realEnv, rejects, specOf } from '../support/driver-contract.ts'
 import { type QemuBench, qemuBench, skipWithout, TEST_IMAGE, TEST_UID, tools, whyNoQemu } from '../support/driver-qemu-bench.ts'
+import { skip } from '../support/skip.ts'
 
 const A = 'aaaaaaaa-0000-4000-8000-000000000001'
 const B = 'bbbbbbbb-0000-4000-8000-000000000002'
@@ -160,6 +163,22 @@ check('runs without rights, and what it puts in its folder leads nowhere', async
   assert.is((await guestIn(driver, A))?.power, 'running', 'and holds nobody up')
   await driver.stop(A, 2, 5_000)
   assert.not.ok((await readFile('/etc/passwd', 'utf8')).includes('[baton]'))
+})
+
+check('a guest gets as much of the machine as its flavor says and its QEMU needs, and leaves no group behind', async bench => {
+  const cgroups = await probeCgroups(realEnv)
+  if (!cgroups) return skip('no control group works on this machine')
+  const driver = await bench.open()
+  await driver.spawn({ ...specOf(A, bench.image), vcpus: 1, ramMb: 64 }, 1)
+  const [group = ''] = (await readFile(`/proc/${await bench.pid(A)}/cgroup`, 'utf8')).match(/[^/]+$/m) ?? []
+  assert.ok(group.endsWith(A), group)
+  for (const { version, controllers, base } of cgroups.hierarchies) {
+    for (const [file, value] of limitFiles({ version, controllers }, { vcpus: 1.5, ramMb: 64 + 32 + 256, processes: 129 }))
+      assert.is((await readFile(join(base, group, file), 'utf8')).trim(), value, file)
+  }
+  assert.ok((await cgroups.members(group)).includes(await bench.pid(A)))
+  await driver.destroy(A, 2)
+  for (const { base } of cgroups.hierarchies) assert.not.ok(existsSync(join(base, group)), base)
 })
 
 check('the watchdog ends a guest without its agent, and only that one', async bench => {

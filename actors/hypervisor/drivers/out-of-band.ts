@@ -7,9 +7,9 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '../../kernel/env.ts'
 import { BatonError } from '../../kernel/errors.ts'
+import { cgroupsOn, type Hierarchy } from './cgroup.ts'
 import { lapsedFakeGuest } from './fake.ts'
 import { overrule } from './folder-store.ts'
-import { cgroupsOn, type Hierarchy } from './process/cgroup.ts'
 import { createGuestDoors } from './process/guest-doors.ts'
 import { openRuns } from './process/runs.ts'
 import { openRuns as openQemuRuns, QEMU_FOLDER } from './qemu/runs.ts'
@@ -57,7 +57,7 @@ export async function openOutOfBand(env: Env, { driver, folder, hierarchies }: O
 /** Whatever bears the guest's mark is ended, written down or not: what an agent was about to let go on must not. */
 async function stopQemu(env: Env, home: string): Promise<StopOutOfBand> {
   await mkdir(home, { recursive: true, mode: 0o700 })
-  const runs = await openQemuRuns({ env, folder: home, user: null })
+  const runs = await openQemuRuns({ env, folder: home, user: null, cgroups: null })
   return async instance => {
     checkInstanceId(instance)
     const ran = await runs.lives(instance)

@@ -4,7 +4,7 @@ export const reconcilerTooEarly: Planted = {
   name: 'reconciler-too-early',
   what: "A host's guests and claims are compared with what its instances were a moment ago, whatever is under way, and the instances agree.",
   file: 'actors/host/reconcile.ts',
-  find: 'row.operation === null && now - row.updatedAt >= SETTLE_MS && !busy?.has(row.id)',
+  find: 'row.operation === null && at - row.updatedAt >= SETTLE_MS && !busy?.has(row.id)',
   replace: 'now >= row.updatedAt - 1',
   also: [
     {

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError } from '../../../kernel/errors.ts'
-import { type Cgroups, probeCgroups } from './cgroup.ts'
+import { type Cgroups, probeCgroups } from '../cgroup.ts'
 
 const PROBE_TIMEOUT_MS = 5_000
 

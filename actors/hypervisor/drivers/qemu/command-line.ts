@@ -3,9 +3,11 @@
  * have short names, and a QEMU of another user needs no way through the folders above. Nothing that a user chose stands in it but sizes and
  * ids, which were checked: names, keys and user data go into the config drive. Pure.
  */
+
 import { createHash } from 'node:crypto'
 import { BatonError } from '../../../kernel/errors.ts'
 import type { AttachedDisk, Devices } from '../../driver.ts'
+import type { Limits } from '../cgroup.ts'
 import type { DiskFormat } from './qcow2.ts'
 
 export type Accelerator = 'kvm' | 'tcg'
@@ -33,6 +35,18 @@ const BALLOON_POLL_S = 10
 const MIN_RAM_MB = 16
 /** Cache of translated code, per guest; 32 MiB is enough for a small system, the default is a share of the host's memory. */
 const TCG_CACHE_MB = 32
+/**
+ * What a QEMU may use beside the guest's own memory and processors, whatever a guest makes it do: 40 MiB and a few percent were seen with an
+ * idle one; a mirror of a disk and a screen that is watched take more. Threads are those of processors, and up to 64 that wait for disks.
+ */
+const BESIDE = { ramMb: 256, vcpus: 0.5, threads: 128 } as const
+
+/** The control group of a guest. */
+export const limitsOf = ({ vcpus, ramMb }: { readonly vcpus: number; readonly ramMb: number }): Limits => ({
+  vcpus: Math.max(1, vcpus) + BESIDE.vcpus,
+  ramMb: Math.max(MIN_RAM_MB, Math.round(ramMb)) + TCG_CACHE_MB + BESIDE.ramMb,
+  processes: Math.max(1, vcpus) + BESIDE.threads,
+})
 
 /** A file that a disk is read through to: the image it was made of. */
 export interface Base {

@@ -4,6 +4,7 @@
  *
  *     <folder>/guests/<instance>.json  run/<instance>/ (sockets, console, disk, config drive)  disks/  images/  bases/  history.log
  */
+
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '../../../kernel/env.ts'
@@ -11,6 +12,7 @@ import { BatonError } from '../../../kernel/errors.ts'
 import { type Guest, type GuestSpec, type HypervisorDriver, type Inventory, NO_DEVICES, type PowerState } from '../../driver.ts'
 import type { HostLease, Permit } from '../../lease.ts'
 import { checkBlobId } from '../blobs.ts'
+import { probeCgroups } from '../cgroup.ts'
 import { folderStore } from '../folder-store.ts'
 import { type Outcome, openLedger } from '../ledger.ts'
 import { checkSize, machineInventory, machineUptimeS } from '../machine.ts'
@@ -65,7 +67,8 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
   })
   // QEMU of another user is started in its own folder and finds the others from there: it may pass, and not look.
   for (const each of [folder, join(folder, 'run')]) await chmod(each, user ? 0o711 : 0o700)
-  const runs = await openRuns({ env, folder, user })
+  const cgroups = await probeCgroups(env)
+  const runs = await openRuns({ env, folder, user, cgroups })
   const bases = await openBases({ folder, built: options.built, user, fetch: options.fetch })
   const img = imgIn(tools, user)
   const shared = options.moves?.shared ? await openSharedDisks(options.moves.shared, user, img) : null
@@ -142,7 +145,8 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
     name: 'qemu',
     async inventory() {
       const { version, accelerator, because } = tools
-      const confined = user ? `user ${user.uid}, sandbox` : 'sandbox; the user of the agent, who is not root or cannot give files away'
+      const limited = cgroups ? `cgroups (${cgroups.controllers.join(', ')})` : 'no cgroups'
+      const confined = `${user ? `user ${user.uid}, sandbox` : 'sandbox; the user of the agent, who is not root or cannot give files away'}; ${limited}`
       const details = { qemu: version, accelerator, because, confined, console: 'bounded to 1 MiB', network: 'a card that reaches nobody' }
       const traits = [`CUSTOM_ACCELERATOR_${accelerator.toUpperCase()}`]
       return { traits, uptimeS: machineUptimeS(), ...(options.capacity ?? (await machineInventory(folder))), details }

@@ -13,13 +13,14 @@ import { join } from 'node:path'
 import type { Env } from '../../../kernel/env.ts'
 import { BatonError, toFault } from '../../../kernel/errors.ts'
 import type { PowerState } from '../../driver.ts'
+import type { Cgroups } from '../cgroup.ts'
 import { markerEntry } from '../process/launch.ts'
 import { isAlive, pidsWithEnvironment, readBootId, signal, statOf } from '../process/proc.ts'
 import { type Cause, scopeOf } from '../process/runs.ts'
 import { until } from '../process/wait.ts'
 import { limiter } from '../queue.ts'
 import type { QemuGuest } from '../records.ts'
-import { FILES } from './command-line.ts'
+import { FILES, limitsOf } from './command-line.ts'
 import { addLine, CONSOLE_BYTES, giveTo, tailOf, trim } from './guest-files.ts'
 import { connectQmp, type Qmp } from './qmp.ts'
 import { lineOfEvent, powerOf } from './status.ts'
@@ -48,6 +49,8 @@ export interface RunOptions {
   /** Of the driver. */
   readonly folder: string
   readonly user: User | null
+  /** What limits a guest beside its own QEMU; null where no control group works, or where nothing is launched. */
+  readonly cgroups: Cgroups | null
 }
 
 export interface Runs {
@@ -83,13 +86,14 @@ export interface Runs {
   close(): void
 }
 
-export async function openRuns({ env, folder, user }: RunOptions): Promise<Runs> {
+export async function openRuns({ env, folder, user, cgroups }: RunOptions): Promise<Runs> {
   const bootId = await readBootId()
   const scope = await scopeOf(folder)
   const launches = limiter(LAUNCHES_AT_ONCE)
   const sessions = new Map<string, { readonly pid: number; readonly qmp: Promise<Qmp> }>()
   const homeOf = (instance: string): string => join(folder, 'run', instance)
-  const marker = (instance: string): string => markerEntry(`${scope}-${instance}`)
+  const groupOf = (instance: string): string => `${scope}-${instance}`
+  const marker = (instance: string): string => markerEntry(groupOf(instance))
   const pids = (instance: string): Promise<number[]> => pidsWithEnvironment(marker(instance))
   const alive = async ({ run }: QemuGuest): Promise<boolean> => run.bootId === bootId && run.pid > 0 && (await isAlive(run))
   const endedFile = (instance: string, number: number): string => join(folder, 'guests', `${instance}.ended.${number}`)
@@ -222,6 +226,9 @@ export async function openRuns({ env, folder, user }: RunOptions): Promise<Runs>
         const words = (await tailOf(join(home, FILES.messages), 2_000)).toString('utf8').trim().split('\n').at(-1)
         throw new BatonError('DriverFault', `QEMU did not start: ${words || over || `no answer within ${HELLO_MS} ms`}`)
       }
+      // It has hardly used anything yet: its processors stand still.
+      await cgroups?.create(groupOf(instance), limitsOf(guest.spec))
+      await cgroups?.add(groupOf(instance), pid)
       return {
         ...guest,
         begun: by.order,
@@ -290,6 +297,7 @@ export async function openRuns({ env, folder, user }: RunOptions): Promise<Runs>
       forget(instance)
       if (number !== undefined) await rm(endedFile(instance, number), { force: true })
       await rm(homeOf(instance), { recursive: true, force: true })
+      await cgroups?.remove(groupOf(instance))
     },
     close() {
       for (const instance of [...sessions.keys()]) forget(instance)

@@ -8,9 +8,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Env } from '../../../kernel/env.ts'
-import { BatonError } from '../../../kernel/errors.ts'
-import { sleep } from './wait.ts'
+import type { Env } from '../../kernel/env.ts'
+import { BatonError } from '../../kernel/errors.ts'
+import { sleep } from './process/wait.ts'
 
 const GROUP = 'baton'
 const CPU_PERIOD_US = 100_000
