@@ -145,8 +145,8 @@ export async function openQemuDriver(env: Env, options: QemuOptions): Promise<Hy
     name: 'qemu',
     async inventory() {
       const { version, accelerator, because } = tools
-      const limited = cgroups ? `cgroups (${cgroups.controllers.join(', ')})` : 'no cgroups'
-      const confined = `${user ? `user ${user.uid}, sandbox` : 'sandbox; the user of the agent, who is not root or cannot give files away'}; ${limited}`
+      const runsAs = user ? `user ${user.uid}, sandbox` : 'sandbox; the user of the agent, who is not root or cannot give files away'
+      const confined = `${runsAs}; ${cgroups ? `cgroups (${cgroups.controllers.join(', ')})` : 'no cgroups'}`
       const details = { qemu: version, accelerator, because, confined, console: 'bounded to 1 MiB', network: 'a card that reaches nobody' }
       const traits = [`CUSTOM_ACCELERATOR_${accelerator.toUpperCase()}`]
       return { traits, uptimeS: machineUptimeS(), ...(options.capacity ?? (await machineInventory(folder))), details }
