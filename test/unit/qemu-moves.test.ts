@@ -91,6 +91,10 @@ test('a tunnel carries what was said before its end, and breaks with either of i
   b.destroy(new Error('gone'))
   await carried
   assert.ok(a.destroyed)
+  // The other host was gone before QEMU had connected: it must hear that, or it would wait for ever.
+  const late = new PassThrough()
+  await carry(late, b)
+  assert.ok(late.destroyed)
 })
 
 test('what QEMU says of a transfer becomes bytes, and it has converged when the rest fits into the time a guest may stand still', () => {

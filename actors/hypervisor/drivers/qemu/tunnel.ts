@@ -158,9 +158,14 @@ function readLine(stream: Duplex): Promise<string> {
 
 /**
  * Carries bytes both ways; resolves when both ends are closed. An end that has said its last word closes the other behind it, and what was
- * said before still arrives; one that breaks off breaks the other.
+ * said before still arrives; one that breaks off breaks the other, and so does one that had broken off before they met.
  */
 export function carry(a: Duplex, b: Duplex): Promise<void> {
+  if (a.destroyed || b.destroyed) {
+    a.destroy()
+    b.destroy()
+    return Promise.resolve()
+  }
   return new Promise(resolve => {
     let open = 2
     for (const [from, to] of [
