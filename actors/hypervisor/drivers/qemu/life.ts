@@ -122,8 +122,8 @@ export function createLife({ env, user, tools, runs, storage, ledger, door, isDo
 
   async function bootOnce(guest: QemuGuest, by: Cause, permit: Permit): Promise<Outcome<QemuGuest>> {
     const status = (await runs.isAlive(guest)) ? await runs.status(guest) : null
-    if (launchedBy(guest, by) && (status === 'prelaunch' || (status === 'paused' && !guest.saved)))
-      return { guest: await goOn(guest, permit), effect: true }
+    // Nobody but this command has touched it since: it stands still for want of the word to go on, with its saved memory loaded or without.
+    if (launchedBy(guest, by) && (status === 'prelaunch' || status === 'paused')) return { guest: await goOn(guest, permit), effect: true }
     if (isOn(await runs.power(guest))) return { guest, effect: launchedBy(guest, by) }
     await runs.kill(guest.spec.instance)
     return { guest: await boot(guest, by, permit), effect: true }
