@@ -55,3 +55,24 @@ export function createBucket(rate: Rate, nowMs: () => number): Bucket {
     },
   }
 }
+
+export interface Buckets {
+  /** Takes a token out of the bucket of `key`: 0, or how many ms until there is one again. */
+  take(key: string): number
+}
+
+/** A bucket for each key; of more than `keysMax` the longest unused is forgotten, which is the same as full. */
+export function createBuckets(rate: Rate, keysMax: number, nowMs: () => number): Buckets {
+  const fullAtMs = new Map<string, number>()
+  return {
+    take(key) {
+      const taken = takeToken(rate, fullAtMs.get(key), nowMs())
+      // Put at the end, so that the first of the map is the longest unused; also who is refused, or asking often would be forgiven.
+      fullAtMs.delete(key)
+      fullAtMs.set(key, taken.fullAtMs)
+      const [longestUnused] = fullAtMs.keys()
+      if (fullAtMs.size > keysMax && longestUnused !== undefined) fullAtMs.delete(longestUnused)
+      return taken.waitMs
+    },
+  }
+}

@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLogger } from '../../actors/kernel/env.ts'
-import { addressKey, createBuckets, NO_RATE_LIMITS } from '../../transport/http/requests/rate-limits.ts'
+import { addressKey, createRateLimit, NO_RATE_LIMITS } from '../../transport/http/requests/rate-limits.ts'
 import { readPair, type TlsServer, watchPair } from '../../transport/http/tls.ts'
 import { certificate, shownAt } from '../support/certificate.ts'
 import { shown } from '../support/hooks.ts'
@@ -22,7 +22,7 @@ test.after(shown(() => rmSync(folder, { recursive: true })))
 
 test('a bucket gives its burst at once, then its rate, and what is refused costs nothing', () => {
   let now = 0
-  const { take } = createBuckets({ perSecond: 10, burstMs: 500, nowMs: () => now })
+  const { take } = createRateLimit({ perSecond: 10, burstMs: 500, nowMs: () => now })
   assert.equal(
     Array.from({ length: 7 }, () => take('a')),
     [0, 0, 0, 0, 0, 100, 100],
@@ -41,7 +41,7 @@ test('whatever comes when, no more passes than the burst and the rate allow, and
   fc.assert(
     fc.property(gaps, fc.integer({ min: 1, max: 50 }), fc.integer({ min: 0, max: 2000 }), (waits, perSecond, burstMs) => {
       let now = 0
-      const { take } = createBuckets({ perSecond, burstMs, nowMs: () => now })
+      const { take } = createRateLimit({ perSecond, burstMs, nowMs: () => now })
       let passed = 0
       for (const wait of waits) {
         now += wait
@@ -58,7 +58,7 @@ test('whatever comes when, no more passes than the burst and the rate allow, and
 })
 
 test('the memory for rates is bounded; the longest unused goes first, and being refused is use', () => {
-  const { take } = createBuckets({ perSecond: 1, burstMs: 0, keysMax: 2, nowMs: () => 0 })
+  const { take } = createRateLimit({ perSecond: 1, burstMs: 0, keysMax: 2, nowMs: () => 0 })
   assert.equal([take('a'), take('b'), take('a') > 0, take('c')], [0, 0, true, 0])
   assert.equal([take('a') > 0, take('b')], [true, 0], 'b was forgotten, a was not')
 })

@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto'
 import { type GuestChannels, type GuestListener, MAX_LINE_BYTES } from '../../actors/kernel/agent-channel.ts'
 import type { Env, Timer } from '../../actors/kernel/env.ts'
 import { BatonError, isTransient, toFault } from '../../actors/kernel/errors.ts'
+import { createBuckets } from '../../actors/kernel/token-bucket.ts'
 import type { Link, Peer } from '../link.ts'
 import { DOOR_VERSION, type DoorSaid, type Greeting, parseGreeting } from './greeting.ts'
 import { isProof, type KeyPair, proofOf } from './keys.ts'
@@ -90,7 +91,9 @@ export function createAgentDoor({ env, link, keys, aliveMs, admit, onCame }: Age
   const strangers = new Map<Peer, Stranger>()
   const byPeer = new Map<Peer, Known>()
   const byAgent = new Map<string, Known>()
-  const credits = new Map<string, { left: number; atMs: number }>()
+  /** By key: who has one cannot use up what is another's. */
+  const { burst, everyMs } = DOOR_LIMITS.sessions
+  const sessions = createBuckets({ everyMs, depthMs: burst * everyMs }, DOOR_LIMITS.counted, () => env.monotonicMs())
   const counters: DoorCounters = { came: 0, unproved: 0, refused: 0, malformed: 0, hurried: 0, flooded: 0 }
   let admitting = 0
   let timer: Timer = env.setTimer(aliveMs, tick)
@@ -116,18 +119,6 @@ export function createAgentDoor({ env, link, keys, aliveMs, admit, onCame }: Age
     say(peer, { type: 'prove', version: DOOR_VERSION, nonce })
   }
 
-  /** Whether one more session may begin with this key: who has one cannot use up what is another's. */
-  function hasCredit(key: string): boolean {
-    const { burst, everyMs } = DOOR_LIMITS.sessions
-    const nowMs = env.monotonicMs()
-    const { left, atMs } = credits.get(key) ?? { left: burst, atMs: nowMs }
-    const now = Math.min(burst, left + (nowMs - atMs) / everyMs)
-    credits.delete(key)
-    credits.set(key, { left: now < 1 ? now : now - 1, atMs: nowMs })
-    if (credits.size > DOOR_LIMITS.counted) credits.delete(credits.keys().next().value ?? '')
-    return now >= 1
-  }
-
   function proved(peer: Peer, stranger: Stranger, mac: string): void {
     const { agent, key } = stranger
     if (stranger.proving || !isRight(stranger, mac)) {
@@ -136,7 +127,7 @@ export function createAgentDoor({ env, link, keys, aliveMs, admit, onCame }: Age
       refuse(peer, 'Unauthorized', 'this is no proof that you have the secret key')
       return
     }
-    if (!hasCredit(key) || admitting >= DOOR_LIMITS.admitting) {
+    if (sessions.take(key) > 0 || admitting >= DOOR_LIMITS.admitting) {
       strangers.delete(peer)
       counters.hurried++
       refuse(peer, 'Overloaded', 'too many sessions with this key have begun lately', true)

@@ -6,7 +6,7 @@
 import { isIPv6 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { BatonError } from '../../../actors/kernel/errors.ts'
-import { takeToken } from '../../../actors/kernel/token-bucket.ts'
+import { type Buckets, createBuckets } from '../../../actors/kernel/token-bucket.ts'
 import { HEALTH } from '../health.ts'
 import { projectIn } from '../policy/checks.ts'
 
@@ -21,13 +21,8 @@ export interface RateLimits {
 
 export const NO_RATE_LIMITS: RateLimits = { perToken: 0, perProject: 0, perAddress: 0, burstMs: 0 }
 
-/** Buckets of one kind; of more, the longest unused is forgotten, which is the same as full. */
+/** Buckets of one kind. */
 const KEYS_MAX = 20_000
-
-export interface Buckets {
-  /** Takes one request out of the bucket of `key`: 0, or how many ms until there is one again. */
-  take(key: string): number
-}
 
 export interface BucketOptions {
   readonly perSecond: number
@@ -37,24 +32,12 @@ export interface BucketOptions {
   nowMs(): number
 }
 
-/** A bucket for each key. */
-export function createBuckets({ perSecond, burstMs, keysMax = KEYS_MAX, nowMs }: BucketOptions): Buckets {
+/** A bucket for each key; without a rate nobody is counted. */
+export function createRateLimit({ perSecond, burstMs, keysMax = KEYS_MAX, nowMs }: BucketOptions): Buckets {
   if (perSecond === 0) return { take: () => 0 }
   const everyMs = 1000 / perSecond
   // However short the burst, one request always fits into an empty hour.
-  const rate = { everyMs, depthMs: Math.max(burstMs, everyMs) }
-  const fullAtMs = new Map<string, number>()
-  return {
-    take(key) {
-      const taken = takeToken(rate, fullAtMs.get(key), nowMs())
-      // Put at the end, so that the first of the map is the longest unused; also who is refused, or asking often would be forgiven.
-      fullAtMs.delete(key)
-      fullAtMs.set(key, taken.fullAtMs)
-      const [longestUnused] = fullAtMs.keys()
-      if (fullAtMs.size > keysMax && longestUnused !== undefined) fullAtMs.delete(longestUnused)
-      return taken.waitMs
-    },
-  }
+  return createBuckets({ everyMs, depthMs: Math.max(burstMs, everyMs) }, keysMax, nowMs)
 }
 
 /** Whoever has one IPv6 address usually has its whole /64. */
@@ -73,7 +56,7 @@ const refusal = (whose: string, perSecond: number, waitMs: number): BatonError =
 
 /** Refuses by address whatever comes; to be called before anything that costs. */
 export function limitAddresses(app: FastifyInstance, limits: RateLimits, nowMs: () => number): void {
-  const addresses = createBuckets({ perSecond: limits.perAddress, burstMs: limits.burstMs, nowMs })
+  const addresses = createRateLimit({ perSecond: limits.perAddress, burstMs: limits.burstMs, nowMs })
   app.addHook('onRequest', async request => {
     if (HEALTH.has(request.routeOptions.url ?? '')) return
     const waitMs = addresses.take(addressKey(request.ip))
@@ -84,8 +67,8 @@ export function limitAddresses(app: FastifyInstance, limits: RateLimits, nowMs: 
 /** Refuses by token and by project; to be called behind what finds out who asks. A token that is not valid has no bucket. */
 export function limitTokens(app: FastifyInstance, limits: RateLimits, nowMs: () => number): void {
   const { burstMs } = limits
-  const tokens = createBuckets({ perSecond: limits.perToken, burstMs, nowMs })
-  const projects = createBuckets({ perSecond: limits.perProject, burstMs, nowMs })
+  const tokens = createRateLimit({ perSecond: limits.perToken, burstMs, nowMs })
+  const projects = createRateLimit({ perSecond: limits.perProject, burstMs, nowMs })
   app.addHook('onRequest', async ({ claims }) => {
     if (claims === null) return
     const [audit = ''] = claims.audit
